@@ -1,0 +1,3 @@
+"""stream-rnn: recurrent networks kept in mid-sentence, and performed with."""
+
+__version__ = "0.1.0"

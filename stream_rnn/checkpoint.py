@@ -1,0 +1,161 @@
+"""A trained model on disk: one folder with `card.json` and `weights.safetensors`.
+
+The card describes the model to people and to programs: architecture, codec, artists, data,
+training, scores. Nothing else is needed to load it. `read_card` does without torch, for the
+gateway; `load_network` is for the engine and for training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stream_rnn.codecs.base import Codec
+from stream_rnn.codecs.registry import codec_from_json
+from stream_rnn.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from stream_rnn.nets.network import RecurrentNetwork
+
+CARD = "card.json"
+WEIGHTS = "weights.safetensors"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model says of itself.
+
+    Attributes:
+        name: the folder's name, by which clients open it.
+        title: a line for people.
+        codec: `Codec.to_json`.
+        architecture: `Architecture.to_json`.
+        artists: names, in the order of the network's artist inputs.
+        defaults: the controls that a session starts with.
+        primes: a few primes that a person might like to try.
+        data: source, licence, split and sizes of the corpus.
+        training: how it was trained: steps, seconds, hardware.
+        scores: by split: `nll` in nats a symbol, `symbols`, and how it was measured.
+        weights: dtype and SHA-256 of the weights file.
+    """
+
+    name: str
+    title: str
+    codec: dict[str, Any]
+    architecture: dict[str, Any]
+    artists: tuple[str, ...] = ()
+    defaults: dict[str, Any] = field(default_factory=dict)
+    primes: tuple[str, ...] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    weights: dict[str, Any] = field(default_factory=dict)
+
+    def make_codec(self) -> Codec:
+        """The codec of this model."""
+        return codec_from_json(self.codec)
+
+
+def read_card(folder: Path) -> Card:
+    """The card of a model folder.
+
+    Raises:
+        CheckpointError: no such folder or card, not JSON, or a field that does not belong.
+    """
+    path = folder / CARD
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder}: not a model folder (no {CARD} in it)") from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: cannot be read ({error})") from None
+    if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
+        raise CheckpointError(f"{path}: not a card of format {FORMAT}")
+    for name in ("artists", "primes", "notes"):
+        data[name] = tuple(data.get(name, ()))
+    try:
+        card = Card(**data)
+    except TypeError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    card.make_codec()
+    return card
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Writes a card, whole or not at all."""
+    text = json.dumps({"format": FORMAT, **vars(card)}, indent=2, ensure_ascii=False)
+    temporary = folder / (CARD + ".new")
+    temporary.write_text(text + "\n", encoding="utf-8")
+    temporary.replace(folder / CARD)
+
+
+def find_models(root: Path) -> dict[str, Path]:
+    """Model folders directly under `root`, by name."""
+    if not root.is_dir():
+        return {}
+    return {p.parent.name: p.parent for p in sorted(root.glob(f"*/{CARD}"))}
+
+
+def save_model(folder: Path, card: Card, network: RecurrentNetwork, *, half: bool) -> Card:
+    """Writes weights and card; the weights in 16-bit floats if `half`.
+
+    Returns:
+        The card as written, with the weights' dtype and checksum.
+    """
+    import torch
+    from safetensors.torch import save
+
+    dtype = torch.float16 if half else torch.float32
+    data = save({k: v.detach().cpu().to(dtype) for k, v in network.state_dict().items()})
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / (WEIGHTS + ".new")
+    temporary.write_bytes(data)
+    temporary.replace(folder / WEIGHTS)
+    weights = {
+        "dtype": str(dtype).removeprefix("torch."),
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "parameters": sum(p.numel() for p in network.parameters()),
+    }
+    written = Card(**{**vars(card), "weights": weights})
+    write_card(folder, written)
+    return written
+
+
+def load_network(folder: Path, card: Card) -> RecurrentNetwork:
+    """The network of a model folder, in 32-bit floats on the CPU.
+
+    Raises:
+        CheckpointError: the weights are missing, damaged, or do not fit the card.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from stream_rnn.nets.network import Architecture, RecurrentNetwork
+
+    architecture = Architecture.from_json(card.architecture)
+    codec = card.make_codec()
+    described = (codec.size, codec.head, len(card.artists))
+    if described != (architecture.symbols, architecture.head, architecture.artists):
+        raise CheckpointError(
+            f"{folder / CARD}: codec and artists ({described[0]} symbols, {described[1]}, "
+            f"{described[2]} artists) do not fit the architecture"
+        )
+    try:
+        tensors = load_file(folder / WEIGHTS)
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder}: {WEIGHTS} is missing") from None
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{folder / WEIGHTS}: damaged or cut short ({error})") from None
+    network = RecurrentNetwork(architecture)
+    try:
+        network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    except RuntimeError as error:
+        reason = str(error).replace("\n", " ")
+        raise CheckpointError(f"{folder / WEIGHTS}: does not fit the card: {reason}") from None
+    return network.eval()

@@ -1,0 +1,35 @@
+"""Time, passed in. Seconds, float, on one monotonic clock for the whole server."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Anything that tells the time."""
+
+    def now(self) -> float:
+        """Seconds; never goes back."""
+        ...
+
+
+class MonotonicClock:
+    """The system's monotonic clock: on Linux the same for every process of the machine."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+
+class ManualClock:
+    """A clock that stands still until it is moved, for tests and for work without deadlines."""
+
+    def __init__(self, start: float = 0.0) -> None:
+        self._now = start
+
+    def now(self) -> float:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Moves on."""
+        self._now += seconds

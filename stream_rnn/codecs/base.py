@@ -1,0 +1,72 @@
+"""What every codec offers: a domain's symbols, as numbers.
+
+A *symbol* is a non-negative `int` everywhere outside the tensors: an index into a
+vocabulary, or a set of keys as a bit mask. It has a fixed width in bytes for a codec,
+so that a history is a flat `bytes`, and a message between processes carries a tile.
+For the tensors a codec turns that same byte string into an array.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Head = Literal["categorical", "bernoulli"]
+Symbols = NDArray[Any]
+
+
+class Codec(Protocol):
+    """Maps one domain to symbols and back.
+
+    Attributes:
+        domain: the name in cards and in the protocol, such as `text`.
+        head: how the network's outputs are read: one of `size`, or each of `size`.
+        size: how many inputs and outputs the network has for a symbol.
+        width: bytes a symbol takes in a history.
+        boundary: the symbol that stands before the first and after the last symbol of a
+            document; the network reads it at position 0.
+        unsampled: vocabulary indices that are never drawn.
+    """
+
+    domain: str
+    head: Head
+    size: int
+    width: int
+    boundary: int
+    unsampled: tuple[int, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """What a card has to hold for `from_json` to make this codec again."""
+        ...
+
+    def parse(self, value: object) -> list[int]:
+        """Symbols of what a client sent (a prime or a feed).
+
+        Raises:
+            DataError: the value is not of this domain; the message says what is.
+        """
+        ...
+
+    def event(self, symbol: int) -> dict[str, Any]:
+        """The fields that a `symbol` message carries for this symbol."""
+        ...
+
+    def pack(self, array: Symbols) -> bytes:
+        """Bytes of an array of symbols: `[n]` indices or `[n, size]` of 0 and 1."""
+        ...
+
+    def unpack(self, data: bytes) -> Symbols:
+        """The array of `pack`'s bytes."""
+        ...
+
+
+def int_to_bytes(symbol: int, width: int) -> bytes:
+    """One symbol as it lies in a history: little-endian, `width` bytes."""
+    return symbol.to_bytes(width, "little")
+
+
+def ints_from_bytes(data: bytes | bytearray | memoryview, width: int) -> list[int]:
+    """The symbols of a stretch of history."""
+    return [int.from_bytes(data[i : i + width], "little") for i in range(0, len(data), width)]

@@ -1,0 +1,186 @@
+"""Piano rolls as symbols: a symbol is the set of piano keys that sound in one frame.
+
+A roll is an array `[frames, 88]` of 0 and 1, whose column 0 is MIDI pitch 21 (A0) and
+column 87 is 108 (C8): the layout of Boulanger-Lewandowski, Bengio and Vincent (2012).
+As an `int`, bit `k` of a symbol is column `k`. The boundary is the silent frame.
+
+A roll does not tell a held note from a repeated one, so a written MIDI file holds a key
+for as long as it sounds in successive frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import mido
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_rnn.codecs.base import Head, Symbols
+from stream_rnn.errors import CheckpointError, DataError
+
+LOWEST_PITCH = 21
+KEYS = 88
+HIGHEST_PITCH = LOWEST_PITCH + KEYS - 1
+TICKS_PER_BEAT = 480
+MAX_FRAMES = 1_000_000
+
+Roll = NDArray[np.uint8]
+
+
+class PianorollCodec:
+    """Frames to bit masks and back.
+
+    Args:
+        steps_per_beat: frames in one quarter note, for tempo and MIDI files.
+    """
+
+    domain = "pianoroll"
+    head: Head = "bernoulli"
+    size = KEYS
+    width = KEYS // 8
+    boundary = 0
+    unsampled: tuple[int, ...] = ()
+
+    def __init__(self, steps_per_beat: int = 4) -> None:
+        if not 1 <= steps_per_beat <= 96:
+            raise CheckpointError(f"steps_per_beat must be 1 to 96, not {steps_per_beat}")
+        self.steps_per_beat = steps_per_beat
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> PianorollCodec:
+        """The codec that `to_json` described."""
+        steps = data.get("steps_per_beat")
+        if not isinstance(steps, int):
+            raise CheckpointError("the card's codec needs `steps_per_beat`, a whole number")
+        return cls(steps)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"domain": self.domain, "steps_per_beat": self.steps_per_beat}
+
+    def parse(self, value: object) -> list[int]:
+        if not isinstance(value, list):
+            raise DataError("a piano-roll model takes a list of frames, each a list of MIDI pitches")
+        return [pitches_to_mask(frame, where=f"frame {i}") for i, frame in enumerate(value)]
+
+    def event(self, symbol: int) -> dict[str, Any]:
+        return {"notes": mask_to_pitches(symbol)}
+
+    def pack(self, array: Symbols) -> bytes:
+        return np.packbits(np.asarray(array, dtype=np.uint8), axis=-1, bitorder="little").tobytes()
+
+    def unpack(self, data: bytes) -> Symbols:
+        rows = np.frombuffer(data, dtype=np.uint8).reshape(-1, self.width)
+        return np.unpackbits(rows, axis=-1, bitorder="little")
+
+
+def pitches_to_mask(frame: object, *, where: str = "frame") -> int:
+    """The symbol of a frame given as MIDI pitches.
+
+    Raises:
+        DataError: not a list of whole numbers from 21 to 108.
+    """
+    if not isinstance(frame, list):
+        raise DataError(f"{where} must be a list of MIDI pitches, such as [60, 64, 67]")
+    mask = 0
+    for pitch in frame:
+        if type(pitch) is not int or not LOWEST_PITCH <= pitch <= HIGHEST_PITCH:
+            raise DataError(
+                f"{where} has {pitch!r}: pitches are whole numbers {LOWEST_PITCH} to {HIGHEST_PITCH}"
+            )
+        mask |= 1 << (pitch - LOWEST_PITCH)
+    return mask
+
+
+def mask_to_pitches(mask: int) -> list[int]:
+    """The MIDI pitches of a symbol, lowest first."""
+    pitches = []
+    while mask:
+        lowest = mask & -mask
+        pitches.append(LOWEST_PITCH + lowest.bit_length() - 1)
+        mask ^= lowest
+    return pitches
+
+
+def roll_from_midi(path: Path, *, steps_per_beat: int) -> Roll:
+    """The piano roll of a MIDI file, `[frames, 88]`.
+
+    A key is on in each frame whose grid moment lies within the note, where a note begins
+    at the nearest grid moment and sounds for one frame at least. Drums (channel 10) are
+    left out, and so are pitches beyond the piano. Frames count beats, so tempo changes do
+    not matter.
+
+    Raises:
+        DataError: not a MIDI file, no notes in it, or too long.
+    """
+    try:
+        file = mido.MidiFile(path)
+    except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise DataError(f"{path}: not a readable MIDI file ({error})") from None
+    if file.ticks_per_beat <= 0:
+        raise DataError(f"{path}: its time is in SMPTE frames, not in beats; export it with beats")
+    spans = list(_note_spans(file))
+    if not spans:
+        raise DataError(f"{path}: no notes on the piano's keys (drums do not count)")
+    frame_ticks = file.ticks_per_beat / steps_per_beat
+    frames = max(_grid(stop, frame_ticks) for _, _, stop in spans) + 1
+    if frames > MAX_FRAMES:
+        raise DataError(f"{path}: {frames} frames; at most {MAX_FRAMES} are read")
+    roll = np.zeros((frames, KEYS), np.uint8)
+    for pitch, start, stop in spans:
+        first = _grid(start, frame_ticks)
+        roll[first : max(_grid(stop, frame_ticks), first + 1), pitch - LOWEST_PITCH] = 1
+    sounding = np.flatnonzero(roll.any(axis=1))
+    return roll[: sounding[-1] + 1]
+
+
+def _grid(tick: int, frame_ticks: float) -> int:
+    return int(tick / frame_ticks + 0.5)
+
+
+def _note_spans(file: mido.MidiFile) -> Iterable[tuple[int, int, int]]:
+    """(pitch, start, stop) in ticks; a note that is never ended ends with its track."""
+    for track in file.tracks:
+        now = 0
+        started: dict[tuple[int, int], int] = {}
+        for message in track:
+            now += message.time
+            if message.type not in ("note_on", "note_off") or message.channel == 9:
+                continue
+            if not LOWEST_PITCH <= message.note <= HIGHEST_PITCH:
+                continue
+            key = (message.channel, message.note)
+            if key in started:
+                yield message.note, started.pop(key), now
+            if message.type == "note_on" and message.velocity > 0:
+                started[key] = now
+        for (_, pitch), start in started.items():
+            yield pitch, start, now
+
+
+def midi_from_roll(
+    roll: Roll, *, steps_per_beat: int, bpm: float = 120.0, velocity: int = 80, program: int = 0
+) -> mido.MidiFile:
+    """A MIDI file of a roll `[frames, 88]`: keys that sound on are held."""
+    file = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT)
+    track = mido.MidiTrack()
+    file.tracks.append(track)
+    track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(bpm), time=0))
+    track.append(mido.Message("program_change", program=program, time=0))
+    padded = np.pad(roll.astype(np.int8), ((1, 1), (0, 0)))
+    changes = np.diff(padded, axis=0)  # [frames + 1, 88]: 1 begins, -1 ends
+    written = 0
+    for frame, keys in enumerate(changes):
+        now = round(frame * TICKS_PER_BEAT / steps_per_beat)
+        ends, begins = np.flatnonzero(keys < 0), np.flatnonzero(keys > 0)
+        for kind, which in (("note_off", ends), ("note_on", begins)):
+            for key in which:
+                loud = velocity if kind == "note_on" else 0
+                track.append(
+                    mido.Message(kind, note=LOWEST_PITCH + int(key), velocity=loud, time=now - written)
+                )
+                written = now
+    track.append(mido.MetaMessage("end_of_track", time=0))
+    return file

@@ -1,0 +1,143 @@
+"""Text as symbols: one character a symbol, over a vocabulary learnt from the corpus.
+
+Two entries come before the corpus's own characters:
+
+* index 0, `BOUNDARY` (form feed), stands between documents. A stream begins with it in
+  the network's input, and a network that draws it has ended one text and begins another.
+* index 1, `UNKNOWN` (U+FFFD), stands for every character that is not in the vocabulary.
+  It may be fed, and rare characters of the corpus train it, but it is never drawn.
+
+A character that is missing from the vocabulary is first looked for under a plainer
+spelling (`é` as `e`, curly quotes as straight ones, an en dash as `-`), since that is
+what a person who types it means.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from stream_rnn.codecs.base import Head, Symbols
+from stream_rnn.errors import CheckpointError, DataError
+
+BOUNDARY = "\f"
+UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+MAX_VOCABULARY = 4096
+
+_PLAINER = {
+    "\N{LEFT SINGLE QUOTATION MARK}": "'",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    "\N{LEFT DOUBLE QUOTATION MARK}": '"',
+    "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
+    "\N{HYPHEN}": "-",
+    "\N{EN DASH}": "-",
+    "\N{EM DASH}": "--",
+    "\N{HORIZONTAL ELLIPSIS}": "...",
+    "\N{LATIN SMALL LETTER AE}": "ae",
+    "\N{LATIN CAPITAL LETTER AE}": "Ae",
+    "\N{LATIN SMALL LIGATURE OE}": "oe",
+    "\N{LATIN SMALL LETTER SHARP S}": "ss",
+    "\t": " ",
+}
+
+
+class TextCodec:
+    """Characters to vocabulary indices and back.
+
+    Args:
+        characters: the vocabulary after the two special entries, in index order.
+
+    Raises:
+        CheckpointError: a character stands twice, or is not one character.
+    """
+
+    domain = "text"
+    head: Head = "categorical"
+    width = 4
+    boundary = 0
+    unsampled = (1,)
+
+    def __init__(self, characters: Iterable[str]) -> None:
+        self.vocabulary = (BOUNDARY, UNKNOWN, *characters)
+        self._index = {character: i for i, character in enumerate(self.vocabulary)}
+        if len(self._index) != len(self.vocabulary) or any(len(c) != 1 for c in self.vocabulary):
+            raise CheckpointError("the vocabulary must be single characters, each of them once")
+        if len(self.vocabulary) > MAX_VOCABULARY:
+            raise CheckpointError(f"the vocabulary has more than {MAX_VOCABULARY} characters")
+        self.size = len(self.vocabulary)
+
+    @classmethod
+    def learn(cls, texts: Iterable[str], *, least: int = 10) -> TextCodec:
+        """The codec of the characters that stand at least `least` times in `texts`.
+
+        Raises:
+            DataError: nothing is left to learn from.
+        """
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(text)
+        kept = sorted(c for c, n in counts.items() if n >= least and c not in (BOUNDARY, UNKNOWN))
+        if not kept:
+            raise DataError(
+                f"no character stands at least {least} times in the training texts; "
+                "is the corpus empty?"
+            )
+        return cls(kept)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> TextCodec:
+        """The codec that `to_json` described."""
+        characters = data.get("characters")
+        if not isinstance(characters, str):
+            raise CheckpointError("the card's codec needs `characters`, a string")
+        return cls(characters)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"domain": self.domain, "characters": "".join(self.vocabulary[2:])}
+
+    def encode(self, text: str) -> list[int]:
+        """Indices of a text's characters; what is unknown becomes `UNKNOWN`."""
+        index = self._index
+        symbols: list[int] = []
+        for character in text:
+            known = index.get(character)
+            symbols.extend((known,) if known is not None else self._approximate(character))
+        return symbols
+
+    def _approximate(self, character: str) -> list[int]:
+        plainer = _PLAINER.get(character)
+        if plainer is None:
+            decomposed = unicodedata.normalize("NFKD", character)
+            plainer = "".join(c for c in decomposed if not unicodedata.combining(c))
+        found = [self._index[c] for c in plainer if c in self._index]
+        return found if found and len(found) == len(plainer) else [self._index[UNKNOWN]]
+
+    def decode(self, symbols: Iterable[int]) -> str:
+        """The text of some symbols."""
+        return "".join(self.vocabulary[s] for s in symbols)
+
+    def parse(self, value: object) -> list[int]:
+        if isinstance(value, str):
+            try:
+                value.encode()
+            except UnicodeEncodeError as error:
+                raise DataError(
+                    f"the text has half a surrogate pair at character {error.start}"
+                ) from None
+            return self.encode(value)
+        if isinstance(value, list) and all(isinstance(c, str) for c in value):
+            return self.parse("".join(value))
+        raise DataError("a text model takes a string, or a list of strings")
+
+    def event(self, symbol: int) -> dict[str, Any]:
+        return {"text": self.vocabulary[symbol]}
+
+    def pack(self, array: Symbols) -> bytes:
+        return np.ascontiguousarray(array, dtype="<i4").tobytes()
+
+    def unpack(self, data: bytes) -> Symbols:
+        return np.frombuffer(data, dtype="<i4")

@@ -1,0 +1,37 @@
+"""One stream, made as fast as the machine can: for `sample`, and for samples in training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from stream_rnn.codecs.base import Codec, ints_from_bytes
+from stream_rnn.engine.messages import Plan, Settings, Tile
+from stream_rnn.engine.slots import TILE, Slots
+from stream_rnn.nets.network import RecurrentNetwork
+
+
+
+
+def generate(
+    network: RecurrentNetwork, codec: Codec, settings: Settings, *, prime: list[int], length: int,
+    progress: Callable[[int], None] = lambda symbols: None,
+) -> list[int]:
+    """The prime, and `length` symbols more: what a session of the server would stream.
+
+    The tile is the server's, since it is part of what decides the exact numbers.
+    """
+    slots = Slots(network, codec, count=1, ring=2, tile=TILE)
+    slot = slots.open(0)
+    forced = b"".join(symbol.to_bytes(codec.width, "little") for symbol in prime)
+    slots.plan(slot, Plan(0, 1, 0, ((0, settings),), forced))
+    slots.credit(slot, len(prime) + length, 0, 0.0, 0.0)
+    made = list(prime)
+    row = np.array([slot])
+    for _ in range(len(prime) + length):
+        for event in slots.advance(row):
+            if isinstance(event, Tile):
+                made += ints_from_bytes(event.symbols, codec.width)
+                progress(1)
+    return made

@@ -1,0 +1,39 @@
+"""A look at a network in training: a short sample as text."""
+
+from __future__ import annotations
+
+from stream_rnn.checkpoint import Card
+from stream_rnn.codecs.pianoroll import PianorollCodec
+from stream_rnn.codecs.text import BOUNDARY, TextCodec
+from stream_rnn.engine.messages import Settings
+from stream_rnn.engine.offline import generate
+from stream_rnn.nets.network import RecurrentNetwork
+
+LENGTH = 400
+FRAMES = 64
+TEMPERATURE = 0.8
+
+
+def preview(network: RecurrentNetwork, card: Card, step: int) -> str:
+    """A sample of each of a few artists, or one; a roll is drawn a row a frame."""
+    codec = card.make_codec()
+    count = len(card.artists)
+    chosen = sorted({count * i // 3 for i in range(3)}) if count else [0]
+    parts = []
+    for artist in chosen:
+        blend = tuple(float(i == artist) for i in range(count))
+        settings = Settings(temperature=TEMPERATURE, seed=1, artists=blend)
+        text = isinstance(codec, TextCodec)
+        symbols = generate(
+            network, codec, settings, prime=[], length=LENGTH if text else FRAMES
+        )
+        title = f"step {step}" + (f", {card.artists[artist]}" if count else "")
+        parts.append(f"== {title} ==\n{_drawn(codec, symbols)}\n")
+    return "\n".join(parts)
+
+
+def _drawn(codec: object, symbols: list[int]) -> str:
+    if isinstance(codec, TextCodec):
+        return codec.decode(symbols).replace(BOUNDARY, "\n* * *\n")
+    assert isinstance(codec, PianorollCodec)
+    return "\n".join("".join(".#"[s >> key & 1] for key in range(codec.size)) for s in symbols)

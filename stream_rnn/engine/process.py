@@ -1,0 +1,73 @@
+"""The engine as a process of its own: a plain loop over one socket.
+
+Started by `engine.client.ChildEngine` as `python -m stream_rnn.engine.process FD OPTIONS`.
+It ends when the socket closes, so it never outlives the gateway.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import math
+import select
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+from stream_rnn.engine.messages import Failed, FrameReader, decode_commands, frame
+from stream_rnn.errors import StreamRnnError
+
+log = logging.getLogger("stream_rnn.engine")
+
+
+def serve(connection: socket.socket, options: dict[str, object]) -> None:
+    """Takes commands and sends events until the peer closes."""
+    from stream_rnn.engine.core import Core, EngineOptions
+
+    models = options.pop("models")
+    assert isinstance(models, dict)
+    try:
+        core = Core(
+            EngineOptions(models={k: Path(v) for k, v in models.items()}, **options)  # type: ignore[arg-type]
+        )
+    except StreamRnnError as error:
+        connection.sendall(frame([Failed(str(error))]))
+        return
+    connection.sendall(frame([core.ready()]))
+    gc.collect()
+    gc.freeze()  # what is loaded stays, so no collection need look at it again
+    reader, wake = FrameReader(), math.inf
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    while True:
+        wait = None if math.isinf(wake) else max(0.0, wake - time.monotonic()) * 1000
+        if poll.poll(wait):
+            data = connection.recv(1 << 18)
+            if not data:
+                return
+            for body in reader.feed(data):
+                failed = core.apply(decode_commands(body))
+                if failed:
+                    connection.sendall(frame(failed))
+        events, wake = core.step(time.monotonic())
+        if events:
+            connection.sendall(frame(events))
+
+
+def main() -> None:
+    """Entry point of the child."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    # A Ctrl-C in the terminal is for the gateway, which ends us when it has drained.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    try:
+        serve(connection, json.loads(sys.argv[2]))
+    except (BrokenPipeError, ConnectionResetError):
+        log.info("the gateway is gone")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""A session's history: committed symbols, when they were due, and states to go on from.
+
+In memory. Symbols lie packed, so that a day of verse takes a few megabytes. The oldest are
+let go beyond `limit`, and snapshots are thinned out with age, so that an installation can
+run for weeks.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from stream_rnn.codecs.base import int_to_bytes
+
+HISTORY = 200_000
+SNAPSHOTS = 96
+
+
+@dataclass(frozen=True)
+class Committed:
+    """One symbol of the history."""
+
+    n: int
+    symbol: int
+    due: float
+    fed: bool
+
+
+class Journal:
+    """Committed symbols by position.
+
+    Args:
+        width: bytes a symbol.
+        limit: symbols kept, at least.
+    """
+
+    def __init__(self, width: int, limit: int = HISTORY) -> None:
+        self._width, self._limit = width, limit
+        self.first = 0  # the oldest position still here
+        self._symbols = bytearray()
+        self._due = array("d")
+        self._fed = bytearray()
+        self._snapshots: dict[int, bytes] = {}  # in order of position
+
+    @property
+    def position(self) -> int:
+        """How many symbols have been committed."""
+        return self.first + len(self._due)
+
+    def append(self, symbol: int, due: float, *, fed: bool) -> None:
+        """Commits a symbol."""
+        self._symbols += int_to_bytes(symbol, self._width)
+        self._due.append(due)
+        self._fed.append(fed)
+        if len(self._due) > self._limit + self._limit // 4:
+            self._drop(len(self._due) - self._limit)
+
+    def _drop(self, count: int) -> None:
+        del self._symbols[: count * self._width]
+        del self._due[:count]
+        del self._fed[:count]
+        self.first += count
+        for position in [p for p in self._snapshots if p < self.first + 1]:
+            del self._snapshots[position]
+
+    def __getitem__(self, n: int) -> Committed:
+        i = n - self.first
+        if not 0 <= i < len(self._due):
+            raise IndexError(n)
+        start = i * self._width
+        symbol = int.from_bytes(self._symbols[start : start + self._width], "little")
+        return Committed(n, symbol, self._due[i], bool(self._fed[i]))
+
+    def since(self, n: int) -> Iterator[Committed]:
+        """Symbols from `n` on, as long as there are any."""
+        while self.first <= n < self.position:
+            yield self[n]
+            n += 1
+
+    def packed(self, start: int, stop: int) -> bytes:
+        """The symbols from `start` to `stop`, packed."""
+        begin, end = (start - self.first) * self._width, (stop - self.first) * self._width
+        assert begin >= 0
+        return bytes(self._symbols[begin:end])
+
+    def truncate(self, position: int) -> None:
+        """Forgets what stands at `position` and after."""
+        keep = position - self.first
+        assert 0 <= keep <= len(self._due)
+        del self._symbols[keep * self._width :]
+        del self._due[keep:]
+        del self._fed[keep:]
+        for n in [n for n in self._snapshots if n > position]:
+            del self._snapshots[n]
+
+    def copy(self, position: int) -> Journal:
+        """The same past, up to `position`."""
+        twin = Journal(self._width, self._limit)
+        twin.first = self.first
+        twin._symbols, twin._due, twin._fed = self._symbols[:], self._due[:], self._fed[:]
+        twin._snapshots = dict(self._snapshots)
+        twin.truncate(position)
+        return twin
+
+    # Snapshots
+
+    def keep_snapshot(self, position: int, state: bytes) -> None:
+        """Keeps the recurrent state before `position`; one that is not newer is not needed."""
+        if self._snapshots and position <= next(reversed(self._snapshots)):
+            return
+        self._snapshots[position] = state
+        if len(self._snapshots) > SNAPSHOTS:
+            older = list(self._snapshots)[: SNAPSHOTS // 2]
+            for n in older[::2]:
+                del self._snapshots[n]
+
+    def snapshot_before(self, position: int) -> tuple[int, bytes] | None:
+        """The latest state at or before `position`; none where only the beginning is."""
+        positions = list(self._snapshots)
+        i = bisect_right(positions, position)
+        return (positions[i - 1], self._snapshots[positions[i - 1]]) if i else None
+
+    @property
+    def earliest(self) -> int:
+        """The first position that can be gone back to."""
+        if self.first == 0:
+            return 0
+        return next(iter(self._snapshots), self.position)

@@ -1,0 +1,57 @@
+"""What `/metrics` shows, in Prometheus' text format."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from stream_rnn.gateway.session import Status
+from stream_rnn.gateway.stage import Stage
+
+LATENESS = (-0.02, -0.01, -0.005, -0.002, -0.001, 0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+
+
+class _StageCollector(Collector):
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def collect(self) -> Iterator[Metric]:
+        counters, sessions = self._stage.counters, self._stage.sessions.values()
+        gauge = GaugeMetricFamily("stream_rnn_sessions", "Sessions by status", labels=["status"])
+        for status in Status:
+            if status is not Status.CLOSED:
+                gauge.add_metric([status.value], sum(s.status is status for s in sessions))
+        yield gauge
+        for name, value, text in (
+            ("symbols", counters.symbols, "Symbols committed"),
+            ("errors", counters.errors, "Messages refused"),
+            ("stalls", counters.stalls, "Symbols so late that their session's timeline was moved"),
+            ("engine_deaths", counters.engine_deaths, "Engines that died"),
+            ("dropped", counters.dropped, "Symbols dropped for slow clients"),
+        ):
+            yield CounterMetricFamily(f"stream_rnn_{name}", text, value=value)
+        up = GaugeMetricFamily("stream_rnn_engine_up", "Whether the engine is running")
+        up.add_metric([], self._stage.engine_up)
+        yield up
+        memory = GaugeMetricFamily(
+            "stream_rnn_gateway_peak_memory_bytes", "Peak memory of the gateway process"
+        )
+        memory.add_metric([], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        yield memory
+
+
+def make_registry(stage: Stage) -> CollectorRegistry:
+    """A registry with the stage's figures; lateness is observed through `stage.counters`."""
+    registry = CollectorRegistry()
+    registry.register(_StageCollector(stage))
+    histogram = Histogram(
+        "stream_rnn_commit_lateness_seconds",
+        "Committed minus due: negative while symbols are handed out in time",
+        buckets=LATENESS, registry=registry,
+    )
+    stage.counters.lateness = histogram.observe
+    return registry

@@ -1,0 +1,242 @@
+"""The composition root: builds the server, starts it, and ends it in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import uvloop
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.routing import WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from stream_rnn.checkpoint import find_models, read_card
+from stream_rnn.clock import MonotonicClock
+from stream_rnn.engine.client import ChildEngine
+from stream_rnn.engine.messages import Event
+from stream_rnn.errors import ConfigError, EngineError
+from stream_rnn.gateway.access import Access, is_loopback
+from stream_rnn.gateway.http import routes
+from stream_rnn.gateway.metrics import make_registry
+from stream_rnn.gateway.outbox import Outbox
+from stream_rnn.gateway.playout import play_out
+from stream_rnn.gateway.session import Timing
+from stream_rnn.gateway.stage import Limits, Model, Stage
+from stream_rnn.gateway.websocket import run_connection
+from stream_rnn.wire.messages import MAX_MESSAGE
+
+log = logging.getLogger("stream_rnn")
+
+RING = 32
+DRAIN = 0.5  # seconds that clients have to take what is in their outboxes
+RESTART_PAUSE = (0.1, 1.0, 5.0)  # before an engine is started anew, by how often it failed
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """What `stream-rnn serve` takes."""
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    models: Path = Path("models")
+    page: Path = Path("clients/web")
+    device: str = "auto"
+    token: str | None = None
+    anyone: bool = False
+    origins: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    timing: Timing = field(default_factory=Timing)
+
+
+def serve(options: ServeOptions, announce: Callable[[str], None]) -> None:
+    """Serves until SIGTERM or SIGINT.
+
+    Args:
+        announce: called with the address once `/healthz` answers 200.
+
+    Raises:
+        ConfigError: the address, the models or the token cannot be used.
+        EngineError: the engine could not start.
+    """
+    if not is_loopback(options.host) and options.token is None and not options.anyone:
+        raise ConfigError(
+            f"--host {options.host} can be reached from elsewhere: give a --token, or say "
+            "--anyone if everybody on that network may play"
+        )
+    models = {n: Model.of(read_card(p)) for n, p in find_models(options.models).items()}
+    if not models:
+        raise ConfigError(f"{options.models.resolve()}: no models in it; name a folder with --models")
+    for name, model in models.items():
+        if model.card.name != name:
+            raise ConfigError(f"{options.models / name}: its card says it is {model.card.name!r}")
+    listener = _bind(options.host, options.port)
+    uvloop.run(_serve(options, models, listener, announce))
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except (OSError, OverflowError) as error:
+        raise ConfigError(
+            f"cannot listen on {host}:{port} ({error}); choose another --port, or 0 for any"
+        ) from None
+    return listener
+
+
+async def _serve(
+    options: ServeOptions, models: dict[str, Model], listener: socket.socket,
+    announce: Callable[[str], None],
+) -> None:
+    clock = MonotonicClock()
+    stage = Stage(
+        models, lambda commands: engine.send(commands),
+        ring=RING, timing=options.timing, limits=options.limits,
+    )
+    engine_died = asyncio.Event()
+
+    def on_events(events: Sequence[Event]) -> None:
+        stage.engine_said(events, clock.now())
+
+    engine = ChildEngine(
+        {
+            "models": find_models(options.models), "device": options.device,
+            "sessions": options.limits.sessions, "ring": RING,
+        },
+        on_events, engine_died.set,
+    )
+    app = _app(options, stage, clock)
+    server = _Server(
+        uvicorn.Config(
+            app, ws="websockets-sansio", ws_max_size=MAX_MESSAGE, ws_per_message_deflate=False,
+            lifespan="off", log_config=None, access_log=False, server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.ask_to_exit)
+    try:
+        ready = await engine.start()
+        log.info("engine %s on %s, models: %s", engine.pid, ready.device, ", ".join(models))
+        gc.collect()
+        gc.freeze()
+        tasks = [
+            asyncio.create_task(play_out(stage, clock)),
+            asyncio.create_task(_keep_engine(engine, stage, engine_died, clock)),
+        ]
+        for task in tasks:
+            # A bug in either would leave a server that only looks alive.
+            task.add_done_callback(lambda t: t.cancelled() or server.fail(t.exception()))
+        host, port = listener.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        server.when_started = lambda: announce(f"http://{shown}:{port}")
+        await server.serve([listener])
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    finally:
+        engine.stop()
+        listener.close()
+    if server.failure:
+        raise server.failure
+
+
+async def _keep_engine(
+    engine: ChildEngine, stage: Stage, died: asyncio.Event, clock: MonotonicClock
+) -> None:
+    """Starts the engine anew whenever it dies."""
+    while True:
+        await died.wait()
+        died.clear()
+        log.error("the engine died; starting it anew")
+        stage.lose_engine()
+        for attempt in range(1_000_000):
+            await asyncio.sleep(RESTART_PAUSE[min(attempt, len(RESTART_PAUSE) - 1)])
+            try:
+                await engine.start()
+            except (EngineError, OSError) as error:
+                log.error("the engine could not be started: %s", error)
+                continue
+            stage.regain_engine(clock.now())
+            log.info("engine %s goes on with %d sessions", engine.pid, len(stage.sessions))
+            break
+
+
+def _app(options: ServeOptions, stage: Stage, clock: MonotonicClock) -> ASGIApp:
+    registry = make_registry(stage)
+    access = Access(is_loopback(options.host), options.token, frozenset(options.origins))
+
+    def on_sent(outbox: Outbox) -> None:
+        stage.counters.dropped += outbox.take_dropped()
+
+    async def stream(websocket: WebSocket) -> None:
+        await run_connection(websocket, stage, clock, on_sent=on_sent)
+
+    app = Starlette(
+        routes=[WebSocketRoute("/v1/stream", stream), *routes(stage, registry, options.page)]
+    )
+    return _Guard(app, access)
+
+
+class _Guard:
+    """Refuses requests by the rules of `Access`, before anything else sees them."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app, self._access = app, access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        refusal = self._access.refusal(headers, scope.get("query_string", b"").decode("latin-1"))
+        # Load balancers and supervisors ask for health without a token, by address.
+        if refusal is None or scope.get("path") == "/healthz":
+            await self._app(scope, receive, send)
+            return
+        status, reason = refusal
+        response = PlainTextResponse(reason + "\n", status)
+        if scope["type"] == "websocket":
+            await WebSocket(scope, receive, send).send_denial_response(response)
+        else:
+            await response(scope, receive, send)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, with the signals and the end in our hands."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.when_started: Callable[[], Any] = lambda: None
+        self.failure: BaseException | None = None
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def ask_to_exit(self) -> None:
+        """What SIGTERM and SIGINT do; a second one does not wait for clients."""
+        if self.should_exit:
+            self.force_exit = True
+        self.should_exit = True
+
+    def fail(self, error: BaseException | None) -> None:
+        """Ends the server because of a bug."""
+        self.failure = error
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.when_started()

@@ -1,0 +1,299 @@
+"""One session: a stream's past, what is computed of its future, and when that is due.
+
+No I/O, and the time is passed in. A symbol is *computed* when the engine sends it,
+*committed* `commit_ahead` before it is due, and from then on it is history.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stream_rnn.checkpoint import Card
+from stream_rnn.codecs.base import Codec
+from stream_rnn.engine.messages import Plan
+from stream_rnn.errors import ProtocolError
+from stream_rnn.gateway.control_log import ControlLog
+from stream_rnn.gateway.controls import (
+    BEATS_PER_BAR,
+    ENGINE_FIELDS,
+    Controls,
+    engine_settings,
+    steps_per_beat,
+)
+from stream_rnn.gateway.journal import Committed, Journal
+
+
+class Status(enum.Enum):
+    """What a session is doing."""
+
+    PLAYING = "playing"
+    PAUSED = "paused"
+    STALLED = "stalled"  # it would play, but the engine is gone
+    AWAY = "away"  # nobody listened for long, so its slot was given back
+    CLOSED = "closed"
+
+
+# A transition that is not in here raises `bad_state`.
+TRANSITIONS: dict[tuple[Status, str], Status] = {
+    (Status.PLAYING, "play"): Status.PLAYING,
+    (Status.PAUSED, "play"): Status.PLAYING,
+    (Status.STALLED, "play"): Status.STALLED,
+    (Status.PLAYING, "pause"): Status.PAUSED,
+    (Status.PAUSED, "pause"): Status.PAUSED,
+    (Status.STALLED, "pause"): Status.PAUSED,
+    (Status.PAUSED, "step"): Status.PAUSED,
+    (Status.PLAYING, "lose_engine"): Status.STALLED,
+    (Status.PAUSED, "lose_engine"): Status.PAUSED,
+    (Status.STALLED, "lose_engine"): Status.STALLED,
+    (Status.AWAY, "lose_engine"): Status.AWAY,
+    (Status.STALLED, "regain_engine"): Status.PLAYING,
+    (Status.PAUSED, "regain_engine"): Status.PAUSED,
+    (Status.PAUSED, "put_away"): Status.AWAY,
+    (Status.AWAY, "bring_back"): Status.PAUSED,
+    **{(status, "close"): Status.CLOSED for status in Status if status is not Status.CLOSED},
+}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How sessions keep time, in seconds.
+
+    Attributes:
+        commit_ahead: how long before it is due a symbol is handed out.
+        lookahead: how far ahead of the committed the engine may compute.
+        start_delay: from `play` to the first symbol.
+        stall: a symbol later than this shifts the timeline instead of being caught up.
+    """
+
+    commit_ahead: float = 0.020
+    lookahead: float = 0.4
+    start_delay: float = 0.06
+    stall: float = 0.25
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """A session's credit: see `engine.messages.Credit`."""
+
+    until: int
+    position: int
+    due: float
+    interval: float
+
+
+@dataclass
+class Session:
+    """A stream with a name.
+
+    Attributes:
+        key: by which the engine knows it.
+        generation: of the latest plan.
+        owed: symbols asked for by `step`, not committed yet.
+        idle_since: when the last viewer left; none while somebody listens.
+        paused_by_idleness: whether it plays on when somebody comes.
+    """
+
+    name: str
+    key: int
+    card: Card
+    codec: Codec
+    timing: Timing
+    ring: int
+    log: ControlLog
+    journal: Journal
+    status: Status = Status.PAUSED
+    generation: int = 0
+    next_due: float = 0.0
+    owed: int = 0
+    idle_since: float | None = None
+    paused_by_idleness: bool = False
+    stalls: int = 0
+    _computed: deque[int] = field(default_factory=deque)
+    _snapshots: deque[tuple[int, bytes]] = field(default_factory=deque)
+
+    @property
+    def position(self) -> int:
+        """How many symbols are committed; the `n` of the next one."""
+        return self.journal.position
+
+    @property
+    def controls(self) -> Controls:
+        """The controls in force for the next symbol."""
+        return self.log.at(self.position)
+
+    @property
+    def playing(self) -> bool:
+        """Whether it plays, or will as soon as the engine is back."""
+        return self.status in (Status.PLAYING, Status.STALLED)
+
+    @property
+    def interval(self) -> float:
+        """Seconds between symbols."""
+        return 1.0 / self.controls.rate
+
+    def move(self, action: str) -> None:
+        """Changes the status by the table.
+
+        Raises:
+            ProtocolError: `bad_state`.
+        """
+        status = TRANSITIONS.get((self.status, action))
+        if status is None:
+            raise ProtocolError(
+                "bad_state", f"cannot {action} session {self.name!r} while it is {self.status.value}"
+            )
+        self.status = status
+
+    # What changes the future. Each returns the plan for the engine, if it needs one.
+
+    def change(
+        self, changes: Mapping[str, Any], at: str, now: float
+    ) -> tuple[int, Plan | None]:
+        """Changes controls from the next symbol, beat or bar; also returns the position.
+
+        Raises:
+            ProtocolError: a control is unknown or its value cannot be.
+        """
+        position = self.position
+        if at != "now":
+            grid = steps_per_beat(self.card) * (BEATS_PER_BAR if at == "bar" else 1)
+            position = math.ceil(position / grid) * grid
+        before = self.controls.rate
+        self.log.add(position, changes)
+        if self.status is Status.PLAYING and position == self.position and self.journal.position:
+            # The new rate holds from the last symbol on, not only from the next.
+            moved = self.next_due + 1.0 / self.controls.rate - 1.0 / before
+            self.next_due = max(moved, now + self.timing.commit_ahead)
+        if ENGINE_FIELDS.isdisjoint(changes):
+            return position, None
+        return position, self._plan(self.position)
+
+    def feed(self, symbols: list[int], now: float) -> tuple[list[Committed], Plan | None]:
+        """Commits given symbols as they are."""
+        start = self.position
+        for symbol in symbols:
+            self.journal.append(symbol, now, fed=True)
+        if not symbols:
+            return [], None
+        plan = self._plan(start, forced=self.journal.packed(start, self.position))
+        return list(self.journal.since(start)), plan
+
+    def rewind(self, position: int, now: float) -> Plan:
+        """Makes `position` the next one, with the state and controls it had.
+
+        Raises:
+            ProtocolError: `bad_position`: beyond the present, or further back than is kept.
+        """
+        self.check_past(position, "to")
+        self.journal.truncate(position)
+        self.log.truncate(position)
+        self.owed = 0
+        self.next_due = now + self.timing.start_delay
+        return self.restore_plan()
+
+    def reset(self, now: float) -> Plan:
+        """Begins again at position 0, with the controls as they are now."""
+        self.log = ControlLog(self.controls, self.card)
+        self.journal = Journal(self.codec.width)
+        self.owed = 0
+        self.next_due = now + self.timing.start_delay
+        return self._plan(0)
+
+    def restore_plan(self) -> Plan:
+        """Brings an engine that knows nothing of this session to its position."""
+        snapshot = self.journal.snapshot_before(self.position)
+        if snapshot is None:
+            return self._plan(0, forced=self.journal.packed(0, self.position))
+        start, state = snapshot
+        return self._plan(
+            start, forced=self.journal.packed(start, self.position), state=state,
+            before=self.journal.packed(start - 1, start),
+        )
+
+    def _plan(
+        self, position: int, forced: bytes = b"", state: bytes = b"", before: bytes = b""
+    ) -> Plan:
+        """Drops what is computed but not committed, and says what holds instead."""
+        self.generation += 1
+        self._computed.clear()
+        self._snapshots.clear()
+        schedule = tuple((n, engine_settings(c, self.card)) for n, c in self.log.schedule(position))
+        return Plan(self.key, self.generation, position, schedule, forced, state, before)
+
+    def check_past(self, position: int, name: str) -> None:
+        """Checks that a position can be gone back to.
+
+        Raises:
+            ProtocolError: `bad_position`.
+        """
+        earliest = max(self.journal.earliest, self.log.first)
+        if not earliest <= position <= self.position:
+            raise ProtocolError(
+                "bad_position",
+                f"{name} must be from {earliest} to {self.position}, not {position}",
+                field=name,
+            )
+
+    # From the engine
+
+    def receive(self, generation: int, position: int, symbol: int, now: float) -> None:
+        """Takes a computed symbol; one of an older plan is dropped."""
+        if generation != self.generation:
+            return
+        assert position == self.position + len(self._computed)
+        if not self._computed and now > self.next_due + self.timing.stall:
+            self.stalls += self.status is Status.PLAYING
+            self.next_due = now + self.timing.commit_ahead
+        self._computed.append(symbol)
+
+    def receive_snapshot(self, generation: int, position: int, state: bytes) -> None:
+        """Takes a state; it counts once the symbols before it are committed."""
+        if generation == self.generation:
+            self._snapshots.append((position, state))
+            self._settle_snapshots()
+
+    def _settle_snapshots(self) -> None:
+        while self._snapshots and self._snapshots[0][0] <= self.position:
+            self.journal.keep_snapshot(*self._snapshots.popleft())
+
+    def allowance(self) -> Allowance:
+        """How far the engine may go, and by when."""
+        interval = self.interval
+        ahead = min(max(2, math.ceil(self.timing.lookahead / interval)) + self.owed, self.ring - 1)
+        due = self.next_due
+        if not self.playing:
+            due = -math.inf if self.owed else due + 1.0
+        return Allowance(self.position + ahead, self.position, due, interval)
+
+    # Committing
+
+    def commit_time(self) -> float:
+        """When the next symbol is to be committed; infinity while there is none to."""
+        if not self._computed:
+            return math.inf
+        if self.owed:
+            return -math.inf
+        return self.next_due - self.timing.commit_ahead if self.status is Status.PLAYING else math.inf
+
+    def commit(self, now: float) -> Committed:
+        """Makes the next computed symbol history."""
+        n, symbol = self.position, self._computed.popleft()
+        if self.owed:
+            self.owed -= 1
+            due = now
+        else:
+            due = self.next_due
+        self.journal.append(symbol, due, fed=False)
+        self._settle_snapshots()
+        self.next_due = due + self.interval
+        return Committed(n, symbol, due, fed=False)
+
+    def start(self, now: float) -> None:
+        """Sets the timeline so that the next symbol comes soon."""
+        self.next_due = now + self.timing.start_delay
+

@@ -1,0 +1,566 @@
+"""Every session, between the clients and the engine. Synchronous; the time is passed in.
+
+Clients' messages come in by `handle`, the engine's results by `engine_said`, and `tick`
+hands out what is due. Commands for the engine are gathered and sent by `flush`.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import math
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from stream_rnn.checkpoint import Card
+from stream_rnn.codecs.base import Codec, ints_from_bytes
+from stream_rnn.engine import messages as engine
+from stream_rnn.errors import DataError, ProtocolError
+from stream_rnn.gateway.control_log import ControlLog
+from stream_rnn.gateway.controls import MAX_SEED, Controls, default_controls, merge_controls
+from stream_rnn.gateway.journal import Committed, Journal
+from stream_rnn.gateway.session import Session, Status, Timing
+from stream_rnn.wire import messages as wire
+
+log = logging.getLogger("stream_rnn.stage")
+
+
+class Viewer(Protocol):
+    """A client, as far as sessions care; see `gateway.outbox.Outbox`."""
+
+    def tell(self, message: str) -> None: ...
+    def symbol(self, session: str, n: int, message: str) -> None: ...
+    def history(self, messages: Callable[[], Iterator[str]]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that sessions can be opened with."""
+
+    card: Card
+    codec: Codec
+
+    @classmethod
+    def of(cls, card: Card) -> Model:
+        """The model of a card."""
+        return cls(card, card.make_codec())
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What bounds the sessions.
+
+    Attributes:
+        sessions: how many may be open at once.
+        sessions_per_viewer: how many one client may open.
+        away: how many sessions that were put away are remembered.
+        prime: symbols in a prime or a feed.
+        idle_pause: seconds without a listener until a session pauses; infinity for never.
+        idle_away: seconds until it is put away.
+    """
+
+    sessions: int = 256
+    sessions_per_viewer: int = 64
+    away: int = 1000
+    prime: int = 4096
+    idle_pause: float = 30.0
+    idle_away: float = 3600.0
+
+
+@dataclass
+class Counters:
+    """What the metrics count."""
+
+    symbols: int = 0
+    errors: int = 0
+    stalls: int = 0
+    engine_deaths: int = 0
+    dropped: int = 0
+    lateness: Callable[[float], None] = field(default=lambda seconds: None)
+
+
+class Stage:
+    """The sessions.
+
+    Args:
+        models: by the name they are opened by.
+        send: takes commands to the engine.
+        ring: the engine's.
+    """
+
+    def __init__(
+        self, models: Mapping[str, Model], send: Callable[[list[engine.Command]], None], *,
+        ring: int = 32, timing: Timing | None = None, limits: Limits | None = None,
+    ) -> None:
+        self.models = models
+        self.limits = limits or Limits()
+        self.counters = Counters()
+        self.engine_up = True
+        self.sessions: dict[str, Session] = {}
+        self._timing = timing or Timing()
+        self._send, self._ring = send, ring
+        self._by_key: dict[int, Session] = {}
+        self._viewers: dict[str, dict[Viewer, None]] = {}
+        self._opened_by: dict[Viewer, set[str]] = {}
+        self._commands: list[engine.Command] = []
+        self._credit_due: dict[int, Session] = {}
+        self._times: list[tuple[float, int, Session]] = []  # when to commit next
+        self._scheduled: dict[int, float] = {}
+        self._numbers = itertools.count(1)
+
+    # Clients
+
+    def join(self, viewer: Viewer) -> None:
+        """A client has come."""
+        self._opened_by[viewer] = set()
+
+    def leave(self, viewer: Viewer, now: float) -> None:
+        """A client has gone; what it opened stays for a while."""
+        self._opened_by.pop(viewer, None)
+        for name, viewers in self._viewers.items():
+            if viewers.pop(viewer, 0) is None and not viewers:
+                self.sessions[name].idle_since = now
+
+    def handle(self, viewer: Viewer, message: wire.Message, now: float) -> None:
+        """Does what a client asks, and answers it; what it did wrong it is told."""
+        try:
+            match message:
+                case wire.Open():
+                    self._open(viewer, message, now)
+                case wire.Ping():
+                    t2 = now  # handled at once: the server's receive and send are one moment
+                    viewer.tell(wire.encode("pong", id=message.id, t0=message.t0, t1=now, t2=t2))
+                case _:
+                    self._handle_session(viewer, self._find(message.session), message, now)
+        except ProtocolError as error:
+            self.refuse(viewer, error, getattr(message, "session", None), message.id)
+        self.flush()
+
+    def refuse(
+        self, viewer: Viewer, error: ProtocolError, session: str | None = None, id: wire.Id = None
+    ) -> None:
+        """Tells a client what it did wrong."""
+        self.counters.errors += 1
+        viewer.tell(wire.encode_error(error, session=session, id=id))
+
+    def _handle_session(
+        self, viewer: Viewer, session: Session, message: wire.Message, now: float
+    ) -> None:
+        if session.status is Status.AWAY and not isinstance(message, wire.Close):
+            self._bring_back(session)
+        match message:
+            case wire.Attach():
+                self._attach(viewer, session, message, now)
+            case wire.Control():
+                position, plan = session.change(message.controls, message.at, now)
+                self._follow(session, plan)
+                self._broadcast(
+                    session, viewer, message.id, "controlled", position=position,
+                    controls=session.log.at(position).to_json(),
+                )
+            case wire.Feed():
+                self._feed(session, self._parse(session, message.symbols, "symbols"), now)
+                self._broadcast(session, viewer, message.id, "fed", position=session.position)
+            case wire.Step():
+                session.move("step")
+                if session.owed + message.count > wire.MAX_STEPS:
+                    raise ProtocolError(
+                        "bad_value", f"at most {wire.MAX_STEPS} steps may be owed", field="count"
+                    )
+                session.owed += message.count
+            case wire.Play():
+                self._play(session, viewer, message.id, now)
+            case wire.Pause():
+                session.move("pause")
+                session.paused_by_idleness = False
+                self._broadcast(session, viewer, message.id, "paused", position=session.position)
+            case wire.Reset():
+                self._follow(session, session.reset(now))
+                self._broadcast(session, viewer, message.id, "reset", position=0)
+            case wire.Rewind():
+                self._follow(session, session.rewind(message.to, now))
+                self._broadcast(
+                    session, viewer, message.id, "rewound", position=session.position,
+                    controls=session.controls.to_json(),
+                )
+            case wire.Fork():
+                self._fork(viewer, session, message, now)
+                return
+            case wire.Close():
+                self._close(session, viewer, message.id)
+                return
+        self._touch(session, now)
+
+    def _find(self, name: str) -> Session:
+        session = self.sessions.get(name)
+        if session is None:
+            raise ProtocolError("unknown_session", f"there is no session {name!r}", field="session")
+        return session
+
+    # Opening, viewing, closing
+
+    def _open(self, viewer: Viewer, message: wire.Open, now: float) -> None:
+        model = self.models.get(message.model)
+        if model is None:
+            known = ", ".join(sorted(self.models)) or "none"
+            raise ProtocolError(
+                "unknown_model", f"there is no model {message.model!r}; there are: {known}",
+                field="model",
+            )
+        seed = secrets.randbelow(MAX_SEED) if message.seed is None else message.seed
+        controls = merge_controls(default_controls(model.card, seed), message.controls, model.card)
+        prime = self._parse_for(model.codec, message.prime, "prime") if message.prime else []
+        name = message.session or self._make_name(message.model)
+        session = self._make_session(
+            viewer, name, model, ControlLog(controls, model.card), Journal(model.codec.width)
+        )
+        session.start(now)
+        if message.play:
+            session.move("play")
+        self._follow(session, session.reset(now))
+        self._view(viewer, session)
+        self._tell_opened(viewer, session, message.id)
+        self._feed(session, prime, now)
+        self._enter(session)
+        self._touch(session, now)
+
+    def _make_name(self, model: str) -> str:
+        stem = re.sub(r"[^A-Za-z0-9_.\-]", "-", model)[:48]
+        return next(
+            name for n in self._numbers if (name := f"{stem}-{n}") not in self.sessions
+        )
+
+    def _make_session(
+        self, viewer: Viewer, name: str, model: Model, controls: ControlLog, journal: Journal
+    ) -> Session:
+        if name in self.sessions:
+            raise ProtocolError(
+                "session_exists", f"there is a session {name!r} already; attach to it",
+                field="session",
+            )
+        mine = self._opened_by.setdefault(viewer, set())
+        if len(mine) >= self.limits.sessions_per_viewer:
+            raise ProtocolError(
+                "too_many_sessions",
+                f"one client may open {self.limits.sessions_per_viewer} sessions; close one",
+            )
+        self._check_room()
+        key = next(self._numbers)
+        session = Session(
+            name, key, model.card, model.codec, self._timing, self._ring, controls, journal
+        )
+        self.sessions[name] = self._by_key[key] = session
+        self._viewers[name] = {}
+        mine.add(name)
+        self._commands.append(engine.Open(key, model.card.name))
+        return session
+
+    def _check_room(self) -> None:
+        active = sum(s.status is not Status.AWAY for s in self.sessions.values())
+        if active >= self.limits.sessions:
+            raise ProtocolError(
+                "too_many_sessions",
+                f"the server holds {self.limits.sessions} sessions, its limit; try again later",
+            )
+
+    def _enter(self, session: Session) -> None:
+        """A session made while the engine is down waits for it like the others."""
+        if not self.engine_up:
+            session.move("lose_engine")
+
+    def _attach(self, viewer: Viewer, session: Session, message: wire.Attach, now: float) -> None:
+        if message.after is not None and message.after >= max(session.position, 1):
+            raise ProtocolError(
+                "bad_position",
+                f"after must be below {session.position}, the session's position",
+                field="after",
+            )
+        self._view(viewer, session)
+        self._tell_opened(viewer, session, message.id)
+        if message.after is not None:
+            self._replay(viewer, session, message.after + 1)
+        if session.paused_by_idleness:
+            self._play(session, None, None, now)
+
+    def _replay(self, viewer: Viewer, session: Session, start: int) -> None:
+        journal, stop = session.journal, session.position
+        if start < journal.first:
+            gap = wire.encode("gap", session=session.name, after=start - 1, before=journal.first)
+            viewer.tell(gap)
+            start = journal.first
+        if start < stop:
+            past = (c for c in journal.since(start) if c.n < stop)
+            viewer.history(lambda: (symbol_message(session, c) for c in past))
+
+    def _view(self, viewer: Viewer, session: Session) -> None:
+        self._viewers[session.name][viewer] = None
+        session.idle_since = None
+
+    def _tell_opened(self, viewer: Viewer, session: Session, id: wire.Id) -> None:
+        controls = session.controls
+        viewer.tell(
+            wire.encode(
+                "opened", id=id, session=session.name, model=session.card.name,
+                controls=controls.to_json(), seed=controls.seed, position=session.position,
+                playing=session.playing,
+            )
+        )
+
+    def _fork(self, viewer: Viewer, parent: Session, message: wire.Fork, now: float) -> None:
+        at = parent.position if message.at is None else message.at
+        parent.check_past(at, "at")
+        session = self._make_session(
+            viewer, message.as_, self.models[parent.card.name],
+            parent.log.copy(at), parent.journal.copy(at),
+        )
+        session.start(now)
+        if parent.playing:
+            session.move("play")
+        self._follow(session, session.restore_plan())
+        self._view(viewer, session)
+        self._tell_opened(viewer, session, message.id)
+        self._enter(session)
+        self._touch(session, now)
+
+    def _close(self, session: Session, viewer: Viewer | None, id: wire.Id = None) -> None:
+        away = session.status is Status.AWAY
+        session.move("close")
+        self._broadcast(session, viewer, id, "closed")
+        if not away:
+            self._commands.append(engine.Close(session.key))
+        del self.sessions[session.name], self._by_key[session.key], self._viewers[session.name]
+        self._scheduled.pop(session.key, None)
+        self._credit_due.pop(session.key, None)
+        for names in self._opened_by.values():
+            names.discard(session.name)
+
+    def _play(self, session: Session, viewer: Viewer | None, id: wire.Id, now: float) -> None:
+        if session.status is not Status.PLAYING:
+            session.start(now)
+        session.move("play")
+        session.paused_by_idleness = False
+        session.owed = 0
+        self._enter(session)
+        self._broadcast(session, viewer, id, "playing", position=session.position)
+        self._touch(session, now)
+
+    def _parse(self, session: Session, value: object, name: str) -> list[int]:
+        return self._parse_for(session.codec, value, name)
+
+    def _parse_for(self, codec: Codec, value: object, name: str) -> list[int]:
+        try:
+            symbols = codec.parse(value)
+        except DataError as error:
+            raise ProtocolError("bad_value", f"{name}: {error}", field=name) from None
+        if len(symbols) > self.limits.prime:
+            raise ProtocolError(
+                "bad_value", f"{name} has {len(symbols)} symbols; at most {self.limits.prime}",
+                field=name,
+            )
+        return symbols
+
+    def _feed(self, session: Session, symbols: list[int], now: float) -> None:
+        fed, plan = session.feed(symbols, now)
+        self._follow(session, plan)
+        for committed in fed:
+            self._show(session, committed)
+
+    def viewers(self, name: str) -> int:
+        """How many clients view a session."""
+        return len(self._viewers[name])
+
+    # Idleness
+
+    def sweep(self, now: float) -> None:
+        """Pauses and puts away what nobody listens to; to be called every second or so."""
+        away = [s for s in self.sessions.values() if s.status is Status.AWAY]
+        for session in list(self.sessions.values()):
+            if session.idle_since is None or session.status is Status.AWAY:
+                continue
+            idle = now - session.idle_since
+            if session.playing and idle >= self.limits.idle_pause:
+                session.move("pause")
+                session.paused_by_idleness = True
+            if session.status is Status.PAUSED and idle >= self.limits.idle_away:
+                session.move("put_away")
+                self._commands.append(engine.Close(session.key))
+                away.append(session)
+        for session in away[: max(0, len(away) - self.limits.away)]:
+            self._close(session, None)
+        self.flush()
+
+    def _bring_back(self, session: Session) -> None:
+        self._check_room()
+        session.move("bring_back")
+        self._commands.append(engine.Open(session.key, session.card.name))
+        self._follow(session, session.restore_plan())
+
+    # The engine
+
+    def _follow(self, session: Session, plan: engine.Plan | None) -> None:
+        if plan is not None:
+            self._commands.append(plan)
+
+    def engine_said(self, events: Iterable[engine.Event], now: float) -> None:
+        """Takes the engine's results, and hands out what is due already."""
+        for event in events:
+            match event:
+                case engine.Tile():
+                    self._receive(event, now)
+                case engine.Snapshot(key, generation, position, state):
+                    if key in self._by_key:
+                        self._by_key[key].receive_snapshot(generation, position, state)
+                case engine.Failed(message):
+                    log.error("engine: %s", message)
+        self.tick(now)
+
+    def _receive(self, tile: engine.Tile, now: float) -> None:
+        keys = np.frombuffer(tile.keys, np.int64).tolist()
+        generations = np.frombuffer(tile.generations, np.int64).tolist()
+        positions = np.frombuffer(tile.positions, np.int64).tolist()
+        width = len(tile.symbols) // len(keys)
+        symbols = ints_from_bytes(tile.symbols, width)
+        for key, generation, position, symbol in zip(
+            keys, generations, positions, symbols, strict=True
+        ):
+            session = self._by_key.get(key)
+            if session is not None:
+                before = session.stalls
+                session.receive(generation, position, symbol, now)
+                self.counters.stalls += session.stalls - before
+                self._schedule(session)
+
+    def lose_engine(self) -> None:
+        """The engine has died: what plays stalls until `regain_engine`."""
+        self.engine_up = False
+        self.counters.engine_deaths += 1
+        self._commands.clear()
+        for session in self.sessions.values():
+            playing = session.status is Status.PLAYING
+            session.move("lose_engine")
+            if playing:
+                self._broadcast(
+                    session, None, None, "paused", position=session.position, reason="engine"
+                )
+
+    def regain_engine(self, now: float) -> None:
+        """A new engine is up and knows nothing: every session goes on where it was."""
+        self.engine_up = True
+        self._commands.clear()
+        for session in self.sessions.values():
+            if session.status is Status.AWAY:
+                continue
+            self._commands.append(engine.Open(session.key, session.card.name))
+            self._follow(session, session.restore_plan())
+            stalled = session.status is Status.STALLED
+            session.move("regain_engine")
+            session.start(now)
+            self._touch(session, now)
+            if stalled:
+                self._broadcast(
+                    session, None, None, "playing", position=session.position, reason="engine"
+                )
+        self.flush()
+
+    def flush(self) -> None:
+        """Sends the engine what has gathered; nothing while it is down."""
+        if not self.engine_up:
+            self._commands.clear()
+            return
+        if self._credit_due:
+            self._commands.append(self._credit(list(self._credit_due.values())))
+            self._credit_due.clear()
+        if self._commands:
+            self._send(self._commands)
+            self._commands = []
+
+    def _credit(self, sessions: list[Session]) -> engine.Credit:
+        allowances = [s.allowance() for s in sessions]
+        return engine.Credit(
+            np.array([s.key for s in sessions], np.int64).tobytes(),
+            np.array([a.until for a in allowances], np.int64).tobytes(),
+            np.array([a.position for a in allowances], np.int64).tobytes(),
+            np.array([a.due for a in allowances], np.float64).tobytes(),
+            np.array([a.interval for a in allowances], np.float64).tobytes(),
+        )
+
+    # Play-out
+
+    def _touch(self, session: Session, now: float) -> None:
+        """Something about a session's future has changed."""
+        if session.status is Status.CLOSED:
+            return
+        self._credit_due[session.key] = session
+        self._schedule(session)
+        if session.commit_time() <= now:
+            self._commit(session, now)
+
+    def _schedule(self, session: Session) -> None:
+        when = session.commit_time()
+        if math.isinf(when) and when > 0:
+            self._scheduled.pop(session.key, None)
+        elif self._scheduled.get(session.key) != when:
+            self._scheduled[session.key] = when
+            heapq.heappush(self._times, (when, session.key, session))
+
+    def next_time(self) -> float:
+        """When `tick` has something to do next; infinity if nothing is known of."""
+        while self._times:
+            when, key, _ = self._times[0]
+            if self._scheduled.get(key) == when:
+                return when
+            heapq.heappop(self._times)
+        return math.inf
+
+    def tick(self, now: float) -> None:
+        """Commits and hands out everything that is due for it."""
+        while self.next_time() <= now:
+            _, key, session = heapq.heappop(self._times)
+            del self._scheduled[key]
+            self._commit(session, now)
+        self.flush()
+
+    def _commit(self, session: Session, now: float) -> None:
+        while session.commit_time() <= now:
+            committed = session.commit(now)
+            self.counters.lateness(now - committed.due)
+            self._show(session, committed)
+        self._credit_due[session.key] = session
+        self._schedule(session)
+
+    def _show(self, session: Session, committed: Committed) -> None:
+        self.counters.symbols += 1
+        message = symbol_message(session, committed)
+        for viewer in self._viewers[session.name]:
+            viewer.symbol(session.name, committed.n, message)
+
+    def _broadcast(
+        self, session: Session, asker: Viewer | None, id: wire.Id, kind: str, /, **fields: object
+    ) -> None:
+        """Tells every viewer, and the asker (with its `id`) even if it views something else."""
+        message = wire.encode(kind, session=session.name, **fields)
+        for viewer in self._viewers[session.name]:
+            if viewer is not asker:
+                viewer.tell(message)
+        if asker is not None:
+            asker.tell(wire.encode(kind, id=id, session=session.name, **fields))
+
+
+def symbol_message(session: Session, committed: Committed) -> str:
+    """The `symbol` message of a committed symbol."""
+    fed = {"fed": True} if committed.fed else {}
+    event = session.codec.event(committed.symbol)
+    return wire.encode(
+        "symbol", session=session.name, n=committed.n, due=committed.due, **event, **fed
+    )
+
+
+def controls_of(model: Model) -> Controls:
+    """The controls a session of a model starts with, for `hello` and `/v1/models`."""
+    return default_controls(model.card, 0)

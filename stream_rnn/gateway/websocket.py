@@ -1,0 +1,94 @@
+"""The WebSocket side: one task that reads a client's messages, one that writes its outbox."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from stream_rnn import __version__
+from stream_rnn.clock import Clock
+from stream_rnn.errors import ProtocolError
+from stream_rnn.gateway.outbox import Outbox
+from stream_rnn.gateway.stage import Stage, controls_of
+from stream_rnn.wire import messages as wire
+
+TRY_AGAIN_LATER = 1013
+
+
+def hello(stage: Stage, now: float) -> str:
+    """The first message of a connection."""
+    return wire.encode(
+        "hello", version=wire.VERSION, server=f"stream-rnn {__version__}", time=now,
+        models=[model_json(stage, name) for name in sorted(stage.models)],
+    )
+
+
+def model_json(stage: Stage, name: str) -> dict[str, Any]:
+    """A model as clients see it."""
+    model = stage.models[name]
+    return {
+        "name": name,
+        "title": model.card.title,
+        "domain": model.codec.domain,
+        "artists": list(model.card.artists),
+        "primes": list(model.card.primes),
+        "controls": controls_of(model).to_json(),
+    }
+
+
+async def run_connection(
+    websocket: WebSocket, stage: Stage, clock: Clock, *, on_sent: Callable[[Outbox], None]
+) -> None:
+    """Serves one client until it goes, or is given up because it does not read.
+
+    Args:
+        on_sent: called after each message that went out, for the metrics.
+    """
+    offered = websocket.scope.get("subprotocols") or []
+    await websocket.accept(wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
+    outbox = Outbox()
+    outbox.tell(hello(stage, clock.now()))
+    stage.join(outbox)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            writer = tasks.create_task(_write(websocket, outbox, on_sent))
+            reader = tasks.create_task(_read(websocket, outbox, stage, clock))
+            # Whichever ends first ends the other.
+            writer.add_done_callback(lambda _: reader.cancel())
+            reader.add_done_callback(lambda _: writer.cancel())
+    finally:
+        stage.leave(outbox, clock.now())
+
+
+async def _read(websocket: WebSocket, outbox: Outbox, stage: Stage, clock: Clock) -> None:
+    while True:
+        await outbox.room()
+        received = await websocket.receive()
+        if received["type"] == "websocket.disconnect":
+            return
+        text = received.get("text")
+        if text is None:
+            error = ProtocolError("text_only", "send JSON in text frames; binary is not read")
+            stage.refuse(outbox, error)
+            continue
+        try:
+            message = wire.decode(text)
+        except ProtocolError as error:
+            stage.refuse(outbox, error, id=wire.request_id(text))
+            continue
+        stage.handle(outbox, message, clock.now())
+
+
+async def _write(
+    websocket: WebSocket, outbox: Outbox, on_sent: Callable[[Outbox], None]
+) -> None:
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        while (message := await outbox.next()) is not None:
+            await websocket.send_text(message)
+            on_sent(outbox)
+        if websocket.application_state is WebSocketState.CONNECTED:
+            await websocket.close(TRY_AGAIN_LATER, "too many unread answers")

@@ -1,0 +1,197 @@
+"""The one definition of a network: recurrent layers over one-hot symbols and an artist.
+
+Each step's input is the symbol before, as a one-hot vector (or a frame's 0s and 1s), beside
+a vector over the artists: a one-hot vector in training, any convex blend when performing.
+The recurrent state is a value, passed in and handed back.
+
+`RecurrentNetwork.forward` runs whole sequences through torch's fused kernels, for training
+and scoring. `Stepper` holds the same weights laid out for stepping.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from stream_rnn.codecs.base import Head
+from stream_rnn.errors import CheckpointError
+from stream_rnn.nets.cells import lstm_cell
+
+
+class State(NamedTuple):
+    """Recurrent state, `[layers, rows, hidden]` each."""
+
+    hidden: Tensor
+    cell: Tensor
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What has to be known to build a network.
+
+    Attributes:
+        symbols: inputs and outputs for a symbol.
+        artists: how many artists the input vector has; 0 for none.
+        hidden: units in a layer.
+        layers: how many layers are stacked.
+        head: how the outputs are read.
+        cell: which recurrent cell.
+        dropout: share of units dropped in training, between layers and before the head.
+    """
+
+    symbols: int
+    artists: int
+    hidden: int
+    layers: int
+    head: Head
+    cell: str = "lstm"
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.cell != "lstm":
+            raise CheckpointError(f"unknown cell {self.cell!r}; this version has: lstm")
+        if self.head not in ("categorical", "bernoulli"):
+            raise CheckpointError(f"unknown head {self.head!r}")
+        for name, least in (("symbols", 1), ("artists", 0), ("hidden", 1), ("layers", 1)):
+            value = getattr(self, name)
+            if type(value) is not int or not least <= value <= 65_536:
+                raise CheckpointError(f"architecture: {name} is {value!r}")
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Architecture:
+        """The architecture that `to_json` described."""
+        try:
+            return cls(**data)
+        except TypeError as error:
+            raise CheckpointError(f"architecture: {error}") from None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class RecurrentNetwork(nn.Module):
+    """Stacked LSTM layers and a linear head."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = self.architecture = architecture
+        self.recurrent = nn.LSTM(
+            a.symbols + a.artists,
+            a.hidden,
+            a.layers,
+            batch_first=True,
+            dropout=a.dropout if a.layers > 1 else 0.0,
+        )
+        self.dropout = nn.Dropout(a.dropout)
+        self.output = nn.Linear(a.hidden, a.symbols)
+        for name, parameter in self.recurrent.named_parameters():
+            if name == "weight_ih_l0":
+                # Only a few of these inputs are 1 at a time, as in an embedding, and like one
+                # they start at unit variance; torch's 1/sqrt(hidden) drowns them.
+                nn.init.normal_(parameter)
+            elif "weight_hh" in name:
+                for gate in parameter.data.chunk(4):
+                    nn.init.orthogonal_(gate)
+            elif "bias_ih" in name:
+                # A forget gate that starts open (Jozefowicz, Zaremba, Sutskever 2015).
+                nn.init.zeros_(parameter)
+                parameter.data[a.hidden : 2 * a.hidden] = 1.0
+            elif "bias_hh" in name:
+                nn.init.zeros_(parameter)
+
+    def zero_state(self, rows: int) -> State:
+        """The state before any symbol."""
+        a, device = self.architecture, self.output.weight.device
+        zeros = torch.zeros(a.layers, rows, a.hidden, device=device)
+        return State(zeros, zeros.clone())
+
+    def encode(self, symbols: Tensor) -> Tensor:
+        """Inputs of symbols: `[...]` indices or `[..., 88]` keys, to floats `[..., symbols]`."""
+        if self.architecture.head == "categorical":
+            return nn.functional.one_hot(symbols.long(), self.architecture.symbols).float()
+        return symbols.float()
+
+    def forward(self, symbols: Tensor, artists: Tensor, state: State) -> tuple[Tensor, State]:
+        """Runs a stretch of symbols.
+
+        Args:
+            symbols: `[rows, time]` indices or `[rows, time, 88]` keys.
+            artists: each row's blend, `[rows, artists]`, or `[rows, time, artists]`.
+            state: the state before the first of them.
+
+        Returns:
+            Logits for the symbol after each, `[rows, time, symbols]`, and the new state.
+        """
+        inputs = self.encode(symbols)
+        if self.architecture.artists:
+            blend = artists if artists.ndim == 3 else artists[:, None, :]
+            blend = blend.expand(-1, inputs.shape[1], -1)
+            inputs = torch.cat([inputs, blend], dim=2)
+        outputs, (hidden, cell) = self.recurrent(inputs, (state.hidden, state.cell))
+        return self.output(self.dropout(outputs)), State(hidden, cell)
+
+
+class Stepper:
+    """A network's weights laid out so that one step is a few matrix products.
+
+    The first layer's product with a one-hot vector is a row of a table, and its product with
+    the artist blend is a constant of the session, so both leave the step.
+    """
+
+    @torch.no_grad()
+    def __init__(self, network: RecurrentNetwork) -> None:
+        a = self.architecture = network.architecture
+        weights = {k: v.detach() for k, v in network.recurrent.named_parameters()}
+        first = weights["weight_ih_l0"]  # [4 * hidden, symbols + artists]
+        self.symbol_table = first[:, : a.symbols].t().contiguous()  # [symbols, 4 * hidden]
+        self.artist_table = first[:, a.symbols :].t().contiguous()  # [artists, 4 * hidden]
+        self.products: list[Tensor] = []  # [hidden or 2 * hidden, 4 * hidden]
+        self.biases: list[Tensor] = []  # [4 * hidden]
+        for layer in range(a.layers):
+            recurrent = weights[f"weight_hh_l{layer}"]
+            below = [weights[f"weight_ih_l{layer}"]] if layer else []
+            self.products.append(torch.cat([*below, recurrent], dim=1).t().contiguous())
+            self.biases.append(weights[f"bias_ih_l{layer}"] + weights[f"bias_hh_l{layer}"])
+        self.head = network.output.weight.detach().t().contiguous()  # [hidden, symbols]
+        self.head_bias = network.output.bias.detach().clone()
+
+    def artist_bias(self, blend: Tensor) -> Tensor:
+        """The first layer's constant input, `[4 * hidden]`, for a blend `[artists]`.
+
+        A sum in a fixed order, so that it does not depend on what else is computed.
+        """
+        bias = self.biases[0].clone()
+        for artist in torch.nonzero(blend).flatten().tolist():
+            bias += blend[artist] * self.artist_table[artist]
+        return bias
+
+    def step(self, symbols: Tensor, artist_bias: Tensor, state: State) -> tuple[Tensor, State]:
+        """One step of each row.
+
+        Args:
+            symbols: `[rows]` indices or `[rows, 88]` keys (float): the symbol before.
+            artist_bias: `[rows, 4 * hidden]` of `artist_bias`.
+            state: `[layers, rows, hidden]`.
+
+        Returns:
+            Logits `[rows, symbols]` and the new state.
+        """
+        if self.architecture.head == "categorical":
+            inputs = self.symbol_table[symbols].add_(artist_bias)
+        else:
+            inputs = torch.addmm(artist_bias, symbols, self.symbol_table)
+        hidden, cell = torch.empty_like(state.hidden), torch.empty_like(state.cell)
+        below = None
+        for layer, product in enumerate(self.products):
+            before = state.hidden[layer]
+            if below is None:
+                gates = inputs.addmm_(before, product)
+            else:
+                gates = torch.addmm(self.biases[layer], torch.cat([below, before], 1), product)
+            hidden[layer], cell[layer] = lstm_cell(gates, state.cell[layer])
+            below = hidden[layer]
+        assert below is not None
+        return torch.addmm(self.head_bias, below, self.head), State(hidden, cell)

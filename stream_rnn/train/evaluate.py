@@ -1,0 +1,93 @@
+"""Scores a network: negative log-likelihood in nats a symbol, each document from a zero state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from stream_rnn.codecs.base import Codec
+from stream_rnn.nets.network import RecurrentNetwork, State
+from stream_rnn.train.data import Document
+
+ROWS = 64
+TIME = 256
+
+
+@dataclass(frozen=True)
+class Score:
+    """`nll` is the mean over `symbols` symbols of all documents, in nats."""
+
+    nll: float
+    symbols: int
+
+
+def boundary_of(codec: Codec) -> np.ndarray:
+    """The boundary symbol as an array element: `[]` or `[88]`."""
+    element: np.ndarray = codec.unpack(codec.boundary.to_bytes(codec.width, "little"))[0]
+    return np.asarray(element)
+
+
+def symbol_losses(network: RecurrentNetwork, logits: Tensor, targets: Tensor) -> Tensor:
+    """Nats of each symbol, `[rows, time]`; for keys, the sum over the 88."""
+    if network.architecture.head == "categorical":
+        return functional.cross_entropy(logits.transpose(1, 2), targets.long(), reduction="none")
+    losses = functional.binary_cross_entropy_with_logits(logits, targets.float(), reduction="none")
+    return losses.sum(2)
+
+
+def artist_vectors(network: RecurrentNetwork, artists: Tensor) -> Tensor:
+    """One-hot artist vectors `[..., artists]` of indices `[...]`."""
+    count = network.architecture.artists
+    if not count:
+        return torch.zeros(*artists.shape, 0)
+    return functional.one_hot(artists, count).float()
+
+
+@torch.no_grad()
+def evaluate(
+    network: RecurrentNetwork, documents: Sequence[Document], codec: Codec,
+    *, progress: Callable[[int], None] = lambda symbols: None,
+) -> Score:
+    """Scores documents: every symbol counts, the first (after the boundary) included.
+
+    Text counts the boundary that ends a document as a symbol too, since the network has to
+    foretell it; rolls do not, as in the published scores.
+
+    Args:
+        progress: called with the number of symbols done since the last call.
+    """
+    network.eval()
+    device = network.output.weight.device
+    boundary = boundary_of(codec)
+    ending = codec.head == "categorical"
+    by_length = sorted((d for d in documents if len(d.symbols)), key=lambda d: len(d.symbols))
+    total, count = 0.0, 0
+    for first in range(0, len(by_length), ROWS):
+        group = by_length[first : first + ROWS]
+        longest = len(group[-1].symbols) + ending
+        padded = np.zeros((len(group), longest + 1, *boundary.shape), group[0].symbols.dtype)
+        mask = np.zeros((len(group), longest), np.float32)
+        padded[:, 0] = boundary
+        for row, document in enumerate(group):
+            length = len(document.symbols)
+            padded[row, 1 : length + 1] = document.symbols
+            if ending:
+                padded[row, length + 1] = boundary
+            mask[row, : length + ending] = 1.0
+        symbols = torch.from_numpy(padded.astype(np.int64 if ending else np.uint8)).to(device)
+        artists = artist_vectors(network, torch.tensor([d.artist for d in group])).to(device)
+        state: State = network.zero_state(len(group))
+        for start in range(0, longest, TIME):
+            stop = min(start + TIME, longest)
+            logits, state = network(symbols[:, start:stop], artists, state)
+            losses = symbol_losses(network, logits, symbols[:, start + 1 : stop + 1]).cpu()
+            part = torch.from_numpy(mask[:, start:stop])
+            total += float((losses * part).double().sum())
+            count += int(part.sum())
+            progress(int(part.sum()))
+    return Score(total / count, count)

@@ -1,0 +1,299 @@
+"""The training loop: truncated back-propagation through time, with state carried on.
+
+A run is a folder: `log.csv`, `curves.png`, `samples/`, `best/` (a model by validation loss),
+`resume/` (all that is needed to go on from an interrupt).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from stream_rnn.checkpoint import Card, load_network, read_card, save_model
+from stream_rnn.errors import CheckpointError, ConfigError
+from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
+from stream_rnn.train.curves import Log, draw_curves
+from stream_rnn.train.data import SPLITS, Chunk, Corpus, Feed
+from stream_rnn.train.evaluate import artist_vectors, boundary_of, evaluate, symbol_losses
+from stream_rnn.train.recipe import OptimiserRecipe, Recipe
+
+Sampler = Callable[[RecurrentNetwork, Card, int], str]
+"""Makes a text to look at from (network, card, step)."""
+
+
+class Trainer:
+    """One run of a recipe over a corpus.
+
+    Args:
+        recipe: what to do.
+        corpus: documents by split.
+        run: the run's folder.
+        sampler: called every `sample_every` steps; what it returns is kept in `samples/`.
+        steps: instead of the recipe's.
+        device: where to train.
+    """
+
+    def __init__(
+        self, recipe: Recipe, corpus: Corpus, run: Path, *, sampler: Sampler,
+        steps: int | None = None, device: str = "cpu",
+    ) -> None:
+        self.recipe, self.corpus, self.run = recipe, corpus, run
+        self._options: OptimiserRecipe = recipe.train
+        self._steps = steps or recipe.train.steps
+        self._sampler, self._device = sampler, torch.device(device)
+        codec = corpus.codec
+        torch.manual_seed(self._options.seed)
+        model = recipe.model
+        self.network = RecurrentNetwork(
+            Architecture(
+                symbols=codec.size, artists=len(corpus.artists), hidden=model.hidden,
+                layers=model.layers, head=codec.head, dropout=model.dropout,
+            )
+        ).to(self._device)
+        matrices = [p for p in self.network.parameters() if p.ndim > 1]
+        vectors = [p for p in self.network.parameters() if p.ndim == 1]
+        self._optimiser = torch.optim.AdamW(
+            [
+                {"params": matrices, "weight_decay": self._options.weight_decay},
+                {"params": vectors, "weight_decay": 0.0},
+            ],
+            lr=self._options.learning_rate,
+        )
+        self._feed = Feed(
+            corpus.splits["train"], boundary_of(codec), rows=self._options.rows,
+            chunk=self._options.chunk, seed=self._options.seed, restart=self._options.restart,
+            transpose=recipe.data.transpose,
+        )
+        self._state = self.network.zero_state(self._options.rows)
+        self.step = 0
+        self._seconds = 0.0
+        self._symbols = 0
+        self._best = math.inf
+        self._worse = 0
+        self._log = Log(run / "log.csv")
+
+    def card(self) -> Card:
+        """The card as things stand."""
+        model, data = self.recipe.model, self.recipe.data
+        return Card(
+            name=model.name, title=model.title, codec=self.corpus.codec.to_json(),
+            architecture=self.network.architecture.to_json(), artists=self.corpus.artists,
+            defaults=model.defaults, primes=model.primes, notes=model.notes,
+            data={
+                "source": data.source, "origin": data.origin, "licence": data.licence,
+                "split": "as published" if data.format == "rolls_mat" else list(data.split),
+                "sizes": self.corpus.sizes(),
+            },
+            training={
+                "steps": self.step, "symbols": self._symbols, "seconds": round(self._seconds),
+                "epochs": round(self._feed.epoch, 2), "hardware": hardware(self._device),
+                "optimiser": json.loads(_to_json(self._options)),
+            },
+        )
+
+    # The loop
+
+    def train(self) -> Card:
+        """Trains to the end, or to an early stop, then scores the best on the test split.
+
+        KeyboardInterrupt saves what `resume` needs and is raised again.
+
+        Returns:
+            The card of the best model, which lies in `run/best`.
+        """
+        bar = tqdm(
+            total=self._steps, initial=self.step, unit="step", dynamic_ncols=True,
+            desc=self.recipe.model.name, mininterval=1.0,
+        )
+        torch.set_num_threads(self._options.threads)
+        began = time.monotonic() - self._seconds
+        try:
+            while self.step < self._steps and self._worse < self._options.patience:
+                loss = self._train_step(next(self._feed))
+                self.step += 1
+                self._seconds = time.monotonic() - began
+                bar.update()
+                self._periodic(loss, bar)
+        except KeyboardInterrupt:
+            self.save()
+            tqdm.write(f"interrupted at step {self.step}; go on with --resume --run {self.run}")
+            raise
+        finally:
+            bar.close()
+        if self._worse >= self._options.patience:
+            tqdm.write(f"stopped early: {self._worse} evaluations without a better validation loss")
+        self.save()
+        return self.finish()
+
+    def _periodic(self, loss: float, bar: tqdm[Any]) -> None:
+        options, last = self._options, self.step == self._steps
+        if self.step % 20 == 0 or last:
+            speed = self._symbols / max(self._seconds, 1e-9)
+            bar.set_postfix(loss=f"{loss:.3f}", best=f"{self._best:.3f}", symbols=f"{speed:,.0f}/s")
+            self._log.add(self.step, "train", loss, self._rate(), self._seconds)
+        if self.step % options.evaluate_every == 0 or last:
+            self._validate()
+        if self.step % options.sample_every == 0 or last:
+            folder = self.run / "samples"
+            folder.mkdir(exist_ok=True)
+            self.network.eval()
+            text = self._sampler(self.network, self.card(), self.step)
+            (folder / f"step-{self.step:06d}.txt").write_text(text, encoding="utf-8")
+        if self.step % options.save_every == 0:
+            self.save()
+
+    def _rate(self) -> float:
+        """Learning rate at this step: a line up, then a cosine down to a fiftieth."""
+        options = self._options
+        warm = min(1.0, (self.step + 1) / max(1, options.warmup))
+        done = min(1.0, self.step / self._steps)
+        return options.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+
+    def _train_step(self, chunk: Chunk) -> float:
+        self.network.train()
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._rate()
+        keep = torch.from_numpy(~chunk.restart).float()[None, :, None].to(self._device)
+        state = State(self._state.hidden * keep, self._state.cell * keep)
+        wide = np.int64 if self.network.architecture.head == "categorical" else np.uint8
+        inputs = torch.from_numpy(chunk.inputs.astype(wide)).to(self._device)
+        targets = torch.from_numpy(chunk.targets.astype(wide)).to(self._device)
+        mask = torch.from_numpy(chunk.mask).to(self._device)
+        artists = artist_vectors(self.network, torch.from_numpy(chunk.artists)).to(self._device)
+        logits, state = self.network(inputs, artists, state)
+        loss = (symbol_losses(self.network, logits, targets) * mask).sum() / mask.sum()
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._options.clip)
+        self._optimiser.step()
+        self._state = State(state.hidden.detach(), state.cell.detach())
+        self._symbols += int(chunk.mask.sum())
+        return float(loss.detach())
+
+    def _validate(self) -> None:
+        documents = self.corpus.splits["valid"][: self._options.validation_documents]
+        score = evaluate(self.network, documents, self.corpus.codec)
+        self._log.add(self.step, "valid", score.nll, self._rate(), self._seconds)
+        draw_curves(self.run / "log.csv", self.run / "curves.png", title=self.recipe.model.name)
+        if score.nll < self._best:
+            self._best, self._worse = score.nll, 0
+            save_model(self.run / "best", self.card(), self.network, half=self._options.half)
+        else:
+            self._worse += 1
+
+    def finish(self) -> Card:
+        """Scores the best model, as it lies on disk, and completes its card."""
+        folder = self.run / "best"
+        card = read_card(folder)
+        network = load_network(folder, card).to(self._device)
+        scores = {}
+        for split in SPLITS[1:]:
+            score = evaluate(network, self.corpus.splits[split], self.corpus.codec)
+            scores[split] = {"nll": round(score.nll, 4), "symbols": score.symbols}
+        scores["measure"] = measure_of(card)
+        done = Card(**{**vars(card), "scores": scores})
+        done = Card(**{**vars(done), "training": {**card.training, "seconds": round(self._seconds)}})
+        return save_model(folder, done, network, half=self._options.half)
+
+    # Resuming
+
+    def save(self) -> None:
+        """Writes all that `resume` reads, whole or not at all."""
+        tensors: dict[str, Tensor] = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {"state.hidden": self._state.hidden, "state.cell": self._state.cell}
+        tensors["rng"] = torch.get_rng_state()
+        for index, moments in self._optimiser.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
+        facts = {
+            "step": self.step, "seconds": self._seconds, "symbols": self._symbols,
+            "best": self._best, "worse": self._worse, "feed": self._feed.state(),
+            "recipe": json.loads(_to_json(self.recipe)),
+        }
+        folder = self.run / "resume"
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {k: v.contiguous().cpu() for k, v in tensors.items()}
+        save_file(tensors, folder / "new.safetensors", {"facts": json.dumps(facts)})
+        (folder / "new.safetensors").replace(folder / "run.safetensors")
+
+    def resume(self) -> None:
+        """Goes on from what `save` wrote.
+
+        Raises:
+            CheckpointError: nothing there, or damaged.
+            ConfigError: it was another recipe.
+        """
+        path = self.run / "resume" / "run.safetensors"
+        facts, tensors = _read_run(path)
+        mine = json.loads(_to_json(self.recipe))
+        if {**facts["recipe"], "train": 0} != {**mine, "train": 0}:
+            raise ConfigError(f"{path}: belongs to another recipe (its data or model differ)")
+        self.network.load_state_dict(
+            {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
+        )
+        adam = self._optimiser.state_dict()
+        adam["state"] = {}
+        for name, value in tensors.items():
+            if name.startswith("adam."):
+                _, index, moment = name.split(".")
+                adam["state"].setdefault(int(index), {})[moment] = value
+        self._optimiser.load_state_dict(adam)
+        self._state = State(
+            tensors["state.hidden"].to(self._device), tensors["state.cell"].to(self._device)
+        )
+        torch.set_rng_state(tensors["rng"])
+        self.step, self._seconds = facts["step"], facts["seconds"]
+        self._symbols, self._best, self._worse = facts["symbols"], facts["best"], facts["worse"]
+        self._feed.restore(facts["feed"])
+        self._log.cut(self.step)
+
+
+def _read_run(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            facts: dict[str, Any] = json.loads(file.metadata()["facts"])
+        return facts, load_file(path)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: nothing to resume; start without --resume") from None
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged ({error})") from None
+
+
+def _to_json(value: object) -> bytes:
+    import msgspec
+
+    return msgspec.json.encode(value)
+
+
+def measure_of(card: Card) -> str:
+    """What a score of this model means, for the card."""
+    unit = "character" if card.codec["domain"] == "text" else "frame"
+    return (
+        f"mean negative log-likelihood in nats a {unit}, over every {unit} of the split, each "
+        "document from a zero state, with the weights as shipped: stream-rnn eval"
+    )
+
+
+def hardware(device: torch.device) -> str:
+    """What a run was made on, for the card."""
+    import platform
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
+        name = names[0].partition(":")[2].strip() if names else name
+    return f"{name}, {torch.get_num_threads()} thread(s)"

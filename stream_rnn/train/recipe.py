@@ -1,0 +1,122 @@
+"""A training recipe: one TOML file, read strictly.
+
+`configs/lyrics.toml` is an annotated example, and `docs/training.md` says what each
+value does.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from stream_rnn.errors import ConfigError
+
+Positive = Annotated[int, Meta(ge=1)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+
+class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which corpus, and how it becomes documents.
+
+    Attributes:
+        source: a file or folder under the data folder.
+        format: `songs_csv` (artist,song,link,text), `text` (one long text), `rolls_mat`
+            (the four benchmark files of Boulanger-Lewandowski 2012), `midi` (a folder).
+        by_artist: whether the network is given the artist.
+        split: shares of the songs for training, validation and test, where the corpus has
+            no split of its own.
+        steps_per_beat: frames in a quarter note, for rolls.
+        transpose: train on each piece moved by up to so many semitones, anew each epoch.
+        least: how often a character must stand in the training texts to be known.
+    """
+
+    source: str
+    format: Literal["songs_csv", "text", "rolls_mat", "midi"]
+    by_artist: bool = False
+    split: tuple[Share, Share, Share] = (0.9, 0.05, 0.05)
+    steps_per_beat: Annotated[int, Meta(ge=1, le=96)] = 4
+    transpose: Annotated[int, Meta(ge=0, le=11)] = 0
+    least: Positive = 10
+    licence: str = ""
+    origin: str = ""
+
+
+class ModelRecipe(Struct, frozen=True, forbid_unknown_fields=True):
+    """The network, and what its card says for people."""
+
+    name: str
+    title: str
+    hidden: Positive
+    layers: Positive
+    dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
+    defaults: dict[str, Any] = {}
+    primes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class OptimiserRecipe(Struct, frozen=True, forbid_unknown_fields=True):
+    """Truncated back-propagation with Adam.
+
+    Attributes:
+        rows: documents read side by side.
+        chunk: symbols back-propagated through at a time; state is carried to the next.
+        steps: how many chunks in all.
+        learning_rate: the peak, after `warmup` steps; it falls along a cosine to 2 % of it.
+        weight_decay: decoupled (AdamW), on the weight matrices.
+        clip: the gradient's norm is cut to this.
+        restart: share of documents that begin with a zero state; the others carry on from
+            the document before, as an endless stream does.
+        evaluate_every, sample_every, save_every: in steps.
+        patience: stop after so many evaluations without a better validation loss.
+        threads: intra-op threads.
+    """
+
+    rows: Positive
+    chunk: Positive
+    steps: Positive
+    learning_rate: Annotated[float, Meta(gt=0.0)]
+    warmup: Annotated[int, Meta(ge=0)] = 200
+    weight_decay: Annotated[float, Meta(ge=0.0)] = 0.0
+    clip: Annotated[float, Meta(gt=0.0)] = 1.0
+    restart: Share = 0.5
+    evaluate_every: Positive = 500
+    validation_documents: Positive = 200
+    sample_every: Positive = 1000
+    save_every: Positive = 500
+    patience: Positive = 20
+    seed: int = 1
+    threads: Positive = 1
+    half: bool = True
+
+
+class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
+    """All of one TOML file."""
+
+    data: DataRecipe
+    model: ModelRecipe
+    train: OptimiserRecipe
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe of a TOML file.
+
+    Raises:
+        ConfigError: no such file, not TOML, or a value that does not belong; it names which.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    try:
+        recipe = msgspec.convert(data, Recipe)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    if abs(sum(recipe.data.split) - 1.0) > 1e-6:
+        raise ConfigError(f"{path}: data.split must add up to 1")
+    return recipe

@@ -1,0 +1,193 @@
+"""The WebSocket protocol, version 1: text to commands, events to text. No sockets.
+
+`docs/protocol.md` explains it to those who write clients. The structs here are the table
+that decoder, encoder and documentation share.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+
+from stream_rnn.errors import ProtocolError
+
+VERSION = 1
+SUBPROTOCOL = "stream-rnn.v1"
+MAX_MESSAGE = 1 << 16  # bytes
+MAX_STEPS = 4096
+MAX_POSITION = 2**53 - 1
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.\-]{1,64}$")]
+Position = Annotated[int, Meta(ge=0, le=MAX_POSITION)]
+Id = str | int | None
+
+
+class Request(
+    Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", kw_only=True,
+    tag=lambda name: name.lower(),
+):  # fmt: skip
+    """What every message from a client may carry."""
+
+    id: Id = None
+
+
+class Open(Request):
+    """Opens a session; `opened` answers."""
+
+    model: str
+    session: Name | None = None
+    controls: dict[str, Any] = {}
+    seed: Annotated[int, Meta(ge=0, le=MAX_POSITION)] | None = None
+    prime: str | list[Any] = ""
+    play: bool = True
+
+
+class Attach(Request):
+    """Views a session, from the symbol after `after`, or live."""
+
+    session: Name
+    after: Annotated[int, Meta(ge=-1, le=MAX_POSITION)] | None = None
+
+
+class Control(Request):
+    """Changes controls; `controlled` says which symbol is the first to obey."""
+
+    session: Name
+    controls: dict[str, Any]
+    at: Literal["now", "beat", "bar"] = "now"
+
+
+class Feed(Request):
+    """Puts symbols into the stream."""
+
+    session: Name
+    symbols: str | list[Any]
+
+
+class Step(Request):
+    """Asks a paused session for some symbols at once."""
+
+    session: Name
+    count: Annotated[int, Meta(ge=1, le=MAX_STEPS)] = 1
+
+
+class Play(Request):
+    """Lets a session run."""
+
+    session: Name
+
+
+class Pause(Request):
+    """Holds a session."""
+
+    session: Name
+
+
+class Reset(Request):
+    """Begins again at position 0."""
+
+    session: Name
+
+
+class Close(Request):
+    """Ends a session."""
+
+    session: Name
+
+
+class Rewind(Request):
+    """Goes back to a position."""
+
+    session: Name
+    to: Position
+
+
+class Fork(Request):
+    """Makes another session with the same past."""
+
+    session: Name
+    as_: Name = field(name="as")
+    at: Position | None = None
+
+
+class Ping(Request):
+    """Asks for the server's clock."""
+
+    t0: float | int
+
+
+Message = Open | Attach | Control | Feed | Step | Play | Pause | Reset | Close | Rewind | Fork | Ping
+
+_decoder = msgspec.json.Decoder(Message)
+_encoder = msgspec.json.Encoder()
+_AT = re.compile(r" - at `\$\.?(.*)`$")
+_UNKNOWN_FIELD = re.compile(r"unknown field `(.*?)`")
+
+
+def decode(text: str | bytes) -> Message:
+    """The message of a frame.
+
+    Raises:
+        ProtocolError: `bad_json`, `unknown_type`, `unknown_field` or `bad_message`; the
+            message says what was wrong and `field` where.
+    """
+    try:
+        return _decoder.decode(text)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error), text) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise ProtocolError("bad_json", f"not JSON: {error}") from None
+
+
+def _explain(reason: str, text: str | bytes) -> ProtocolError:
+    where = _AT.search(reason)
+    path = where.group(1) if where else ""
+    reason = _AT.sub("", reason)
+    if path == "type" or "missing required field `type`" in reason:
+        known = ", ".join(sorted(_types()))
+        return ProtocolError("unknown_type", f"{reason}; types are {known}", field="type")
+    unknown = _UNKNOWN_FIELD.search(reason)
+    if unknown:
+        name = unknown.group(1)
+        path = f"{path}.{name}" if path else name
+        return ProtocolError("unknown_field", f"there is no field {name!r} here", field=path)
+    if "matching regex" in reason:
+        reason = "a session's name is 1 to 64 letters, digits, dots, hyphens or underscores"
+    missing = re.search(r"missing required field `(.*?)`", reason)
+    if missing:
+        path = missing.group(1)
+    return ProtocolError("bad_message", reason, field=path or None)
+
+
+def _types() -> list[str]:
+    return [kind.__struct_config__.tag for kind in Message.__args__]  # type: ignore[misc]
+
+
+def request_id(text: str | bytes) -> Id:
+    """The `id` of a message that could not be decoded, if it can still be made out."""
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return None
+    found = value.get("id") if isinstance(value, dict) else None
+    return found if isinstance(found, str | int) and not isinstance(found, bool) else None
+
+
+def encode(kind: str, /, id: Id = None, **fields: Any) -> str:
+    """A server's message; `id` only where the client gave one."""
+    named = {} if id is None else {"id": id}
+    return _encoder.encode({"type": kind, **fields, **named}).decode()
+
+
+def encode_error(error: ProtocolError, *, session: str | None = None, id: Id = None) -> str:
+    """An `error` message."""
+    fields: dict[str, Any] = {"code": error.code, "message": str(error)}
+    if error.field is not None:
+        fields["field"] = error.field
+    if session is not None:
+        fields["session"] = session
+    return encode("error", id=id, **fields)
