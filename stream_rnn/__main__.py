@@ -1,7 +1,5 @@
 """`python -m stream_rnn`."""
 
-import sys
+from stream_rnn.cli import entry
 
-from stream_rnn.cli import main
-
-sys.exit(main())
+entry()

@@ -77,11 +77,17 @@ def read_card(folder: Path) -> Card:
     if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
         raise CheckpointError(f"{path}: not a card of format {FORMAT}")
     for name in ("artists", "primes", "notes"):
-        data[name] = tuple(data.get(name, ()))
+        names = data.get(name, [])
+        if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+            raise CheckpointError(f"{path}: {name} must be a list of strings")
+        data[name] = tuple(names)
     try:
         card = Card(**data)
     except TypeError as error:
         raise CheckpointError(f"{path}: {error}") from None
+    for name in ("codec", "architecture", "defaults", "data", "training", "scores", "weights"):
+        if not isinstance(getattr(card, name), dict):
+            raise CheckpointError(f"{path}: {name} must be an object")
     card.make_codec()
     return card
 

@@ -40,7 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader (head, less) has seen enough. Python would complain of stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # a full disk, a folder that may not be written
+        return _complain(error, FAILED)
     return DONE
+
+
+def entry() -> None:
+    """What the installed `stream-rnn` runs."""
+    sys.exit(main())
 
 
 def _complain(error: Exception, code: int) -> int:
@@ -166,10 +173,15 @@ def _serve(options: argparse.Namespace) -> None:
         limits = Limits(sessions=options.max_sessions, idle_pause=float("inf"))
     serve(
         ServeOptions(
-            host=options.host, port=options.port, models=options.models,
-            page=bundled("clients/web"), device=options.device,
-            token=options.token or os.environ.get("STREAM_RNN_TOKEN"), anyone=options.anyone,
-            origins=tuple(options.origin), limits=limits,
+            host=options.host,
+            port=options.port,
+            models=options.models,
+            page=bundled("clients/web"),
+            device=options.device,
+            token=options.token or os.environ.get("STREAM_RNN_TOKEN"),
+            anyone=options.anyone,
+            origins=tuple(options.origin),
+            limits=limits,
         ),
         announce=lambda address: print(f"stream-rnn: listening on {address}", flush=True),
     )
@@ -190,7 +202,10 @@ def _train(options: argparse.Namespace) -> None:
     print(f"reading {data / recipe.data.source}", file=sys.stderr)
     corpus = load_corpus(recipe.data, data)
     for name, size in corpus.sizes().items():
-        print(f"  {name}: {size['documents']:,} documents, {size['symbols']:,} symbols", file=sys.stderr)
+        print(
+            f"  {name}: {size['documents']:,} documents, {size['symbols']:,} symbols",
+            file=sys.stderr,
+        )
     device = pick_device(options.device)
     trainer = Trainer(recipe, corpus, run, sampler=preview, steps=options.steps, device=str(device))
     if options.resume:
@@ -211,8 +226,11 @@ def _sample(options: argparse.Namespace) -> None:
     card = read_card(folder)
     codec = card.make_codec()
     given = {
-        "temperature": options.temperature, "top_k": options.top_k, "top_p": options.top_p,
-        "seed": options.seed, "artist": _blend(options.artist),
+        "temperature": options.temperature,
+        "top_k": options.top_k,
+        "top_p": options.top_p,
+        "seed": options.seed,
+        "artist": _blend(options.artist),
     }
     changes = {name: value for name, value in given.items() if value is not None}
     try:
@@ -228,8 +246,12 @@ def _sample(options: argparse.Namespace) -> None:
 
     with tqdm(total=options.length, unit="symbol", disable=None, leave=False) as bar:
         symbols = generate(
-            load_network(folder, card), codec, engine_settings(controls, card),
-            prime=prime, length=options.length, progress=bar.update,
+            load_network(folder, card),
+            codec,
+            engine_settings(controls, card),
+            prime=prime,
+            length=options.length,
+            progress=bar.update,
         )
     write(symbols)
 
@@ -252,7 +274,7 @@ def _eval(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from stream_rnn.checkpoint import load_network, read_card
-    from stream_rnn.train.corpora import corpus_of_card
+    from stream_rnn.train.data import corpus_of_card
     from stream_rnn.train.evaluate import evaluate
 
     card = read_card(folder)
@@ -263,8 +285,11 @@ def _eval(options: argparse.Namespace) -> None:
     with tqdm(total=total, unit="symbol", disable=None, leave=False) as bar:
         score = evaluate(network, documents, corpus.codec, progress=bar.update)
     result = {
-        "model": card.name, "split": options.split, "nll": round(score.nll, 4),
-        "symbols": score.symbols, "measure": card.scores.get("measure", ""),
+        "model": card.name,
+        "split": options.split,
+        "nll": round(score.nll, 4),
+        "symbols": score.symbols,
+        "measure": card.scores.get("measure", ""),
     }
     if options.json:
         _print_json(result)
@@ -288,9 +313,14 @@ def _models(options: argparse.Namespace) -> None:
 
 def _model_json(card: Card) -> dict[str, Any]:
     return {
-        "name": card.name, "title": card.title, "domain": card.codec["domain"],
-        "artists": list(card.artists), "defaults": card.defaults, "scores": card.scores,
-        "architecture": card.architecture, "weights": card.weights,
+        "name": card.name,
+        "title": card.title,
+        "domain": card.codec["domain"],
+        "artists": list(card.artists),
+        "defaults": card.defaults,
+        "scores": card.scores,
+        "architecture": card.architecture,
+        "weights": card.weights,
     }
 
 
@@ -298,14 +328,13 @@ def _bench(options: argparse.Namespace) -> None:
     from stream_rnn.bench.serve import bench_serve, describe
 
     result = bench_serve(
-        models=options.models, model=options.model, sessions=options.sessions,
-        rate=options.rate, seconds=options.seconds,
+        models=options.models,
+        model=options.model,
+        sessions=options.sessions,
+        rate=options.rate,
+        seconds=options.seconds,
     )
     if options.json:
         _print_json(result)
     else:
         print(describe(result))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

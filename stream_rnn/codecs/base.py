@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 Head = Literal["categorical", "bernoulli"]

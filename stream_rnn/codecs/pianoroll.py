@@ -10,12 +10,14 @@ for as long as it sounds in successive frames.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import mido
 import numpy as np
+from mido.midifiles.meta import KeySignatureError
 from numpy.typing import NDArray
 
 from stream_rnn.codecs.base import Head, Symbols
@@ -62,7 +64,9 @@ class PianorollCodec:
 
     def parse(self, value: object) -> list[int]:
         if not isinstance(value, list):
-            raise DataError("a piano-roll model takes a list of frames, each a list of MIDI pitches")
+            raise DataError(
+                "a piano-roll model takes a list of frames, each a list of MIDI pitches"
+            )
         return [pitches_to_mask(frame, where=f"frame {i}") for i, frame in enumerate(value)]
 
     def event(self, symbol: int) -> dict[str, Any]:
@@ -88,7 +92,9 @@ def pitches_to_mask(frame: object, *, where: str = "frame") -> int:
     for pitch in frame:
         if type(pitch) is not int or not LOWEST_PITCH <= pitch <= HIGHEST_PITCH:
             raise DataError(
-                f"{where} has {pitch!r}: pitches are whole numbers {LOWEST_PITCH} to {HIGHEST_PITCH}"
+                # reprlib: what a client has nested deep enough cannot be shown whole.
+                f"{where} has {reprlib.repr(pitch)}: pitches are whole numbers "
+                f"{LOWEST_PITCH} to {HIGHEST_PITCH}"
             )
         mask |= 1 << (pitch - LOWEST_PITCH)
     return mask
@@ -117,7 +123,15 @@ def roll_from_midi(path: Path, *, steps_per_beat: int) -> Roll:
     """
     try:
         file = mido.MidiFile(path)
-    except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError) as error:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        KeySignatureError,
+    ) as error:
         raise DataError(f"{path}: not a readable MIDI file ({error})") from None
     if file.ticks_per_beat <= 0:
         raise DataError(f"{path}: its time is in SMPTE frames, not in beats; export it with beats")
@@ -179,7 +193,9 @@ def midi_from_roll(
             for key in which:
                 loud = velocity if kind == "note_on" else 0
                 track.append(
-                    mido.Message(kind, note=LOWEST_PITCH + int(key), velocity=loud, time=now - written)
+                    mido.Message(
+                        kind, note=LOWEST_PITCH + int(key), velocity=loud, time=now - written
+                    )
                 )
                 written = now
     track.append(mido.MetaMessage("end_of_track", time=0))

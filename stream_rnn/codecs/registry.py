@@ -11,9 +11,9 @@ from stream_rnn.codecs.pianoroll import PianorollCodec, midi_from_roll, roll_fro
 from stream_rnn.codecs.text import BOUNDARY, TextCodec
 from stream_rnn.errors import CheckpointError, ConfigError
 
-CODECS: dict[str, type[TextCodec] | type[PianorollCodec]] = {
-    TextCodec.domain: TextCodec,
-    PianorollCodec.domain: PianorollCodec,
+CODECS: dict[str, Callable[[dict[str, Any]], Codec]] = {
+    TextCodec.domain: TextCodec.from_json,
+    PianorollCodec.domain: PianorollCodec.from_json,
 }
 
 
@@ -26,7 +26,7 @@ def codec_from_json(data: dict[str, Any]) -> Codec:
     domain = data.get("domain")
     if not isinstance(domain, str) or domain not in CODECS:
         raise CheckpointError(f"unknown domain {domain!r}; known: {', '.join(sorted(CODECS))}")
-    return CODECS[domain].from_json(data)
+    return CODECS[domain](data)
 
 
 def read_prime(codec: Codec, prime: str) -> list[int]:
@@ -61,7 +61,9 @@ def file_writer(codec: Codec, out: Path | None, bpm: float) -> Callable[[list[in
         if isinstance(codec, PianorollCodec):
             assert out is not None
             packed = b"".join(int_to_bytes(s, codec.width) for s in symbols)
-            midi = midi_from_roll(codec.unpack(packed), steps_per_beat=codec.steps_per_beat, bpm=bpm)
+            midi = midi_from_roll(
+                codec.unpack(packed), steps_per_beat=codec.steps_per_beat, bpm=bpm
+            )
             midi.save(out)
             return
         assert isinstance(codec, TextCodec)

@@ -59,7 +59,7 @@ class TextCodec:
     head: Head = "categorical"
     width = 4
     boundary = 0
-    unsampled = (1,)
+    unsampled: tuple[int, ...] = (1,)
 
     def __init__(self, characters: Iterable[str]) -> None:
         self.vocabulary = (BOUNDARY, UNKNOWN, *characters)

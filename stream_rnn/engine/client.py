@@ -106,16 +106,7 @@ class ChildEngine:
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[Ready] = loop.create_future()
         with theirs:
-            command = [sys.executable, "-m", "stream_rnn.engine.process", str(theirs.fileno())]
-            root = str(Path(__file__).resolve().parents[2])
-            path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-            self._process = subprocess.Popen(
-                [*command, json.dumps(self._options)],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-            )
+            self._process = _spawn(theirs, self._options)
         transport, _ = await loop.create_connection(lambda: _Pipe(self, ready), sock=ours)
         self._transport = transport
         try:
@@ -164,6 +155,20 @@ class ChildEngine:
             self._process.wait()
         if not self._stopping:
             self._on_death()
+
+
+def _spawn(connection: socket.socket, options: dict[str, object]) -> subprocess.Popen[bytes]:
+    # The child finds this very package, installed or not.
+    root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    number = connection.fileno()
+    return subprocess.Popen(
+        [sys.executable, "-m", "stream_rnn.engine.process", str(number), json.dumps(options)],
+        pass_fds=[number],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+    )
 
 
 class _Pipe(asyncio.Protocol):

@@ -75,8 +75,11 @@ class Core:
             codec, network = card.make_codec(), load_network(folder, card)
             assert boundary_is_zero(codec)
             self._models[name] = Slots(
-                network.to(self.device), codec,
-                count=options.sessions, ring=options.ring, tile=options.tile,
+                network.to(self.device),
+                codec,
+                count=options.sessions,
+                ring=options.ring,
+                tile=options.tile,
             )
         self._where: dict[int, tuple[Slots, int]] = {}
         self._since: dict[str, float] = {}
@@ -142,6 +145,11 @@ class Core:
         if not len(ready):
             self._since.pop(name, None)
         return choose(
-            ready, deadlines, now=now, since=self._since.setdefault(name, now) if len(ready) else now,
-            tile=slots.tile, near=self._options.near, collect=self._options.collect,
+            ready,
+            deadlines,
+            now=now,
+            since=self._since.setdefault(name, now) if len(ready) else now,
+            tile=slots.tile,
+            near=self._options.near,
+            collect=self._options.collect,
         )

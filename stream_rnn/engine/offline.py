@@ -12,10 +12,13 @@ from stream_rnn.engine.slots import TILE, Slots
 from stream_rnn.nets.network import RecurrentNetwork
 
 
-
-
 def generate(
-    network: RecurrentNetwork, codec: Codec, settings: Settings, *, prime: list[int], length: int,
+    network: RecurrentNetwork,
+    codec: Codec,
+    settings: Settings,
+    *,
+    prime: list[int],
+    length: int,
     progress: Callable[[int], None] = lambda symbols: None,
 ) -> list[int]:
     """The prime, and `length` symbols more: what a session of the server would stream.

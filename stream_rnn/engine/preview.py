@@ -24,9 +24,7 @@ def preview(network: RecurrentNetwork, card: Card, step: int) -> str:
         blend = tuple(float(i == artist) for i in range(count))
         settings = Settings(temperature=TEMPERATURE, seed=1, artists=blend)
         text = isinstance(codec, TextCodec)
-        symbols = generate(
-            network, codec, settings, prime=[], length=LENGTH if text else FRAMES
-        )
+        symbols = generate(network, codec, settings, prime=[], length=LENGTH if text else FRAMES)
         title = f"step {step}" + (f", {card.artists[artist]}" if count else "")
         parts.append(f"== {title} ==\n{_drawn(codec, symbols)}\n")
     return "\n".join(parts)

@@ -123,7 +123,9 @@ class Slots:
             forced = np.concatenate([earlier, forced])
             schedule = [e for e in self._schedule[slot] if e[0] < plan.position] + schedule
         elif behind - plan.position >= self.ring:
-            raise EngineError(f"position {plan.position} is out of the ring of {self.ring} at {behind}")
+            raise EngineError(
+                f"position {plan.position} is out of the ring of {self.ring} at {behind}"
+            )
         self.next[slot] = min(behind, plan.position) if not plan.state else plan.position
         self._forced[slot] = (start, forced)
         self._forced_end[slot] = start + len(forced)
@@ -188,7 +190,9 @@ class Slots:
         temperature = self._temperature[row]
         if self.architecture.head == "categorical":
             logits = logits + self._never
-            return draw_categorical(logits, numbers, temperature, self._top_k[row], self._top_p[row])
+            return draw_categorical(
+                logits, numbers, temperature, self._top_k[row], self._top_p[row]
+            )
         density, allowed = self._density[row], self._allowed[row]
         return draw_bernoulli(logits, numbers, temperature, density, allowed)
 
@@ -229,8 +233,10 @@ class Slots:
             made = slots[fresh]
             events.append(
                 Tile(
-                    self.key[made].tobytes(), self.generation[made].tobytes(),
-                    positions[fresh].tobytes(), self.codec.pack(symbols[fresh]),
+                    self.key[made].tobytes(),
+                    self.generation[made].tobytes(),
+                    positions[fresh].tobytes(),
+                    self.codec.pack(symbols[fresh]),
                 )
             )
         for slot in slots[self.next[slots] % SNAPSHOT_EVERY == 0]:
@@ -238,8 +244,12 @@ class Slots:
             place = int(slot) * self.ring + position % self.ring
             both = torch.stack([self._hidden[:, place], self._cell[:, place]]).cpu().numpy()
             events.append(
-                Snapshot(int(self.key[slot]), int(self.generation[slot]), position,
-                         both.astype("<f4").tobytes())
+                Snapshot(
+                    int(self.key[slot]),
+                    int(self.generation[slot]),
+                    position,
+                    both.astype("<f4").tobytes(),
+                )
             )
         return events
 

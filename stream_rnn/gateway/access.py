@@ -6,7 +6,7 @@ import hmac
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 
 def is_loopback(host: str) -> bool:
@@ -17,6 +17,13 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:  # such as http://[
+        return urlsplit("")
 
 
 @dataclass(frozen=True)
@@ -42,10 +49,10 @@ class Access:
             query: the URL's query string.
         """
         host = headers.get("host", "")
-        if self.loopback and not is_loopback(urlsplit(f"//{host}").hostname or ""):
+        if self.loopback and not is_loopback(_split(f"//{host}").hostname or ""):
             return 421, f"this server answers to localhost and 127.0.0.1 only, not to {host!r}"
         origin = headers.get("origin")
-        if origin is not None and origin not in self.origins and urlsplit(origin).netloc != host:
+        if origin is not None and origin not in self.origins and _split(origin).netloc != host:
             return 403, f"pages from {origin} may not connect; allow it with --origin"
         if self.token is not None and not hmac.compare_digest(
             self._given_token(headers, query).encode(), self.token.encode()

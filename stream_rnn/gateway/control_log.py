@@ -11,6 +11,7 @@ from stream_rnn.checkpoint import Card
 from stream_rnn.gateway.controls import Controls, merge_controls
 
 LIMIT = 20_000
+TEMPO = frozenset({"rate", "bpm"})
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,11 @@ class ControlLog:
         index = self._index(position)
         here = self._entries[index]
         if here.position == position:
-            self._entries[index] = Entry(position, {**here.changes, **changes}, controls)
+            # One tempo takes the place of the other: replayed together they would contradict.
+            old = here.changes
+            if not TEMPO.isdisjoint(changes):
+                old = {k: v for k, v in old.items() if k not in TEMPO}
+            self._entries[index] = Entry(position, {**old, **changes}, controls)
         else:
             insort(self._entries, Entry(position, changes, controls), key=lambda e: e.position)
             index += 1

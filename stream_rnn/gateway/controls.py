@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -109,7 +110,8 @@ def default_controls(card: Card, seed: int) -> Controls:
     """The controls that a session of a model starts with."""
     even = {name: 1.0 / len(card.artists) for name in card.artists}
     start = Controls(artist=even, seed=seed)
-    return merge_controls(start, {"rate": start.rate, **card.defaults}, card)
+    tempo = {} if "bpm" in card.defaults else {"rate": start.rate}
+    return merge_controls(start, {**tempo, **card.defaults}, card)
 
 
 def merge_controls(old: Controls, changes: Mapping[str, Any], card: Card) -> Controls:
@@ -160,8 +162,7 @@ def _whole(name: str, value: object, least: int, most: int) -> int:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return reprlib.repr(value)  # short, however long or deeply nested the value is
 
 
 def _blend(value: object, card: Card) -> dict[str, float]:
@@ -210,7 +211,9 @@ def scale_pitches(name: str) -> list[int]:
         raise _bad("pitches", f"{_shown(name)} is no scale; scales are {', '.join(SCALES)}, "
                               "after a tonic such as F# if you like")  # fmt: skip
     return [
-        p for p in range(LOWEST_PITCH, HIGHEST_PITCH + 1) if (p - TONICS[tonic]) % 12 in SCALES[scale]
+        p
+        for p in range(LOWEST_PITCH, HIGHEST_PITCH + 1)
+        if (p - TONICS[tonic]) % 12 in SCALES[scale]
     ]
 
 
@@ -223,7 +226,11 @@ def engine_settings(controls: Controls, card: Card) -> Settings:
         allowed = int_to_bytes(pitches_to_mask(pitches), PianorollCodec.width)
     blend = controls.artist or {}
     return Settings(
-        temperature=controls.temperature, top_k=controls.top_k, top_p=controls.top_p,
-        density=controls.density, seed=controls.seed,
-        artists=tuple(blend.get(name, 0.0) for name in card.artists), allowed=allowed,
+        temperature=controls.temperature,
+        top_k=controls.top_k,
+        top_p=controls.top_p,
+        density=controls.density,
+        seed=controls.seed,
+        artists=tuple(blend.get(name, 0.0) for name in card.artists),
+        allowed=allowed,
     )

@@ -12,7 +12,22 @@ from prometheus_client.registry import Collector
 from stream_rnn.gateway.session import Status
 from stream_rnn.gateway.stage import Stage
 
-LATENESS = (-0.02, -0.01, -0.005, -0.002, -0.001, 0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+LATENESS = (
+    -0.02,
+    -0.01,
+    -0.005,
+    -0.002,
+    -0.001,
+    0.0,
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.5,
+)
 
 
 class _StageCollector(Collector):
@@ -51,7 +66,8 @@ def make_registry(stage: Stage) -> CollectorRegistry:
     histogram = Histogram(
         "stream_rnn_commit_lateness_seconds",
         "Committed minus due: negative while symbols are handed out in time",
-        buckets=LATENESS, registry=registry,
+        buckets=LATENESS,
+        registry=registry,
     )
     stage.counters.lateness = histogram.observe
     return registry

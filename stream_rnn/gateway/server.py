@@ -77,7 +77,9 @@ def serve(options: ServeOptions, announce: Callable[[str], None]) -> None:
         )
     models = {n: Model.of(read_card(p)) for n, p in find_models(options.models).items()}
     if not models:
-        raise ConfigError(f"{options.models.resolve()}: no models in it; name a folder with --models")
+        raise ConfigError(
+            f"{options.models.resolve()}: no models in it; name a folder with --models"
+        )
     for name, model in models.items():
         if model.card.name != name:
             raise ConfigError(f"{options.models / name}: its card says it is {model.card.name!r}")
@@ -99,13 +101,18 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 async def _serve(
-    options: ServeOptions, models: dict[str, Model], listener: socket.socket,
+    options: ServeOptions,
+    models: dict[str, Model],
+    listener: socket.socket,
     announce: Callable[[str], None],
 ) -> None:
     clock = MonotonicClock()
     stage = Stage(
-        models, lambda commands: engine.send(commands),
-        ring=RING, timing=options.timing, limits=options.limits,
+        models,
+        lambda commands: engine.send(commands),
+        ring=RING,
+        timing=options.timing,
+        limits=options.limits,
     )
     engine_died = asyncio.Event()
 
@@ -114,16 +121,25 @@ async def _serve(
 
     engine = ChildEngine(
         {
-            "models": find_models(options.models), "device": options.device,
-            "sessions": options.limits.sessions, "ring": RING,
+            "models": find_models(options.models),
+            "device": options.device,
+            "sessions": options.limits.sessions,
+            "ring": RING,
         },
-        on_events, engine_died.set,
+        on_events,
+        engine_died.set,
     )
     app = _app(options, stage, clock)
     server = _Server(
         uvicorn.Config(
-            app, ws="websockets-sansio", ws_max_size=MAX_MESSAGE, ws_per_message_deflate=False,
-            lifespan="off", log_config=None, access_log=False, server_header=False,
+            app,
+            ws="websockets-sansio",
+            ws_max_size=MAX_MESSAGE,
+            ws_per_message_deflate=False,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
             timeout_graceful_shutdown=1,
         )
     )
@@ -141,7 +157,7 @@ async def _serve(
         ]
         for task in tasks:
             # A bug in either would leave a server that only looks alive.
-            task.add_done_callback(lambda t: t.cancelled() or server.fail(t.exception()))
+            task.add_done_callback(server.watch)
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         server.when_started = lambda: announce(f"http://{shown}:{port}")
@@ -232,10 +248,11 @@ class _Server(uvicorn.Server):
             self.force_exit = True
         self.should_exit = True
 
-    def fail(self, error: BaseException | None) -> None:
-        """Ends the server because of a bug."""
-        self.failure = error
-        self.should_exit = True
+    def watch(self, task: asyncio.Task[None]) -> None:
+        """Ends the server if a task that must run for ever has ended by itself: a bug."""
+        if not task.cancelled():
+            self.failure = task.exception()
+            self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

@@ -145,15 +145,14 @@ class Session:
         status = TRANSITIONS.get((self.status, action))
         if status is None:
             raise ProtocolError(
-                "bad_state", f"cannot {action} session {self.name!r} while it is {self.status.value}"
+                "bad_state",
+                f"cannot {action} session {self.name!r} while it is {self.status.value}",
             )
         self.status = status
 
     # What changes the future. Each returns the plan for the engine, if it needs one.
 
-    def change(
-        self, changes: Mapping[str, Any], at: str, now: float
-    ) -> tuple[int, Plan | None]:
+    def change(self, changes: Mapping[str, Any], at: str, now: float) -> tuple[int, Plan | None]:
         """Changes controls from the next symbol, beat or bar; also returns the position.
 
         Raises:
@@ -211,7 +210,9 @@ class Session:
             return self._plan(0, forced=self.journal.packed(0, self.position))
         start, state = snapshot
         return self._plan(
-            start, forced=self.journal.packed(start, self.position), state=state,
+            start,
+            forced=self.journal.packed(start, self.position),
+            state=state,
             before=self.journal.packed(start - 1, start),
         )
 
@@ -278,7 +279,9 @@ class Session:
             return math.inf
         if self.owed:
             return -math.inf
-        return self.next_due - self.timing.commit_ahead if self.status is Status.PLAYING else math.inf
+        return (
+            self.next_due - self.timing.commit_ahead if self.status is Status.PLAYING else math.inf
+        )
 
     def commit(self, now: float) -> Committed:
         """Makes the next computed symbol history."""
@@ -296,4 +299,3 @@ class Session:
     def start(self, now: float) -> None:
         """Sets the timeline so that the next symbol comes soon."""
         self.next_due = now + self.timing.start_delay
-

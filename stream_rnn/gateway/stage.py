@@ -14,7 +14,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -95,8 +95,13 @@ class Stage:
     """
 
     def __init__(
-        self, models: Mapping[str, Model], send: Callable[[list[engine.Command]], None], *,
-        ring: int = 32, timing: Timing | None = None, limits: Limits | None = None,
+        self,
+        models: Mapping[str, Model],
+        send: Callable[[list[engine.Command]], None],
+        *,
+        ring: int = 32,
+        timing: Timing | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.models = models
         self.limits = limits or Limits()
@@ -161,7 +166,11 @@ class Stage:
                 position, plan = session.change(message.controls, message.at, now)
                 self._follow(session, plan)
                 self._broadcast(
-                    session, viewer, message.id, "controlled", position=position,
+                    session,
+                    viewer,
+                    message.id,
+                    "controlled",
+                    position=position,
                     controls=session.log.at(position).to_json(),
                 )
             case wire.Feed():
@@ -186,7 +195,11 @@ class Stage:
             case wire.Rewind():
                 self._follow(session, session.rewind(message.to, now))
                 self._broadcast(
-                    session, viewer, message.id, "rewound", position=session.position,
+                    session,
+                    viewer,
+                    message.id,
+                    "rewound",
+                    position=session.position,
                     controls=session.controls.to_json(),
                 )
             case wire.Fork():
@@ -210,7 +223,8 @@ class Stage:
         if model is None:
             known = ", ".join(sorted(self.models)) or "none"
             raise ProtocolError(
-                "unknown_model", f"there is no model {message.model!r}; there are: {known}",
+                "unknown_model",
+                f"there is no model {message.model!r}; there are: {known}",
                 field="model",
             )
         seed = secrets.randbelow(MAX_SEED) if message.seed is None else message.seed
@@ -232,16 +246,15 @@ class Stage:
 
     def _make_name(self, model: str) -> str:
         stem = re.sub(r"[^A-Za-z0-9_.\-]", "-", model)[:48]
-        return next(
-            name for n in self._numbers if (name := f"{stem}-{n}") not in self.sessions
-        )
+        return next(name for n in self._numbers if (name := f"{stem}-{n}") not in self.sessions)
 
     def _make_session(
         self, viewer: Viewer, name: str, model: Model, controls: ControlLog, journal: Journal
     ) -> Session:
         if name in self.sessions:
             raise ProtocolError(
-                "session_exists", f"there is a session {name!r} already; attach to it",
+                "session_exists",
+                f"there is a session {name!r} already; attach to it",
                 field="session",
             )
         mine = self._opened_by.setdefault(viewer, set())
@@ -306,8 +319,13 @@ class Stage:
         controls = session.controls
         viewer.tell(
             wire.encode(
-                "opened", id=id, session=session.name, model=session.card.name,
-                controls=controls.to_json(), seed=controls.seed, position=session.position,
+                "opened",
+                id=id,
+                session=session.name,
+                model=session.card.name,
+                controls=controls.to_json(),
+                seed=controls.seed,
+                position=session.position,
                 playing=session.playing,
             )
         )
@@ -316,8 +334,11 @@ class Stage:
         at = parent.position if message.at is None else message.at
         parent.check_past(at, "at")
         session = self._make_session(
-            viewer, message.as_, self.models[parent.card.name],
-            parent.log.copy(at), parent.journal.copy(at),
+            viewer,
+            message.as_,
+            self.models[parent.card.name],
+            parent.log.copy(at),
+            parent.journal.copy(at),
         )
         session.start(now)
         if parent.playing:
@@ -360,7 +381,8 @@ class Stage:
             raise ProtocolError("bad_value", f"{name}: {error}", field=name) from None
         if len(symbols) > self.limits.prime:
             raise ProtocolError(
-                "bad_value", f"{name} has {len(symbols)} symbols; at most {self.limits.prime}",
+                "bad_value",
+                f"{name} has {len(symbols)} symbols; at most {self.limits.prime}",
                 field=name,
             )
         return symbols
@@ -541,7 +563,7 @@ class Stage:
             viewer.symbol(session.name, committed.n, message)
 
     def _broadcast(
-        self, session: Session, asker: Viewer | None, id: wire.Id, kind: str, /, **fields: object
+        self, session: Session, asker: Viewer | None, id: wire.Id, kind: str, /, **fields: Any
     ) -> None:
         """Tells every viewer, and the asker (with its `id`) even if it views something else."""
         message = wire.encode(kind, session=session.name, **fields)

@@ -22,7 +22,10 @@ TRY_AGAIN_LATER = 1013
 def hello(stage: Stage, now: float) -> str:
     """The first message of a connection."""
     return wire.encode(
-        "hello", version=wire.VERSION, server=f"stream-rnn {__version__}", time=now,
+        "hello",
+        version=wire.VERSION,
+        server=f"stream-rnn {__version__}",
+        time=now,
         models=[model_json(stage, name) for name in sorted(stage.models)],
     )
 
@@ -83,9 +86,7 @@ async def _read(websocket: WebSocket, outbox: Outbox, stage: Stage, clock: Clock
         stage.handle(outbox, message, clock.now())
 
 
-async def _write(
-    websocket: WebSocket, outbox: Outbox, on_sent: Callable[[Outbox], None]
-) -> None:
+async def _write(websocket: WebSocket, outbox: Outbox, on_sent: Callable[[Outbox], None]) -> None:
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         while (message := await outbox.next()) is not None:
             await websocket.send_text(message)

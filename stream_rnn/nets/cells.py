@@ -24,6 +24,6 @@ def lstm_cell(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
     hidden = cell.shape[1]
     gates[:, : 2 * hidden].sigmoid_()
     gates[:, 3 * hidden :].sigmoid_()
-    enter, forget, candidate, leave = gates.split(hidden, dim=1)
+    enter, forget, candidate, leave = torch.split(gates, hidden, dim=1)
     new_cell = torch.addcmul(forget * cell, enter, candidate.tanh_())
     return leave * torch.tanh(new_cell), new_cell

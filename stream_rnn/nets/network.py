@@ -59,6 +59,8 @@ class Architecture:
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= 65_536:
                 raise CheckpointError(f"architecture: {name} is {value!r}")
+        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
+            raise CheckpointError(f"architecture: dropout is {self.dropout!r}")
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Architecture:

@@ -27,7 +27,8 @@ class Log:
         """Drops what was logged after `step`, before a run goes on from there."""
         if not self._path.exists():
             return
-        rows = list(csv.reader(self._path.open(newline="", encoding="utf-8")))
+        with self._path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
         with self._path.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(r for i, r in enumerate(rows) if i == 0 or int(r[0]) <= step)
 

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.base import Codec
 from stream_rnn.codecs.pianoroll import KEYS, PianorollCodec, roll_from_midi
 from stream_rnn.codecs.text import BOUNDARY, TextCodec
-from stream_rnn.errors import DataError
+from stream_rnn.errors import CheckpointError, DataError
 from stream_rnn.train.recipe import DataRecipe
 
 SPLITS = ("train", "valid", "test")
@@ -60,8 +62,12 @@ class Corpus:
         }
 
 
-def load_corpus(recipe: DataRecipe, data: Path, codec: Codec | None = None,
-                artists: tuple[str, ...] | None = None) -> Corpus:
+def load_corpus(
+    recipe: DataRecipe,
+    data: Path,
+    codec: Codec | None = None,
+    artists: tuple[str, ...] | None = None,
+) -> Corpus:
     """Reads the corpus that a recipe names.
 
     Args:
@@ -89,9 +95,8 @@ def load_corpus(recipe: DataRecipe, data: Path, codec: Codec | None = None,
         artists = tuple(sorted(names))
         if recipe.by_artist and len(artists) < 2:
             raise DataError(f"{path}: by_artist needs two artists or more, found {len(artists)}")
-    if codec is None:
-        codec = TextCodec.learn((s.text for s in songs["train"]), least=recipe.least)
-    assert isinstance(codec, TextCodec)
+    texts = codec or TextCodec.learn((s.text for s in songs["train"]), least=recipe.least)
+    assert isinstance(texts, TextCodec)
     index = {name: i for i, name in enumerate(artists)}
     splits = {}
     for name, part in songs.items():
@@ -99,9 +104,26 @@ def load_corpus(recipe: DataRecipe, data: Path, codec: Codec | None = None,
         if unknown:
             raise DataError(f"{path}: the model does not know the artist {unknown[0]!r}")
         splits[name] = [
-            Document(np.array(codec.encode(s.text), np.uint16), index.get(s.artist, 0)) for s in part
+            Document(np.array(texts.encode(s.text), np.uint16), index.get(s.artist, 0))
+            for s in part
         ]
-    return _checked(Corpus(codec, artists, splits), path)
+    return _checked(Corpus(texts, artists, splits), path)
+
+
+def corpus_of_card(card: Card, data: Path) -> Corpus:
+    """The corpus that a model was trained on, in the model's symbols and split as it was.
+
+    Raises:
+        CheckpointError: the card does not say which.
+        DataError: see `load_corpus`.
+    """
+    try:
+        recipe = msgspec.convert(card.data["recipe"], DataRecipe)
+    except (KeyError, msgspec.ValidationError) as error:
+        raise CheckpointError(
+            f"the card of {card.name!r} does not say how to read its corpus: {error}"
+        ) from None
+    return load_corpus(recipe, data, card.make_codec(), card.artists)
 
 
 def _checked(corpus: Corpus, path: Path) -> Corpus:
@@ -140,7 +162,7 @@ def read_songs(path: Path) -> list[Song]:
     """
     csv.field_size_limit(1 << 24)
     songs = []
-    reader = None
+    line = 1  # where the row begins that is being read
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
@@ -164,7 +186,6 @@ def read_songs(path: Path) -> list[Song]:
                 raise DataError(f"{path}, line {number}: not UTF-8 ({error.reason})") from None
         raise
     except csv.Error as error:
-        line = reader.line_num if reader else 1
         raise DataError(f"{path}, line {line}: {error}") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
@@ -182,7 +203,7 @@ def _shape_of(row: dict[Any, Any]) -> str:
 def song_keys(song: Song) -> Iterable[str]:
     """What tells that two rows are one song: the title or the first line, by one artist."""
     for part in (song.title, song.text.partition("\n")[0]):
-        plain = re.sub(r"[^a-z0-9]+", "", part.lower())
+        plain = re.sub(r"[^a-z0-9]+", "", part.lower()) or re.sub(r"\W+", "", part.lower())
         if plain:
             yield f"{song.artist}\n{plain}"
 
@@ -194,7 +215,7 @@ def split_prose(text: str, shares: tuple[float, float, float]) -> dict[str, list
     first = round(len(text) * shares[0])
     second = round(len(text) * (shares[0] + shares[1]))
     parts = (text[:first], text[first:second], text[second:])
-    return {name: [Song("", "", part)] for name, part in zip(SPLITS, parts, strict=True) if part}
+    return {name: [Song("", "", part)] for name, part in zip(SPLITS, parts, strict=True)}
 
 
 T = TypeVar("T")
@@ -237,13 +258,21 @@ def split_documents(
 def _mat_rolls(path: Path) -> dict[str, list[NDArray[np.uint8]]]:
     try:
         from scipy.io import loadmat
+        from scipy.io.matlab import MatReadError
     except ImportError:
         raise DataError("reading .mat files needs scipy: pip install 'stream-rnn[train]'") from None
     try:
         data = loadmat(path)
         names = ("traindata", "validdata", "testdata")
         found = [[np.asarray(r, np.uint8) for r in data[n].ravel()] for n in names]
-    except (OSError, KeyError, ValueError, TypeError, NotImplementedError) as error:
+    except (
+        MatReadError,
+        OSError,
+        LookupError,
+        ValueError,
+        TypeError,
+        NotImplementedError,
+    ) as error:
         raise DataError(f"{path}: not a piano-roll .mat file ({error!r})") from None
     for pieces in found:
         for i, roll in enumerate(pieces):
@@ -294,8 +323,15 @@ class Feed:
     """
 
     def __init__(
-        self, documents: list[Document], boundary: NDArray[Any], *, rows: int, chunk: int,
-        seed: int, restart: float, transpose: int = 0,
+        self,
+        documents: list[Document],
+        boundary: NDArray[Any],
+        *,
+        rows: int,
+        chunk: int,
+        seed: int,
+        restart: float,
+        transpose: int = 0,
     ) -> None:
         self._documents = [d for d in documents if len(d.symbols)]
         self._boundary = boundary

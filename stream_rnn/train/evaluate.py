@@ -50,8 +50,11 @@ def artist_vectors(network: RecurrentNetwork, artists: Tensor) -> Tensor:
 
 @torch.no_grad()
 def evaluate(
-    network: RecurrentNetwork, documents: Sequence[Document], codec: Codec,
-    *, progress: Callable[[int], None] = lambda symbols: None,
+    network: RecurrentNetwork,
+    documents: Sequence[Document],
+    codec: Codec,
+    *,
+    progress: Callable[[int], None] = lambda symbols: None,
 ) -> Score:
     """Scores documents: every symbol counts, the first (after the boundary) included.
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
@@ -44,8 +45,14 @@ class Trainer:
     """
 
     def __init__(
-        self, recipe: Recipe, corpus: Corpus, run: Path, *, sampler: Sampler,
-        steps: int | None = None, device: str = "cpu",
+        self,
+        recipe: Recipe,
+        corpus: Corpus,
+        run: Path,
+        *,
+        sampler: Sampler,
+        steps: int | None = None,
+        device: str = "cpu",
     ) -> None:
         self.recipe, self.corpus, self.run = recipe, corpus, run
         self._options: OptimiserRecipe = recipe.train
@@ -56,8 +63,12 @@ class Trainer:
         model = recipe.model
         self.network = RecurrentNetwork(
             Architecture(
-                symbols=codec.size, artists=len(corpus.artists), hidden=model.hidden,
-                layers=model.layers, head=codec.head, dropout=model.dropout,
+                symbols=codec.size,
+                artists=len(corpus.artists),
+                hidden=model.hidden,
+                layers=model.layers,
+                head=codec.head,
+                dropout=model.dropout,
             )
         ).to(self._device)
         matrices = [p for p in self.network.parameters() if p.ndim > 1]
@@ -70,8 +81,12 @@ class Trainer:
             lr=self._options.learning_rate,
         )
         self._feed = Feed(
-            corpus.splits["train"], boundary_of(codec), rows=self._options.rows,
-            chunk=self._options.chunk, seed=self._options.seed, restart=self._options.restart,
+            corpus.splits["train"],
+            boundary_of(codec),
+            rows=self._options.rows,
+            chunk=self._options.chunk,
+            seed=self._options.seed,
+            restart=self._options.restart,
             transpose=recipe.data.transpose,
         )
         self._state = self.network.zero_state(self._options.rows)
@@ -86,18 +101,22 @@ class Trainer:
         """The card as things stand."""
         model, data = self.recipe.model, self.recipe.data
         return Card(
-            name=model.name, title=model.title, codec=self.corpus.codec.to_json(),
-            architecture=self.network.architecture.to_json(), artists=self.corpus.artists,
-            defaults=model.defaults, primes=model.primes, notes=model.notes,
-            data={
-                "source": data.source, "origin": data.origin, "licence": data.licence,
-                "split": "as published" if data.format == "rolls_mat" else list(data.split),
-                "sizes": self.corpus.sizes(),
-            },
+            name=model.name,
+            title=model.title,
+            codec=self.corpus.codec.to_json(),
+            architecture=self.network.architecture.to_json(),
+            artists=self.corpus.artists,
+            defaults=model.defaults,
+            primes=model.primes,
+            notes=model.notes,
+            data={"recipe": _plain(data), "sizes": self.corpus.sizes()},
             training={
-                "steps": self.step, "symbols": self._symbols, "seconds": round(self._seconds),
-                "epochs": round(self._feed.epoch, 2), "hardware": hardware(self._device),
-                "optimiser": json.loads(_to_json(self._options)),
+                "steps": self.step,
+                "symbols": self._symbols,
+                "seconds": round(self._seconds),
+                "epochs": round(self._feed.epoch, 2),
+                "hardware": hardware(self._device),
+                "optimiser": _plain(self._options),
             },
         )
 
@@ -112,8 +131,12 @@ class Trainer:
             The card of the best model, which lies in `run/best`.
         """
         bar = tqdm(
-            total=self._steps, initial=self.step, unit="step", dynamic_ncols=True,
-            desc=self.recipe.model.name, mininterval=1.0,
+            total=self._steps,
+            initial=self.step,
+            unit="step",
+            dynamic_ncols=True,
+            desc=self.recipe.model.name,
+            mininterval=1.0,
         )
         torch.set_num_threads(self._options.threads)
         began = time.monotonic() - self._seconds
@@ -173,7 +196,7 @@ class Trainer:
         logits, state = self.network(inputs, artists, state)
         loss = (symbol_losses(self.network, logits, targets) * mask).sum() / mask.sum()
         self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._options.clip)
         self._optimiser.step()
         self._state = State(state.hidden.detach(), state.cell.detach())
@@ -196,28 +219,36 @@ class Trainer:
         folder = self.run / "best"
         card = read_card(folder)
         network = load_network(folder, card).to(self._device)
-        scores = {}
+        scores: dict[str, Any] = {}
         for split in SPLITS[1:]:
             score = evaluate(network, self.corpus.splits[split], self.corpus.codec)
             scores[split] = {"nll": round(score.nll, 4), "symbols": score.symbols}
         scores["measure"] = measure_of(card)
         done = Card(**{**vars(card), "scores": scores})
-        done = Card(**{**vars(done), "training": {**card.training, "seconds": round(self._seconds)}})
+        done = Card(
+            **{**vars(done), "training": {**card.training, "seconds": round(self._seconds)}}
+        )
         return save_model(folder, done, network, half=self._options.half)
 
     # Resuming
 
     def save(self) -> None:
         """Writes all that `resume` reads, whole or not at all."""
-        tensors: dict[str, Tensor] = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors: dict[str, Tensor] = {
+            f"network.{k}": v for k, v in self.network.state_dict().items()
+        }
         tensors |= {"state.hidden": self._state.hidden, "state.cell": self._state.cell}
         tensors["rng"] = torch.get_rng_state()
         for index, moments in self._optimiser.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
         facts = {
-            "step": self.step, "seconds": self._seconds, "symbols": self._symbols,
-            "best": self._best, "worse": self._worse, "feed": self._feed.state(),
-            "recipe": json.loads(_to_json(self.recipe)),
+            "step": self.step,
+            "seconds": self._seconds,
+            "symbols": self._symbols,
+            "best": self._best,
+            "worse": self._worse,
+            "feed": self._feed.state(),
+            "recipe": _plain(self.recipe),
         }
         folder = self.run / "resume"
         folder.mkdir(parents=True, exist_ok=True)
@@ -234,7 +265,7 @@ class Trainer:
         """
         path = self.run / "resume" / "run.safetensors"
         facts, tensors = _read_run(path)
-        mine = json.loads(_to_json(self.recipe))
+        mine = _plain(self.recipe)
         if {**facts["recipe"], "train": 0} != {**mine, "train": 0}:
             raise ConfigError(f"{path}: belongs to another recipe (its data or model differ)")
         self.network.load_state_dict(
@@ -270,10 +301,9 @@ def _read_run(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise CheckpointError(f"{path}: damaged ({error})") from None
 
 
-def _to_json(value: object) -> bytes:
-    import msgspec
-
-    return msgspec.json.encode(value)
+def _plain(value: object) -> Any:
+    """As it will come back from JSON."""
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def measure_of(card: Card) -> str:

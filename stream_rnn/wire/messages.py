@@ -7,11 +7,10 @@ that decoder, encoder and documentation share.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct, field
-
 
 from stream_rnn.errors import ProtocolError
 
@@ -35,7 +34,7 @@ class Request(
     id: Id = None
 
 
-class Open(Request):
+class Open(Request, frozen=True):
     """Opens a session; `opened` answers."""
 
     model: str
@@ -46,14 +45,14 @@ class Open(Request):
     play: bool = True
 
 
-class Attach(Request):
+class Attach(Request, frozen=True):
     """Views a session, from the symbol after `after`, or live."""
 
     session: Name
     after: Annotated[int, Meta(ge=-1, le=MAX_POSITION)] | None = None
 
 
-class Control(Request):
+class Control(Request, frozen=True):
     """Changes controls; `controlled` says which symbol is the first to obey."""
 
     session: Name
@@ -61,52 +60,52 @@ class Control(Request):
     at: Literal["now", "beat", "bar"] = "now"
 
 
-class Feed(Request):
+class Feed(Request, frozen=True):
     """Puts symbols into the stream."""
 
     session: Name
     symbols: str | list[Any]
 
 
-class Step(Request):
+class Step(Request, frozen=True):
     """Asks a paused session for some symbols at once."""
 
     session: Name
     count: Annotated[int, Meta(ge=1, le=MAX_STEPS)] = 1
 
 
-class Play(Request):
+class Play(Request, frozen=True):
     """Lets a session run."""
 
     session: Name
 
 
-class Pause(Request):
+class Pause(Request, frozen=True):
     """Holds a session."""
 
     session: Name
 
 
-class Reset(Request):
+class Reset(Request, frozen=True):
     """Begins again at position 0."""
 
     session: Name
 
 
-class Close(Request):
+class Close(Request, frozen=True):
     """Ends a session."""
 
     session: Name
 
 
-class Rewind(Request):
+class Rewind(Request, frozen=True):
     """Goes back to a position."""
 
     session: Name
     to: Position
 
 
-class Fork(Request):
+class Fork(Request, frozen=True):
     """Makes another session with the same past."""
 
     session: Name
@@ -114,15 +113,17 @@ class Fork(Request):
     at: Position | None = None
 
 
-class Ping(Request):
+class Ping(Request, frozen=True):
     """Asks for the server's clock."""
 
     t0: float | int
 
 
-Message = Open | Attach | Control | Feed | Step | Play | Pause | Reset | Close | Rewind | Fork | Ping
+Message = (
+    Open | Attach | Control | Feed | Step | Play | Pause | Reset | Close | Rewind | Fork | Ping
+)
 
-_decoder = msgspec.json.Decoder(Message)
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _encoder = msgspec.json.Encoder()
 _AT = re.compile(r" - at `\$\.?(.*)`$")
 _UNKNOWN_FIELD = re.compile(r"unknown field `(.*?)`")
@@ -164,7 +165,7 @@ def _explain(reason: str, text: str | bytes) -> ProtocolError:
 
 
 def _types() -> list[str]:
-    return [kind.__struct_config__.tag for kind in Message.__args__]  # type: ignore[misc]
+    return [str(kind.__struct_config__.tag) for kind in get_args(Message)]
 
 
 def request_id(text: str | bytes) -> Id:

@@ -1,0 +1,177 @@
+"""`stream-rnn bench serve`: many sessions, a connection each, against a server of its own.
+
+Lateness is measured where it matters, at the client: the moment a symbol has arrived minus
+the moment it is due, both on the machine's monotonic clock. It is negative for what came in
+time, and never less than the server's "sent minus due".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvloop
+from websockets.asyncio.client import ClientConnection, connect
+
+from stream_rnn.errors import StreamRnnError
+
+START_TIMEOUT = 60.0
+WARM_UP = 2.0
+
+
+@contextlib.contextmanager
+def running_server(models: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server on a free port of the loopback, as its process and its address.
+
+    Raises:
+        StreamRnnError: it did not start.
+    """
+    command = [sys.executable, "-m", "stream_rnn", "serve", "--port", "0"]
+    process = subprocess.Popen(
+        [*command, "--models", str(models), *options], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if "listening on " not in line:
+            raise StreamRnnError("the server did not start; what it said is above")
+        yield process, line.split("listening on ")[1].strip()
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+def bench_serve(
+    *, models: Path, model: str | None, sessions: int, rate: float, seconds: float
+) -> dict[str, Any]:
+    """Runs the measurement; see `describe` for what the result says."""
+    options = ("--max-sessions", str(max(sessions, 1)))
+    with running_server(models, *options) as (process, address):
+        measured = uvloop.run(_load(address, model, sessions, rate, seconds))
+        memory = {
+            "server": peak_memory(process.pid),
+            "engine": sum(peak_memory(child) for child in children(process.pid)),
+        }
+        with urllib.request.urlopen(f"{address}/metrics") as response:
+            metrics = response.read().decode()
+    return {
+        "sessions": sessions,
+        "rate": rate,
+        "seconds": seconds,
+        **measured,
+        "stalls": int(_metric(metrics, "stream_rnn_stalls_total")),
+        "memory_mb": {name: round(value / 1e6) for name, value in memory.items()},
+    }
+
+
+async def _load(
+    address: str, model: str | None, sessions: int, rate: float, seconds: float
+) -> dict[str, Any]:
+    url = address.replace("http", "ws") + "/v1/stream"
+    lateness: list[list[float]] = [[] for _ in range(sessions)]
+    clients = [await connect(url, compression=None) for _ in range(sessions)]
+    try:
+        hello = json.loads(await clients[0].recv())
+        name = model or hello["models"][0]["name"]
+        for number, client in enumerate(clients):
+            await client.send(
+                json.dumps(
+                    {"type": "open", "model": name, "seed": number, "controls": {"rate": rate}}
+                )
+            )
+            # As performers come: not all in the same millisecond.
+            await asyncio.sleep(1.0 / rate / sessions)
+        begin = time.monotonic() + WARM_UP
+        end = begin + seconds
+        async with asyncio.TaskGroup() as group:
+            for client, late in zip(clients, lateness, strict=True):
+                group.create_task(_listen(client, late, begin, end))
+    finally:
+        await asyncio.gather(*(c.close() for c in clients), return_exceptions=True)
+    counts = [len(late) for late in lateness]
+    late = sorted(x for part in lateness for x in part)
+    return {
+        "model": name,
+        "symbols": sum(counts),
+        "symbols_per_session": {
+            "least": min(counts),
+            "most": max(counts),
+            "expected": round(rate * seconds),
+        },
+        "lateness_ms": {
+            **{f"p{p}": _percentile(late, p) for p in (50, 90, 99)},
+            "max": _percentile(late, 100),
+        },
+    }
+
+
+async def _listen(client: ClientConnection, late: list[float], begin: float, end: float) -> None:
+    decode = msgspec.json.Decoder().decode
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout_at(asyncio.get_running_loop().time() + end - time.monotonic()):
+            while True:
+                text = await client.recv()
+                now = time.monotonic()
+                message = decode(text)
+                if message["type"] == "symbol" and begin <= now < end:
+                    late.append(now - message["due"])
+
+
+def _percentile(ordered: list[float], percent: int) -> float | None:
+    """In milliseconds; none where nothing came."""
+    if not ordered:
+        return None
+    return round(1000 * ordered[min(len(ordered) - 1, len(ordered) * percent // 100)], 2)
+
+
+def _metric(text: str, name: str) -> float:
+    lines = [line for line in text.splitlines() if line.startswith(name + " ")]
+    return float(lines[0].split()[1]) if lines else 0.0
+
+
+def children(pid: int) -> list[int]:
+    """Process ids of a process's children (Linux)."""
+    with contextlib.suppress(OSError):
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        return [int(child) for child in text.split()]
+    return []
+
+
+def peak_memory(pid: int) -> int:
+    """Peak resident bytes of a process (Linux; 0 elsewhere)."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def describe(result: dict[str, Any]) -> str:
+    """A result for people."""
+    per, late, memory = result["symbols_per_session"], result["lateness_ms"], result["memory_mb"]
+    return "\n".join(
+        (
+            f"{result['sessions']} sessions of {result['model']!r} at {result['rate']:g} symbols "
+            f"a second for {result['seconds']:g} s: {result['symbols']:,} symbols",
+            f"  arrived minus due   p50 {late['p50']} ms, p90 {late['p90']} ms, "
+            f"p99 {late['p99']} ms, max {late['max']} ms",
+            f"  symbols a session   {per['least']} to {per['most']}, {per['expected']} expected",
+            f"  stalls              {result['stalls']}",
+            f"  memory, peak        server {memory['server']} MB, engine {memory['engine']} MB",
+        )
+    )

@@ -1,0 +1,184 @@
+"""The engine's exactness: a session's symbols do not depend on what it is stepped with."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from support import make_text_model
+
+from stream_rnn.checkpoint import find_models, load_network, read_card
+from stream_rnn.engine import messages as m
+from stream_rnn.engine.core import Core, EngineOptions
+from stream_rnn.engine.kernels.float32 import Float32Kernel
+from stream_rnn.errors import ConfigError
+from stream_rnn.nets.network import State
+
+CUDA = pytest.param(
+    "cuda",
+    marks=[
+        pytest.mark.cuda,
+        pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+    ],
+)
+DEVICES = ["cpu", CUDA]
+
+
+class Client:
+    """Collects what a core makes, by session."""
+
+    def __init__(self, models: Path, device: str = "cpu", **options: int) -> None:
+        self.core = Core(EngineOptions(find_models(models), device=device, **options))  # type: ignore[arg-type]
+        self.made: dict[int, dict[int, int]] = {}
+        self.snapshots: dict[tuple[int, int], bytes] = {}
+
+    def apply(self, *commands: m.Command) -> list[m.Event]:
+        return self.core.apply(commands)
+
+    def open(self, key: int, model: str = "verse", **settings: object) -> None:
+        self.made[key] = {}
+        values = {"seed": key, "artists": (0.2, 0.3, 0.5) if model == "verse" else ()} | settings
+        plan = m.Plan(key, 1, 0, ((0, m.Settings(**values)),))  # type: ignore[arg-type]
+        assert not self.apply(m.Open(key, model), plan)
+
+    def credit(self, until: dict[int, int], due: float = 0.0) -> None:
+        keys = np.array(list(until), np.int64)
+        zero = np.zeros(len(keys))
+        self.apply(
+            m.Credit(
+                keys.tobytes(), np.array(list(until.values()), np.int64).tobytes(),
+                zero.astype(np.int64).tobytes(), (zero + due).tobytes(), zero.tobytes(),
+            )
+        )  # fmt: skip
+
+    def run(self, now: float = 0.0) -> int:
+        tiles = 0
+        while True:
+            events, wake = self.core.step(now)
+            if not events and wake > now:
+                return tiles
+            tiles += bool(events)
+            self.take(events)
+
+    def take(self, events: Iterable[m.Event]) -> None:
+        for event in events:
+            if isinstance(event, m.Snapshot):
+                self.snapshots[event.key, event.position] = event.state
+            if isinstance(event, m.Tile):
+                keys = np.frombuffer(event.keys, np.int64)
+                positions = np.frombuffer(event.positions, np.int64)
+                width = len(event.symbols) // len(keys)
+                for i, (key, position) in enumerate(zip(keys, positions, strict=True)):
+                    symbol = event.symbols[i * width : (i + 1) * width]
+                    self.made[int(key)][int(position)] = int.from_bytes(symbol, "little")
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("model", ["verse", "roll"])
+def test_symbols_are_the_same_in_any_grouping(models: Path, device: str, model: str) -> None:
+    alone = Client(models, device)
+    for key in range(20):
+        alone.open(key, model)
+        alone.credit({key: 150})
+        alone.run()
+    crowd, dice = Client(models, device), random.Random(1)
+    until = dict.fromkeys(range(20), 0)
+    for key in until:
+        crowd.open(key, model)
+    while min(until.values()) < 150:
+        for key in dice.sample(range(20), dice.randint(1, 20)):
+            until[key] = min(150, until[key] + dice.randint(1, 9))
+        crowd.credit(until)
+        crowd.run()
+    assert crowd.made == alone.made
+    assert len({tuple(stream.values()) for stream in alone.made.values()}) == 20
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(("hidden", "layers"), [(512, 1), (200, 2)])
+def test_every_lane_of_a_tile_gives_the_same_bits(
+    tmp_path: Path, device: str, hidden: int, layers: int
+) -> None:
+    """At the size of a shipped model: a product may split its rows only at such sizes."""
+    card = make_text_model(tmp_path / "big", hidden=hidden, layers=layers)
+    tile = 16
+    kernel = Float32Kernel(load_network(tmp_path / "big", card).to(device), tile)
+    torch.manual_seed(0)
+    symbols = torch.randint(0, 28, (tile,), device=device)
+    bias = torch.randn(tile, 4 * hidden, device=device)
+    state = State(*torch.randn(2, layers, tile, hidden, device=device).tanh())
+    logits, after = kernel.step(symbols, bias, state)
+    for shift in range(1, tile):
+        lanes = torch.roll(torch.arange(tile, device=device), shift)
+        there = State(state.hidden[:, lanes].contiguous(), state.cell[:, lanes].contiguous())
+        moved, moved_after = kernel.step(symbols[lanes], bias[lanes], there)
+        assert torch.equal(moved, logits[lanes])
+        assert torch.equal(moved_after.hidden, after.hidden[:, lanes])
+        assert torch.equal(moved_after.cell, after.cell[:, lanes])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_snapshot_goes_on_in_another_engine(models: Path, device: str) -> None:
+    first = Client(models, device)
+    first.open(1)
+    first.credit({1: 400})
+    first.run()
+    stream = first.made[1]
+    card = read_card(models / "verse")
+    forced = card.make_codec().pack(np.array([stream[n] for n in range(256, 300)]))
+    before = card.make_codec().pack(np.array([stream[255]]))
+    settings = ((256, m.Settings(seed=1, artists=(0.2, 0.3, 0.5))),)
+    second = Client(models, device)
+    second.made[1] = {}
+    plan = m.Plan(1, 1, 256, settings, forced, first.snapshots[1, 256], before)
+    assert not second.apply(m.Open(1, "verse"), plan)
+    second.credit({1: 400})
+    second.run()
+    assert second.made[1] == {n: stream[n] for n in range(300, 400)}
+
+
+def test_going_back_in_the_ring_gives_the_same_symbols_again(models: Path) -> None:
+    client = Client(models, ring=32)
+    client.open(1)
+    client.credit({1: 90})
+    client.run()
+    before = dict(client.made[1])
+    settings = m.Settings(seed=1, artists=(0.2, 0.3, 0.5))
+    for generation, position in enumerate((60, 75, 89), 2):
+        client.made[1] = {}
+        assert not client.apply(m.Plan(1, generation, position, ((position, settings),)))
+        client.credit({1: 90})
+        client.run()
+        assert client.made[1] == {n: before[n] for n in range(position, 90)}
+    failed = client.apply(m.Plan(1, 9, 40, ((40, settings),)))
+    assert isinstance(failed[0], m.Failed) and "ring of 32" in failed[0].message
+
+
+def test_an_engine_without_work_asks_not_to_be_called(models: Path) -> None:
+    client = Client(models)
+    assert client.core.step(0.0) == ([], float("inf"))
+    client.open(1)
+    assert client.core.step(0.0) == ([], float("inf"))
+
+
+def test_work_collects_while_no_deadline_is_near(models: Path) -> None:
+    client = Client(models, tile=8)
+    for key in range(3):
+        client.open(key)
+    client.credit(dict.fromkeys(range(3), 1), due=10.0)
+    events, wake = client.core.step(5.0)
+    assert not events and 5.0 < wake < 5.1
+    events, _ = client.core.step(wake)
+    assert isinstance(events[0], m.Tile) and len(events[0].keys) == 3 * 8
+
+
+def test_cuda_is_asked_for_in_vain_with_a_clear_error(models: Path) -> None:
+    if torch.cuda.is_available():
+        assert Core(EngineOptions(find_models(models), device="cuda")).device.type == "cuda"
+    else:
+        with pytest.raises(ConfigError, match="--device cpu"):
+            Core(EngineOptions(find_models(models), device="cuda"))

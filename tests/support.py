@@ -1,0 +1,134 @@
+"""What several tests need: tiny models, and a stage whose time stands still until it is moved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stream_rnn.checkpoint import Card, find_models, read_card, save_model
+from stream_rnn.clock import ManualClock
+from stream_rnn.codecs.pianoroll import PianorollCodec
+from stream_rnn.codecs.text import TextCodec
+from stream_rnn.engine.client import InlineEngine
+from stream_rnn.engine.core import Core, EngineOptions
+from stream_rnn.gateway.stage import Limits, Model, Stage
+from stream_rnn.nets.network import Architecture, RecurrentNetwork
+from stream_rnn.wire import messages as wire
+
+ARTISTS = ("Ada", "Bo", "Cy")
+RING = 32
+
+
+def make_text_model(folder: Path, *, hidden: int = 32, layers: int = 1) -> Card:
+    """A text model that was never trained, but has opinions: its weights are large."""
+    codec = TextCodec("abcdefghijklmnopqrstuvwxyz \n")
+    return _save(
+        folder, codec, Architecture(codec.size, len(ARTISTS), hidden, layers, "categorical")
+    )
+
+
+def make_roll_model(folder: Path, *, hidden: int = 32, layers: int = 2) -> Card:
+    """A piano-roll model of the same kind."""
+    codec = PianorollCodec(4)
+    return _save(folder, codec, Architecture(codec.size, 0, hidden, layers, "bernoulli"))
+
+
+def _save(folder: Path, codec: Any, architecture: Architecture) -> Card:
+    torch.manual_seed(3)
+    network = RecurrentNetwork(architecture)
+    with torch.no_grad():
+        network.output.weight.mul_(12 if codec.domain == "text" else 4)
+        if codec.domain == "pianoroll":
+            network.output.bias.fill_(-3.0)
+    card = Card(
+        name=folder.name, title=f"a tiny {codec.domain} model", codec=codec.to_json(),
+        architecture=architecture.to_json(),
+        artists=ARTISTS[: architecture.artists], defaults={"temperature": 1.0, "rate": 20.0},
+        primes=("hello",) if codec.domain == "text" else (),
+    )  # fmt: skip
+    return save_model(folder, card, network, half=False)
+
+
+def make_models(root: Path) -> Path:
+    """A models folder with `verse` and `roll`."""
+    make_text_model(root / "verse")
+    make_roll_model(root / "roll")
+    return root
+
+
+class Ear:
+    """A viewer that hears everything at once."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+
+    def tell(self, message: str) -> None:
+        self.messages.append(json.loads(message))
+
+    def symbol(self, session: str, n: int, message: str) -> None:
+        self.tell(message)
+
+    def history(self, messages: Callable[[], Iterator[str]]) -> None:
+        for message in messages():
+            self.tell(message)
+
+    def of(self, kind: str, session: str | None = None) -> list[dict[str, Any]]:
+        """The messages of a type."""
+        return [
+            m for m in self.messages
+            if m["type"] == kind and session in (None, m.get("session"))
+        ]  # fmt: skip
+
+    def last(self, kind: str) -> dict[str, Any]:
+        """The latest message of a type."""
+        return self.of(kind)[-1]
+
+    def stream(self, session: str) -> list[Any]:
+        """What each symbol was, in order of arrival: characters, or tuples of pitches."""
+        return [m.get("text", tuple(m.get("notes", ()))) for m in self.of("symbol", session)]
+
+
+class House:
+    """A stage and an engine in this process, on a clock that the test moves."""
+
+    def __init__(self, models: Path, *, limits: Limits | None = None, tile: int = 4) -> None:
+        self.models, self.tile = models, tile
+        self.clock = ManualClock(1000.0)
+        folders = find_models(models)
+        self.stage = Stage(
+            {name: Model.of(read_card(path)) for name, path in folders.items()},
+            lambda commands: self.engine.send(commands), ring=RING, limits=limits,
+        )  # fmt: skip
+        self.start_engine()
+
+    def start_engine(self) -> None:
+        """A new engine, which knows nothing."""
+        options = EngineOptions(
+            find_models(self.models), device="cpu", sessions=256, tile=self.tile
+        )
+        self.engine = InlineEngine(
+            Core(options), lambda events: self.stage.engine_said(events, self.clock.now())
+        )
+
+    def join(self) -> Ear:
+        """A new client."""
+        ear = Ear()
+        self.stage.join(ear)
+        return ear
+
+    def say(self, ear: Ear, type: str, **fields: Any) -> None:
+        """A client's message, through the decoder that real ones go through."""
+        message = wire.decode(json.dumps({"type": type, **fields}))
+        self.stage.handle(ear, message, self.clock.now())
+
+    def run(self, seconds: float, step: float = 0.004) -> None:
+        """Lets time pass, and everybody do their work."""
+        end = self.clock.now() + seconds
+        while self.clock.now() < end:
+            self.engine.pump(self.clock.now())
+            self.clock.advance(step)
+            self.stage.tick(self.clock.now())
