@@ -84,8 +84,10 @@ async def _load(
 ) -> dict[str, Any]:
     url = address.replace("http", "ws") + "/v1/stream"
     lateness: list[list[float]] = [[] for _ in range(sessions)]
-    clients = [await connect(url, compression=None) for _ in range(sessions)]
-    try:
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(connect(url, compression=None)) for _ in range(sessions)
+        ]
         hello = json.loads(await clients[0].recv())
         name = model or hello["models"][0]["name"]
         for number, client in enumerate(clients):
@@ -101,8 +103,6 @@ async def _load(
         async with asyncio.TaskGroup() as group:
             for client, late in zip(clients, lateness, strict=True):
                 group.create_task(_listen(client, late, begin, end))
-    finally:
-        await asyncio.gather(*(c.close() for c in clients), return_exceptions=True)
     counts = [len(late) for late in lateness]
     late = sorted(x for part in lateness for x in part)
     return {

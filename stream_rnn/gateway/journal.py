@@ -112,9 +112,12 @@ class Journal:
             return
         self._snapshots[position] = state
         if len(self._snapshots) > SNAPSHOTS:
-            older = list(self._snapshots)[: SNAPSHOTS // 2]
-            for n in older[::2]:
-                del self._snapshots[n]
+            # The one missed least goes: its neighbours are near each other, for their age.
+            at = list(self._snapshots)
+            least = min(
+                range(1, SNAPSHOTS), key=lambda i: (at[i + 1] - at[i - 1]) / (position - at[i])
+            )
+            del self._snapshots[at[least]]
 
     def snapshot_before(self, position: int) -> tuple[int, bytes] | None:
         """The latest state at or before `position`; none where only the beginning is."""

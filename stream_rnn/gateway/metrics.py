@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from stream_rnn.gateway.session import Status
 from stream_rnn.gateway.stage import Stage
+from stream_rnn.gateway.websocket import Clients
 
 LATENESS = (
     -0.02,
@@ -31,8 +32,8 @@ LATENESS = (
 
 
 class _StageCollector(Collector):
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, stage: Stage, clients: Clients) -> None:
+        self._stage, self._clients = stage, clients
 
     def collect(self) -> Iterator[Metric]:
         counters, sessions = self._stage.counters, self._stage.sessions.values()
@@ -46,7 +47,7 @@ class _StageCollector(Collector):
             ("errors", counters.errors, "Messages refused"),
             ("stalls", counters.stalls, "Symbols so late that their session's timeline was moved"),
             ("engine_deaths", counters.engine_deaths, "Engines that died"),
-            ("dropped", counters.dropped, "Symbols dropped for slow clients"),
+            ("dropped", self._clients.dropped, "Symbols dropped for slow clients"),
         ):
             yield CounterMetricFamily(f"stream_rnn_{name}", text, value=value)
         up = GaugeMetricFamily("stream_rnn_engine_up", "Whether the engine is running")
@@ -59,10 +60,10 @@ class _StageCollector(Collector):
         yield memory
 
 
-def make_registry(stage: Stage) -> CollectorRegistry:
+def make_registry(stage: Stage, clients: Clients) -> CollectorRegistry:
     """A registry with the stage's figures; lateness is observed through `stage.counters`."""
     registry = CollectorRegistry()
-    registry.register(_StageCollector(stage))
+    registry.register(_StageCollector(stage, clients))
     histogram = Histogram(
         "stream_rnn_commit_lateness_seconds",
         "Committed minus due: negative while symbols are handed out in time",

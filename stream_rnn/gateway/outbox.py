@@ -50,6 +50,7 @@ class Outbox:
         self._filled = asyncio.Event()
         self._drained = asyncio.Event()
         self._drained.set()
+        self._empty = asyncio.Event()
         self._dropped = 0
         self.overrun = False
 
@@ -61,7 +62,7 @@ class Outbox:
             self._queue.append(message)
         if len(self._queue) - self._symbols > self._event_limit // 4:
             self._drained.clear()
-        self._filled.set()
+        self._wake()
 
     def symbol(self, session: str, n: int, message: str) -> None:
         """A live symbol."""
@@ -75,11 +76,15 @@ class Outbox:
                 gap = self._gaps[session] = _Gap(session, n - 1, n)
                 self._queue.append(gap)
             gap.before = n + 1
-        self._filled.set()
+        self._wake()
 
     def history(self, messages: _History) -> None:
         """Messages to be made when their turn comes."""
         self._queue.append(messages)
+        self._wake()
+
+    def _wake(self) -> None:
+        self._empty.clear()
         self._filled.set()
 
     def take_dropped(self) -> int:
@@ -91,6 +96,10 @@ class Outbox:
         """Waits while many answers are unread, so that who does not read need not be heard."""
         await self._drained.wait()
 
+    async def emptied(self) -> None:
+        """Waits until nothing is left to send."""
+        await self._empty.wait()
+
     async def next(self) -> str | None:
         """The next message; none if the client has been given up."""
         while True:
@@ -101,6 +110,7 @@ class Outbox:
                 return message
             if not self._queue:
                 self._drained.set()
+                self._empty.set()
                 self._filled.clear()
                 await self._filled.wait()
                 continue

@@ -8,7 +8,7 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,17 +30,17 @@ from stream_rnn.errors import ConfigError, EngineError
 from stream_rnn.gateway.access import Access, is_loopback
 from stream_rnn.gateway.http import routes
 from stream_rnn.gateway.metrics import make_registry
-from stream_rnn.gateway.outbox import Outbox
 from stream_rnn.gateway.playout import play_out
 from stream_rnn.gateway.session import Timing
 from stream_rnn.gateway.stage import Limits, Model, Stage
-from stream_rnn.gateway.websocket import run_connection
+from stream_rnn.gateway.websocket import Clients, run_connection
 from stream_rnn.wire.messages import MAX_MESSAGE
 
 log = logging.getLogger("stream_rnn")
 
 RING = 32
-DRAIN = 0.5  # seconds that clients have to take what is in their outboxes
+SEND_BUFFER = 1 << 16
+DRAIN = 0.5  # seconds that clients have, at the end, to take what waits for them
 RESTART_PAUSE = (0.1, 1.0, 5.0)  # before an engine is started anew, by how often it failed
 
 
@@ -88,12 +88,18 @@ def serve(options: ServeOptions, announce: Callable[[str], None]) -> None:
 
 
 def _bind(host: str, port: int) -> socket.socket:
+    listener = None
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections inherit it: what waits in the kernel for a slow reader is stale, and
+        # should be little beside what waits in its outbox.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         listener.bind(address)
     except (OSError, OverflowError) as error:
+        if listener is not None:
+            listener.close()
         raise ConfigError(
             f"cannot listen on {host}:{port} ({error}); choose another --port, or 0 for any"
         ) from None
@@ -129,7 +135,8 @@ async def _serve(
         on_events,
         engine_died.set,
     )
-    app = _app(options, stage, clock)
+    clients = Clients()
+    app = _app(options, stage, clock, clients)
     server = _Server(
         uvicorn.Config(
             app,
@@ -161,10 +168,16 @@ async def _serve(
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         server.when_started = lambda: announce(f"http://{shown}:{port}")
+
+        async def drain() -> None:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            engine.stop()
+            await clients.drain(DRAIN)
+
+        server.before_shutdown = drain
         await server.serve([listener])
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
     finally:
         engine.stop()
         listener.close()
@@ -193,15 +206,12 @@ async def _keep_engine(
             break
 
 
-def _app(options: ServeOptions, stage: Stage, clock: MonotonicClock) -> ASGIApp:
-    registry = make_registry(stage)
+def _app(options: ServeOptions, stage: Stage, clock: MonotonicClock, clients: Clients) -> ASGIApp:
+    registry = make_registry(stage, clients)
     access = Access(is_loopback(options.host), options.token, frozenset(options.origins))
 
-    def on_sent(outbox: Outbox) -> None:
-        stage.counters.dropped += outbox.take_dropped()
-
     async def stream(websocket: WebSocket) -> None:
-        await run_connection(websocket, stage, clock, on_sent=on_sent)
+        await run_connection(websocket, stage, clock, clients)
 
     app = Starlette(
         routes=[WebSocketRoute("/v1/stream", stream), *routes(stage, registry, options.page)]
@@ -236,6 +246,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.when_started: Callable[[], Any] = lambda: None
+        self.before_shutdown: Callable[[], Awaitable[None]] | None = None
         self.failure: BaseException | None = None
 
     @contextlib.contextmanager
@@ -257,3 +268,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.when_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.before_shutdown is not None:
+            await self.before_shutdown()
+        await super().shutdown(sockets)

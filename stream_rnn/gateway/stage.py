@@ -81,7 +81,6 @@ class Counters:
     errors: int = 0
     stalls: int = 0
     engine_deaths: int = 0
-    dropped: int = 0
     lateness: Callable[[float], None] = field(default=lambda seconds: None)
 
 

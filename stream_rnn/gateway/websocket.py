@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -43,28 +43,56 @@ def model_json(stage: Stage, name: str) -> dict[str, Any]:
     }
 
 
-async def run_connection(
-    websocket: WebSocket, stage: Stage, clock: Clock, *, on_sent: Callable[[Outbox], None]
-) -> None:
-    """Serves one client until it goes, or is given up because it does not read.
+class Clients:
+    """The connections there are, and what was dropped for slow ones."""
 
-    Args:
-        on_sent: called after each message that went out, for the metrics.
-    """
+    def __init__(self) -> None:
+        self._outboxes: set[Outbox] = set()
+        self._dropped = 0
+
+    @contextlib.contextmanager
+    def outbox(self) -> Iterator[Outbox]:
+        """An outbox, for as long as its connection lasts."""
+        outbox = Outbox()
+        self._outboxes.add(outbox)
+        try:
+            yield outbox
+        finally:
+            self._outboxes.discard(outbox)
+            self._dropped += outbox.take_dropped()
+
+    @property
+    def dropped(self) -> int:
+        """How many symbols slow clients were not sent."""
+        self._dropped += sum(outbox.take_dropped() for outbox in self._outboxes)
+        return self._dropped
+
+    async def drain(self, seconds: float) -> None:
+        """Waits until every client has taken what waits for it, but not for long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                for outbox in list(self._outboxes):
+                    await outbox.emptied()
+
+
+async def run_connection(
+    websocket: WebSocket, stage: Stage, clock: Clock, clients: Clients
+) -> None:
+    """Serves one client until it goes, or is given up because it does not read."""
     offered = websocket.scope.get("subprotocols") or []
     await websocket.accept(wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
-    outbox = Outbox()
-    outbox.tell(hello(stage, clock.now()))
-    stage.join(outbox)
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            writer = tasks.create_task(_write(websocket, outbox, on_sent))
-            reader = tasks.create_task(_read(websocket, outbox, stage, clock))
-            # Whichever ends first ends the other.
-            writer.add_done_callback(lambda _: reader.cancel())
-            reader.add_done_callback(lambda _: writer.cancel())
-    finally:
-        stage.leave(outbox, clock.now())
+    with clients.outbox() as outbox:
+        outbox.tell(hello(stage, clock.now()))
+        stage.join(outbox)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                writer = tasks.create_task(_write(websocket, outbox))
+                reader = tasks.create_task(_read(websocket, outbox, stage, clock))
+                # Whichever ends first ends the other.
+                writer.add_done_callback(lambda _: reader.cancel())
+                reader.add_done_callback(lambda _: writer.cancel())
+        finally:
+            stage.leave(outbox, clock.now())
 
 
 async def _read(websocket: WebSocket, outbox: Outbox, stage: Stage, clock: Clock) -> None:
@@ -86,10 +114,9 @@ async def _read(websocket: WebSocket, outbox: Outbox, stage: Stage, clock: Clock
         stage.handle(outbox, message, clock.now())
 
 
-async def _write(websocket: WebSocket, outbox: Outbox, on_sent: Callable[[Outbox], None]) -> None:
+async def _write(websocket: WebSocket, outbox: Outbox) -> None:
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         while (message := await outbox.next()) is not None:
             await websocket.send_text(message)
-            on_sent(outbox)
         if websocket.application_state is WebSocketState.CONNECTED:
             await websocket.close(TRY_AGAIN_LATER, "too many unread answers")

@@ -1,0 +1,178 @@
+/* A small piano, and the way from the server's clock to the sound card's. */
+
+const LEAD = 0.03; // s that every note is moved back by: a steady delay, where a late note stumbles
+const MOST_LEAD = 0.3;
+const VOICES = 40;
+
+/** How far notes are moved back: more after one that came too late, slowly less again. */
+export class Lead {
+  value = LEAD;
+
+  /** @param ahead s between now and when the note is due. @returns s from now to play it. */
+  place(ahead) {
+    const late = -(ahead + this.value);
+    if (late > 0) this.value = Math.min(MOST_LEAD, this.value + late + 0.01);
+    else this.value = Math.max(LEAD, this.value - 0.0002);
+    return Math.max(0, ahead + this.value);
+  }
+}
+
+export class Piano {
+  counts = { on: 0, off: 0 };
+  #context = null;
+  #out;
+  #mute;
+  #wave;
+  #voices = new Map(); // key -> voice that is held
+  #ringing = new Set(); // every voice that still sounds
+  #lead = new Lead();
+  #muted = false;
+  #onState;
+
+  /** @param onState () => whether it can be heard may have changed. */
+  constructor(onState) {
+    this.#onState = onState;
+  }
+
+  /** Whether notes reach the ears: browsers ask for a gesture first. */
+  get audible() {
+    return !this.#muted && this.#context?.state === "running";
+  }
+
+  get voices() {
+    return this.#ringing.size;
+  }
+
+  get lead() {
+    return this.#lead.value;
+  }
+
+  /** Makes it sound; to be called from a click or a key. */
+  async wake() {
+    this.#muted = false;
+    if (!this.#context) this.#build();
+    this.#mute.gain.value = 1;
+    await this.#context.resume();
+    this.#onState();
+  }
+
+  mute() {
+    this.#muted = true;
+    if (this.#context) this.#mute.gain.value = 0;
+    this.#onState();
+  }
+
+  /**
+   * Begins a note.
+   *
+   * @param key what `noteOff` will call it. @param pitch MIDI pitch, 0 to 127.
+   * @param velocity 1 to 127. @param ahead s from now until it is due; may be below 0.
+   */
+  noteOn(key, pitch, velocity, ahead) {
+    this.counts.on += 1;
+    if (!this.audible || pitch < 0 || pitch > 127) return;
+    if (this.#ringing.size >= VOICES) this.#end(this.#ringing.values().next().value, this.#now, 0.02);
+    const when = this.#now + this.#lead.place(ahead);
+    this.#out.gain.cancelScheduledValues(this.#now);
+    this.#out.gain.setTargetAtTime(1, this.#now, 0.005);
+    this.#voices.set(key, this.#strike(pitch, velocity / 127, when));
+  }
+
+  noteOff(key, ahead) {
+    this.counts.off += 1;
+    const voice = this.#voices.get(key);
+    if (!voice) return;
+    this.#voices.delete(key);
+    const when = this.#now + Math.max(0, ahead + this.#lead.value);
+    this.#end(voice, Math.max(when, voice.struck + 0.02), 0.11);
+  }
+
+  /** Everything ends now, the echo included. */
+  silence() {
+    this.#voices.clear();
+    if (!this.#context) return;
+    for (const voice of this.#ringing) this.#end(voice, this.#now, 0.03);
+    this.#out.gain.cancelScheduledValues(this.#now);
+    this.#out.gain.setTargetAtTime(0, this.#now, 0.06);
+  }
+
+  get #now() {
+    return this.#context.currentTime;
+  }
+
+  #build() {
+    const context = (this.#context = new AudioContext({ latencyHint: "interactive" }));
+    context.onstatechange = () => this.#onState();
+    // Partials of a struck string: falling off quickly, the seventh nearly missing.
+    const partials = [0, 1, 0.46, 0.24, 0.16, 0.09, 0.05, 0.01, 0.025, 0.012, 0.008];
+    this.#wave = context.createPeriodicWave(new Float32Array(partials.length), new Float32Array(partials));
+    this.#mute = context.createGain();
+    this.#out = context.createGain();
+    const limit = context.createDynamicsCompressor();
+    limit.threshold.value = -16;
+    limit.ratio.value = 5;
+    const room = context.createConvolver();
+    room.buffer = echo(context, 1.7);
+    const wet = context.createGain();
+    wet.gain.value = 0.2;
+    this.#out.connect(limit);
+    this.#out.connect(room).connect(wet).connect(limit);
+    limit.connect(this.#mute).connect(context.destination);
+  }
+
+  #strike(pitch, force, when) {
+    const context = this.#context;
+    const frequency = 440 * 2 ** ((pitch - 69) / 12);
+    const peak = 0.05 + 0.3 * force ** 1.6;
+    const decay = 1.6 * 2 ** ((60 - pitch) / 26); // low strings ring longer
+    // 0 from the start: a note that is taken back before it begins must not sound at all.
+    const level = new GainNode(context, { gain: 0 });
+    level.gain.setValueAtTime(0, when);
+    level.gain.linearRampToValueAtTime(peak, when + 0.004);
+    level.gain.setTargetAtTime(peak * 0.45, when + 0.004, 0.12);
+    level.gain.setTargetAtTime(0, when + 0.3, decay);
+    const tone = context.createBiquadFilter();
+    tone.type = "lowpass";
+    tone.frequency.setValueAtTime(Math.min(14000, 500 + frequency * (2 + 7 * force)), when);
+    tone.frequency.setTargetAtTime(Math.min(9000, 250 + frequency * 1.8), when, 0.35 * decay);
+    const place = context.createStereoPanner();
+    place.pan.value = Math.max(-0.6, Math.min(0.6, (pitch - 62) / 60));
+    // Two strings a hair apart beat as a piano's do.
+    const strings = [-2.5, 2.5].map((cents) => {
+      const string = context.createOscillator();
+      string.setPeriodicWave(this.#wave);
+      string.frequency.value = frequency;
+      string.detune.value = cents;
+      string.connect(tone);
+      string.start(when);
+      return string;
+    });
+    tone.connect(level).connect(place).connect(this.#out);
+    const voice = { level, strings, struck: when };
+    this.#ringing.add(voice);
+    strings[0].onended = () => {
+      this.#ringing.delete(voice);
+      place.disconnect();
+    };
+    for (const string of strings) string.stop(when + 0.3 + 7 * decay);
+    return voice;
+  }
+
+  #end(voice, when, fade) {
+    // A target begins from wherever the level is then, so there is no click.
+    voice.level.gain.cancelScheduledValues(when);
+    voice.level.gain.setTargetAtTime(0, when, fade);
+    for (const string of voice.strings) string.stop(when + 8 * fade);
+  }
+}
+
+/** The impulse response of a small hall: noise that dies away. */
+function echo(context, seconds) {
+  const length = Math.round(context.sampleRate * seconds);
+  const buffer = context.createBuffer(2, length, context.sampleRate);
+  for (const channel of [0, 1]) {
+    const data = buffer.getChannelData(channel);
+    for (let i = 0; i < length; i += 1) data[i] = (Math.random() * 2 - 1) * (1 - i / length) ** 3.2;
+  }
+  return buffer;
+}

@@ -1,0 +1,183 @@
+/* The performer's desk: shows the controls in force, and says what the performer changes. */
+
+import { Blend } from "./blend.js";
+import { percent, round } from "./control-log.js";
+import { tint } from "./tint.js";
+
+const BUSY = 400; // ms after a touch in which a slider is the performer's, not the server's
+
+// id, whom it is for, and how its value reads
+const DIALS = [
+  { name: "temperature", text: round },
+  { name: "rate", text: (value) => `${round(value)} a second` },
+  { name: "density", text: (value) => (value > 0 ? "+" : "") + round(value) },
+  { name: "velocity", text: String },
+  { name: "transpose", text: (value) => (value > 0 ? "+" : "") + value },
+];
+
+export const SCALES = [
+  "major", "minor", "harmonic minor", "dorian", "phrygian", "lydian", "mixolydian",
+  "major pentatonic", "minor pentatonic", "blues", "whole tone",
+];
+export const TONICS = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
+
+export class Panel extends EventTarget {
+  #models = [];
+  #model = null;
+  #blend;
+  #touched = {};
+
+  constructor(root) {
+    super();
+    const find = (this.find = (id) => root.querySelector(`#${id}`));
+    this.#blend = new Blend(find("blend"), (artist) => this.#change({ artist }));
+    for (const { name } of DIALS) {
+      find(name).addEventListener("input", (event) => {
+        this.#touched[name] = performance.now();
+        const value = Number(event.target.value);
+        this.#label(name, value);
+        this.#change({ [name]: value });
+      });
+    }
+    for (const [id, list] of [["scale", SCALES], ["tonic", TONICS]]) {
+      find(id).append(...list.map((name) => new Option(name.replace("#", "♯"), name)));
+      find(id).addEventListener("change", () => this.#pitches());
+    }
+    find("seed").addEventListener("change", () => this.#seed());
+    find("dice").addEventListener("click", () => {
+      find("seed").value = Math.floor(Math.random() * 1e9);
+      this.#seed();
+    });
+    find("model").addEventListener("change", (event) => {
+      this.showModel(event.target.value);
+      this.#say("model", this.#model);
+    });
+    find("prime-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (this.prime) this.#say("prime", this.prime);
+    });
+    for (const type of ["play", "pause", "reset"]) {
+      find(type).addEventListener("click", () => this.#say(type));
+    }
+  }
+
+  /** The model that is chosen, as `hello` describes it. */
+  get model() {
+    return this.#model;
+  }
+
+  get prime() {
+    return this.#model?.domain === "text" ? this.find("prime").value : "";
+  }
+
+  /** The seed in the field; undefined for one that the server draws. */
+  get seed() {
+    const text = this.find("seed").value.trim();
+    return /^\d{1,16}$/.test(text) ? Number(text) : undefined;
+  }
+
+  /** What there is to choose from; keeps the choice if it is still there. */
+  setModels(models) {
+    this.#models = models;
+    const select = this.find("model");
+    select.replaceChildren(...models.map(({ name }) => new Option(name, name)));
+    const kept = models.find(({ name }) => name === this.#model?.name);
+    if (kept) select.value = kept.name;
+    else this.showModel(models[0]?.name);
+  }
+
+  showModel(name) {
+    const model = this.#models.find((candidate) => candidate.name === name);
+    if (!model || model === this.#model) return;
+    this.#model = model;
+    this.find("model").value = name;
+    this.find("title").textContent = model.title;
+    for (const element of document.querySelectorAll("[data-domain]")) {
+      element.hidden = element.dataset.domain !== model.domain;
+    }
+    this.#blend.setArtists(model.artists);
+    this.find("primes").replaceChildren(
+      ...model.primes.map((prime) => {
+        const chip = document.createElement("button");
+        Object.assign(chip, { type: "button", className: "chip", textContent: prime.trim() });
+        chip.addEventListener("click", () => {
+          this.find("prime").value = prime;
+          this.#say("prime", prime);
+        });
+        return chip;
+      }),
+    );
+    this.find("seed").value = "";
+    this.#touched = {};
+    this.show(model.controls);
+    this.find("seed").value = "";
+  }
+
+  /** Shows the controls in force. */
+  show(controls) {
+    for (const { name } of DIALS) {
+      if (performance.now() - (this.#touched[name] ?? -BUSY) < BUSY) continue;
+      if (controls[name] === undefined) continue;
+      this.find(name).value = controls[name];
+      this.#label(name, controls[name]);
+    }
+    this.#blend.show(controls.artist ?? {});
+    if (document.activeElement !== this.find("seed")) this.find("seed").value = controls.seed;
+    this.#showPitches(controls.pitches);
+  }
+
+  /** Which of the transport's keys is down. */
+  setState(state) {
+    const down = { playing: "play", engine: "play", paused: "pause" }[state];
+    for (const key of ["play", "pause"]) {
+      this.find(key).setAttribute("aria-pressed", String(key === down));
+    }
+  }
+
+  #label(name, value) {
+    const text = DIALS.find((dial) => dial.name === name).text(value);
+    const slider = this.find(name);
+    this.find(`${name}-value`).textContent = text;
+    slider.setAttribute("aria-valuetext", text);
+    const share = (slider.value - slider.min) / (slider.max - slider.min);
+    slider.style.setProperty("--share", percent(share));
+    if (name === "temperature") {
+      document.documentElement.style.setProperty("--heat", tint(value));
+    }
+  }
+
+  #pitches() {
+    const scale = this.find("scale").value;
+    this.find("tonic").disabled = !scale;
+    this.#change({ pitches: scale ? `${this.find("tonic").value} ${scale}` : null });
+  }
+
+  #showPitches(pitches) {
+    const select = this.find("scale");
+    select.querySelector("[value=custom]")?.remove();
+    let [tonic, scale] = ["C", ""];
+    if (Array.isArray(pitches)) {
+      select.append(new Option(`${pitches.length} chosen keys`, "custom"));
+      scale = "custom";
+    } else if (pitches) {
+      const [first, ...rest] = pitches.split(" ");
+      const named = TONICS.includes(first) || rest.length > 0;
+      [tonic, scale] = SCALES.includes(pitches) || !named ? ["C", pitches] : [first, rest.join(" ")];
+    }
+    select.value = scale;
+    this.find("tonic").value = tonic;
+    this.find("tonic").disabled = !scale || scale === "custom";
+  }
+
+  #seed() {
+    if (this.seed !== undefined) this.#change({ seed: this.seed });
+  }
+
+  #change(changes) {
+    this.#say("change", changes);
+  }
+
+  #say(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

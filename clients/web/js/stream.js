@@ -1,0 +1,265 @@
+/* One session as this page follows it: every symbol exactly once and in order, come what may.
+ *
+ * Emits "opened", "symbol", "controlled", "state" (detail: the state), "cleared" (what is shown
+ * no longer holds), "gap" (symbols that are gone for good) and "failed" (detail: the error).
+ *
+ * States: "idle" (no session), "joining", "playing", "paused", "engine" (it would play, but its
+ * engine is being started anew), "waiting" (for a session of this name to appear).
+ */
+
+const HISTORY = 2000; // symbols that a page asks for when it joins; more nobody scrolls back to
+const WAIT = 1500; // ms between two looks for a session that is not there yet
+
+export class Stream extends EventTarget {
+  name = null;
+  model = null;
+  controls = null;
+  state = "idle";
+  last = -1; // the newest n that was handed on
+
+  #connection;
+  #findPosition;
+  #reopens;
+  #lastDue = null;
+  #recheck = false; // whether the next symbol is the one we have, asked for again
+  #askedAfter = null; // the last n at which a gap made us ask again
+  #epoch = 0; // of the latest open or attach: an answer to an older one is void
+  #settled = false; // whether symbols belong to what is shown
+  #closing = null;
+
+  /**
+   * @param connection a Connection.
+   * @param findPosition async (name) => the position of a session, or undefined.
+   * @param reopens whether a session that the server no longer knows is opened anew.
+   */
+  constructor(connection, findPosition, { reopens = true } = {}) {
+    super();
+    this.#connection = connection;
+    this.#findPosition = findPosition;
+    this.#reopens = reopens;
+    connection.addEventListener("message", ({ detail }) => this.#receive(detail));
+    connection.addEventListener("down", () => this.#down());
+  }
+
+  get live() {
+    return ["playing", "paused", "engine"].includes(this.state);
+  }
+
+  /** Opens a session; one of that name that exists already is joined instead. */
+  async open({ name = this.name, model, controls = {}, seed, prime = "", play = true }) {
+    const message = { type: "open", model, controls, prime, play };
+    if (name) message.session = name;
+    if (seed !== undefined) message.seed = seed;
+    this.#setState("joining");
+    try {
+      await this.#enter(message, () => this.#forget());
+    } catch (error) {
+      if (error.code === "session_exists") return this.join(name);
+      this.#setState("idle");
+      this.#fail(error);
+    }
+  }
+
+  /** Views a session, with the latest of its history. */
+  async join(name) {
+    this.name = name;
+    this.#setState("joining");
+    const epoch = ++this.#epoch; // whatever is under way is void while we look the position up
+    this.#settled = false;
+    const position = await this.#findPosition(name);
+    if (epoch !== this.#epoch) return;
+    await this.#attach(Math.max(-1, (position ?? 0) - 1 - HISTORY), { fresh: true });
+  }
+
+  /** After a reconnect: goes on after what was seen. */
+  async resume() {
+    if (!this.name) return;
+    if (this.last < 0) return this.join(this.name);
+    this.#setState("joining");
+    // One symbol is asked for again: if it is not the one we have, the session was begun anew
+    // while we were away, and counts from 0 to beyond where we were.
+    await this.#attach(this.last - 1, { recheck: true });
+  }
+
+  /** Ends the session for everybody. */
+  async close() {
+    const name = this.name;
+    this.#epoch++;
+    this.#settled = false;
+    this.#forget();
+    this.#closing = name;
+    this.#setState("idle");
+    try {
+      if (name) await this.#connection.request({ type: "close", session: name });
+    } catch (error) {
+      if (error.code !== "unknown_session") this.#fail(error);
+    }
+    this.#closing = null;
+  }
+
+  /** Sends something about this session; what is wrong with it is emitted as "failed". */
+  async command(type, fields = {}) {
+    try {
+      return await this.#connection.request({ type, session: this.name, ...fields });
+    } catch (error) {
+      this.#fail(error);
+      return null;
+    }
+  }
+
+  async #attach(after, { fresh = false, recheck = false } = {}) {
+    const message = { type: "attach", session: this.name, after };
+    try {
+      await this.#enter(message, () => {
+        if (fresh) this.#forget();
+        if (fresh) this.last = after;
+        this.#recheck = recheck;
+      });
+    } catch (error) {
+      // It was reset, or rewound, and is not yet where we were.
+      if (error.code === "bad_position" && after >= 0) return this.#attach(-1, { fresh: true });
+      if (error.code === "unknown_session") return this.#missing();
+      if (error.code !== "disconnected") this.#fail(error);
+    }
+  }
+
+  /** Sends an open or attach; `prepare` runs when it is answered, before its symbols come. */
+  async #enter(message, prepare) {
+    const epoch = ++this.#epoch;
+    this.#settled = false;
+    let opened;
+    try {
+      opened = await this.#connection.request(message);
+    } catch (error) {
+      if (epoch === this.#epoch) throw error;
+      return;
+    }
+    if (epoch !== this.#epoch) return;
+    prepare();
+    this.#settled = true;
+    this.name = opened.session;
+    this.model = opened.model;
+    this.controls = opened.controls;
+    this.#emit("opened", opened);
+    this.#setState(opened.playing ? "playing" : "paused");
+  }
+
+  /** The server knows no session of our name. */
+  #missing() {
+    if (this.model && this.#reopens) {
+      // It has been started anew. The seed is left out: the old one would say the same again.
+      const { seed, bpm, channel, ...controls } = this.controls;
+      if (Object.keys(controls.artist ?? {}).length === 0) delete controls.artist;
+      return this.open({ model: this.model, controls });
+    }
+    this.#wait();
+  }
+
+  #wait() {
+    this.#setState("waiting");
+    const epoch = ++this.#epoch;
+    this.#settled = false;
+    setTimeout(async () => {
+      if (epoch !== this.#epoch || !this.#connection.up) return;
+      const position = await this.#findPosition(this.name);
+      if (epoch !== this.#epoch) return;
+      if (position === undefined) this.#wait();
+      else this.join(this.name);
+    }, WAIT);
+  }
+
+  #down() {
+    this.#epoch++;
+    this.#settled = false;
+    if (this.state !== "idle") this.#setState(this.name ? "joining" : "idle");
+  }
+
+  #receive(message) {
+    if (message.session !== this.name || this.name === null) {
+      if (message.type === "error" && !message.session) this.#fail(message);
+      return;
+    }
+    switch (message.type) {
+      case "symbol":
+        if (this.#settled) this.#symbol(message);
+        break;
+      case "gap":
+        if (this.#settled) this.#gap(message);
+        break;
+      case "controlled":
+        this.controls = message.controls;
+        this.#emit("controlled", message);
+        break;
+      case "playing":
+        if (this.live) this.#setState("playing");
+        break;
+      case "paused":
+        if (this.live) this.#setState(message.reason === "engine" ? "engine" : "paused");
+        break;
+      case "reset":
+        if (!this.#settled) this.join(this.name);
+        else this.#forget();
+        break;
+      case "rewound":
+        this.join(this.name);
+        break;
+      case "closed":
+        if (this.#closing === null) {
+          this.#forget();
+          this.model = null;
+          this.#wait(); // a performer who changes the model closes it, and opens it again
+        }
+        break;
+      case "error":
+        this.#fail(message);
+        break;
+    }
+  }
+
+  #symbol(message) {
+    if (this.#recheck) {
+      this.#recheck = false;
+      if (message.n === this.last && message.due !== this.#lastDue) return this.join(this.name);
+    }
+    if (message.n <= this.last) return;
+    if (message.n > this.last + 1) return this.#gap({ before: message.n });
+    this.last = message.n;
+    this.#lastDue = message.due;
+    this.#askedAfter = null;
+    this.#emit("symbol", message);
+  }
+
+  #gap({ before }) {
+    if (before - 1 <= this.last) return;
+    if (this.#askedAfter !== this.last && this.last >= 0) {
+      this.#askedAfter = this.last; // we were too slow; the journal still has it
+      this.#attach(this.last);
+      return;
+    }
+    const after = this.last;
+    this.last = before - 1;
+    this.#emit("gap", { after, before });
+  }
+
+  #forget() {
+    this.last = -1;
+    this.#lastDue = null;
+    this.#recheck = false;
+    this.#askedAfter = null;
+    this.#emit("cleared");
+  }
+
+  #setState(state) {
+    if (state === this.state) return;
+    this.state = state;
+    this.#emit("state", state);
+  }
+
+  #fail(error) {
+    this.#emit("failed", error);
+  }
+
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

@@ -1,0 +1,175 @@
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from stream_rnn.engine.sampling import draw_bernoulli, draw_categorical, draw_lanes, uniforms
+
+ALL = np.iinfo(np.int64)
+
+
+def numbers(seed: int, positions: int, lanes: int = 1) -> np.ndarray:
+    return uniforms(np.full(positions, seed), np.arange(positions), lanes)
+
+
+def draw(
+    logits: Tensor, uniform: np.ndarray, temperature: float = 1, top_k: int = 0, top_p: float = 1
+) -> Tensor:
+    rows = len(logits)
+    return draw_categorical(
+        logits,
+        torch.from_numpy(uniform),
+        torch.full((rows,), float(temperature)),
+        torch.full((rows,), top_k),
+        torch.full((rows,), float(top_p)),
+    )
+
+
+def shares(logits: list[float], count: int = 40_000, **settings: float) -> np.ndarray:
+    rows = torch.tensor([logits]).expand(count, -1)
+    drawn = draw(rows, numbers(3, count), **settings)  # type: ignore[arg-type]
+    return np.bincount(drawn.numpy(), minlength=len(logits)) / count
+
+
+def test_a_number_is_a_function_of_seed_position_and_lane_alone() -> None:
+    seeds, positions = np.array([7, 7, 8, -1, ALL.max]), np.array([0, 1, 0, 5, ALL.max])
+    whole = uniforms(seeds, positions, 88)
+    for row in range(5):
+        alone = uniforms(seeds[row : row + 1], positions[row : row + 1], 3)
+        np.testing.assert_array_equal(alone[0], whole[row, :3])
+    order = np.array([4, 2, 0, 1, 3])
+    np.testing.assert_array_equal(uniforms(seeds[order], positions[order], 88), whole[order])
+    assert len(np.unique(whole)) == whole.size
+    # Pinned: a stream must be the same after an upgrade, too.
+    assert uniforms(np.array([1]), np.array([0]), 2).tolist() == [
+        [0.4327449274715036, 0.4256321778520942]
+    ]
+
+
+@pytest.mark.parametrize("along", ["position", "lane", "seed"])
+def test_numbers_look_uniform_and_unrelated_along_every_axis(along: str) -> None:
+    count = 65_536
+    if along == "position":
+        drawn = numbers(1, count)[:, 0]
+    elif along == "lane":
+        drawn = uniforms(np.array([1]), np.array([9]), count)[0]
+    else:
+        drawn = uniforms(np.arange(count), np.full(count, 9), 1)[:, 0]
+    assert drawn.min() >= 0
+    assert drawn.max() < 1
+    assert drawn.mean() == pytest.approx(1 / 2, abs=0.005)
+    assert drawn.var() == pytest.approx(1 / 12, abs=0.002)
+    cells = np.bincount((drawn * 256).astype(int), minlength=256)
+    chi_square = float(((cells - 256) ** 2 / 256).sum())  # 255 degrees of freedom, deviation 22.6
+    assert 255 - 5 * 22.6 < chi_square < 255 + 5 * 22.6
+    assert abs(np.corrcoef(drawn[:-1], drawn[1:])[0, 1]) < 0.02
+
+
+def test_draws_follow_the_softmax() -> None:
+    logits = [1.0, 0.0, -1.0, 2.0]
+    for temperature in (0.5, 1.0, 3.0):
+        expected = torch.softmax(torch.tensor(logits) / temperature, 0).numpy()
+        found = shares(logits, temperature=temperature)
+        np.testing.assert_allclose(found, expected, atol=0.01)
+
+
+def test_temperature_0_is_the_likeliest_and_the_first_of_equals() -> None:
+    logits = torch.tensor([[0.0, 3.0, 3.0], [5.0, -5.0, 4.9]])
+    for position in range(20):
+        number = uniforms(np.array([1, 2]), np.array([position] * 2), 1)
+        assert draw(logits, number, 0).tolist() == [1, 0]
+
+
+def test_extreme_temperatures_and_logits_stay_finite() -> None:
+    logits = [0.0, 1.0, 1.1, -1000.0, 80_000.0]
+    assert shares(logits, 2000, temperature=1e-9)[4] == 1
+    assert shares(logits[:3], 2000, temperature=1e-9)[2] == 1
+    np.testing.assert_allclose(shares(logits[:3], temperature=100), [1 / 3] * 3, atol=0.01)
+
+
+def test_what_has_no_weight_is_never_drawn() -> None:
+    never = float("-inf")
+    edges = np.array([[0.0], [1 - 2.0**-32], [0.5], [2.0**-32]])
+    for logits in ([never, 0.0, never], [never, never, -50.0], [0.0, never, never]):
+        rows = torch.tensor([logits]).expand(4, -1)
+        for temperature in (0, 1e-9, 1, 100):
+            drawn = draw(rows, edges, temperature)
+            assert torch.isfinite(rows[torch.arange(4), drawn]).all()
+
+
+def test_top_k_keeps_the_likeliest_k_and_their_equals() -> None:
+    logits = [2.0, 1.0, 0.0, 3.0]
+    assert np.flatnonzero(shares(logits, top_k=1)).tolist() == [3]
+    two = shares(logits, top_k=2)
+    np.testing.assert_allclose(two[[0, 3]], torch.softmax(torch.tensor([2.0, 3.0]), 0), atol=0.01)
+    assert two[1] == two[2] == 0
+    assert np.flatnonzero(shares([1.0, 1.0, 1.0, 0.0], top_k=2)).tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(shares(logits, top_k=99), shares(logits))
+
+
+def test_top_p_keeps_the_fewest_that_reach_p_and_one_at_least() -> None:
+    logits = np.log([0.5, 0.3, 0.15, 0.05]).tolist()
+    for top_p, kept in ((0.0, 1), (0.49, 1), (0.51, 2), (0.79, 2), (0.81, 3), (0.96, 4), (1.0, 4)):
+        assert np.count_nonzero(shares(logits, 4000, top_p=top_p)) == kept
+    assert np.count_nonzero(shares(logits, 4000, top_p=0.96, top_k=2)) == 2
+
+
+def test_a_row_does_not_depend_on_the_rest_of_its_tile() -> None:
+    generator = torch.Generator().manual_seed(1)
+    logits = torch.randn(64, 97, generator=generator) * 3
+    number = uniforms(np.arange(64), np.arange(64), 1)
+    temperature = torch.linspace(0, 3, 64)
+    top_k, top_p = torch.arange(64) % 5, 1 - torch.arange(64) % 3 / 4
+    whole = draw_categorical(logits, torch.from_numpy(number), temperature, top_k, top_p)
+    for rows in (slice(5, 6), slice(10, 27), slice(63, 64)):
+        alone = draw_categorical(
+            logits[rows], torch.from_numpy(number[rows]), temperature[rows], top_k[rows],
+            top_p[rows],
+        )  # fmt: skip
+        assert alone.tolist() == whole[rows].tolist()
+
+
+def keys(
+    logits: Tensor, temperature: float = 1, density: float = 0, allowed: Tensor | None = None
+) -> Tensor:
+    rows, width = logits.shape
+    return draw_bernoulli(
+        logits,
+        torch.from_numpy(numbers(5, rows, width)),
+        torch.full((rows,), float(temperature)),
+        torch.full((rows,), float(density)),
+        torch.ones(rows, width, dtype=torch.bool) if allowed is None else allowed,
+    )
+
+
+def test_each_key_sounds_with_its_own_chance() -> None:
+    logits = torch.tensor([[-2.0, 0.0, 1.0]]).expand(20_000, -1)
+    for temperature, density in ((1, 0), (0.5, 0), (1, 1.5), (2, -1)):
+        expected = torch.sigmoid((logits[0] + density) / temperature)
+        found = keys(logits, temperature, density).double().mean(0)
+        np.testing.assert_allclose(found, expected, atol=0.015)
+
+
+def test_keys_sound_independently_of_each_other() -> None:
+    both = keys(torch.zeros(20_000, 2)).double()
+    assert float((both[:, 0] * both[:, 1]).mean()) == pytest.approx(0.25, abs=0.015)
+
+
+def test_cold_keys_sound_where_they_are_likelier_than_not() -> None:
+    logits = torch.tensor([[-1.0, 0.0, 0.1, 3.0]])
+    assert keys(logits, 0).tolist() == [[False, False, True, True]]
+    assert keys(logits, 0, density=1.5).tolist() == [[True, True, True, True]]
+    assert keys(logits, 0, density=-20).tolist() == [[False] * 4]
+
+
+def test_keys_that_are_not_allowed_never_sound() -> None:
+    allowed = torch.tensor([[True, False]]).expand(500, -1)
+    for temperature in (0, 1, 100):
+        drawn = keys(torch.full((500, 2), 9.0), temperature, 20, allowed)
+        assert not drawn[:, 1].any()
+        assert drawn[:, 0].any()
+
+
+def test_a_draw_takes_one_number_or_one_for_each_key() -> None:
+    assert draw_lanes("categorical", 97) == 1
+    assert draw_lanes("bernoulli", 88) == 88
