@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -18,3 +20,21 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def house(models: Path) -> House:
     return House(models)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Real programs last: what fails fast should fail first."""
+    items.sort(key=lambda item: "peers" in item.path.parts)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where peers are required (CI), a test of one that was skipped has failed."""
+    report = yield
+    required = os.environ.get("STREAM_RNN_PEERS") == "required"
+    if required and report.skipped and item.get_closest_marker("peer"):
+        report.outcome = "failed"
+        report.longrepr = f"a test of a real program was skipped: {report.longrepr}"
+    return report

@@ -123,9 +123,7 @@ def test_notes_begin_at_the_nearest_frame_and_sound_for_one_at_least(tmp_path: P
 
 
 def test_a_file_of_a_million_frames_is_refused(tmp_path: Path) -> None:
-    path = written(
-        tmp_path, note("note_on", 60, 0), note("note_off", 60, 2**27), ticks_per_beat=96
-    )
+    path = written(tmp_path, note("note_on", 60, 0), note("note_off", 60, 2**27), ticks_per_beat=96)
     with pytest.raises(DataError, match="frames; at most 1000000"):
         roll_from_midi(path, steps_per_beat=4)
 

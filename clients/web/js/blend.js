@@ -4,8 +4,6 @@
  * all artists sing evenly, as a session of the model does by itself.
  */
 
-import { percent } from "./control-log.js";
-
 const SHOW_ALL = 6; // a model with so few artists shows them all
 const SHOWN = 80; // options at once
 
@@ -14,6 +12,16 @@ export function shares(weights) {
   const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0);
   if (!(total > 0)) return undefined;
   return Object.fromEntries(Object.entries(weights).map(([name, w]) => [name, w / total]));
+}
+
+/** Shares as whole percents that add up to 100: what rounding leaves goes to the most cut. */
+export function percents(blend) {
+  const entries = Object.entries(blend).map(([name, share]) => [name, share * 100]);
+  const whole = Object.fromEntries(entries.map(([name, value]) => [name, Math.floor(value)]));
+  const left = 100 - Object.values(whole).reduce((sum, value) => sum + value, 0);
+  entries.sort((a, b) => (b[1] % 1) - (a[1] % 1));
+  for (const [name] of entries.slice(0, left)) whole[name] += 1;
+  return whole;
 }
 
 /** Whether a blend is that of all artists, evenly. */
@@ -140,12 +148,13 @@ export class Blend {
 
   #label() {
     const blend = shares(this.#weights);
+    const shown = blend ? percents(blend) : {};
     for (const row of this.#sliders.children) {
-      const share = blend?.[row.dataset.name] ?? 0;
+      const share = blend ? `${shown[row.dataset.name]}%` : "–";
       const slider = row.querySelector("input");
-      row.querySelector("output").textContent = blend ? percent(share) : "–";
+      row.querySelector("output").textContent = share;
       slider.style.setProperty("--share", `${slider.value}%`);
-      slider.setAttribute("aria-valuetext", `${percent(share)} of the blend`);
+      slider.setAttribute("aria-valuetext", `${share} of the blend`);
     }
     const chosen = this.#sliders.children.length;
     this.#note.textContent = chosen ? "" : `all ${this.#artists.length}, evenly`;

@@ -58,4 +58,4 @@ function blendLabel(weights) {
 }
 
 export const round = (value) => String(Math.round(value * 100) / 100);
-export const percent = (share) => `${Math.round(share * 100)}%`;
+const percent = (share) => `${Math.round(share * 100)}%`;

@@ -103,7 +103,7 @@ stream.addEventListener("controlled", ({ detail }) => {
 stream.addEventListener("symbol", ({ detail: symbol }) => {
   if (symbol.notes) sound(symbol);
   playhead.push(symbol);
-  if (shown + playhead.waiting === 1) showState(); // the frontispiece goes
+  if (document.body.dataset.view === "front") showState();
 });
 
 stream.addEventListener("gap", () => {

@@ -1,7 +1,7 @@
 /* The performer's desk: shows the controls in force, and says what the performer changes. */
 
 import { Blend } from "./blend.js";
-import { percent, round } from "./control-log.js";
+import { round } from "./control-log.js";
 import { tint } from "./tint.js";
 
 const BUSY = 400; // ms after a touch in which a slider is the performer's, not the server's
@@ -140,7 +140,7 @@ export class Panel extends EventTarget {
     this.find(`${name}-value`).textContent = text;
     slider.setAttribute("aria-valuetext", text);
     const share = (slider.value - slider.min) / (slider.max - slider.min);
-    slider.style.setProperty("--share", percent(share));
+    slider.style.setProperty("--share", `${share * 100}%`);
     if (name === "temperature") {
       document.documentElement.style.setProperty("--heat", tint(value));
     }

@@ -1,0 +1,52 @@
+# make run    serve the bundled models at http://127.0.0.1:8765, from nothing
+# make test   all tests, from nothing; fetches with apt what they need, where it can
+# make check  what a person at work runs: format, lint, types, tests
+# Any Python 3.11 or newer: make PYTHON=python3.12 run
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8765
+
+.PHONY: run test check format apt clean
+.DELETE_ON_ERROR:
+
+run: $(VENV)/.run
+	$(BIN)/stream-rnn serve --port $(PORT)
+
+test: $(VENV)/.dev apt
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check stream_rnn tests
+	$(BIN)/ruff check stream_rnn tests
+	$(BIN)/mypy
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST)
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format stream_rnn tests
+	$(BIN)/ruff check --fix stream_rnn tests
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("stream-rnn needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+# The constraints pin what was tested, torch above all: unpinned, it can come with gigabytes
+# of CUDA. For a CUDA machine, install the torch you want first; the range allows 2.4 and up.
+$(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,train]'
+	touch $@ $(VENV)/.run
+
+# Real programs for tests/peers. Where apt or the right to use it is missing, those tests are
+# skipped, and say so; .ci/run does not let that pass.
+apt:
+	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
+	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	  || echo "make: chromium is not there and cannot be installed; its tests will be skipped"
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

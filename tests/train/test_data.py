@@ -1,0 +1,362 @@
+import csv
+import os
+import random
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stream_rnn.checkpoint import Card
+from stream_rnn.codecs.pianoroll import PianorollCodec, midi_from_roll
+from stream_rnn.codecs.text import TextCodec
+from stream_rnn.errors import CheckpointError, DataError
+from stream_rnn.train.data import (
+    Chunk,
+    Document,
+    Feed,
+    Song,
+    corpus_of_card,
+    load_corpus,
+    read_songs,
+    song_keys,
+    split_documents,
+    transposed,
+)
+from stream_rnn.train.recipe import DataRecipe
+
+SHARES = (0.6, 0.2, 0.2)
+SONGS = DataRecipe("songs.csv", "songs_csv", by_artist=True, split=SHARES, least=1)
+
+
+def songs(count: int) -> list[Song]:
+    return [
+        Song(f"artist {i % 3}", f"song {i}", f"line one of {i}\nline two") for i in range(count)
+    ]
+
+
+def written(folder: Path, text: str | bytes, name: str = "songs.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def split(which: list[Song]) -> dict[str, list[Song]]:
+    return split_documents(which, SHARES, song_keys)
+
+
+# Songs
+
+
+def test_songs_are_read_with_extra_columns_quotes_and_a_byte_order_mark(tmp_path: Path) -> None:
+    text = (
+        '\ufeffartist,song,link,text\nA,One,/x,"la, ""la"" \r\nla"\n B ,Two,/y,  lo\n,None,/z,x\n'
+    )
+    assert read_songs(written(tmp_path, text)) == [
+        Song("A", "One", 'la, "la"\nla'),
+        Song("B", "Two", "lo"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "line 1: no column 'artist'"),
+        ("artist,song,link\nA,B,C\n", "line 1: no column 'text'"),
+        ("artist,song,text\nA,B,C\nA,B\n", "line 3: too few columns"),
+        ("artist,song,text\nA,B,C,D\n", "line 2: too many columns; is a quotation mark missing"),
+        ('artist,song,text\nA,B,"la\nla\nla"\nA,B\n', "line 5: too few columns"),
+        ('artist,song,text\nA,B,C\nA,B,"la\nla\nla\n', "line 3: unexpected end of data"),
+        ('artist,song,text\nA,B,"la"la\n', "line 2: ',' expected after '\"'"),
+        (b"artist,song,text\nA,B,C\nA,\xe9t\xe9,C\n", "line 3: not UTF-8"),
+        ("artist,song,text\n", "no songs in it"),
+        ("artist,song,text\nA,B,\n", "no songs in it"),
+    ],
+)
+def test_what_is_wrong_with_a_song_table_is_named_with_its_line(
+    tmp_path: Path, text: str | bytes, said: str
+) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(DataError) as caught:
+        read_songs(path)
+    assert str(path) in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_bytes_that_are_not_utf8_are_named_by_line_however_far_into_the_file(
+    tmp_path: Path,
+) -> None:
+    rows = "".join(f"A,Song {i},{'x' * 60}\n" for i in range(2000)).encode()
+    path = written(tmp_path, b"artist,song,text\n" + rows + b"A,B,\xff\n" + rows)
+    with pytest.raises(DataError, match="line 2002: not UTF-8"):
+        read_songs(path)
+
+
+# Splits
+
+
+def test_no_song_stands_in_two_sets_even_under_another_title() -> None:
+    several = songs(300)
+    again = [Song(s.artist, s.title.upper() + "!", "other words") for s in several[:100]]
+    renamed = [Song(s.artist, f"renamed {i}", s.text) for i, s in enumerate(several[100:200])]
+    sets = split(several + again + renamed)
+    where: dict[str, set[str]] = {}
+    for name, part in sets.items():
+        for song in part:
+            for key in song_keys(song):
+                where.setdefault(key, set()).add(name)
+    assert all(len(names) == 1 for names in where.values())
+    assert sum(map(len, sets.values())) == 500
+    sizes = [len(sets[n]) / 500 for n in ("train", "valid", "test")]
+    np.testing.assert_allclose(sizes, SHARES, atol=0.08)
+
+
+def test_the_split_does_not_depend_on_order_or_on_songs_added_later() -> None:
+    several = songs(200)
+    before = split(several)
+    more = several + [Song("newcomer", f"new {i}", f"quite new {i}") for i in range(100)]
+    random.Random(1).shuffle(more)
+    after = split(more)
+    for name, part in before.items():
+        assert {s.title for s in part} == {s.title for s in after[name] if s.artist != "newcomer"}
+
+
+def test_songs_in_other_scripts_have_keys_of_their_own() -> None:
+    one, two = Song("А", "Парус", "Белеет парус"), Song("А", "ПАРУС!", "Что ищет он")
+    assert set(song_keys(one)) & set(song_keys(two))
+    assert not set(song_keys(one)) & set(song_keys(Song("А", "Сон", "В полдневный жар")))
+
+
+def test_a_corpus_knows_its_artists_and_learns_from_the_training_set_alone(tmp_path: Path) -> None:
+    with (tmp_path / "songs.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [("artist", "song", "text"), *((s.artist, s.title, s.text) for s in songs(60))]
+        )
+    corpus = load_corpus(SONGS, tmp_path)
+    assert corpus.artists == ("artist 0", "artist 1", "artist 2")
+    assert isinstance(corpus.codec, TextCodec)
+    texts = {s.text: s for s in songs(60)}
+    for name, part in split(read_songs(tmp_path / "songs.csv")).items():
+        assert len(corpus.splits[name]) == len(part)
+        for document in corpus.splits[name]:
+            song = texts[corpus.codec.decode(document.symbols)]
+            assert corpus.artists[document.artist] == song.artist
+    sizes = corpus.sizes()
+    assert sum(s["documents"] for s in sizes.values()) == 60
+
+    with pytest.raises(DataError, match="does not know the artist 'artist 0'"):
+        load_corpus(SONGS, tmp_path, corpus.codec, ("artist 1", "artist 2"))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "text", "said"),
+    [
+        (DataRecipe("none.csv", "songs_csv"), "", "none.csv: no such file or folder"),
+        (SONGS, "artist,song,text\n" + "A,b,c\n" * 9, "two artists or more, found 1"),
+        (DataRecipe("songs.csv", "text"), "short", "5 characters; at least 1000"),
+        (DataRecipe("songs.csv", "text", split=(0.5, 0.5, 0.0)), "ab " * 999, "in the test set"),
+        (DataRecipe("songs.csv", "text"), b"a\nb\n\xff", "line 3: not UTF-8"),
+        (DataRecipe("songs.csv", "rolls_mat"), b"no mat", "not a piano-roll .mat file"),
+        (DataRecipe("songs.csv", "midi"), "", "no MIDI files"),
+    ],
+)
+def test_a_corpus_that_cannot_be_used_is_refused(
+    tmp_path: Path, recipe: DataRecipe, text: str | bytes, said: str
+) -> None:
+    written(tmp_path, text)
+    with pytest.raises(DataError, match=said):
+        load_corpus(recipe, tmp_path)
+
+
+def test_prose_is_cut_in_the_order_it_stands(tmp_path: Path) -> None:
+    text = "".join(chr(97 + i // 100) * 100 for i in range(0, 2000, 1))
+    written(tmp_path, text, "prose.txt")
+    corpus = load_corpus(DataRecipe("prose.txt", "text", split=(0.5, 0.2, 0.3)), tmp_path)
+    lengths = [len(corpus.splits[n][0].symbols) for n in ("train", "valid", "test")]
+    np.testing.assert_allclose(np.array(lengths) / len(text), (0.5, 0.2, 0.3), atol=1e-4)
+
+
+def test_a_cards_corpus_is_the_one_it_was_trained_on(tmp_path: Path) -> None:
+    written(tmp_path, "prose " * 500, "prose.txt")
+    codec = TextCodec(" eoprs")
+    recipe = {"source": "prose.txt", "format": "text", "least": 1}
+    card = Card("m", "M", codec.to_json(), {}, data={"recipe": recipe})
+    assert corpus_of_card(card, tmp_path).sizes()["train"]["symbols"] == 2699
+    for data in ({}, {"recipe": {"source": 3}}):
+        with pytest.raises(CheckpointError, match="'m' does not say how to read its corpus"):
+            corpus_of_card(Card("m", "M", codec.to_json(), {}, data=data), tmp_path)
+
+
+# Rolls
+
+
+def made_mat(path: Path) -> DataRecipe:
+    """A small file laid out as the benchmark's are: object arrays of rolls."""
+    from scipy.io import savemat
+
+    generator = np.random.default_rng(1)
+    sets = {}
+    for name, count in (("traindata", 4), ("validdata", 2), ("testdata", 1)):
+        sets[name] = np.empty((1, count), object)
+        for i in range(count):
+            sets[name][0, i] = (generator.random((5 + i, 88)) < 0.1).astype(np.uint8)
+    savemat(path / "made.mat", sets)
+    return DataRecipe("made.mat", "rolls_mat")
+
+
+def official(path: Path) -> tuple[Path, DataRecipe] | None:
+    beside = Path(__file__).parents[3] / "shared" / "data"
+    folder = Path(os.environ.get("STREAM_RNN_DATA", beside))
+    name = "pianoroll_bl2012/Nottingham.mat"
+    return (folder, DataRecipe(name, "rolls_mat")) if (folder / name).exists() else None
+
+
+@pytest.mark.parametrize("source", ["made", "official"])
+def test_rolls_are_read_in_their_published_sets(tmp_path: Path, source: str) -> None:
+    # A clone alone does not have the official files; then our own stand in for them.
+    folder, recipe = (official(tmp_path) if source == "official" else None) or (
+        tmp_path,
+        made_mat(tmp_path),
+    )
+    corpus = load_corpus(recipe, folder)
+    documents = [len(corpus.splits[n]) for n in ("train", "valid", "test")]
+    assert documents == ([4, 2, 1] if folder == tmp_path else [694, 173, 170])
+    for part in corpus.splits.values():
+        for document in part:
+            assert document.symbols.shape[1] == 88
+            assert document.symbols.max() <= 1
+
+
+def test_mat_files_that_are_cut_short_or_hold_something_else_are_refused(tmp_path: Path) -> None:
+    from scipy.io import savemat
+
+    recipe = made_mat(tmp_path)
+    whole = (tmp_path / "made.mat").read_bytes()
+    for data in (b"", whole[:100], whole[:200], whole[: len(whole) // 2], whole[:-3]):
+        (tmp_path / "made.mat").write_bytes(data)
+        with pytest.raises(DataError, match="made.mat: not a piano-roll .mat file"):
+            load_corpus(recipe, tmp_path)
+    savemat(tmp_path / "made.mat", {"traindata": [[1]], "validdata": [[1]], "testdata": [[1]]})
+    with pytest.raises(DataError, match=r"piece 0 has shape \(\), not \[frames, 88\]"):
+        load_corpus(recipe, tmp_path)
+
+
+def test_a_folder_of_midi_files_is_split_by_piece(tmp_path: Path) -> None:
+    for i in range(30):
+        roll = np.zeros((4, 88), np.uint8)
+        roll[:, i] = 1
+        midi_from_roll(roll, steps_per_beat=4).save(tmp_path / f"{i}.MID")
+    corpus = load_corpus(DataRecipe(".", "midi", split=SHARES), tmp_path)
+    assert isinstance(corpus.codec, PianorollCodec)
+    pieces = [int(d.symbols.argmax(1)[0]) for part in corpus.splits.values() for d in part]
+    assert sorted(pieces) == list(range(30))
+
+
+@pytest.mark.parametrize("semitones", [-11, -1, 0, 1, 11])
+def test_a_roll_is_moved_unless_a_note_would_leave_the_keyboard(semitones: int) -> None:
+    roll = np.zeros((2, 88), np.uint8)
+    roll[0, 11] = roll[1, 76] = 1
+    moved = transposed(roll, semitones)
+    assert np.argwhere(moved).tolist() == [[0, 11 + semitones], [1, 76 + semitones]]
+    roll[0, 0] = roll[1, 87] = 1
+    np.testing.assert_array_equal(transposed(roll, semitones), roll)
+
+
+# Chunks
+
+
+def documents(count: int) -> list[Document]:
+    """Document `i` is `i + 1` repeated, longer with `i`, so that each is known by its symbol."""
+    return [Document(np.full(1 + i * 3 % 11, i + 1, np.uint16), artist=i % 2) for i in range(count)]
+
+
+def feed(count: int = 7, **options: object) -> Feed:
+    chosen = {"rows": 3, "chunk": 5, "seed": 1, "restart": 0.5, **options}
+    return Feed(documents(count), np.zeros((), np.uint16), **chosen)  # type: ignore[arg-type]
+
+
+def lanes(source: Feed, chunks: int) -> list[list[tuple[int, int, int, bool]]]:
+    """Each row's masked-in (input, target, artist, begins from a zero state)."""
+    rows: list[list[tuple[int, int, int, bool]]] = [[] for _ in source.lanes]
+    for _ in range(chunks):
+        chunk: Chunk = next(source)
+        assert set(np.unique(chunk.mask)) <= {0.0, 1.0}
+        for row, found in enumerate(rows):
+            used = int(chunk.mask[row].sum())
+            assert chunk.mask[row, :used].all()  # what is left over is at the end
+            for t in range(used):
+                found.append(
+                    (
+                        int(chunk.inputs[row, t]),
+                        int(chunk.targets[row, t]),
+                        int(chunk.artists[row, t]),
+                        bool(chunk.restart[row]) and t == 0,
+                    )
+                )
+    return rows
+
+
+@pytest.mark.parametrize("restart", [0.0, 0.5, 1.0])
+def test_every_document_is_read_once_an_epoch_from_boundary_to_boundary(restart: float) -> None:
+    (row,) = lanes(feed(rows=1, restart=restart), 150)
+    order, i = [], 0
+    while i < len(row):
+        symbol = row[i][1]
+        framed = [0, *[symbol] * (1 + (symbol - 1) * 3 % 11), 0]
+        here = row[i : i + len(framed) - 1]
+        if len(here) < len(framed) - 1:
+            break
+        assert [(a, b) for a, b, _, _ in here] == list(zip(framed, framed[1:], strict=False))
+        assert {artist for _, _, artist, _ in here} == {(symbol - 1) % 2}
+        assert not any(restarts for *_, restarts in here[1:])
+        order.append(symbol)
+        i += len(here)
+    epochs = [order[e : e + 7] for e in range(0, len(order) - 6, 7)]
+    assert len(epochs) > 5
+    assert all(sorted(epoch) == list(range(1, 8)) for epoch in epochs)
+    assert epochs[0] != epochs[1]
+
+
+def test_rows_read_side_by_side_leave_no_document_out() -> None:
+    source = feed(rows=3)
+    rows = lanes(source, 200)
+    begun = Counter(target for row in rows for given, target, _, _ in row if given == 0)
+    assert begun.total() + sum(read == 0 for _, read in source.lanes) == source.dealt
+    assert max(begun.values()) - min(begun[i] for i in range(1, 8)) <= 2
+
+
+@pytest.mark.parametrize(("restart", "least", "most"), [(0.0, 0, 0), (0.5, 0.3, 0.7), (1.0, 1, 1)])
+def test_a_share_of_the_documents_begins_from_a_zero_state(
+    restart: float, least: float, most: float
+) -> None:
+    (row,) = lanes(feed(rows=1, restart=restart), 400)
+    begins = [restarts for given, _, _, restarts in row if given == 0]
+    assert begins[0]  # there is no state yet
+    assert least <= np.mean(begins[1:]) <= most
+
+
+@pytest.mark.parametrize("transpose", [0, 5])
+def test_a_feed_goes_on_from_its_state_as_if_it_had_never_stopped(transpose: int) -> None:
+    generator = np.random.default_rng(3)
+    rolls = [Document((generator.random((n, 88)) < 0.05).astype(np.uint8)) for n in range(1, 9)]
+
+    def make(seed: int = 1) -> Feed:
+        return Feed(
+            rolls, np.zeros(88, np.uint8), rows=3, chunk=5, seed=seed, restart=0.5,
+            transpose=transpose,
+        )  # fmt: skip
+
+    def same(a: Chunk, b: Chunk) -> bool:
+        return all(np.array_equal(vars(a)[k], vars(b)[k]) for k in vars(a))
+
+    source = make()
+    for _ in range(23):
+        next(source)
+    twin = make()
+    next(twin)
+    twin.restore(source.state())
+    assert twin.epoch == source.epoch > 2
+    assert all(same(next(source), next(twin)) for _ in range(40))
+    other = make(seed=2)
+    source = make()
+    assert not all(same(next(source), next(other)) for _ in range(3))
