@@ -9,15 +9,34 @@ from stream_rnn.gateway.stage import Stage
 
 TICK = 0.001  # uvloop's timers are in milliseconds: a shorter sleep would spin
 SWEEP = 1.0
-LONGEST = 0.05
+
+
+class Alarm:
+    """A sleep that can be cut short, cheaper than a timeout around an event."""
+
+    def __init__(self) -> None:
+        self._sleep: asyncio.Future[None] | None = None
+
+    def ring(self) -> None:
+        """Ends the sleep, if there is one."""
+        if self._sleep is not None and not self._sleep.done():
+            self._sleep.set_result(None)
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleeps until it is time, or until `ring`."""
+        loop = asyncio.get_running_loop()
+        self._sleep = loop.create_future()
+        timer = loop.call_later(seconds, self.ring)
+        try:
+            await self._sleep
+        finally:
+            timer.cancel()
 
 
 async def play_out(stage: Stage, clock: Clock) -> None:
-    """Ticks for ever. Cancelled at shutdown.
-
-    New work can come due sooner than the sleep was set for (a session begins, the engine
-    answers), but whatever brings it ticks the stage itself; `LONGEST` bounds what is left.
-    """
+    """Ticks for ever. Cancelled at shutdown."""
+    alarm = Alarm()
+    stage.on_sooner = alarm.ring
     swept = clock.now()
     while True:
         now = clock.now()
@@ -25,4 +44,4 @@ async def play_out(stage: Stage, clock: Clock) -> None:
         if now - swept >= SWEEP:
             stage.sweep(now)
             swept = now
-        await asyncio.sleep(min(max(stage.next_time() - clock.now(), TICK), LONGEST))
+        await alarm.sleep(min(max(stage.next_time() - clock.now(), TICK), SWEEP))

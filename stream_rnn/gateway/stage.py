@@ -105,6 +105,7 @@ class Stage:
         self.models = models
         self.limits = limits or Limits()
         self.counters = Counters()
+        self.on_sooner: Callable[[], None] = lambda: None  # `next_time` has moved forward
         self.engine_up = True
         self.sessions: dict[str, Session] = {}
         self._timing = timing or Timing()
@@ -114,7 +115,7 @@ class Stage:
         self._opened_by: dict[Viewer, set[str]] = {}
         self._commands: list[engine.Command] = []
         self._credit_due: dict[int, Session] = {}
-        self._times: list[tuple[float, int, Session]] = []  # when to commit next
+        self._times: list[tuple[float, int]] = []  # a heap of (when to commit next, key)
         self._scheduled: dict[int, float] = {}
         self._numbers = itertools.count(1)
 
@@ -527,13 +528,15 @@ class Stage:
         if math.isinf(when) and when > 0:
             self._scheduled.pop(session.key, None)
         elif self._scheduled.get(session.key) != when:
+            if when < self.next_time():
+                self.on_sooner()
             self._scheduled[session.key] = when
-            heapq.heappush(self._times, (when, session.key, session))
+            heapq.heappush(self._times, (when, session.key))
 
     def next_time(self) -> float:
         """When `tick` has something to do next; infinity if nothing is known of."""
         while self._times:
-            when, key, _ = self._times[0]
+            when, key = self._times[0]
             if self._scheduled.get(key) == when:
                 return when
             heapq.heappop(self._times)
@@ -542,9 +545,9 @@ class Stage:
     def tick(self, now: float) -> None:
         """Commits and hands out everything that is due for it."""
         while self.next_time() <= now:
-            _, key, session = heapq.heappop(self._times)
+            _, key = heapq.heappop(self._times)
             del self._scheduled[key]
-            self._commit(session, now)
+            self._commit(self._by_key[key], now)
         self.flush()
 
     def _commit(self, session: Session, now: float) -> None:

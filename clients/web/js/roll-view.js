@@ -8,6 +8,7 @@ const LOWEST = 21;
 const HIGHEST = 108;
 const HEAD = 0.8; // where the playhead stands, from the left
 const KEEP = 400; // frames, beyond what the widest screen shows
+const SETTLED = 90; // frames after which a roll that does not play has come to rest
 const NAMES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
 
 export class RollView {
@@ -24,6 +25,7 @@ export class RollView {
   #high = 84;
   #head = 0;
   #size = { width: 0, height: 0 };
+  #still = 0; // frames drawn since anything moved
 
   constructor(canvas, { calm }) {
     this.#canvas = canvas;
@@ -53,6 +55,7 @@ export class RollView {
     }
     for (const { label } of cues) this.#cues.push({ n, text: label });
     this.#latest = { n, due };
+    this.#still = 0;
     if (controls?.rate) {
       this.#interval = 1 / controls.rate;
       this.#stepsPerBeat = Math.max(1, Math.round((controls.rate * 60) / controls.bpm));
@@ -65,13 +68,15 @@ export class RollView {
     this.#cues = [];
     this.#held.clear();
     this.#latest = null;
+    this.#still = 0;
   }
 
   /** Draws; `time` on the server's clock. */
   frame(time, playing) {
     const { width, height } = this.#size;
     const pen = this.#pen;
-    if (!width) return;
+    this.#still = playing ? 0 : this.#still + 1;
+    if (!width || this.#still > SETTLED) return; // a paused roll costs nothing
     pen.clearRect(0, 0, width, height);
     const step = Math.max(9, Math.min(22, width / 70));
     if (this.#latest) {
@@ -129,8 +134,9 @@ export class RollView {
     let row = 0;
     for (const cue of this.#cues) {
       if (cue.n < first - 40) continue;
-      pen.fillStyle = "rgba(246, 205, 146, 0.75)";
+      pen.fillStyle = "rgba(246, 205, 146, 0.26)";
       pen.fillRect(Math.round(x(cue.n)), 0, 1, height);
+      pen.fillStyle = "rgba(246, 205, 146, 0.8)";
       pen.fillText(cue.text, x(cue.n) + 7, height - 16 - (row % 4) * 18);
       row += 1;
     }
@@ -186,6 +192,7 @@ export class RollView {
 
   #resize() {
     const ratio = Math.min(2, devicePixelRatio || 1);
+    this.#still = 0;
     const { clientWidth: width, clientHeight: height } = this.#canvas;
     this.#size = { width, height };
     this.#canvas.width = Math.round(width * ratio);

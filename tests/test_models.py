@@ -1,0 +1,102 @@
+"""The models in the box are what their cards say."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from stream_rnn.checkpoint import WEIGHTS, find_models, load_network, read_card
+from stream_rnn.engine.kernels.float32 import Float32Kernel
+from stream_rnn.engine.messages import Settings
+from stream_rnn.engine.offline import generate
+from stream_rnn.engine.slots import TILE
+from stream_rnn.gateway.controls import default_controls
+from stream_rnn.nets.network import State
+from stream_rnn.paths import bundled
+from stream_rnn.train.data import corpus_of_card
+from stream_rnn.train.evaluate import evaluate
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = Path(os.environ.get("STREAM_RNN_DATA", ROOT.parent / "shared" / "data"))
+MODELS = find_models(bundled("models"))
+
+
+def test_the_promised_models_are_there() -> None:
+    assert {"lyrics", "nottingham"} <= MODELS.keys()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_card_tells_what_a_person_wants_to_know(name: str) -> None:
+    card, weights = read_card(MODELS[name]), MODELS[name] / WEIGHTS
+    assert card.name == name and card.title
+    assert card.data["recipe"]["licence"] and card.data["recipe"]["origin"]
+    assert card.data["sizes"].keys() == {"train", "valid", "test"}
+    assert card.training["seconds"] > 0 and card.training["hardware"]
+    assert card.scores["test"]["nll"] > 0 and "stream-rnn eval" in card.scores["measure"]
+    assert weights.stat().st_size == card.weights["bytes"] <= 20_000_000
+    assert hashlib.sha256(weights.read_bytes()).hexdigest() == card.weights["sha256"]
+    assert default_controls(card, 1).seed == 1
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_lane_of_a_shipped_model_gives_the_same_bits(name: str) -> None:
+    """At the very sizes that are served: a matrix library may sum differently at each."""
+    card = read_card(MODELS[name])
+    network = load_network(MODELS[name], card)
+    a = network.architecture
+    kernel = Float32Kernel(network, TILE)
+    torch.manual_seed(0)
+    symbols = torch.randint(0, a.symbols, (TILE,))
+    if a.head == "bernoulli":
+        symbols = (torch.rand(TILE, a.symbols) < 0.05).float()
+    bias = torch.randn(TILE, 4 * a.hidden)
+    state = State(*torch.randn(2, a.layers, TILE, a.hidden).tanh())
+    logits, after = kernel.step(symbols, bias, state)
+    for shift in range(1, TILE):
+        lanes = torch.roll(torch.arange(TILE), shift)
+        there = State(state.hidden[:, lanes].contiguous(), state.cell[:, lanes].contiguous())
+        moved, moved_after = kernel.step(symbols[lanes], bias[lanes], there)
+        assert torch.equal(moved, logits[lanes])
+        assert torch.equal(moved_after.hidden, after.hidden[:, lanes])
+        assert torch.equal(moved_after.cell, after.cell[:, lanes])
+
+
+def test_the_verse_is_english_and_knows_its_artists() -> None:
+    card = read_card(MODELS["lyrics"])
+    codec, network = card.make_codec(), load_network(MODELS["lyrics"], card)
+    assert len(card.artists) == 64
+    prime = codec.parse("O my ")
+    texts = set()
+    for artist in (0, 15, 63):
+        blend = tuple(float(i == artist) for i in range(64))
+        symbols = generate(
+            network, codec, Settings(temperature=0.5, artists=blend), prime=prime, length=600
+        )
+        texts.add("".join(codec.event(s)["text"] for s in symbols))
+    assert len(texts) == 3
+    common = {"the", "and", "of", "to", "in", "a", "my", "with", "that", "his", "her", "i"}
+    words = " ".join(texts).lower().split()
+    assert sum(word.strip(",.;!?'\"") in common for word in words) / len(words) > 0.2
+
+
+def test_the_rolls_are_neither_silent_nor_noise() -> None:
+    card = read_card(MODELS["nottingham"])
+    codec, network = card.make_codec(), load_network(MODELS["nottingham"], card)
+    symbols = generate(network, codec, Settings(temperature=0.8), prime=[], length=400)
+    sounding = [len(codec.event(s)["notes"]) for s in symbols]
+    assert 1.5 < sum(sounding) / len(sounding) < 8
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"no corpora at {DATA}")
+@pytest.mark.parametrize("name", MODELS)
+def test_eval_prints_the_score_of_the_card_again(name: str) -> None:
+    card = read_card(MODELS[name])
+    corpus = corpus_of_card(card, DATA)
+    assert corpus.sizes() == card.data["sizes"]
+    score = evaluate(load_network(MODELS[name], card), corpus.splits["test"], corpus.codec)
+    assert score.symbols == card.scores["test"]["symbols"]
+    assert score.nll == pytest.approx(card.scores["test"]["nll"], abs=1e-3)

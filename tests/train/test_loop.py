@@ -1,0 +1,201 @@
+import csv
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+
+from stream_rnn.checkpoint import Card, load_network, read_card
+from stream_rnn.engine.preview import preview
+from stream_rnn.errors import CheckpointError, ConfigError
+from stream_rnn.nets.network import RecurrentNetwork
+from stream_rnn.train.data import Corpus, corpus_of_card, load_corpus
+from stream_rnn.train.evaluate import evaluate
+from stream_rnn.train.loop import Trainer
+from stream_rnn.train.recipe import DataRecipe, ModelRecipe, OptimiserRecipe, Recipe
+
+LINES = {
+    "Ada": "the cat sat on the mat",
+    "Bo": "no rain will fall tonight",
+    "Cy": "oh my love is like a rose",
+}
+RECIPE = Recipe(
+    DataRecipe("songs.csv", "songs_csv", by_artist=True, split=(0.7, 0.15, 0.15), least=2),
+    ModelRecipe("tiny", "A tiny one", hidden=24, layers=1, dropout=0.1, defaults={"rate": 9}),
+    OptimiserRecipe(
+        rows=8, chunk=16, steps=40, learning_rate=2e-2, warmup=4, evaluate_every=10,
+        sample_every=20, save_every=15, seed=3,
+    ),
+)  # fmt: skip
+
+Sampler = Callable[[RecurrentNetwork, Card, int], str]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, dice = tmp_path_factory.mktemp("data"), random.Random(1)
+    with (folder / "songs.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("artist", "song", "text"))
+        for i in range(120):
+            artist = dice.choice(list(LINES))
+            words = LINES[artist].split()
+            lines = [" ".join(dice.sample(words, len(words))) for _ in range(3)]
+            rows.writerow((artist, f"{artist} {i}", "\n".join(lines)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def corpus(data: Path) -> Corpus:
+    return load_corpus(RECIPE.data, data)
+
+
+def no_sample(network: RecurrentNetwork, card: Card, step: int) -> str:
+    return f"{step}"
+
+
+@pytest.fixture(scope="module")
+def whole(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+    """A run that nothing interrupted."""
+    trainer = Trainer(RECIPE, corpus, tmp_path_factory.mktemp("run"), sampler=preview)
+    trainer.train()
+    return trainer
+
+
+def logged(run: Path, split: str) -> list[tuple[int, float]]:
+    with (run / "log.csv").open(newline="") as file:
+        return [
+            (int(r["step"]), float(r["loss"])) for r in csv.DictReader(file) if r["split"] == split
+        ]
+
+
+def same_weights(one: Trainer, other: Trainer) -> bool:
+    a, b = one.network.state_dict(), other.network.state_dict()
+    return all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_a_run_learns_and_leaves_log_curves_samples_and_a_model(
+    whole: Trainer, corpus: Corpus
+) -> None:
+    valid = logged(whole.run, "valid")
+    assert [step for step, _ in valid] == [10, 20, 30, 40]
+    assert valid[-1][1] < valid[0][1] < 3.0
+    assert [step for step, _ in logged(whole.run, "train")] == [20, 40]
+    assert (whole.run / "curves.png").read_bytes().startswith(b"\x89PNG")
+    sample = (whole.run / "samples" / "step-000020.txt").read_text()
+    assert "== step 20, Ada ==" in sample
+
+    card = read_card(whole.run / "best")
+    assert (card.name, card.artists, card.defaults) == ("tiny", ("Ada", "Bo", "Cy"), {"rate": 9})
+    assert card.training["steps"] == 40
+    assert card.data["sizes"] == corpus.sizes()
+    assert card.weights["bytes"] == (whole.run / "best" / "weights.safetensors").stat().st_size
+    assert card.scores["test"]["nll"] < 2.5
+
+
+def test_the_saved_model_scores_what_its_card_says(whole: Trainer, data: Path) -> None:
+    folder = whole.run / "best"
+    card = read_card(folder)
+    corpus = corpus_of_card(card, data)
+    for split in ("valid", "test"):
+        score = evaluate(load_network(folder, card), corpus.splits[split], corpus.codec)
+        assert round(score.nll, 4) == card.scores[split]["nll"]
+        assert score.symbols == card.scores[split]["symbols"]
+
+
+@pytest.mark.parametrize("step", [20, 40])
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
+    whole: Trainer, corpus: Corpus, tmp_path: Path, step: int
+) -> None:
+    def interrupts(network: RecurrentNetwork, card: Card, now: int) -> str:
+        if now == step:
+            raise KeyboardInterrupt
+        return ""
+
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(RECIPE, corpus, tmp_path, sampler=interrupts).train()
+    second = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample)
+    second.resume()
+    assert second.step == step
+    second.train()
+    assert second.step == 40
+    assert same_weights(second, whole)
+    assert logged(tmp_path, "valid") == logged(whole.run, "valid")
+
+
+def test_a_killed_run_goes_on_from_its_last_save(
+    whole: Trainer, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(Exception):
+        pass
+
+    first = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample)
+    take_step = first._train_step
+
+    def killed(chunk: object) -> float:
+        if first.step == 33:
+            raise Killed  # as by a power cut: nothing can be saved
+        return take_step(chunk)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(first, "_train_step", killed)
+    with pytest.raises(Killed):
+        first.train()
+    second = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample)
+    second.resume()
+    assert second.step == 30
+    card = second.train()
+    assert same_weights(second, whole)
+    assert logged(tmp_path, "valid") == logged(whole.run, "valid")
+    assert card.scores == read_card(whole.run / "best").scores
+    assert card.weights == read_card(whole.run / "best").weights
+
+
+def test_a_run_stops_early_when_it_no_longer_gets_better(corpus: Corpus, tmp_path: Path) -> None:
+    options = msgspec.structs.replace(RECIPE.train, patience=2, evaluate_every=2, learning_rate=9.0)
+    recipe = msgspec.structs.replace(RECIPE, train=options)
+    trainer = Trainer(recipe, corpus, tmp_path, sampler=no_sample)
+    card = trainer.train()
+    assert trainer.step < 40
+    assert card.training["steps"] <= trainer.step - 4
+
+
+def test_resuming_refuses_what_is_not_there_damaged_or_of_another_recipe(
+    whole: Trainer, corpus: Corpus, tmp_path: Path
+) -> None:
+    fresh = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample)
+    with pytest.raises(CheckpointError, match="nothing to resume; start without --resume"):
+        fresh.resume()
+    saved = (whole.run / "resume" / "run.safetensors").read_bytes()
+    path = tmp_path / "resume" / "run.safetensors"
+    path.parent.mkdir()
+    for data in (b"", b"x" * 100, saved[:50], saved[:-5]):
+        path.write_bytes(data)
+        with pytest.raises(CheckpointError, match="run.safetensors: damaged"):
+            fresh.resume()
+    path.write_bytes(saved)
+    model = msgspec.structs.replace(RECIPE.model, title="Another")
+    other = msgspec.structs.replace(RECIPE, model=model)
+    with pytest.raises(ConfigError, match="belongs to another recipe"):
+        Trainer(other, corpus, tmp_path, sampler=no_sample).resume()
+
+
+def test_rolls_are_trained_on_too(tmp_path: Path) -> None:
+    from stream_rnn.codecs.pianoroll import PianorollCodec
+    from stream_rnn.train.data import Document
+
+    scale = torch.zeros(40, 88, dtype=torch.uint8)
+    scale[range(40), [30 + i % 8 for i in range(40)]] = 1
+    pieces = [Document(scale.numpy())] * 3
+    corpus = Corpus(PianorollCodec(4), (), {n: pieces for n in ("train", "valid", "test")})
+    recipe = Recipe(
+        msgspec.structs.replace(RECIPE.data, format="rolls_mat", by_artist=False, transpose=3),
+        msgspec.structs.replace(RECIPE.model, hidden=32, layers=2),
+        RECIPE.train,
+    )
+    card = Trainer(recipe, corpus, tmp_path, sampler=preview).train()
+    valid = logged(tmp_path, "valid")
+    assert valid[-1][1] < valid[0][1]
+    assert (card.artists, card.codec["domain"]) == ((), "pianoroll")
+    assert len((tmp_path / "samples" / "step-000020.txt").read_text().splitlines()[1]) == 88

@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pytest
+
+from stream_rnn.errors import ConfigError
+from stream_rnn.train.recipe import read_recipe
+
+GOOD = """
+[data]
+source = "songs.csv"
+format = "songs_csv"
+[model]
+name = "m"
+title = "M"
+hidden = 8
+layers = 1
+[train]
+rows = 2
+chunk = 4
+steps = 10
+learning_rate = 1e-3
+"""
+
+
+def read(folder: Path, text: str) -> object:
+    (folder / "r.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
+    return read_recipe(folder / "r.toml")
+
+
+def test_a_recipe_needs_little_and_the_rest_has_defaults(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(GOOD)
+    recipe = read_recipe(tmp_path / "r.toml")
+    assert recipe.data.split == (0.9, 0.05, 0.05)
+    assert (recipe.train.steps, recipe.train.patience, recipe.model.dropout) == (10, 20, 0.0)
+
+
+@pytest.mark.parametrize("path", sorted(Path(__file__).parents[2].glob("configs/*.toml")), ids=str)
+def test_the_recipes_that_come_with_the_program_are_read(path: Path) -> None:
+    if "data" in path.read_text() and path.stem != "serve":
+        assert read_recipe(path).model.name == path.stem
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("hidden = 8", "hidden = 0", r"`int` >= 1 - at `\$\.model\.hidden`"),
+        ("hidden = 8", "hiden = 8", "unknown field `hiden`"),
+        ("hidden = 8", "", "missing required field `hidden`"),
+        ('"songs_csv"', '"songs_tsv"', r"'songs_tsv' - at `\$\.data\.format`"),
+        ("steps = 10", "steps = '10'", r"Expected `int`, got `str` - at `\$\.train\.steps`"),
+        ("learning_rate = 1e-3", "learning_rate = 0.0", r"\$\.train\.learning_rate"),
+        ("[data]", "[data]\nsplit = [0.5, 0.5, 0.5]", "data.split must add up to 1"),
+        ("[data]", "[data]\nsplit = [0.5, 0.5]", r"length 3.*\$\.data\.split"),
+        ("[data]", "[data]\nsplit = [1.5, -0.5, 0.0]", r"\$\.data\.split\[0\]"),
+        ("[model]", "[tuning]\n[model]", "unknown field `tuning`"),
+        ("[model]", "[model", "at line 5"),
+        ("steps = 10", "steps = 10\nsteps = 11", "Cannot overwrite a value"),
+        ('"M"', '"\udcff"', "utf-8"),
+    ],
+)
+def test_what_does_not_belong_in_a_recipe_is_named(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        read(tmp_path, GOOD.replace(old, new))
+    assert "r.toml" in str(caught.value)
+
+
+def test_a_recipe_that_is_missing_or_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="none.toml: no such file"):
+        read_recipe(tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match="Is a directory"):
+        read_recipe(tmp_path)
