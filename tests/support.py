@@ -15,8 +15,9 @@ from stream_rnn.codecs.pianoroll import PianorollCodec
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.engine.client import InlineEngine
 from stream_rnn.engine.core import Core, EngineOptions
+from stream_rnn.engine.kernels.float32 import Float32Kernel
 from stream_rnn.gateway.stage import Limits, Model, Stage
-from stream_rnn.nets.network import Architecture, RecurrentNetwork
+from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
 from stream_rnn.wire import messages as wire
 
 ARTISTS = ("Ada", "Bo", "Cy")
@@ -58,6 +59,26 @@ def make_models(root: Path) -> Path:
     make_text_model(root / "verse")
     make_roll_model(root / "roll")
     return root
+
+
+def assert_lanes_alike(network: RecurrentNetwork, *, tile: int) -> None:
+    """Holds that a row's step gives the same bits in every lane of a tile."""
+    a, device = network.architecture, network.output.weight.device
+    kernel = Float32Kernel(network, tile)
+    torch.manual_seed(0)
+    symbols = torch.randint(0, a.symbols, (tile,), device=device)
+    if a.head == "bernoulli":
+        symbols = (torch.rand(tile, a.symbols, device=device) < 0.05).float()
+    bias = torch.randn(tile, 4 * a.hidden, device=device)
+    state = State(*torch.randn(2, a.layers, tile, a.hidden, device=device).tanh())
+    logits, after = kernel.step(symbols, bias, state)
+    for shift in range(1, tile):
+        lanes = torch.roll(torch.arange(tile, device=device), shift)
+        there = State(state.hidden[:, lanes].contiguous(), state.cell[:, lanes].contiguous())
+        moved, moved_after = kernel.step(symbols[lanes], bias[lanes], there)
+        assert torch.equal(moved, logits[lanes])
+        assert torch.equal(moved_after.hidden, after.hidden[:, lanes])
+        assert torch.equal(moved_after.cell, after.cell[:, lanes])
 
 
 class Ear:

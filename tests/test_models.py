@@ -7,15 +7,13 @@ import os
 from pathlib import Path
 
 import pytest
-import torch
+from support import assert_lanes_alike
 
 from stream_rnn.checkpoint import WEIGHTS, find_models, load_network, read_card
-from stream_rnn.engine.kernels.float32 import Float32Kernel
 from stream_rnn.engine.messages import Settings
 from stream_rnn.engine.offline import generate
 from stream_rnn.engine.slots import TILE
 from stream_rnn.gateway.controls import default_controls
-from stream_rnn.nets.network import State
 from stream_rnn.paths import bundled
 from stream_rnn.train.data import corpus_of_card
 from stream_rnn.train.evaluate import evaluate
@@ -45,24 +43,7 @@ def test_a_card_tells_what_a_person_wants_to_know(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_every_lane_of_a_shipped_model_gives_the_same_bits(name: str) -> None:
     """At the very sizes that are served: a matrix library may sum differently at each."""
-    card = read_card(MODELS[name])
-    network = load_network(MODELS[name], card)
-    a = network.architecture
-    kernel = Float32Kernel(network, TILE)
-    torch.manual_seed(0)
-    symbols = torch.randint(0, a.symbols, (TILE,))
-    if a.head == "bernoulli":
-        symbols = (torch.rand(TILE, a.symbols) < 0.05).float()
-    bias = torch.randn(TILE, 4 * a.hidden)
-    state = State(*torch.randn(2, a.layers, TILE, a.hidden).tanh())
-    logits, after = kernel.step(symbols, bias, state)
-    for shift in range(1, TILE):
-        lanes = torch.roll(torch.arange(TILE), shift)
-        there = State(state.hidden[:, lanes].contiguous(), state.cell[:, lanes].contiguous())
-        moved, moved_after = kernel.step(symbols[lanes], bias[lanes], there)
-        assert torch.equal(moved, logits[lanes])
-        assert torch.equal(moved_after.hidden, after.hidden[:, lanes])
-        assert torch.equal(moved_after.cell, after.cell[:, lanes])
+    assert_lanes_alike(load_network(MODELS[name], read_card(MODELS[name])), tile=TILE)
 
 
 def test_the_verse_is_english_and_knows_its_artists() -> None:

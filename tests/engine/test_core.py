@@ -9,14 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support import make_text_model
+from support import assert_lanes_alike, make_roll_model, make_text_model
 
 from stream_rnn.checkpoint import find_models, load_network, read_card
 from stream_rnn.engine import messages as m
 from stream_rnn.engine.core import Core, EngineOptions
-from stream_rnn.engine.kernels.float32 import Float32Kernel
 from stream_rnn.errors import ConfigError
-from stream_rnn.nets.network import State
 
 CUDA = pytest.param(
     "cuda",
@@ -104,21 +102,9 @@ def test_every_lane_of_a_tile_gives_the_same_bits(
     tmp_path: Path, device: str, hidden: int, layers: int
 ) -> None:
     """At the size of a shipped model: a product may split its rows only at such sizes."""
-    card = make_text_model(tmp_path / "big", hidden=hidden, layers=layers)
-    tile = 16
-    kernel = Float32Kernel(load_network(tmp_path / "big", card).to(device), tile)
-    torch.manual_seed(0)
-    symbols = torch.randint(0, 28, (tile,), device=device)
-    bias = torch.randn(tile, 4 * hidden, device=device)
-    state = State(*torch.randn(2, layers, tile, hidden, device=device).tanh())
-    logits, after = kernel.step(symbols, bias, state)
-    for shift in range(1, tile):
-        lanes = torch.roll(torch.arange(tile, device=device), shift)
-        there = State(state.hidden[:, lanes].contiguous(), state.cell[:, lanes].contiguous())
-        moved, moved_after = kernel.step(symbols[lanes], bias[lanes], there)
-        assert torch.equal(moved, logits[lanes])
-        assert torch.equal(moved_after.hidden, after.hidden[:, lanes])
-        assert torch.equal(moved_after.cell, after.cell[:, lanes])
+    for make, name in ((make_text_model, "text"), (make_roll_model, "roll")):
+        card = make(tmp_path / name, hidden=hidden, layers=layers)
+        assert_lanes_alike(load_network(tmp_path / name, card).to(device), tile=16)
 
 
 @pytest.mark.parametrize("device", DEVICES)
