@@ -36,7 +36,7 @@ class Alarm:
 async def play_out(stage: Stage, clock: Clock) -> None:
     """Ticks for ever. Cancelled at shutdown."""
     alarm = Alarm()
-    stage.on_sooner = alarm.ring
+    stage.times.on_sooner = alarm.ring
     swept = clock.now()
     while True:
         now = clock.now()
@@ -44,4 +44,4 @@ async def play_out(stage: Stage, clock: Clock) -> None:
         if now - swept >= SWEEP:
             stage.sweep(now)
             swept = now
-        await alarm.sleep(min(max(stage.next_time() - clock.now(), TICK), SWEEP))
+        await alarm.sleep(min(max(stage.times.first() - clock.now(), TICK), SWEEP))

@@ -1,12 +1,11 @@
 """Every session, between the clients and the engine. Synchronous; the time is passed in.
 
 Clients' messages come in by `handle`, the engine's results by `engine_said`, and `tick`
-hands out what is due. Commands for the engine are gathered and sent by `flush`.
+hands out what is due.
 """
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import logging
 import math
@@ -16,14 +15,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
-
 from stream_rnn.checkpoint import Card
-from stream_rnn.codecs.base import Codec, ints_from_bytes
+from stream_rnn.codecs.base import Codec
 from stream_rnn.engine import messages as engine
 from stream_rnn.errors import DataError, ProtocolError
+from stream_rnn.gateway.commit_times import CommitTimes
 from stream_rnn.gateway.control_log import ControlLog
 from stream_rnn.gateway.controls import MAX_SEED, Controls, default_controls, merge_controls
+from stream_rnn.gateway.engine_link import EngineLink, unpack_tile
 from stream_rnn.gateway.journal import Committed, Journal
 from stream_rnn.gateway.session import Session, Status, Timing
 from stream_rnn.wire import messages as wire
@@ -105,18 +104,14 @@ class Stage:
         self.models = models
         self.limits = limits or Limits()
         self.counters = Counters()
-        self.on_sooner: Callable[[], None] = lambda: None  # `next_time` has moved forward
-        self.engine_up = True
+        self.times = CommitTimes()
         self.sessions: dict[str, Session] = {}
         self._timing = timing or Timing()
-        self._send, self._ring = send, ring
+        self._ring = ring
+        self._engine = EngineLink(send)
         self._by_key: dict[int, Session] = {}
         self._viewers: dict[str, dict[Viewer, None]] = {}
         self._opened_by: dict[Viewer, set[str]] = {}
-        self._commands: list[engine.Command] = []
-        self._credit_due: dict[int, Session] = {}
-        self._times: list[tuple[float, int]] = []  # a heap of (when to commit next, key)
-        self._scheduled: dict[int, float] = {}
         self._numbers = itertools.count(1)
 
     # Clients
@@ -145,7 +140,7 @@ class Stage:
                     self._handle_session(viewer, self._find(message.session), message, now)
         except ProtocolError as error:
             self.refuse(viewer, error, getattr(message, "session", None), message.id)
-        self.flush()
+        self._engine.flush()
 
     def refuse(
         self, viewer: Viewer, error: ProtocolError, session: str | None = None, id: wire.Id = None
@@ -164,7 +159,7 @@ class Stage:
                 self._attach(viewer, session, message, now)
             case wire.Control():
                 position, plan = session.change(message.controls, message.at, now)
-                self._follow(session, plan)
+                self._engine.plan(plan)
                 self._broadcast(
                     session,
                     viewer,
@@ -190,10 +185,10 @@ class Stage:
                 session.paused_by_idleness = False
                 self._broadcast(session, viewer, message.id, "paused", position=session.position)
             case wire.Reset():
-                self._follow(session, session.reset(now))
+                self._engine.plan(session.reset(now))
                 self._broadcast(session, viewer, message.id, "reset", position=0)
             case wire.Rewind():
-                self._follow(session, session.rewind(message.to, now))
+                self._engine.plan(session.rewind(message.to, now))
                 self._broadcast(
                     session,
                     viewer,
@@ -237,7 +232,7 @@ class Stage:
         session.start(now)
         if message.play:
             session.move("play")
-        self._follow(session, session.reset(now))
+        self._engine.plan(session.reset(now))
         self._view(viewer, session)
         self._tell_opened(viewer, session, message.id)
         self._feed(session, prime, now)
@@ -271,7 +266,7 @@ class Stage:
         self.sessions[name] = self._by_key[key] = session
         self._viewers[name] = {}
         mine.add(name)
-        self._commands.append(engine.Open(key, model.card.name))
+        self._engine.open(session)
         return session
 
     def _check_room(self) -> None:
@@ -343,7 +338,7 @@ class Stage:
         session.start(now)
         if parent.playing:
             session.move("play")
-        self._follow(session, session.restore_plan())
+        self._engine.plan(session.restore_plan())
         self._view(viewer, session)
         self._tell_opened(viewer, session, message.id)
         self._enter(session)
@@ -354,10 +349,9 @@ class Stage:
         session.move("close")
         self._broadcast(session, viewer, id, "closed")
         if not away:
-            self._commands.append(engine.Close(session.key))
+            self._engine.close(session)
         del self.sessions[session.name], self._by_key[session.key], self._viewers[session.name]
-        self._scheduled.pop(session.key, None)
-        self._credit_due.pop(session.key, None)
+        self.times.set(session.key, math.inf)
         for names in self._opened_by.values():
             names.discard(session.name)
 
@@ -389,7 +383,7 @@ class Stage:
 
     def _feed(self, session: Session, symbols: list[int], now: float) -> None:
         fed, plan = session.feed(symbols, now)
-        self._follow(session, plan)
+        self._engine.plan(plan)
         for committed in fed:
             self._show(session, committed)
 
@@ -411,23 +405,24 @@ class Stage:
                 session.paused_by_idleness = True
             if session.status is Status.PAUSED and idle >= self.limits.idle_away:
                 session.move("put_away")
-                self._commands.append(engine.Close(session.key))
+                self._engine.close(session)
                 away.append(session)
         for session in away[: max(0, len(away) - self.limits.away)]:
             self._close(session, None)
-        self.flush()
+        self._engine.flush()
 
     def _bring_back(self, session: Session) -> None:
         self._check_room()
         session.move("bring_back")
-        self._commands.append(engine.Open(session.key, session.card.name))
-        self._follow(session, session.restore_plan())
+        self._engine.open(session)
+        self._engine.plan(session.restore_plan())
 
     # The engine
 
-    def _follow(self, session: Session, plan: engine.Plan | None) -> None:
-        if plan is not None:
-            self._commands.append(plan)
+    @property
+    def engine_up(self) -> bool:
+        """Whether there is an engine."""
+        return self._engine.up
 
     def engine_said(self, events: Iterable[engine.Event], now: float) -> None:
         """Takes the engine's results, and hands out what is due already."""
@@ -443,26 +438,19 @@ class Stage:
         self.tick(now)
 
     def _receive(self, tile: engine.Tile, now: float) -> None:
-        keys = np.frombuffer(tile.keys, np.int64).tolist()
-        generations = np.frombuffer(tile.generations, np.int64).tolist()
-        positions = np.frombuffer(tile.positions, np.int64).tolist()
-        width = len(tile.symbols) // len(keys)
-        symbols = ints_from_bytes(tile.symbols, width)
-        for key, generation, position, symbol in zip(
-            keys, generations, positions, symbols, strict=True
-        ):
-            session = self._by_key.get(key)
-            if session is not None:
-                before = session.stalls
-                session.receive(generation, position, symbol, now)
-                self.counters.stalls += session.stalls - before
-                self._schedule(session)
+        for computed in unpack_tile(tile):
+            session = self._by_key.get(computed.key)
+            if session is None:
+                continue
+            before = session.stalls
+            session.receive(computed.generation, computed.position, computed.symbol, now)
+            self.counters.stalls += session.stalls - before
+            self.times.set(session.key, session.commit_time())
 
     def lose_engine(self) -> None:
         """The engine has died: what plays stalls until `regain_engine`."""
-        self.engine_up = False
+        self._engine.up = False
         self.counters.engine_deaths += 1
-        self._commands.clear()
         for session in self.sessions.values():
             playing = session.status is Status.PLAYING
             session.move("lose_engine")
@@ -473,13 +461,12 @@ class Stage:
 
     def regain_engine(self, now: float) -> None:
         """A new engine is up and knows nothing: every session goes on where it was."""
-        self.engine_up = True
-        self._commands.clear()
+        self._engine.up = True
         for session in self.sessions.values():
             if session.status is Status.AWAY:
                 continue
-            self._commands.append(engine.Open(session.key, session.card.name))
-            self._follow(session, session.restore_plan())
+            self._engine.open(session)
+            self._engine.plan(session.restore_plan())
             stalled = session.status is Status.STALLED
             session.move("regain_engine")
             session.start(now)
@@ -488,29 +475,7 @@ class Stage:
                 self._broadcast(
                     session, None, None, "playing", position=session.position, reason="engine"
                 )
-        self.flush()
-
-    def flush(self) -> None:
-        """Sends the engine what has gathered; nothing while it is down."""
-        if not self.engine_up:
-            self._commands.clear()
-            return
-        if self._credit_due:
-            self._commands.append(self._credit(list(self._credit_due.values())))
-            self._credit_due.clear()
-        if self._commands:
-            self._send(self._commands)
-            self._commands = []
-
-    def _credit(self, sessions: list[Session]) -> engine.Credit:
-        allowances = [s.allowance() for s in sessions]
-        return engine.Credit(
-            np.array([s.key for s in sessions], np.int64).tobytes(),
-            np.array([a.until for a in allowances], np.int64).tobytes(),
-            np.array([a.position for a in allowances], np.int64).tobytes(),
-            np.array([a.due for a in allowances], np.float64).tobytes(),
-            np.array([a.interval for a in allowances], np.float64).tobytes(),
-        )
+        self._engine.flush()
 
     # Play-out
 
@@ -518,45 +483,24 @@ class Stage:
         """Something about a session's future has changed."""
         if session.status is Status.CLOSED:
             return
-        self._credit_due[session.key] = session
-        self._schedule(session)
+        self._engine.credit(session)
+        self.times.set(session.key, session.commit_time())
         if session.commit_time() <= now:
             self._commit(session, now)
 
-    def _schedule(self, session: Session) -> None:
-        when = session.commit_time()
-        if math.isinf(when) and when > 0:
-            self._scheduled.pop(session.key, None)
-        elif self._scheduled.get(session.key) != when:
-            if when < self.next_time():
-                self.on_sooner()
-            self._scheduled[session.key] = when
-            heapq.heappush(self._times, (when, session.key))
-
-    def next_time(self) -> float:
-        """When `tick` has something to do next; infinity if nothing is known of."""
-        while self._times:
-            when, key = self._times[0]
-            if self._scheduled.get(key) == when:
-                return when
-            heapq.heappop(self._times)
-        return math.inf
-
     def tick(self, now: float) -> None:
         """Commits and hands out everything that is due for it."""
-        while self.next_time() <= now:
-            _, key = heapq.heappop(self._times)
-            del self._scheduled[key]
+        for key in self.times.due(now):
             self._commit(self._by_key[key], now)
-        self.flush()
+        self._engine.flush()
 
     def _commit(self, session: Session, now: float) -> None:
         while session.commit_time() <= now:
             committed = session.commit(now)
             self.counters.lateness(now - committed.due)
             self._show(session, committed)
-        self._credit_due[session.key] = session
-        self._schedule(session)
+        self._engine.credit(session)
+        self.times.set(session.key, session.commit_time())
 
     def _show(self, session: Session, committed: Committed) -> None:
         self.counters.symbols += 1

@@ -1,0 +1,160 @@
+"""Each arrow points down: who may import whom, as DESIGN.md has it."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "stream_rnn"
+
+# room: what it may import besides itself. A room is a folder or a module at the top.
+ARROWS: dict[str, set[str]] = {
+    "__init__": set(),
+    "errors": set(),
+    "clock": set(),
+    "paths": set(),
+    "codecs": {"errors"},
+    "wire": {"errors", "codecs"},
+    "nets": {"errors", "codecs"},
+    "checkpoint": {"errors", "codecs", "nets"},
+    "engine": {"errors", "clock", "codecs", "nets", "checkpoint"},
+    "train": {"errors", "codecs", "nets", "checkpoint"},
+    "gateway": {
+        "__init__", "errors", "clock", "codecs", "checkpoint", "wire",
+        "engine.messages", "engine.client",
+    },
+    "bench": {
+        "errors", "clock", "paths", "codecs", "checkpoint", "wire", "engine", "nets", "train",
+        "gateway",
+    },
+    "cli": {
+        "__init__", "errors", "paths", "codecs", "checkpoint", "engine", "train", "gateway", "bench",
+    },
+    "__main__": {"cli"},
+}  # fmt: skip
+
+TENSORS = {"torch", "safetensors"}
+TENSOR_ROOMS = {"nets", "engine", "train"}
+# What the gateway shares with the engine has to do without tensors, too.
+TENSORLESS = {"engine.messages", "engine.client", "engine.process", "train.recipe", "train.curves"}
+
+# Protocol code takes data and returns data, and time is passed in. These do the rest.
+OUTSIDE = {
+    "asyncio": {"engine.client", "gateway.outbox", "gateway.playout", "gateway.server",
+                "gateway.websocket", "bench.serve"},
+    "socket": {"engine.client", "engine.process", "gateway.server", "bench.serve"},
+    "time": {"clock", "engine.process", "train.loop", "bench.serve"},
+    "pickle": set(),
+}  # fmt: skip
+
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if "bundled" not in path.parts
+}
+
+
+def room(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def imports(module: str) -> Iterator[tuple[str, bool]]:
+    """What a module imports, by dotted name, and whether that is on its top level."""
+
+    def walk(node: ast.AST, top: bool) -> Iterator[tuple[str, bool]]:
+        for child in ast.iter_child_nodes(node):
+            if is_type_checking(child):
+                continue
+            if isinstance(child, ast.Import):
+                yield from ((alias.name, top) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                assert not child.level, f"{module}: relative import"
+                assert child.module
+                for alias in child.names:
+                    whole = f"{child.module}.{alias.name}"
+                    inside = whole.removeprefix("stream_rnn.")
+                    yield (whole if inside in MODULES else child.module), top
+            else:
+                inner = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+                yield from walk(child, top and not inner)
+
+    yield from walk(ast.parse(MODULES[module].read_text(encoding="utf-8")), True)
+
+
+def ours(name: str) -> str | None:
+    if name == "stream_rnn":
+        return "__init__"
+    return name.removeprefix("stream_rnn.") if name.startswith("stream_rnn.") else None
+
+
+def test_every_room_is_in_the_table() -> None:
+    assert {room(m) for m in MODULES} <= set(ARROWS)
+    assert all(m in MODULES for names in OUTSIDE.values() for m in names - {"bench.serve"})
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_each_arrow_points_down(module: str) -> None:
+    allowed = ARROWS[room(module)] | {room(module)}
+    for name, _ in imports(module):
+        inside = ours(name)
+        if inside is not None:
+            assert inside in allowed or room(inside) in allowed, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_tensors_stay_below_engine_and_train(module: str) -> None:
+    for name, top in imports(module):
+        if name.partition(".")[0] in TENSORS:
+            lazily = module == "checkpoint" and not top
+            assert room(module) in TENSOR_ROOMS or lazily, f"{module} imports {name}"
+            assert module not in TENSORLESS or not top, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("outside", OUTSIDE)
+def test_sockets_tasks_and_the_time_are_met_in_few_places(outside: str) -> None:
+    found = {m for m in MODULES for name, _ in imports(m) if name.partition(".")[0] == outside}
+    assert found <= OUTSIDE[outside]
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if room(m) in ("cli", "__main__")])
+def test_the_command_line_imports_what_it_runs_only_when_it_runs(module: str) -> None:
+    at_top = {ours(name) for name, top in imports(module) if top and ours(name)}
+    assert at_top <= {"__init__", "errors", "paths", "cli"}
+
+
+def loaded_after(statement: str) -> set[str]:
+    """The top-level modules that are loaded once a fresh Python has run something."""
+    code = f"import sys\n{statement}\nprint(*sorted(sys.modules), file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return {name.partition(".")[0] for name in done.stderr.split()}
+
+
+def test_the_gateway_never_loads_torch() -> None:
+    loaded = loaded_after("import stream_rnn.gateway.server")
+    assert "uvicorn" in loaded
+    assert not loaded & {"torch", "safetensors", "scipy", "matplotlib"}
+
+
+def test_help_is_instant_for_it_loads_neither_tensors_nor_arrays() -> None:
+    for arguments in (["--help"], ["sample", "--help"], ["serve", "--help"]):
+        loaded = loaded_after(
+            f"from stream_rnn.cli import main\ntry: main({arguments})\nexcept SystemExit: pass"
+        )
+        assert not loaded & {"torch", "numpy", "msgspec", "uvicorn", "tqdm"}
+
+
+def test_listing_models_loads_no_torch(models: Path) -> None:
+    loaded = loaded_after(
+        f"from stream_rnn.cli import main\nmain(['models', '--models', {str(models)!r}])"
+    )
+    assert "torch" not in loaded

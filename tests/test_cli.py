@@ -1,0 +1,217 @@
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import ARTISTS
+
+from stream_rnn import cli
+from stream_rnn.codecs.pianoroll import roll_from_midi
+
+ROOT = Path(__file__).parents[1]
+TINY = """
+[data]
+source = "prose.txt"
+format = "text"
+least = 1
+split = [0.6, 0.2, 0.2]
+[model]
+name = "tiny"
+title = "Tiny"
+hidden = 8
+layers = 1
+[train]
+rows = 4
+chunk = 8
+steps = 6
+learning_rate = 1e-2
+evaluate_every = 3
+sample_every = 3
+"""
+
+
+class Ran:
+    """What a command said, and how it ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    """Runs a command in this process, as its entry point would."""
+    monkeypatch.delenv("STREAM_RNN_DATA", raising=False)
+
+    def run(*arguments: object) -> Ran:
+        capsys.readouterr()
+        try:
+            code = cli.main([str(a) for a in arguments])
+        except SystemExit as end:  # argparse
+            code = int(end.code or 0)
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return Ran(code, said.out, said.err)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "command", [[], *[[c] for c in ("serve", "train", "sample", "eval", "models", "bench")]]
+)
+def test_each_command_has_help(run, command: list[str]) -> None:  # type: ignore[no-untyped-def]
+    ran = run(*command, "--help")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(" ".join(["usage: stream-rnn", *command]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "required: COMMAND"),
+        (["sing"], "invalid choice: 'sing'"),
+        (["sample"], "required: MODEL"),
+        (["sample", "m", "--length", "0"], "must be a whole number above 0, not '0'"),
+        (["sample", "m", "--temperature", "hot"], "invalid float value: 'hot'"),
+        (["sample", "no-such-model"], "no model 'no-such-model'; there are:"),
+        (["sample", "../models"], "no model '../models'"),
+        (["eval", "no-such-model", "--data", "."], "no model 'no-such-model'"),
+        (["train", "x.toml"], "which corpora? give --data DIR, or set STREAM_RNN_DATA"),
+        (["train", "x.toml", "--data", "none"], "--data none: no such folder"),
+        (["train", "x.toml", "--data", "."], "x.toml: no such file"),
+        (["serve", "--host", "0.0.0.0"], "give a --token, or say --anyone"),
+        (["serve", "--models", "none"], "none: no models in it"),
+        (["serve", "--port", "99999"], "99999"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_a_sentence(  # type: ignore[no-untyped-def]
+    run, arguments: list[str], said: str, models: Path
+) -> None:
+    if arguments[:2] == ["serve", "--port"]:
+        arguments = [*arguments, "--models", str(models)]
+    ran = run(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+
+
+def test_what_a_control_cannot_be_is_wrong_usage(run, models: Path) -> None:  # type: ignore[no-untyped-def]
+    for options, said in (
+        (["--temperature", "nan"], "temperature must be from 0 to 100, not nan"),
+        (["--top-p", "2"], "top_p must be from 0 to 1"),
+        (["--seed", "-1"], "seed must be from 0"),
+        (["--artist", "Bard"], "'Bard' is not known"),
+        (["--artist", "Ada=much"], "--artist: the weight 'much' is not a number"),
+        (["--out", "x.mid"], "a model of text writes .txt files"),
+    ):
+        ran = run("sample", models / "verse", *options)
+        assert ran.code == 2
+        assert said in ran.err
+
+
+def test_what_fails_ends_with_1_and_a_sentence(run, models: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    damaged = Path(shutil.copytree(models / "verse", tmp_path / "verse"))
+    (damaged / "weights.safetensors").write_bytes(b"cut")
+    (tmp_path / "prose.txt").write_text("too short")
+    (tmp_path / "x.toml").write_text(TINY)
+    (tmp_path / "folder.txt").mkdir()
+    for arguments, said in (
+        (["sample", damaged], "damaged or cut short"),
+        (["eval", models / "verse", "--data", tmp_path], "does not say how to read its corpus"),
+        (["train", tmp_path / "x.toml", "--data", tmp_path], "9 characters; at least 1000"),
+        (["sample", models / "roll", "--out", tmp_path / "x.mid", "--prime", "none.mid"],
+         "none.mid: not a readable MIDI file"),
+        (["sample", models / "verse", "--length", 2, "--out", tmp_path / "folder.txt"],
+         "Is a directory"),
+    ):  # fmt: skip
+        ran = run(*arguments)
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err.startswith("stream-rnn: ") or "\nstream-rnn: " in ran.err
+        assert said in ran.err
+
+
+def test_models_json_is_one_document_on_stdout(run, models: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    ran = run("models", "--json", "--models", models)
+    assert (ran.code, ran.err) == (0, "")
+    roll, verse = json.loads(ran.out)
+    assert (roll["name"], roll["domain"], roll["artists"]) == ("roll", "pianoroll", [])
+    assert (verse["name"], verse["artists"]) == ("verse", list(ARTISTS))
+    assert verse["architecture"]["hidden"] == 32
+    assert json.loads(run("models", "--json", "--models", tmp_path).out) == []
+    assert "verse            text       not scored" in run("models", "--models", models).out
+
+
+def test_a_text_is_the_same_for_the_same_seed(run, models: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    def sample(*options: object) -> str:
+        ran = run("sample", models / "verse", "--length", 60, "--prime", "abc", *options)
+        assert ran.code == 0, ran.err
+        return str(ran.out)
+
+    first = sample("--seed", 5)
+    assert first.startswith("abc")
+    assert sample("--seed", 5) == first
+    assert sample("--seed", 6) != first
+    assert sample("--seed", 5, "--artist", "Ada=1,Bo=3") != first
+    assert sample("--temperature", 0, "--seed", 1) == sample("--temperature", 0, "--seed", 2)
+    assert sample("--top-k", 1) == sample("--temperature", 0)
+    assert sample("--seed", 5, "--out", tmp_path / "x.txt") == ""
+    assert (tmp_path / "x.txt").read_text(encoding="utf-8") == first
+
+
+def test_a_midi_file_is_the_same_for_the_same_seed_and_primes_another(  # type: ignore[no-untyped-def]
+    run, models: Path, tmp_path: Path
+) -> None:
+    def sample(name: str, *options: object) -> bytes:
+        out = tmp_path / name
+        ran = run("sample", models / "roll", "--length", 24, "--out", out, *options)
+        assert (ran.code, ran.out) == (0, ""), ran.err
+        return out.read_bytes()
+
+    first = sample("a.mid", "--seed", 5)
+    assert sample("b.mid", "--seed", 5) == first
+    assert sample("c.mid", "--seed", 6) != first
+    prime = roll_from_midi(tmp_path / "a.mid", steps_per_beat=4)
+    sample("d.mid", "--prime", tmp_path / "a.mid")
+    longer = roll_from_midi(tmp_path / "d.mid", steps_per_beat=4)
+    assert (longer[: len(prime)] == prime).all()
+    assert len(prime) < len(longer) <= len(prime) + 24
+
+
+def test_train_then_eval_then_sample(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    dice = random.Random(1)
+    (tmp_path / "prose.txt").write_text("".join(dice.choice("ab c\n") for _ in range(2000)))
+    (tmp_path / "x.toml").write_text(TINY)
+    train = ["train", tmp_path / "x.toml", "--data", tmp_path, "--run", tmp_path / "run"]
+    ran = run(*train)
+    assert ran.code == 0, ran.err
+    assert "nats a symbol on the test split" in ran.out
+
+    ran = run("eval", tmp_path / "run" / "best", "--data", tmp_path, "--json")
+    result = json.loads(ran.out)
+    card = json.loads((tmp_path / "run" / "best" / "card.json").read_text())
+    assert (result["model"], result["split"]) == ("tiny", "test")
+    assert result["nll"] == card["scores"]["test"]["nll"]
+    assert result["symbols"] == card["scores"]["test"]["symbols"]
+
+    assert run("sample", tmp_path / "run" / "best", "--length", 5).code == 0
+    ran = run(*train)
+    assert (ran.code, ran.out) == (2, "")
+    assert "holds a run already; --resume it, or name another --run" in ran.err
+
+
+def test_the_module_runs_and_a_reader_that_has_seen_enough_is_no_failure(models: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stream_rnn", "models", "--json", "--models", models],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={k: v for k, v in os.environ.items() if k != "STREAM_RNN_DATA"},
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    with process.stderr as errors:
+        assert errors.read() == b""
+    assert process.wait() == 0
