@@ -67,7 +67,6 @@ class Core:
         self._options = options
         self.device = pick_device(options.device)
         torch.set_num_threads(1)
-        torch.set_flush_denormal(True)
         torch.backends.cuda.matmul.allow_tf32 = False
         self._models: dict[str, Slots] = {}
         for name, folder in options.models.items():

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from stream_rnn.wire.messages import encode
+from stream_rnn.wire.messages import event
 
 SYMBOLS = 1024
 EVENTS = 4096
@@ -123,5 +123,5 @@ class Outbox:
             if isinstance(item, _Gap):
                 if self._gaps.get(item.session) is item:
                     del self._gaps[item.session]
-                return encode("gap", session=item.session, after=item.after, before=item.before)
+                return event("gap", session=item.session, after=item.after, before=item.before).json
             self._current = item()

@@ -11,14 +11,15 @@ import logging
 import math
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.base import Codec
 from stream_rnn.engine import messages as engine
 from stream_rnn.errors import DataError, ProtocolError
+from stream_rnn.gateway.audience import Audience, Viewer
 from stream_rnn.gateway.commit_times import CommitTimes
 from stream_rnn.gateway.control_log import ControlLog
 from stream_rnn.gateway.controls import MAX_SEED, Controls, default_controls, merge_controls
@@ -28,14 +29,6 @@ from stream_rnn.gateway.session import Session, Status, Timing
 from stream_rnn.wire import messages as wire
 
 log = logging.getLogger("stream_rnn.stage")
-
-
-class Viewer(Protocol):
-    """A client, as far as sessions care; see `gateway.outbox.Outbox`."""
-
-    def tell(self, message: str) -> None: ...
-    def symbol(self, session: str, n: int, message: str) -> None: ...
-    def history(self, messages: Callable[[], Iterator[str]]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -110,22 +103,15 @@ class Stage:
         self._ring = ring
         self._engine = EngineLink(send)
         self._by_key: dict[int, Session] = {}
-        self._viewers: dict[str, dict[Viewer, None]] = {}
-        self._opened_by: dict[Viewer, set[str]] = {}
+        self._audience = Audience()
         self._numbers = itertools.count(1)
 
     # Clients
 
-    def join(self, viewer: Viewer) -> None:
-        """A client has come."""
-        self._opened_by[viewer] = set()
-
     def leave(self, viewer: Viewer, now: float) -> None:
         """A client has gone; what it opened stays for a while."""
-        self._opened_by.pop(viewer, None)
-        for name, viewers in self._viewers.items():
-            if viewers.pop(viewer, 0) is None and not viewers:
-                self.sessions[name].idle_since = now
+        for name in self._audience.leave(viewer):
+            self.sessions[name].idle_since = now
 
     def handle(self, viewer: Viewer, message: wire.Message, now: float) -> None:
         """Does what a client asks, and answers it; what it did wrong it is told."""
@@ -134,8 +120,9 @@ class Stage:
                 case wire.Open():
                     self._open(viewer, message, now)
                 case wire.Ping():
-                    t2 = now  # handled at once: the server's receive and send are one moment
-                    viewer.tell(wire.encode("pong", id=message.id, t0=message.t0, t1=now, t2=t2))
+                    # Answered at once, so that received and sent are one moment.
+                    pong = wire.event("pong", t0=message.t0, t1=now, t2=now)
+                    viewer.tell(pong.answering(message.id))
                 case _:
                     self._handle_session(viewer, self._find(message.session), message, now)
         except ProtocolError as error:
@@ -147,7 +134,7 @@ class Stage:
     ) -> None:
         """Tells a client what it did wrong."""
         self.counters.errors += 1
-        viewer.tell(wire.encode_error(error, session=session, id=id))
+        viewer.tell(wire.error_event(error, session=session, id=id))
 
     def _handle_session(
         self, viewer: Viewer, session: Session, message: wire.Message, now: float
@@ -252,8 +239,7 @@ class Stage:
                 f"there is a session {name!r} already; attach to it",
                 field="session",
             )
-        mine = self._opened_by.setdefault(viewer, set())
-        if len(mine) >= self.limits.sessions_per_viewer:
+        if self._audience.opened(viewer) >= self.limits.sessions_per_viewer:
             raise ProtocolError(
                 "too_many_sessions",
                 f"one client may open {self.limits.sessions_per_viewer} sessions; close one",
@@ -264,8 +250,7 @@ class Stage:
             name, key, model.card, model.codec, self._timing, self._ring, controls, journal
         )
         self.sessions[name] = self._by_key[key] = session
-        self._viewers[name] = {}
-        mine.add(name)
+        self._audience.add_session(name, viewer)
         self._engine.open(session)
         return session
 
@@ -299,31 +284,30 @@ class Stage:
     def _replay(self, viewer: Viewer, session: Session, start: int) -> None:
         journal, stop = session.journal, session.position
         if start < journal.first:
-            gap = wire.encode("gap", session=session.name, after=start - 1, before=journal.first)
-            viewer.tell(gap)
+            viewer.tell(
+                wire.event("gap", session=session.name, after=start - 1, before=journal.first)
+            )
             start = journal.first
         if start < stop:
             past = (c for c in journal.since(start) if c.n < stop)
-            viewer.history(lambda: (symbol_message(session, c) for c in past))
+            viewer.history(lambda: (symbol_event(session, c) for c in past))
 
     def _view(self, viewer: Viewer, session: Session) -> None:
-        self._viewers[session.name][viewer] = None
+        self._audience.view(session.name, viewer)
         session.idle_since = None
 
     def _tell_opened(self, viewer: Viewer, session: Session, id: wire.Id) -> None:
         controls = session.controls
-        viewer.tell(
-            wire.encode(
-                "opened",
-                id=id,
-                session=session.name,
-                model=session.card.name,
-                controls=controls.to_json(),
-                seed=controls.seed,
-                position=session.position,
-                playing=session.playing,
-            )
+        opened = wire.event(
+            "opened",
+            session=session.name,
+            model=session.card.name,
+            controls=controls.to_json(),
+            seed=controls.seed,
+            position=session.position,
+            playing=session.playing,
         )
+        viewer.tell(opened.answering(id))
 
     def _fork(self, viewer: Viewer, parent: Session, message: wire.Fork, now: float) -> None:
         at = parent.position if message.at is None else message.at
@@ -350,10 +334,9 @@ class Stage:
         self._broadcast(session, viewer, id, "closed")
         if not away:
             self._engine.close(session)
-        del self.sessions[session.name], self._by_key[session.key], self._viewers[session.name]
+        del self.sessions[session.name], self._by_key[session.key]
+        self._audience.remove_session(session.name)
         self.times.set(session.key, math.inf)
-        for names in self._opened_by.values():
-            names.discard(session.name)
 
     def _play(self, session: Session, viewer: Viewer | None, id: wire.Id, now: float) -> None:
         if session.status is not Status.PLAYING:
@@ -389,7 +372,7 @@ class Stage:
 
     def viewers(self, name: str) -> int:
         """How many clients view a session."""
-        return len(self._viewers[name])
+        return self._audience.count(name)
 
     # Idleness
 
@@ -504,29 +487,22 @@ class Stage:
 
     def _show(self, session: Session, committed: Committed) -> None:
         self.counters.symbols += 1
-        message = symbol_message(session, committed)
-        for viewer in self._viewers[session.name]:
-            viewer.symbol(session.name, committed.n, message)
+        self._audience.show(session.name, symbol_event(session, committed))
 
     def _broadcast(
         self, session: Session, asker: Viewer | None, id: wire.Id, kind: str, /, **fields: Any
     ) -> None:
-        """Tells every viewer, and the asker (with its `id`) even if it views something else."""
-        message = wire.encode(kind, session=session.name, **fields)
-        for viewer in self._viewers[session.name]:
-            if viewer is not asker:
-                viewer.tell(message)
-        if asker is not None:
-            asker.tell(wire.encode(kind, id=id, session=session.name, **fields))
+        """Tells everybody; see `Audience.tell`."""
+        event = wire.event(kind, session=session.name, **fields)
+        self._audience.tell(session.name, event, asker, id)
 
 
-def symbol_message(session: Session, committed: Committed) -> str:
-    """The `symbol` message of a committed symbol."""
+def symbol_event(session: Session, committed: Committed) -> wire.Event:
+    """A committed symbol, as clients are told of it."""
     fed = {"fed": True} if committed.fed else {}
-    event = session.codec.event(committed.symbol)
-    return wire.encode(
-        "symbol", session=session.name, n=committed.n, due=committed.due, **event, **fed
-    )
+    shown = session.codec.event(committed.symbol)
+    n, due = committed.n, committed.due
+    return wire.event("symbol", session=session.name, n=n, due=due, **shown, **fed)
 
 
 def controls_of(model: Model) -> Controls:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -19,9 +19,25 @@ from stream_rnn.wire import messages as wire
 TRY_AGAIN_LATER = 1013
 
 
-def hello(stage: Stage, now: float) -> str:
+class WebSocketViewer:
+    """A stage's viewer whose events go to an outbox, as JSON."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    def tell(self, event: wire.Event) -> None:
+        self._outbox.tell(event.json)
+
+    def symbol(self, event: wire.Event) -> None:
+        self._outbox.symbol(event.fields["session"], event.fields["n"], event.json)
+
+    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
+        self._outbox.history(lambda: (event.json for event in events()))
+
+
+def hello(stage: Stage, now: float) -> wire.Event:
     """The first message of a connection."""
-    return wire.encode(
+    return wire.event(
         "hello",
         version=wire.VERSION,
         server=f"stream-rnn {__version__}",
@@ -82,20 +98,22 @@ async def run_connection(
     offered = websocket.scope.get("subprotocols") or []
     await websocket.accept(wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
     with clients.outbox() as outbox:
-        outbox.tell(hello(stage, clock.now()))
-        stage.join(outbox)
+        viewer = WebSocketViewer(outbox)
+        viewer.tell(hello(stage, clock.now()))
         try:
             async with asyncio.TaskGroup() as tasks:
                 writer = tasks.create_task(_write(websocket, outbox))
-                reader = tasks.create_task(_read(websocket, outbox, stage, clock))
+                reader = tasks.create_task(_read(websocket, outbox, viewer, stage, clock))
                 # Whichever ends first ends the other.
                 writer.add_done_callback(lambda _: reader.cancel())
                 reader.add_done_callback(lambda _: writer.cancel())
         finally:
-            stage.leave(outbox, clock.now())
+            stage.leave(viewer, clock.now())
 
 
-async def _read(websocket: WebSocket, outbox: Outbox, stage: Stage, clock: Clock) -> None:
+async def _read(
+    websocket: WebSocket, outbox: Outbox, viewer: WebSocketViewer, stage: Stage, clock: Clock
+) -> None:
     while True:
         await outbox.room()
         received = await websocket.receive()
@@ -104,14 +122,14 @@ async def _read(websocket: WebSocket, outbox: Outbox, stage: Stage, clock: Clock
         text = received.get("text")
         if text is None:
             error = ProtocolError("text_only", "send JSON in text frames; binary is not read")
-            stage.refuse(outbox, error)
+            stage.refuse(viewer, error)
             continue
         try:
             message = wire.decode(text)
         except ProtocolError as error:
-            stage.refuse(outbox, error, id=wire.request_id(text))
+            stage.refuse(viewer, error, id=wire.request_id(text))
             continue
-        stage.handle(outbox, message, clock.now())
+        stage.handle(viewer, message, clock.now())
 
 
 async def _write(websocket: WebSocket, outbox: Outbox) -> None:

@@ -7,6 +7,8 @@ that decoder, encoder and documentation share.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -178,17 +180,35 @@ def request_id(text: str | bytes) -> Id:
     return found if isinstance(found, str | int) and not isinstance(found, bool) else None
 
 
-def encode(kind: str, /, id: Id = None, **fields: Any) -> str:
-    """A server's message; `id` only where the client gave one."""
-    named = {} if id is None else {"id": id}
-    return _encoder.encode({"type": kind, **fields, **named}).decode()
+@dataclass(frozen=True)
+class Event:
+    """Something a client is told, in any protocol; `json` is how WebSocket says it."""
+
+    kind: str
+    fields: dict[str, Any]
+    id: Id = None
+
+    @cached_property
+    def json(self) -> str:
+        """The JSON text, made once for all who are told; `id` only where there is one."""
+        named = {} if self.id is None else {"id": self.id}
+        return _encoder.encode({"type": self.kind, **self.fields, **named}).decode()
+
+    def answering(self, id: Id) -> Event:
+        """The same, as the answer to a request with that `id`."""
+        return self if id is None else replace(self, id=id)
 
 
-def encode_error(error: ProtocolError, *, session: str | None = None, id: Id = None) -> str:
-    """An `error` message."""
+def event(kind: str, /, **fields: Any) -> Event:
+    """An event of a kind, such as `paused`, with its fields."""
+    return Event(kind, fields)
+
+
+def error_event(error: ProtocolError, *, session: str | None = None, id: Id = None) -> Event:
+    """An `error`."""
     fields: dict[str, Any] = {"code": error.code, "message": str(error)}
     if error.field is not None:
         fields["field"] = error.field
     if session is not None:
         fields["session"] = session
-    return encode("error", id=id, **fields)
+    return Event("error", fields, id)

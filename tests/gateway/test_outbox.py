@@ -6,9 +6,13 @@ from typing import Any
 import pytest
 
 from stream_rnn.gateway.outbox import Outbox
-from stream_rnn.wire.messages import encode
+from stream_rnn.wire.messages import event
 
 Take = Callable[..., list[dict[str, Any]]]
+
+
+def encode(kind: str, **fields: object) -> str:
+    return event(kind, **fields).json
 
 
 def show(outbox: Outbox, session: str, *positions: int) -> None:

@@ -67,7 +67,7 @@ def refused(text: str | bytes) -> ProtocolError | None:
     except ProtocolError as error:
         assert error.code in CODES
         assert str(error)
-        answer = json.loads(wire.encode_error(error, id=wire.request_id(text)))
+        answer = json.loads(wire.error_event(error, id=wire.request_id(text)).json)
         assert answer["type"] == "error"
         return error
     return None
@@ -149,13 +149,13 @@ def test_a_refused_message_is_answered_with_its_id_where_it_has_one(
 
 
 def test_what_the_server_says_carries_type_first_and_only_what_is_known() -> None:
-    assert wire.encode("pong", id=0, t0=1.5) == '{"type":"pong","t0":1.5,"id":0}'
-    assert wire.encode("pong") == '{"type":"pong"}'
+    assert wire.event("pong", t0=1.5).answering(0).json == '{"type":"pong","t0":1.5,"id":0}'
+    assert wire.event("pong").json == '{"type":"pong"}'
     error = ProtocolError("bad_value", "no", field="controls.rate")
-    assert json.loads(wire.encode_error(error, session="s", id="i")) == {
+    assert json.loads(wire.error_event(error, session="s", id="i").json) == {
         "type": "error", "id": "i", "code": "bad_value", "message": "no",
         "field": "controls.rate", "session": "s",
     }  # fmt: skip
-    assert json.loads(wire.encode_error(ProtocolError("c", "m"))).keys() == {
+    assert json.loads(wire.error_event(ProtocolError("c", "m")).json).keys() == {
         "type", "code", "message",
     }  # fmt: skip

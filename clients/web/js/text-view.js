@@ -7,6 +7,7 @@
  */
 
 const GLOW = 1.5; // s, as long as the animation in style.css
+const MOST_GLOWING = 250; // letters; a page of text fed at once need not glow all over
 const KEEP = 8000; // characters
 const LONGEST_RUN = 300; // characters, so that a text without lines can be let go in parts
 const REST = 0.62; // where the newest line comes to rest, from the top
@@ -59,7 +60,7 @@ export class TextView {
     if (text === "\f") return this.#boundary();
     if (this.#line === null) this.#line = this.#append("div", "line");
     if (cues.length) this.#cue(n, cues, ink);
-    if (fresh && !this.#calm() && text.trim()) {
+    if (fresh && this.#glowing.length < MOST_GLOWING && !this.#calm() && text.trim()) {
       const letter = this.#run(text, ink, fed);
       letter.classList.add("fresh");
       this.#glowing.push({ letter, settles: time + GLOW });

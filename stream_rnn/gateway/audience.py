@@ -1,0 +1,76 @@
+"""Who views which session, and who opened how many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from stream_rnn.wire.messages import Event, Id
+
+
+class Viewer(Protocol):
+    """A client, whatever protocol it speaks. None of these may wait."""
+
+    def tell(self, event: Event) -> None:
+        """An answer, or news of a session."""
+        ...
+
+    def symbol(self, event: Event) -> None:
+        """A live symbol, which may be dropped for a client that is slow."""
+        ...
+
+    def history(self, events: Callable[[], Iterator[Event]]) -> None:
+        """Symbols of the past, to be made when their turn comes."""
+        ...
+
+
+class Audience:
+    """The viewers of every session."""
+
+    def __init__(self) -> None:
+        self._viewers: dict[str, dict[Viewer, None]] = {}
+        self._opened: dict[Viewer, set[str]] = {}
+
+    def add_session(self, name: str, opener: Viewer) -> None:
+        """A session that nobody views yet, on its opener's account."""
+        self._viewers[name] = {}
+        self._opened.setdefault(opener, set()).add(name)
+
+    def remove_session(self, name: str) -> None:
+        """Forgets a session."""
+        del self._viewers[name]
+        for names in self._opened.values():
+            names.discard(name)
+
+    def opened(self, viewer: Viewer) -> int:
+        """How many sessions there are that this client opened."""
+        return len(self._opened.get(viewer, ()))
+
+    def view(self, name: str, viewer: Viewer) -> None:
+        """A client views a session from now on."""
+        self._viewers[name][viewer] = None
+
+    def leave(self, viewer: Viewer) -> list[str]:
+        """A client is gone; returns the sessions that nobody views any more."""
+        self._opened.pop(viewer, None)
+        viewed = [name for name, viewers in self._viewers.items() if viewer in viewers]
+        for name in viewed:
+            del self._viewers[name][viewer]
+        return [name for name in viewed if not self._viewers[name]]
+
+    def count(self, name: str) -> int:
+        """How many view a session."""
+        return len(self._viewers[name])
+
+    def tell(self, name: str, event: Event, asker: Viewer | None = None, id: Id = None) -> None:
+        """News of a session, for all; the asker hears it with its `id`, viewing or not."""
+        for viewer in self._viewers[name]:
+            if viewer is not asker:
+                viewer.tell(event)
+        if asker is not None:
+            asker.tell(event.answering(id))
+
+    def show(self, name: str, event: Event) -> None:
+        """A live symbol, for all."""
+        for viewer in self._viewers[name]:
+            viewer.symbol(event)
