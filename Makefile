@@ -43,10 +43,13 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 # Real programs for tests/peers. Where apt or the right to use it is missing, those tests are
 # skipped, and say so; .ci/run does not let that pass.
+PEERS := chromium liblo-tools
+
 apt:
-	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
-	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
-	  || echo "make: chromium is not there and cannot be installed; its tests will be skipped"
+	@if command -v chromium oscsend >/dev/null; then :; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PEERS) >/dev/null; \
+	fi || echo "make: $(PEERS): cannot be installed here; their tests will be skipped"
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

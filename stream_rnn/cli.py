@@ -70,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("serve", "Serve sessions to browsers and programs.", _serve)
     sub.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    sub.add_argument("--port", type=int, default=8765, help="0: any free port (%(default)s)")
+    sub.add_argument("--port", type=_port, default=8765, help="0: any free port (%(default)s)")
+    sub.add_argument("--osc-port", type=int, default=8766, help="0: any free port (%(default)s)")
+    sub.add_argument("--no-osc", action="store_const", const=None, dest="osc_port")
     sub.add_argument("--models", type=Path, default=bundled("models"), metavar="DIR")
     sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     sub.add_argument("--max-sessions", type=_positive, default=256, metavar="N")
@@ -127,6 +129,13 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _port(text: str) -> int:
+    # getaddrinfo would take 99999 for 34463.
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"must be a port, 0 to 65535, not {text!r}")
+    return int(text)
+
+
 def _data_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="the folder of corpora (or STREAM_RNN_DATA)"
@@ -175,6 +184,7 @@ def _serve(options: argparse.Namespace) -> None:
         ServeOptions(
             host=options.host,
             port=options.port,
+            osc_port=options.osc_port,
             models=options.models,
             page=bundled("clients/web"),
             device=options.device,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 import time
 from typing import Any
 
@@ -55,3 +56,50 @@ class Talker:
     def symbols(self, count: int, timeout: float = 30.0) -> list[dict[str, Any]]:
         """The next so many symbols."""
         return [self.until("symbol", timeout=timeout) for _ in range(count)]
+
+
+class Witness:
+    """A session in a thread of its own, while something is done to the server.
+
+    At the end of the `with` it judges what it saw: every symbol once, half of them before they
+    were due, and a timeline that never stalled. The bounds are loose, since the machine is
+    shared: they tell a server that stood still from one that did not. `stream-rnn bench serve`
+    has the figures.
+    """
+
+    RATE = 50
+
+    def __init__(self, address: str) -> None:
+        self._talker = Talker(address)
+        opened = self._talker.ask(
+            "open", "opened", model="verse", session="witness", controls={"rate": self.RATE}
+        )
+        assert opened["type"] == "opened", opened
+        self._stop = threading.Event()
+        self._symbols: list[dict[str, float]] = []
+        self._thread = threading.Thread(target=self._listen)
+
+    def _listen(self) -> None:
+        while not self._stop.is_set():
+            message = self._talker.next()
+            if message["type"] == "symbol":
+                self._symbols.append({k: message[k] for k in ("n", "due", "arrived")})
+
+    def __enter__(self) -> Witness:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: object, *error: object) -> None:
+        time.sleep(0.3)
+        self._stop.set()
+        self._thread.join()
+        self._talker.ask("close", "closed", session="witness")
+        self._talker.close()
+        if kind is not None:
+            return
+        symbols = self._symbols
+        assert [s["n"] for s in symbols] == list(range(len(symbols)))
+        late = sorted(s["arrived"] - s["due"] for s in symbols)
+        assert late[len(late) // 2] < 0.0, "half of the symbols came before they were due"
+        gaps = [b["due"] - a["due"] for a, b in zip(symbols, symbols[1:], strict=False)]
+        assert sum(gap > 1.05 / self.RATE for gap in gaps) <= 1, "the timeline never stalled"

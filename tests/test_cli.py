@@ -4,6 +4,7 @@ import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,11 @@ class Ran:
         self.code, self.out, self.err = code, out, err
 
 
+Run = Callable[..., Ran]
+
+
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command in this process, as its entry point would."""
     monkeypatch.delenv("STREAM_RNN_DATA", raising=False)
 
@@ -62,7 +66,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  #
 @pytest.mark.parametrize(
     "command", [[], *[[c] for c in ("serve", "train", "sample", "eval", "models", "bench")]]
 )
-def test_each_command_has_help(run, command: list[str]) -> None:  # type: ignore[no-untyped-def]
+def test_each_command_has_help(run: Run, command: list[str]) -> None:
     ran = run(*command, "--help")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith(" ".join(["usage: stream-rnn", *command]))
@@ -82,22 +86,19 @@ def test_each_command_has_help(run, command: list[str]) -> None:  # type: ignore
         (["train", "x.toml"], "which corpora? give --data DIR, or set STREAM_RNN_DATA"),
         (["train", "x.toml", "--data", "none"], "--data none: no such folder"),
         (["train", "x.toml", "--data", "."], "x.toml: no such file"),
-        (["serve", "--host", "0.0.0.0"], "give a --token, or say --anyone"),
+        (["serve", "--models", "none", "--host", "0.0.0.0"], "give a --token, or say --anyone"),
         (["serve", "--models", "none"], "none: no models in it"),
-        (["serve", "--port", "99999"], "99999"),
+        (["serve", "--port", "99999"], "must be a port, 0 to 65535, not '99999'"),
+        (["serve", "--port", "-1"], "must be a port"),
     ],
 )
-def test_wrong_usage_ends_with_2_and_a_sentence(  # type: ignore[no-untyped-def]
-    run, arguments: list[str], said: str, models: Path
-) -> None:
-    if arguments[:2] == ["serve", "--port"]:
-        arguments = [*arguments, "--models", str(models)]
+def test_wrong_usage_ends_with_2_and_a_sentence(run: Run, arguments: list[str], said: str) -> None:
     ran = run(*arguments)
     assert (ran.code, ran.out) == (2, "")
     assert said in ran.err
 
 
-def test_what_a_control_cannot_be_is_wrong_usage(run, models: Path) -> None:  # type: ignore[no-untyped-def]
+def test_what_a_control_cannot_be_is_wrong_usage(run: Run, models: Path) -> None:
     for options, said in (
         (["--temperature", "nan"], "temperature must be from 0 to 100, not nan"),
         (["--top-p", "2"], "top_p must be from 0 to 1"),
@@ -111,7 +112,7 @@ def test_what_a_control_cannot_be_is_wrong_usage(run, models: Path) -> None:  # 
         assert said in ran.err
 
 
-def test_what_fails_ends_with_1_and_a_sentence(run, models: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_what_fails_ends_with_1_and_a_sentence(run: Run, models: Path, tmp_path: Path) -> None:
     damaged = Path(shutil.copytree(models / "verse", tmp_path / "verse"))
     (damaged / "weights.safetensors").write_bytes(b"cut")
     (tmp_path / "prose.txt").write_text("too short")
@@ -132,7 +133,7 @@ def test_what_fails_ends_with_1_and_a_sentence(run, models: Path, tmp_path: Path
         assert said in ran.err
 
 
-def test_models_json_is_one_document_on_stdout(run, models: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_models_json_is_one_document_on_stdout(run: Run, models: Path, tmp_path: Path) -> None:
     ran = run("models", "--json", "--models", models)
     assert (ran.code, ran.err) == (0, "")
     roll, verse = json.loads(ran.out)
@@ -143,7 +144,7 @@ def test_models_json_is_one_document_on_stdout(run, models: Path, tmp_path: Path
     assert "verse            text       not scored" in run("models", "--models", models).out
 
 
-def test_a_text_is_the_same_for_the_same_seed(run, models: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_text_is_the_same_for_the_same_seed(run: Run, models: Path, tmp_path: Path) -> None:
     def sample(*options: object) -> str:
         ran = run("sample", models / "verse", "--length", 60, "--prime", "abc", *options)
         assert ran.code == 0, ran.err
@@ -160,8 +161,8 @@ def test_a_text_is_the_same_for_the_same_seed(run, models: Path, tmp_path: Path)
     assert (tmp_path / "x.txt").read_text(encoding="utf-8") == first
 
 
-def test_a_midi_file_is_the_same_for_the_same_seed_and_primes_another(  # type: ignore[no-untyped-def]
-    run, models: Path, tmp_path: Path
+def test_a_midi_file_is_the_same_for_the_same_seed_and_primes_another(
+    run: Run, models: Path, tmp_path: Path
 ) -> None:
     def sample(name: str, *options: object) -> bytes:
         out = tmp_path / name
@@ -179,7 +180,7 @@ def test_a_midi_file_is_the_same_for_the_same_seed_and_primes_another(  # type: 
     assert len(prime) < len(longer) <= len(prime) + 24
 
 
-def test_train_then_eval_then_sample(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_train_then_eval_then_sample(run: Run, tmp_path: Path) -> None:
     dice = random.Random(1)
     (tmp_path / "prose.txt").write_text("".join(dice.choice("ab c\n") for _ in range(2000)))
     (tmp_path / "x.toml").write_text(TINY)

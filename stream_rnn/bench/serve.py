@@ -35,7 +35,7 @@ def running_server(models: Path, *options: str) -> Iterator[tuple[subprocess.Pop
     Raises:
         StreamRnnError: it did not start.
     """
-    command = [sys.executable, "-m", "stream_rnn", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "stream_rnn", "serve", "--port", "0", "--osc-port", "0"]
     process = subprocess.Popen(
         [*command, "--models", str(models), *options], stdout=subprocess.PIPE, text=True
     )

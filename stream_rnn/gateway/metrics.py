@@ -47,6 +47,8 @@ class _StageCollector(Collector):
             ("errors", counters.errors, "Messages refused"),
             ("stalls", counters.stalls, "Symbols so late that their session's timeline was moved"),
             ("engine_deaths", counters.engine_deaths, "Engines that died"),
+            ("osc_refused", counters.osc_refused, "OSC packets malformed or too many"),
+            ("osc_late", counters.osc_late, "OSC messages that came after their timetag"),
             ("dropped", self._clients.dropped, "Symbols dropped for slow clients"),
         ):
             yield CounterMetricFamily(f"stream_rnn_{name}", text, value=value)

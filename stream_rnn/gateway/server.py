@@ -50,6 +50,8 @@ class ServeOptions:
 
     host: str = "127.0.0.1"
     port: int = 8765
+    osc_port: int | None = 8766
+    osc_host: str = "127.0.0.1"
     models: Path = Path("models")
     page: Path = Path("clients/web")
     device: str = "auto"
@@ -135,6 +137,7 @@ async def _serve(
         on_events,
         engine_died.set,
     )
+    transport: asyncio.DatagramTransport | None = None
     clients = Clients()
     app = _app(options, stage, clock, clients)
     server = _Server(
@@ -155,6 +158,8 @@ async def _serve(
         loop.add_signal_handler(number, server.ask_to_exit)
     try:
         ready = await engine.start()
+        if options.osc_port is not None:
+            transport = await _open_osc(options, stage, clock)
         log.info("engine %s on %s, models: %s", engine.pid, ready.device, ", ".join(models))
         gc.collect()
         gc.freeze()
@@ -174,6 +179,8 @@ async def _serve(
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             engine.stop()
+            if transport is not None:
+                transport.close()
             await clients.drain(DRAIN)
 
         server.before_shutdown = drain
@@ -183,6 +190,25 @@ async def _serve(
         listener.close()
     if server.failure:
         raise server.failure
+
+
+async def _open_osc(
+    options: ServeOptions, stage: Stage, clock: MonotonicClock
+) -> asyncio.DatagramTransport:
+    from stream_rnn.gateway.osc import OscOptions, OscServer
+
+    try:
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: OscServer(stage, clock, OscOptions()),
+            local_addr=(options.osc_host, options.osc_port or 0),
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen for OSC on {options.osc_host}:{options.osc_port} "
+            f"({error.strerror or error}); choose another --osc-port, or --no-osc"
+        ) from None
+    log.info("OSC on udp://%s:%d", *transport.get_extra_info("sockname")[:2])
+    return transport
 
 
 async def _keep_engine(

@@ -73,6 +73,8 @@ class Counters:
     errors: int = 0
     stalls: int = 0
     engine_deaths: int = 0
+    osc_refused: int = 0
+    osc_late: int = 0
     lateness: Callable[[float], None] = field(default=lambda seconds: None)
 
 
@@ -154,6 +156,7 @@ class Stage:
                     "controlled",
                     position=position,
                     controls=session.log.at(position).to_json(),
+                    changed=sorted(message.controls),
                 )
             case wire.Feed():
                 self._feed(session, self._parse(session, message.symbols, "symbols"), now)

@@ -141,12 +141,21 @@ def decode(text: str | bytes) -> Message:
     try:
         return _decoder.decode(text)
     except msgspec.ValidationError as error:
-        raise _explain(str(error), text) from None
+        raise _explain(str(error)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise ProtocolError("bad_json", f"not JSON: {error}") from None
 
 
-def _explain(reason: str, text: str | bytes) -> ProtocolError:
+def from_fields(fields: dict[str, Any]) -> Message:
+    """The message with these fields, for protocols that are not JSON; see `decode`."""
+    try:
+        message: Message = msgspec.convert(fields, Message)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error)) from None
+    return message
+
+
+def _explain(reason: str) -> ProtocolError:
     where = _AT.search(reason)
     path = where.group(1) if where else ""
     reason = _AT.sub("", reason)

@@ -43,10 +43,12 @@ def take() -> Iterator[Take]:
 
 
 def brief(messages: list[dict[str, Any]]) -> list[object]:
-    return [
-        m["n"] if m["type"] == "symbol" else (m["after"], m["before"]) if m["type"] == "gap" else m["type"]
-        for m in messages
-    ]  # fmt: skip
+    """The `n` of symbols, (after, before) of gaps, and the type of everything else."""
+    shown: dict[str, Callable[[dict[str, Any]], object]] = {
+        "symbol": lambda m: m["n"],
+        "gap": lambda m: (m["after"], m["before"]),
+    }
+    return [shown.get(m["type"], lambda m: m["type"])(m) for m in messages]
 
 
 def test_messages_come_in_the_order_they_were_put_in(take: Take) -> None:

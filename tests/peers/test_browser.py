@@ -74,7 +74,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     models = tmp_path_factory.mktemp("models")
     make_models(models)
     log = tmp_path_factory.mktemp("log") / "stderr"
-    command = [sys.executable, "-m", "stream_rnn", "serve", "--models", str(models), "--port", "0"]
+    command = [sys.executable, "-m", "stream_rnn", "serve", "--models", str(models)]
+    command += ["--port", "0", "--no-osc"]
     with (
         log.open("wb") as stderr,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as process,
@@ -386,15 +387,17 @@ def test_page_stays_small(visit: Any, client: Client) -> None:
     it = visit()
     name = it.play()
     it.pause()
-    for i in range(8):
-        line = f"line {i} of a long poem without an end\n" if i % 2 else "word " * 8
+    for i in range(4):
+        line = "a line of a long poem without an end\n" if i % 2 else "one line " * 4
         client.ask("feed", session=name, symbols=line * 100)
     text = client.text(name)
-    assert len(text) > 20_000
-    it.until("page.last === arg && page.shown > arg", len(text) - 1)
+    assert len(text) > 14_000
+    it.until("page.last === arg", len(text) - 1)
+    it.until("page.shown > arg", len(text) - 1)
     shown = it.shown_text()
-    assert len(shown) < 20_000 and text.endswith(shown)
+    assert 7000 < len(shown) < 10_000 and text.endswith(shown)
     assert it.page.evaluate("document.querySelectorAll('#verse *').length") < 2000
+    client.ask("close", session=name)  # or the engine would go on reading it for a while
 
 
 def test_letters_settle_into_runs(visit: Any) -> None:
@@ -602,10 +605,8 @@ def test_the_piano_is_drawn_and_sounds(visit: Any, server: str) -> None:
     it.slider("Density").fill("-1")
     it.slider("Velocity").fill("100")
     it.slider("Transpose").fill("-12")
-    await_equal(
-        lambda: [sessions(server)[name]["controls"][c] for c in ("density", "velocity", "transpose")],
-        [-1, 100, -12],
-    )  # fmt: skip
+    dials = {"density": -1, "velocity": 100, "transpose": -12}
+    await_equal(lambda: {dial: sessions(server)[name]["controls"][dial] for dial in dials}, dials)
     it.pause()
     it.until("page.notes.voices === 0")
 
