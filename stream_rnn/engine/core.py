@@ -100,14 +100,17 @@ class Core:
     def _apply(self, command: Command) -> None:
         match command:
             case Open(key, model):
+                if model not in self._models:
+                    raise EngineError(f"there is no model {model!r}")
                 slots = self._models[model]
                 self._where[key] = (slots, slots.open(key))
             case Plan(key):
-                slots, slot = self._where[key]
+                slots, slot = self._find(key)
                 slots.plan(slot, command)
             case Close(key):
-                slots, slot = self._where.pop(key)
+                slots, slot = self._find(key)
                 slots.close(slot)
+                del self._where[key]
             case Credit():
                 columns = (
                     np.frombuffer(command.keys, np.int64).tolist(),
@@ -120,6 +123,11 @@ class Core:
                     if key in self._where:
                         slots, slot = self._where[key]
                         slots.credit(slot, until, position, due, interval)
+
+    def _find(self, key: int) -> tuple[Slots, int]:
+        if key not in self._where:
+            raise EngineError(f"there is no session {key}")
+        return self._where[key]
 
     def step(self, now: float) -> tuple[list[Event], float]:
         """Steps the most urgent tile, if any is to be stepped now.

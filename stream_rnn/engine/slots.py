@@ -49,20 +49,19 @@ class Slots:
         self._spare = count
         size = count + 1
 
-        def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-            return torch.zeros(*shape, dtype=dtype, device=self.device)
-
-        self._hidden = zeros(a.layers, size * ring, a.hidden)
-        self._cell = zeros(a.layers, size * ring, a.hidden)
+        # On the device: what the network reads and writes. On the CPU: the draw and what it
+        # needs, since CUDA's running sums are not the same at every call.
+        self._hidden = torch.zeros(a.layers, size * ring, a.hidden, device=self.device)
+        self._cell = torch.zeros_like(self._hidden)
+        self._artist_bias = torch.zeros(size, 4 * a.hidden, device=self.device)
         keys = () if a.head == "categorical" else (a.symbols,)
-        self._symbols = zeros(size * ring, *keys, dtype=torch.int64 if not keys else torch.float32)
-        self._artist_bias = zeros(size, 4 * a.hidden)
-        self._temperature = zeros(size, dtype=torch.float64)
-        self._top_k = zeros(size, dtype=torch.int64)
-        self._top_p = zeros(size, dtype=torch.float64)
-        self._density = zeros(size, dtype=torch.float64)
-        self._allowed = zeros(size, a.symbols, dtype=torch.bool)
-        self._never = zeros(a.symbols)
+        self._symbols = np.zeros((size * ring, *keys), np.float32 if keys else np.int64)
+        self._temperature = torch.zeros(size, dtype=torch.float64)
+        self._top_k = torch.zeros(size, dtype=torch.int64)
+        self._top_p = torch.zeros(size, dtype=torch.float64)
+        self._density = torch.zeros(size, dtype=torch.float64)
+        self._allowed = torch.zeros(size, a.symbols, dtype=torch.bool)
+        self._never = torch.zeros(a.symbols)
         self._never[list(codec.unsampled)] = -torch.inf
 
         self.key = np.full(size, -1, np.int64)
@@ -141,8 +140,8 @@ class Slots:
             raise EngineError("the state does not fit the model")
         both = torch.from_numpy(values.copy()).reshape(2, a.layers, a.hidden).to(self.device)
         self._hidden[:, place], self._cell[:, place] = both[0], both[1]
-        before = torch.from_numpy(self.codec.unpack(plan.before).copy())[0]
-        self._symbols[slot * self.ring + (plan.position - 1) % self.ring] = before.to(self.device)
+        before = slot * self.ring + (plan.position - 1) % self.ring
+        self._symbols[before] = self.codec.unpack(plan.before)[0]
 
     # Stepping
 
@@ -162,48 +161,43 @@ class Slots:
         positions = self.next[rows]
         here = rows * self.ring + positions % self.ring
         there = rows * self.ring + (positions + 1) % self.ring
-        before = torch.from_numpy(rows * self.ring + (positions - 1) % self.ring).to(self.device)
+        symbols = self._symbols[rows * self.ring + (positions - 1) % self.ring]
+        symbols[positions == 0] = 0  # every codec's boundary is symbol 0: index 0, or no keys
         at, after, row = (torch.from_numpy(x).to(self.device) for x in (here, there, rows))
 
-        symbols = self._symbols[before]
-        first = torch.from_numpy(positions == 0).to(self.device)
-        symbols[first] = 0  # every codec's boundary is symbol 0: index 0, or no keys
         state = State(self._hidden[:, at], self._cell[:, at])
-        logits, state = self.kernel.step(symbols, self._artist_bias[row], state)
+        inputs = torch.from_numpy(symbols).to(self.device)
+        logits, state = self.kernel.step(inputs, self._artist_bias[row], state)
         self._hidden[:, after] = state.hidden
         self._cell[:, after] = state.cell
 
-        drawn = self._draw(logits, row, uniforms(self._seed[rows], positions, self._lanes))
-        forced = slots[positions[:count] < self._forced_end[slots]]
-        if len(forced):
-            drawn = self._force(drawn, rows, count)
-        self._symbols[at] = drawn.to(self._symbols.dtype)
+        made = self._draw(logits.cpu(), rows, positions)
+        self._force(made, slots)
+        self._symbols[here] = made
         self.next[slots] += 1
-        return self._report(slots, positions[:count], drawn[:count].cpu().numpy())
+        return self._report(slots, positions[:count], made[:count])
 
-    @property
-    def _lanes(self) -> int:
-        return draw_lanes(self.architecture.head, self.architecture.symbols)
-
-    def _draw(self, logits: Tensor, row: Tensor, uniform: NDArray[np.float64]) -> Tensor:
-        numbers = torch.from_numpy(uniform).to(self.device)
+    def _draw(
+        self, logits: Tensor, rows: NDArray[np.int64], positions: NDArray[np.int64]
+    ) -> NDArray[Any]:
+        a, row = self.architecture, torch.from_numpy(rows)
+        lanes = draw_lanes(a.head, a.symbols)
+        numbers = torch.from_numpy(uniforms(self._seed[rows], positions, lanes))
         temperature = self._temperature[row]
-        if self.architecture.head == "categorical":
-            logits = logits + self._never
-            return draw_categorical(
-                logits, numbers, temperature, self._top_k[row], self._top_p[row]
-            )
-        density, allowed = self._density[row], self._allowed[row]
-        return draw_bernoulli(logits, numbers, temperature, density, allowed)
+        if a.head == "categorical":
+            limits = self._top_k[row], self._top_p[row]
+            drawn = draw_categorical(logits + self._never, numbers, temperature, *limits)
+        else:
+            limits = self._density[row], self._allowed[row]
+            drawn = draw_bernoulli(logits, numbers, temperature, *limits)
+        return drawn.numpy()
 
-    def _force(self, drawn: Tensor, rows: NDArray[np.int64], count: int) -> Tensor:
-        values = drawn.cpu().numpy().copy()
-        for lane in range(count):
-            slot = int(rows[lane])
-            if self.next[slot] < self._forced_end[slot]:
-                start, symbols = self._forced[slot]
-                values[lane] = symbols[self.next[slot] - start]
-        return torch.from_numpy(values).to(self.device)
+    def _force(self, made: NDArray[Any], slots: NDArray[np.int64]) -> None:
+        """Puts what is forced in the place of what was drawn."""
+        for lane in np.flatnonzero(self.next[slots] < self._forced_end[slots]):
+            slot = int(slots[lane])
+            start, symbols = self._forced[slot]
+            made[lane] = symbols[self.next[slot] - start]
 
     def _follow_schedule(self, slot: int) -> None:
         """Makes the settings of the slot's next position the current ones."""
@@ -219,7 +213,7 @@ class Slots:
         self._density[slot], self._seed[slot] = settings.density, settings.seed
         if self.architecture.head == "bernoulli":
             allowed = self.codec.unpack(settings.allowed)[0] if settings.allowed else np.ones(1)
-            self._allowed[slot] = torch.from_numpy(allowed.astype(bool)).to(self.device)
+            self._allowed[slot] = torch.from_numpy(allowed.astype(bool))
         weights = settings.artists or (0.0,) * self.architecture.artists
         blend = torch.tensor(weights, dtype=torch.float32, device=self.device)
         self._artist_bias[slot] = self.kernel.artist_bias(blend)

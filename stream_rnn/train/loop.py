@@ -6,10 +6,13 @@ A run is a folder: `log.csv`, `curves.png`, `samples/`, `best/` (a model by vali
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +27,11 @@ from stream_rnn.checkpoint import Card, load_network, read_card, save_model
 from stream_rnn.errors import CheckpointError, ConfigError
 from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
 from stream_rnn.train.curves import Log, draw_curves
-from stream_rnn.train.data import SPLITS, Chunk, Corpus, Feed
+from stream_rnn.train.data import Corpus
 from stream_rnn.train.evaluate import artist_vectors, boundary_of, evaluate, symbol_losses
+from stream_rnn.train.feed import Chunk, Feed
 from stream_rnn.train.recipe import OptimiserRecipe, Recipe
+from stream_rnn.train.split import SPLITS
 
 Sampler = Callable[[RecurrentNetwork, Card, int], str]
 """Makes a text to look at from (network, card, step)."""
@@ -125,7 +130,7 @@ class Trainer:
     def train(self) -> Card:
         """Trains to the end, or to an early stop, then scores the best on the test split.
 
-        KeyboardInterrupt saves what `resume` needs and is raised again.
+        A Ctrl-C ends it between two steps, with what `resume` needs saved.
 
         Returns:
             The card of the best model, which lies in `run/best`.
@@ -140,19 +145,19 @@ class Trainer:
         )
         torch.set_num_threads(self._options.threads)
         began = time.monotonic() - self._seconds
-        try:
+        with bar, _interrupts() as interrupted:
             while self.step < self._steps and self._worse < self._options.patience:
                 loss = self._train_step(next(self._feed))
                 self.step += 1
                 self._seconds = time.monotonic() - began
                 bar.update()
                 self._periodic(loss, bar)
-        except KeyboardInterrupt:
-            self.save()
-            tqdm.write(f"interrupted at step {self.step}; go on with --resume --run {self.run}")
-            raise
-        finally:
-            bar.close()
+                if interrupted():
+                    self.save()
+                    tqdm.write(
+                        f"interrupted at step {self.step}; --resume --run {self.run} goes on"
+                    )
+                    raise KeyboardInterrupt
         if self._worse >= self._options.patience:
             tqdm.write(f"stopped early: {self._worse} evaluations without a better validation loss")
         self.save()
@@ -265,9 +270,13 @@ class Trainer:
         """
         path = self.run / "resume" / "run.safetensors"
         facts, tensors = _read_run(path)
-        mine = _plain(self.recipe)
-        if {**facts["recipe"], "train": 0} != {**mine, "train": 0}:
-            raise ConfigError(f"{path}: belongs to another recipe (its data or model differ)")
+        for part in ("data", "model"):
+            if facts["recipe"][part] != _plain(getattr(self.recipe, part)):
+                raise ConfigError(f"{path}: belongs to another recipe: its [{part}] differs")
+        for name in ("seed", "rows", "chunk", "restart"):
+            was, now = facts["recipe"]["train"][name], getattr(self._options, name)
+            if was != now:
+                raise ConfigError(f"{path}: was made with train.{name} = {was}, not {now}")
         self.network.load_state_dict(
             {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
         )
@@ -286,6 +295,20 @@ class Trainer:
         self._symbols, self._best, self._worse = facts["symbols"], facts["best"], facts["worse"]
         self._feed.restore(facts["feed"])
         self._log.cut(self.step)
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Holds SIGINT back, so that a step is done whole or not at all; tells whether one came."""
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False  # only the main thread is told of signals
+        return
+    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    try:
+        yield lambda: bool(came)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _read_run(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

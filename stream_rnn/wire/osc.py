@@ -286,7 +286,9 @@ def _for_session(
         controls, at = _controls(name, form, arguments)
         return [_checked("control", controls=controls, at=at, **base)]
     if form:
-        raise ProtocolError("unknown_address", f"there is no /rnn/SESSION/{action}; see docs/osc.md")
+        raise ProtocolError(
+            "unknown_address", f"there is no /rnn/SESSION/{action}; see docs/osc.md"
+        )
     plain: dict[str, Callable[[], list[Request]]] = {
         "open": lambda: [_checked("open", model=_one(str, action, arguments), **base)],
         "prime": lambda: [
@@ -303,7 +305,9 @@ def _for_session(
         },
     }
     if name not in plain:
-        raise ProtocolError("unknown_address", f"there is no /rnn/SESSION/{action}; see docs/osc.md")
+        raise ProtocolError(
+            "unknown_address", f"there is no /rnn/SESSION/{action}; see docs/osc.md"
+        )
     return plain[name]()
 
 
@@ -314,11 +318,15 @@ def _controls(name: str, form: str, arguments: tuple[Any, ...]) -> tuple[dict[st
     if form == "norm" and name in NORMS:
         value = _one(float, f"{name}/norm", arguments)
         if not 0.0 <= value <= 1.0:
-            raise ProtocolError("bad_value", f"/rnn/SESSION/{name}/norm takes one float from 0 to 1")
+            raise ProtocolError(
+                "bad_value", f"/rnn/SESSION/{name}/norm takes one float from 0 to 1"
+            )
         least, most = NORMS[name]
         return {name: least + value * (most - least)}, at
     if form:
-        raise ProtocolError("unknown_address", f"there is no /rnn/SESSION/{name}/{form}; see docs/osc.md")
+        raise ProtocolError(
+            "unknown_address", f"there is no /rnn/SESSION/{name}/{form}; see docs/osc.md"
+        )
     if name == "artist":
         return {name: _blend(arguments)}, at
     if name == "pitches":

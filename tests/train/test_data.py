@@ -11,19 +11,11 @@ from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.pianoroll import PianorollCodec, midi_from_roll
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import CheckpointError, DataError
-from stream_rnn.train.data import (
-    Chunk,
-    Document,
-    Feed,
-    Song,
-    corpus_of_card,
-    load_corpus,
-    read_songs,
-    song_keys,
-    split_documents,
-    transposed,
-)
+from stream_rnn.train.data import Document, corpus_of_card, load_corpus
+from stream_rnn.train.feed import Chunk, Feed, transposed
 from stream_rnn.train.recipe import DataRecipe
+from stream_rnn.train.songs import Song, read_songs, song_keys
+from stream_rnn.train.split import split_documents
 
 SHARES = (0.6, 0.2, 0.2)
 SONGS = DataRecipe("songs.csv", "songs_csv", by_artist=True, split=SHARES, least=1)

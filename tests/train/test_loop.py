@@ -1,5 +1,7 @@
 import csv
+import os
 import random
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from stream_rnn.errors import CheckpointError, ConfigError
 from stream_rnn.nets.network import RecurrentNetwork
 from stream_rnn.train.data import Corpus, corpus_of_card, load_corpus
 from stream_rnn.train.evaluate import evaluate
+from stream_rnn.train.feed import Chunk
 from stream_rnn.train.loop import Trainer
 from stream_rnn.train.recipe import DataRecipe, ModelRecipe, OptimiserRecipe, Recipe
 
@@ -105,17 +108,22 @@ def test_the_saved_model_scores_what_its_card_says(whole: Trainer, data: Path) -
         assert score.symbols == card.scores[split]["symbols"]
 
 
-@pytest.mark.parametrize("step", [20, 40])
+@pytest.mark.parametrize("step", [14, 20, 40])
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
-    whole: Trainer, corpus: Corpus, tmp_path: Path, step: int
+    whole: Trainer, corpus: Corpus, tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupts(network: RecurrentNetwork, card: Card, now: int) -> str:
-        if now == step:
-            raise KeyboardInterrupt
-        return ""
+    """A Ctrl-C in the middle of a step, while a sample is made or a score is taken."""
+    first = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample)
+    take_step = first._train_step
 
+    def interrupted(chunk: Chunk) -> float:
+        if first.step == step - 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return take_step(chunk)
+
+    monkeypatch.setattr(first, "_train_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        Trainer(RECIPE, corpus, tmp_path, sampler=interrupts).train()
+        first.train()
     second = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample)
     second.resume()
     assert second.step == step
@@ -134,10 +142,10 @@ def test_a_killed_run_goes_on_from_its_last_save(
     first = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample)
     take_step = first._train_step
 
-    def killed(chunk: object) -> float:
+    def killed(chunk: Chunk) -> float:
         if first.step == 33:
             raise Killed  # as by a power cut: nothing can be saved
-        return take_step(chunk)  # type: ignore[arg-type]
+        return take_step(chunk)
 
     monkeypatch.setattr(first, "_train_step", killed)
     with pytest.raises(Killed):

@@ -1,0 +1,108 @@
+"""Texts as corpora: tables of songs, and plain prose."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stream_rnn.codecs.text import BOUNDARY
+from stream_rnn.errors import DataError
+from stream_rnn.train.split import SPLITS
+
+MIN_PROSE = 1000
+
+
+@dataclass(frozen=True)
+class Song:
+    """One row of a song table, or one document of plain text."""
+
+    artist: str
+    title: str
+    text: str
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, cleaned; one that is not UTF-8 is named with its line."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise DataError(f"{path}, line {line}: not UTF-8; convert it (iconv -t UTF-8)") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    return clean_text(text)
+
+
+def clean_text(text: str) -> str:
+    """Plain line ends, no spaces before them, no form feeds, no blank edges."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace(BOUNDARY, "\n")
+    return re.sub(r"[ \t]+\n", "\n", text).strip("\n ")
+
+
+def read_songs(path: Path) -> list[Song]:
+    """The songs of a CSV with at least the columns `artist,song,text` (Kaggle's layout).
+
+    Raises:
+        DataError: a column is missing, a row cannot be read, or there are no rows; it names
+            the line.
+    """
+    csv.field_size_limit(1 << 24)
+    songs = []
+    line = 1  # where the row begins that is being read
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            missing = [c for c in ("artist", "song", "text") if c not in (reader.fieldnames or ())]
+            if missing:
+                raise DataError(f"{path}, line 1: no column {missing[0]!r} (artist,song,link,text)")
+            line = 2
+            for row in reader:
+                if None in row or any(row[c] is None for c in ("artist", "song", "text")):
+                    raise DataError(f"{path}, line {line}: {_shape_of(row)}")
+                text = clean_text(row["text"])
+                if text and row["artist"].strip():
+                    songs.append(Song(row["artist"].strip(), row["song"].strip(), text))
+                line = reader.line_num + 1
+    except UnicodeDecodeError as error:
+        # The decoder's position counts from its own buffer, so find the line afresh.
+        for number, raw in enumerate(path.read_bytes().split(b"\n"), 1):
+            try:
+                raw.decode("utf-8")
+            except UnicodeDecodeError:
+                raise DataError(f"{path}, line {number}: not UTF-8 ({error.reason})") from None
+        raise
+    except csv.Error as error:
+        raise DataError(f"{path}, line {line}: {error}") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    if not songs:
+        raise DataError(f"{path}: no songs in it")
+    return songs
+
+
+def _shape_of(row: dict[Any, Any]) -> str:
+    if None in row:
+        return "too many columns; is a quotation mark missing?"
+    return "too few columns"
+
+
+def song_keys(song: Song) -> Iterable[str]:
+    """What tells that two rows are one song: the title or the first line, by one artist."""
+    for part in (song.title, song.text.partition("\n")[0]):
+        plain = re.sub(r"[^a-z0-9]+", "", part.lower()) or re.sub(r"\W+", "", part.lower())
+        if plain:
+            yield f"{song.artist}\n{plain}"
+
+
+def split_prose(text: str, shares: tuple[float, float, float]) -> dict[str, list[Song]]:
+    """One long text, cut into training, validation and test in the order it stands."""
+    if len(text) < MIN_PROSE:
+        raise DataError(f"the text has {len(text)} characters; at least {MIN_PROSE} are needed")
+    first = round(len(text) * shares[0])
+    second = round(len(text) * (shares[0] + shares[1]))
+    parts = (text[:first], text[first:second], text[second:])
+    return {name: [Song("", "", part)] for name, part in zip(SPLITS, parts, strict=True)}

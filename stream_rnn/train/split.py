@@ -1,0 +1,42 @@
+"""Training, validation and test sets, so that no document stands in two of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+SPLITS = ("train", "valid", "test")
+
+T = TypeVar("T")
+
+
+def split_documents(
+    documents: list[T], shares: tuple[float, float, float], keys: Callable[[T], Iterable[str]]
+) -> dict[str, list[T]]:
+    """Splits by a hash of what identifies a document, so that order and additions do not matter.
+
+    Documents that share a key fall into one set.
+    """
+    group = list(range(len(documents)))
+
+    def root(i: int) -> int:
+        while group[i] != i:
+            group[i] = group[group[i]]
+            i = group[i]
+        return i
+
+    first_with: dict[str, int] = {}
+    name_of: dict[int, str] = {}
+    for i, document in enumerate(documents):
+        for key in keys(document):
+            group[root(i)] = root(first_with.setdefault(key, i))
+    for key, i in first_with.items():
+        name_of[root(i)] = min(key, name_of.get(root(i), key))
+    splits: dict[str, list[T]] = {name: [] for name in SPLITS}
+    for i, document in enumerate(documents):
+        name = name_of.get(root(i), str(i))
+        where = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
+        which = 0 if where < shares[0] else 1 if where < shares[0] + shares[1] else 2
+        splits[SPLITS[which]].append(document)
+    return splits
