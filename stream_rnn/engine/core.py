@@ -82,6 +82,8 @@ class Core:
             )
         self._where: dict[int, tuple[Slots, int]] = {}
         self._since: dict[str, float] = {}
+        self._served: dict[str, int] = {}  # which tile was a model's last
+        self._tiles = 0
 
     def ready(self) -> Ready:
         """What the engine says first."""
@@ -137,18 +139,22 @@ class Core:
             not before a command comes.
         """
         choices = {name: self._choose(name, slots, now) for name, slots in self._models.items()}
+        # Among models that are late already, each has its turn: one that has too much to do
+        # must not stop the others.
         urgent = min(
             (name for name, choice in choices.items() if len(choice.slots)),
-            key=lambda name: choices[name].deadline,
+            key=lambda name: (max(choices[name].deadline, now), self._served.get(name, -np.inf)),
             default=None,
         )
         if urgent is None:
             return [], min((choice.wake for choice in choices.values()), default=np.inf)
+        self._served[urgent] = self._tiles
+        self._tiles += 1
         self._since.pop(urgent, None)
         return list(self._models[urgent].advance(choices[urgent].slots)), now
 
     def _choose(self, name: str, slots: Slots, now: float) -> Choice:
-        ready, deadlines = slots.ready()
+        ready, deadlines = slots.ready(now)
         if not len(ready):
             self._since.pop(name, None)
         return choose(

@@ -145,11 +145,17 @@ class Slots:
 
     # Stepping
 
-    def ready(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Slots with credit left, and each one's deadline."""
+    def ready(self, now: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Slots with credit left, and each one's deadline.
+
+        Who catches up on what is forced lies behind its own timetable, perhaps far. That must
+        not set it before those who are late through no doing of their own.
+        """
         slots = np.flatnonzero(self.next < self.until)
         ahead = self.next[slots] - self._due_position[slots]
-        return slots, self._due[slots] + ahead * self._interval[slots]
+        deadlines = self._due[slots] + np.maximum(ahead, 0) * self._interval[slots]
+        behind = self.next[slots] < self._forced_end[slots]
+        return slots, np.where(behind, np.maximum(deadlines, now), deadlines)
 
     def advance(self, slots: NDArray[np.int64]) -> list[Tile | Snapshot]:
         """Steps some sessions, at most a tile of them, by one symbol each."""

@@ -58,6 +58,10 @@ class Audience:
             del self._viewers[name][viewer]
         return [name for name in viewed if not self._viewers[name]]
 
+    def of(self, name: str) -> list[Viewer]:
+        """Who views a session."""
+        return list(self._viewers[name])
+
     def count(self, name: str) -> int:
         """How many view a session."""
         return len(self._viewers[name])

@@ -53,18 +53,18 @@ class EngineLink:
         """Notes that a session's allowance has changed; it is read at `flush`."""
         self._credit_due[session.key] = session
 
-    def flush(self) -> None:
+    def flush(self, now: float) -> None:
         """Sends what has gathered: the allowances of all sessions in one message, last."""
         if self.up and self._credit_due:
-            self._commands.append(_credit(list(self._credit_due.values())))
+            self._commands.append(_credit(list(self._credit_due.values()), now))
         if self.up and self._commands:
             self._send(self._commands)
         self._commands = []
         self._credit_due.clear()
 
 
-def _credit(sessions: list[Session]) -> Credit:
-    allowances = [session.allowance() for session in sessions]
+def _credit(sessions: list[Session], now: float) -> Credit:
+    allowances = [session.allowance(now) for session in sessions]
     return Credit(
         np.array([s.key for s in sessions], np.int64).tobytes(),
         np.array([a.until for a in allowances], np.int64).tobytes(),

@@ -245,6 +245,10 @@ def _app(options: ServeOptions, stage: Stage, clock: MonotonicClock, clients: Cl
     return _Guard(app, access)
 
 
+def _guarded(path: str) -> bool:
+    return path.startswith("/v1/") or path == "/metrics"
+
+
 class _Guard:
     """Refuses requests by the rules of `Access`, before anything else sees them."""
 
@@ -254,8 +258,9 @@ class _Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         refusal = self._access.refusal(headers, scope.get("query_string", b"").decode("latin-1"))
-        # Load balancers and supervisors ask for health without a token, by address.
-        if refusal is None or scope.get("path") == "/healthz":
+        # Supervisors ask for health without a token and by address; the page's own files are
+        # no secret, and a browser asks for them without one.
+        if refusal is None or not _guarded(scope.get("path", "")):
             await self._app(scope, receive, send)
             return
         status, reason = refusal

@@ -262,13 +262,16 @@ class Session:
         while self._snapshots and self._snapshots[0][0] <= self.position:
             self.journal.keep_snapshot(*self._snapshots.popleft())
 
-    def allowance(self) -> Allowance:
-        """How far the engine may go, and by when."""
+    def allowance(self, now: float) -> Allowance:
+        """How far the engine may go, and by when.
+
+        What is owed is wanted now; what is paused, whenever nobody else wants anything.
+        """
         interval = self.interval
         ahead = min(max(2, math.ceil(self.timing.lookahead / interval)) + self.owed, self.ring - 1)
-        due = self.next_due
+        due = self.next_due - self.timing.commit_ahead
         if not self.playing:
-            due = -math.inf if self.owed else due + 1.0
+            due = now if self.owed else math.inf
         return Allowance(self.position + ahead, self.position, due, interval)
 
     # Committing

@@ -30,6 +30,8 @@ from stream_rnn.wire import messages as wire
 
 log = logging.getLogger("stream_rnn.stage")
 
+LONG_FEED = 256  # symbols; more at once are sent as history, at each viewer's own pace
+
 
 @dataclass(frozen=True)
 class Model:
@@ -129,7 +131,7 @@ class Stage:
                     self._handle_session(viewer, self._find(message.session), message, now)
         except ProtocolError as error:
             self.refuse(viewer, error, getattr(message, "session", None), message.id)
-        self._engine.flush()
+        self._engine.flush(now)
 
     def refuse(
         self, viewer: Viewer, error: ProtocolError, session: str | None = None, id: wire.Id = None
@@ -368,8 +370,13 @@ class Stage:
         return symbols
 
     def _feed(self, session: Session, symbols: list[int], now: float) -> None:
+        start = session.position
         fed, plan = session.feed(symbols, now)
         self._engine.plan(plan)
+        if len(fed) > LONG_FEED:
+            for viewer in self._audience.of(session.name):
+                self._replay(viewer, session, start)
+            return
         for committed in fed:
             self._show(session, committed)
 
@@ -395,7 +402,7 @@ class Stage:
                 away.append(session)
         for session in away[: max(0, len(away) - self.limits.away)]:
             self._close(session, None)
-        self._engine.flush()
+        self._engine.flush(now)
 
     def _bring_back(self, session: Session) -> None:
         self._check_room()
@@ -461,7 +468,7 @@ class Stage:
                 self._broadcast(
                     session, None, None, "playing", position=session.position, reason="engine"
                 )
-        self._engine.flush()
+        self._engine.flush(now)
 
     # Play-out
 
@@ -478,7 +485,7 @@ class Stage:
         """Commits and hands out everything that is due for it."""
         for key in self.times.due(now):
             self._commit(self._by_key[key], now)
-        self._engine.flush()
+        self._engine.flush(now)
 
     def _commit(self, session: Session, now: float) -> None:
         while session.commit_time() <= now:

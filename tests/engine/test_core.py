@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable
 from pathlib import Path
@@ -160,6 +161,25 @@ def test_work_collects_while_no_deadline_is_near(models: Path) -> None:
     assert not events and 5.0 < wake < 5.1
     events, _ = client.core.step(wake)
     assert isinstance(events[0], m.Tile) and len(events[0].keys) == 3 * 8
+
+
+@pytest.mark.parametrize("due", [-5.0, math.inf], ids=["late", "paused"])
+def test_a_long_catch_up_does_not_hold_up_another_model(models: Path, due: float) -> None:
+    client = Client(models)
+    codec = read_card(models / "verse").make_codec()
+    client.open(1)
+    forced = codec.pack(np.full(3000, 5))
+    client.apply(m.Plan(1, 2, 0, ((0, m.Settings(artists=(1.0, 0.0, 0.0))),), forced))
+    client.credit({1: 3002}, due=due)
+    client.open(2, "roll")
+    client.credit({2: 20}, due=0.1)
+    for _ in range(45):
+        events, _ = client.core.step(0.2)
+        client.take(events)
+    assert len(client.made[2]) == 20
+    client.credit({1: 3002}, due=0.2)
+    client.run(0.2)
+    assert list(client.made[1]) == [3000, 3001]
 
 
 def test_cuda_is_asked_for_in_vain_with_a_clear_error(models: Path) -> None:
