@@ -13,6 +13,8 @@ from torch import Tensor
 
 from stream_rnn.codecs.base import Head
 
+BISECTIONS = 40
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
@@ -64,9 +66,11 @@ def draw_categorical(
     scale = torch.where(temperature > 0, temperature, torch.ones_like(temperature)).double()
     scaled = (wide - wide.max(1, keepdim=True).values) / scale[:, None]
     weights = scaled.exp()
-    limited = torch.nonzero((top_k > 0) | (top_p < 1)).flatten()
-    if len(limited):
-        weights[limited] = _truncated(weights[limited], top_k[limited], top_p[limited])
+    limited = (top_k > 0) | (top_p < 1)
+    if limited.any():
+        # For every row, whether it is limited or not: a row's sums must not depend on how
+        # many others are.
+        weights = torch.where(limited[:, None], _truncated(weights, top_k, top_p), weights)
     cumulative = weights.cumsum(1)
     # u < 1 and in steps of 2**-32, so that u * total < total: an index of weight 0 is never hit.
     drawn = (cumulative <= uniform * cumulative[:, -1:]).sum(1)
@@ -90,6 +94,11 @@ def draw_bernoulli(
 ) -> Tensor:
     """Keys that sound, `[rows, keys]` bool, each on its own.
 
+    Temperature alone would change how many keys sound: most have a chance below a half, which
+    a low temperature takes away and a high one raises. So the logits are shifted, all of a row
+    by as much, until as many keys are to be expected as at temperature 1. What temperature then
+    decides is how surprising they are; how many is `density`'s to say.
+
     Args:
         logits: `[rows, keys]`.
         uniform: `[rows, keys]` in [0, 1).
@@ -98,7 +107,22 @@ def draw_bernoulli(
         allowed: `[rows, keys]` bool.
     """
     wide = logits.double() + density[:, None].double()
-    warm = temperature > 0
-    scale = torch.where(warm, temperature, torch.ones_like(temperature)).double()
-    drawn = uniform < torch.sigmoid(wide / scale[:, None])
-    return torch.where(warm[:, None], drawn, wide > 0) & allowed
+    warm = (temperature > 0)[:, None]
+    scale = torch.where(warm, temperature[:, None], 1.0).double()
+    shift = torch.zeros_like(scale)
+    if bool((scale != 1).any()):
+        shift = torch.where(scale == 1, shift, _balance(wide, scale, allowed))
+    drawn = uniform < torch.sigmoid((wide + shift) / scale)
+    return torch.where(warm, drawn, wide > 0) & allowed
+
+
+def _balance(logits: Tensor, scale: Tensor, allowed: Tensor) -> Tensor:
+    """The shift `[rows, 1]` that keeps the expected number of keys, by bisection."""
+    wanted = (torch.sigmoid(logits) * allowed).sum(1, keepdim=True)
+    reach = logits.abs().amax(1, keepdim=True) + 50 * scale
+    low, high = -reach, reach
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        more = (torch.sigmoid((logits + middle) / scale) * allowed).sum(1, keepdim=True) > wanted
+        low, high = torch.where(more, low, middle), torch.where(more, middle, high)
+    return (low + high) / 2

@@ -144,10 +144,22 @@ def keys(
 
 def test_each_key_sounds_with_its_own_chance() -> None:
     logits = torch.tensor([[-2.0, 0.0, 1.0]]).expand(20_000, -1)
-    for temperature, density in ((1, 0), (0.5, 0), (1, 1.5), (2, -1)):
-        expected = torch.sigmoid((logits[0] + density) / temperature)
-        found = keys(logits, temperature, density).double().mean(0)
+    for density in (0, 1.5, -1):
+        expected = torch.sigmoid(logits[0] + density)
+        found = keys(logits, 1, density).double().mean(0)
         np.testing.assert_allclose(found, expected, atol=0.015)
+
+
+def test_temperature_decides_which_keys_sound_but_not_how_many() -> None:
+    logits = torch.tensor([[-6.0, -3.0, -2.5, -1.0, 0.5, 2.0]]).expand(20_000, -1)
+    usual = torch.sigmoid(logits[0])
+    spread = []
+    for temperature in (0.05, 0.5, 1, 2, 100):
+        found = keys(logits, temperature, 0).double().mean(0)
+        assert float(found.sum()) == pytest.approx(float(usual.sum()), abs=0.03)
+        assert (found.diff() > -0.02).all(), "the likelier key stays the likelier"
+        spread.append(float(found.max() - found.min()))
+    assert spread == sorted(spread, reverse=True) and spread[0] > 0.99 and spread[-1] < 0.1
 
 
 def test_keys_sound_independently_of_each_other() -> None:
