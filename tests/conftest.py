@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from support import House, make_models
 
 torch.set_num_threads(1)
+# The machine may be busy with something else: no example fails for having taken its time.
+settings.register_profile("calm", deadline=None)
+settings.load_profile("calm")
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,6 @@ from stream_rnn.codecs.pianoroll import (
 )
 from stream_rnn.errors import CheckpointError, DataError
 
-calm = settings(deadline=None)  # the machine may be busy with something else
-
 codec = PianorollCodec()
 rolls = arrays(np.uint8, st.tuples(st.integers(0, 24), st.just(KEYS)), elements=st.integers(0, 1))
 one_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -51,7 +49,6 @@ def test_a_roll_written_as_midi_is_read_back_without_its_last_silence(
     np.testing.assert_array_equal(back, roll[: sounding[-1] + 1])
 
 
-@calm
 @given(rolls)
 def test_a_written_file_ends_every_note_it_begins(roll: np.ndarray) -> None:
     sounding: set[int] = set()
@@ -64,7 +61,6 @@ def test_a_written_file_ends_every_note_it_begins(roll: np.ndarray) -> None:
     assert not sounding
 
 
-@calm
 @given(st.sets(st.integers(LOWEST_PITCH, HIGHEST_PITCH)))
 def test_pitches_become_a_mask_and_come_back_in_order(pitches: set[int]) -> None:
     mask = pitches_to_mask(list(pitches))
@@ -74,7 +70,6 @@ def test_pitches_become_a_mask_and_come_back_in_order(pitches: set[int]) -> None
     assert np.flatnonzero(roll[0]).tolist() == [p - LOWEST_PITCH for p in sorted(pitches)]
 
 
-@calm
 @given(rolls)
 def test_packed_rolls_come_back_as_they_were(roll: np.ndarray) -> None:
     np.testing.assert_array_equal(codec.unpack(codec.pack(roll)), roll)

@@ -1,23 +1,19 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_rnn.codecs.text import BOUNDARY, MAX_VOCABULARY, UNKNOWN, TextCodec
 from stream_rnn.errors import CheckpointError, DataError
 
-calm = settings(deadline=None)  # the machine may be busy with something else
-
 codec = TextCodec("\n !\"',-.AEabcdeos")
 known = st.text(st.sampled_from(codec.vocabulary))
 
 
-@calm
 @given(known)
 def test_known_text_comes_back_as_it_was(text: str) -> None:
     assert codec.decode(codec.encode(text)) == text
 
 
-@calm
 @given(st.text())
 def test_any_text_becomes_symbols_of_the_vocabulary(text: str) -> None:
     symbols = codec.encode(text)
@@ -25,7 +21,6 @@ def test_any_text_becomes_symbols_of_the_vocabulary(text: str) -> None:
     assert len(symbols) >= len(text)
 
 
-@calm
 @given(st.lists(st.integers(0, MAX_VOCABULARY - 1)))
 def test_packed_symbols_come_back_as_they_were(symbols: list[int]) -> None:
     packed = codec.pack(symbols)  # type: ignore[arg-type]
@@ -33,7 +28,6 @@ def test_packed_symbols_come_back_as_they_were(symbols: list[int]) -> None:
     assert codec.unpack(packed).tolist() == symbols
 
 
-@calm
 @given(st.text(st.characters(exclude_characters=BOUNDARY + UNKNOWN, codec="utf-8"), min_size=1))
 def test_a_codec_is_remade_from_its_json(characters: str) -> None:
     made = TextCodec(sorted(set(characters)))

@@ -1,12 +1,10 @@
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_rnn.engine import messages
 from stream_rnn.engine.messages import FrameReader, Settings, decode_commands, decode_events, frame
-
-calm = settings(deadline=None)  # the machine may be busy with something else
 
 whole = st.integers(-(2**63), 2**63 - 1)
 control_settings = st.builds(
@@ -51,7 +49,6 @@ def bodies(data: bytes, *cuts: int) -> list[bytes]:
     return found
 
 
-@calm
 @given(st.lists(commands, max_size=3), st.lists(commands, max_size=3), st.lists(st.integers(0)))
 def test_commands_come_through_a_pipe_in_whatever_pieces(
     first: list[messages.Command], second: list[messages.Command], cuts: list[int]
@@ -61,7 +58,6 @@ def test_commands_come_through_a_pipe_in_whatever_pieces(
     assert decode_commands(two) == tuple(second)
 
 
-@calm
 @given(st.lists(events, max_size=4))
 def test_events_come_through_a_pipe_byte_by_byte(sent: list[messages.Event]) -> None:
     data = frame(sent)
@@ -69,7 +65,6 @@ def test_events_come_through_a_pipe_byte_by_byte(sent: list[messages.Event]) -> 
     assert decode_events(body) == tuple(sent)
 
 
-@calm
 @given(st.lists(events, min_size=1, max_size=2), st.data())
 def test_an_incomplete_frame_waits(sent: list[messages.Event], data: st.DataObject) -> None:
     whole_frame = frame(sent)

@@ -1,12 +1,10 @@
 import math
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_rnn.engine.schedule import Choice, choose
-
-calm = settings(deadline=None)  # the machine may be busy with something else
 
 NEAR, COLLECT, TILE = 0.04, 0.012, 4
 
@@ -50,7 +48,6 @@ def test_a_step_that_is_owed_goes_first_and_at_once() -> None:
     assert ask([5.0, -math.inf], now=0.0, since=0.0).slots.tolist() == [10, 11]
 
 
-@calm
 @given(st.lists(st.floats(0, 20), max_size=9), st.floats(0, 20), st.floats(0, 20))
 def test_a_choice_is_work_or_a_time_to_ask_again_at_which_there_is_work(
     deadlines: list[float], now: float, since: float

@@ -3,7 +3,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_rnn.checkpoint import Card
@@ -20,8 +20,6 @@ from stream_rnn.gateway.controls import (
     merge_controls,
     scale_pitches,
 )
-
-calm = settings(deadline=None)  # the machine may be busy with something else
 
 VERSE = Card("verse", "Verse", TextCodec("ab").to_json(), {}, artists=("Poe", "Blake", "Keats"))
 TUNES = Card("tunes", "Tunes", PianorollCodec(4).to_json(), {})
@@ -61,7 +59,6 @@ def test_rate_and_bpm_follow_each_other() -> None:
     assert caught.value.field == "controls.bpm"
 
 
-@calm
 @given(st.dictionaries(names | st.text(), anything, max_size=4), st.sampled_from([VERSE, TUNES]))
 def test_any_changes_are_merged_or_refused_by_name(changes: dict[str, Any], card: Card) -> None:
     start = default_controls(card, 0)
@@ -128,7 +125,6 @@ def test_a_value_nested_beyond_what_can_be_shown_is_refused_like_any_other(depth
         assert len(str(caught.value)) < 200
 
 
-@calm
 @given(st.dictionaries(st.sampled_from(VERSE.artists), st.floats(0, 1e6), min_size=1))
 def test_a_blends_weights_add_up_to_one(weights: dict[str, float]) -> None:
     if not any(weights.values()):

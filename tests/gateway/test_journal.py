@@ -1,12 +1,10 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_rnn.gateway.journal import SNAPSHOTS, Committed, Journal
-
-calm = settings(deadline=None)  # the machine may be busy with something else
 
 symbols = st.lists(st.tuples(st.integers(0, 2**88 - 1), st.floats(0, 1e9), st.booleans()))
 
@@ -18,7 +16,6 @@ def filled(count: int, *, limit: int = 1000) -> Journal:
     return journal
 
 
-@calm
 @given(symbols)
 def test_what_is_committed_is_read_back(entries: list[tuple[int, float, bool]]) -> None:
     journal = Journal(11)
@@ -48,7 +45,6 @@ def test_reading_goes_on_while_symbols_are_added_and_stops_at_the_end() -> None:
     assert list(journal.since(99)) == []
 
 
-@calm
 @given(st.integers(1, 40), st.integers(0, 200))
 def test_the_oldest_are_let_go_but_never_more_than_the_limit_allows(limit: int, count: int) -> None:
     journal = filled(count, limit=limit)
