@@ -35,7 +35,7 @@ def asked(address: str, *arguments: object) -> list[osc.Request]:
     st.lists(
         st.integers(-(2**31), 2**31 - 1)
         | st.text(st.characters(exclude_categories=["Cs"]))
-        | st.binary(),
+        | st.binary(min_size=1),
         max_size=5,
     )
 )
