@@ -12,7 +12,7 @@ PORT ?= 8765
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run
-	$(BIN)/stream-rnn serve --port $(PORT)
+	$(BIN)/stream-rnn serve --port $(PORT) --no-osc
 
 test: $(VENV)/.dev apt
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST)
