@@ -241,10 +241,9 @@ def matching(pattern: str, names: Iterable[str]) -> list[str]:
         elif piece == "?":
             regex += "."
         elif piece[0] == "[" and len(piece) > 2:
-            body = piece[1:-1]
-            negated, body = ("^", body[1:]) if body[0] == "!" else ("", body)
-            escaped = re.sub(r"([^\w-])", r"\\\1", body)
-            regex += f"[{negated}{escaped}]"
+            negated, body = ("^", piece[2:-1]) if piece[1] == "!" else ("", piece[1:-1])
+            ranges = re.findall(r"(.)-(.)|(.)", body)
+            regex += f"[{negated}{''.join(_range(*found) for found in ranges)}]"
         elif piece[0] == "{" and len(piece) > 1:
             regex += "(?:" + "|".join(re.escape(p) for p in piece[1:-1].split(",")) + ")"
         else:
@@ -256,6 +255,10 @@ def matching(pattern: str, names: Iterable[str]) -> list[str]:
     if not found:
         raise ProtocolError("unknown_session", f"no session matches {pattern!r}")
     return found
+
+
+def _range(first: str, last: str, single: str) -> str:
+    return re.escape(single) if single else f"{re.escape(first)}-{re.escape(last)}"
 
 
 def _general(action: str, arguments: tuple[Any, ...]) -> Request:

@@ -5,7 +5,7 @@ import time
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pythonosc.osc_packet import OscPacket
 
@@ -176,6 +176,9 @@ def test_what_cannot_be_asked_is_told(
     assert error.value.code == code and error.value.args[0].isascii()
 
 
+@example("[?--]")
+@example("[--!]")
+@example("[!]")
 @given(st.text(alphabet="*?[]{}!,-ab", min_size=1, max_size=40))
 def test_any_pattern_is_matched_or_refused_at_once(pattern: str) -> None:
     try:
