@@ -46,7 +46,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 PEERS := chromium liblo-tools
 
 apt:
-	@if command -v chromium oscsend >/dev/null; then :; \
+	@if command -v chromium >/dev/null && command -v oscsend >/dev/null; then :; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PEERS) >/dev/null; \
 	fi || echo "make: $(PEERS): cannot be installed here; their tests will be skipped"
