@@ -49,7 +49,7 @@ apt:
 	@if command -v chromium >/dev/null && command -v oscsend >/dev/null; then :; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PEERS) >/dev/null; \
-	fi || echo "make: $(PEERS): cannot be installed here; their tests will be skipped"
+	else false; fi || echo "make: $(PEERS): cannot be installed here; their tests will be skipped"
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
