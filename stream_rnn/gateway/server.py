@@ -40,7 +40,8 @@ log = logging.getLogger("stream_rnn")
 
 RING = 32
 SEND_BUFFER = 1 << 16
-DRAIN = 0.5  # seconds that clients have, at the end, to take what waits for them
+DRAIN = 0.4  # seconds that clients have, at the end, to take what waits for them
+GRACE = 0.5
 RESTART_PAUSE = (0.1, 1.0, 5.0)  # before an engine is started anew, by how often it failed
 
 
@@ -150,7 +151,6 @@ async def _serve(
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=1,
         )
     )
     loop = asyncio.get_running_loop()
@@ -275,6 +275,9 @@ class _Server(uvicorn.Server):
     """uvicorn's server, with the signals and the end in our hands."""
 
     def __init__(self, config: uvicorn.Config) -> None:
+        # Clients that do not answer the closing handshake; uvicorn means whole seconds, but
+        # only ever waits for so long.
+        config.timeout_graceful_shutdown = GRACE  # type: ignore[assignment]
         super().__init__(config)
         self.when_started: Callable[[], Any] = lambda: None
         self.before_shutdown: Callable[[], Awaitable[None]] | None = None

@@ -152,8 +152,9 @@ def test_a_killed_engine_comes_back_with_the_symbol_that_was_next(models: Path) 
 
 def test_sigterm_ends_everything_in_time(models: Path) -> None:
     with running_server(models) as (process, address), Talker(address) as talker:
-        for _ in range(5):
-            talker.ask("open", "opened", model="verse")
+        for _ in range(10):
+            talker.ask("open", "opened", model="verse", controls={"rate": 200})
+        time.sleep(1.5)  # unread symbols pile up: this client will not answer a farewell
         engine = children(process.pid)
         began = time.monotonic()
         process.terminate()
