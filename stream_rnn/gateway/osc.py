@@ -62,14 +62,18 @@ class OscPeer:
         rate = self._server.options.rate
         self._allowance = min(rate, self._allowance + (now - self.heard_at) * rate)
         self.heard_at = now
+        if self._allowance < 1:
+            return False
         self._allowance -= 1
-        return self._allowance >= 0
+        return True
 
     def tell(self, event: wire.Event) -> None:
         for address, arguments in osc.answers(event):
             self.send(osc.message_bytes(address, *arguments))
-        session = event.fields.get("session")
-        if session in self.notes and event.kind in ("paused", "reset", "rewound", "closed"):
+        session = event.fields.get("session", "")
+        if event.kind == "closed":
+            self.end(session)
+        elif session in self.notes and event.kind in ("paused", "reset", "rewound"):
             self._release(session)
 
     def symbol(self, event: wire.Event) -> None:
@@ -119,9 +123,8 @@ class OscServer(asyncio.DatagramProtocol):
         now = self._clock.now()
         peer = self._peer((address[0], address[1]), now)
         if not peer.may_send(now):
-            self._stage.counters.osc_refused += (
-                1  # not answered: an answer to each would double the flood
-            )
+            # Not answered: an answer to each would double the flood.
+            self._stage.counters.osc_refused += 1
             return
         try:
             messages = osc.parse_packet(data)

@@ -192,7 +192,7 @@ class Session:
         self.journal.truncate(position)
         self.log.truncate(position)
         self.owed = 0
-        self.next_due = now + self.timing.start_delay
+        self.start(now)
         return self.restore_plan()
 
     def reset(self, now: float) -> Plan:
@@ -200,7 +200,7 @@ class Session:
         self.log = ControlLog(self.controls, self.card)
         self.journal = Journal(self.codec.width)
         self.owed = 0
-        self.next_due = now + self.timing.start_delay
+        self.start(now)
         return self._plan(0)
 
     def restore_plan(self) -> Plan:

@@ -22,7 +22,7 @@ from stream_rnn.errors import DataError, ProtocolError
 from stream_rnn.gateway.audience import Audience, Viewer
 from stream_rnn.gateway.commit_times import CommitTimes
 from stream_rnn.gateway.control_log import ControlLog
-from stream_rnn.gateway.controls import MAX_SEED, Controls, default_controls, merge_controls
+from stream_rnn.gateway.controls import MAX_SEED, default_controls, merge_controls
 from stream_rnn.gateway.engine_link import EngineLink, unpack_tile
 from stream_rnn.gateway.journal import Committed, Journal
 from stream_rnn.gateway.session import Session, Status, Timing
@@ -161,7 +161,7 @@ class Stage:
                     changed=sorted(message.controls),
                 )
             case wire.Feed():
-                self._feed(session, self._parse(session, message.symbols, "symbols"), now)
+                self._feed(session, self._parse(session.codec, message.symbols, "symbols"), now)
                 self._broadcast(session, viewer, message.id, "fed", position=session.position)
             case wire.Step():
                 session.move("step")
@@ -216,17 +216,30 @@ class Stage:
             )
         seed = secrets.randbelow(MAX_SEED) if message.seed is None else message.seed
         controls = merge_controls(default_controls(model.card, seed), message.controls, model.card)
-        prime = self._parse_for(model.codec, message.prime, "prime") if message.prime else []
+        prime = self._parse(model.codec, message.prime, "prime") if message.prime else []
         name = message.session or self._make_name(message.model)
         session = self._make_session(
             viewer, name, model, ControlLog(controls, model.card), Journal(model.codec.width)
         )
+        self._begin(viewer, session, message.id, play=message.play, prime=prime, now=now)
+
+    def _begin(
+        self,
+        viewer: Viewer,
+        session: Session,
+        id: wire.Id,
+        *,
+        play: bool,
+        prime: list[int],
+        now: float,
+    ) -> None:
+        """A session that was just made comes to life, and its maker views it."""
         session.start(now)
-        if message.play:
+        if play:
             session.move("play")
-        self._engine.plan(session.reset(now))
+        self._engine.plan(session.restore_plan())
         self._view(viewer, session)
-        self._tell_opened(viewer, session, message.id)
+        self._tell_opened(viewer, session, id)
         self._feed(session, prime, now)
         self._enter(session)
         self._touch(session, now)
@@ -324,14 +337,7 @@ class Stage:
             parent.log.copy(at),
             parent.journal.copy(at),
         )
-        session.start(now)
-        if parent.playing:
-            session.move("play")
-        self._engine.plan(session.restore_plan())
-        self._view(viewer, session)
-        self._tell_opened(viewer, session, message.id)
-        self._enter(session)
-        self._touch(session, now)
+        self._begin(viewer, session, message.id, play=parent.playing, prime=[], now=now)
 
     def _close(self, session: Session, viewer: Viewer | None, id: wire.Id = None) -> None:
         away = session.status is Status.AWAY
@@ -351,12 +357,8 @@ class Stage:
         session.owed = 0
         self._enter(session)
         self._broadcast(session, viewer, id, "playing", position=session.position)
-        self._touch(session, now)
 
-    def _parse(self, session: Session, value: object, name: str) -> list[int]:
-        return self._parse_for(session.codec, value, name)
-
-    def _parse_for(self, codec: Codec, value: object, name: str) -> list[int]:
+    def _parse(self, codec: Codec, value: object, name: str) -> list[int]:
         try:
             symbols = codec.parse(value)
         except DataError as error:
@@ -474,8 +476,6 @@ class Stage:
 
     def _touch(self, session: Session, now: float) -> None:
         """Something about a session's future has changed."""
-        if session.status is Status.CLOSED:
-            return
         self._engine.credit(session)
         self.times.set(session.key, session.commit_time())
         if session.commit_time() <= now:
@@ -513,8 +513,3 @@ def symbol_event(session: Session, committed: Committed) -> wire.Event:
     shown = session.codec.event(committed.symbol)
     n, due = committed.n, committed.due
     return wire.event("symbol", session=session.name, n=n, due=due, **shown, **fed)
-
-
-def controls_of(model: Model) -> Controls:
-    """The controls a session of a model starts with, for `hello` and `/v1/models`."""
-    return default_controls(model.card, 0)

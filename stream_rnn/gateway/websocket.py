@@ -12,8 +12,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from stream_rnn import __version__
 from stream_rnn.clock import Clock
 from stream_rnn.errors import ProtocolError
+from stream_rnn.gateway.controls import default_controls
 from stream_rnn.gateway.outbox import Outbox
-from stream_rnn.gateway.stage import Stage, controls_of
+from stream_rnn.gateway.stage import Stage
 from stream_rnn.wire import messages as wire
 
 TRY_AGAIN_LATER = 1013
@@ -55,7 +56,7 @@ def model_json(stage: Stage, name: str) -> dict[str, Any]:
         "domain": model.codec.domain,
         "artists": list(model.card.artists),
         "primes": list(model.card.primes),
-        "controls": controls_of(model).to_json(),
+        "controls": default_controls(model.card, seed=0).to_json(),
     }
 
 

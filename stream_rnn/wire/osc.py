@@ -1,21 +1,23 @@
 """OSC 1.0: datagrams to requests, events to datagrams. No sockets, and the time is passed in.
 
-python-osc builds and parses the messages. `check_packet` stands before it, since python-osc
-loops for ever on a bundle element of negative size (1.10.2), and takes much that is no OSC.
+python-osc builds everything and parses the messages; bundles are walked here, since python-osc
+(1.10.2) loops for ever on an element of negative size, and forgets which messages are late.
+`check_packet` stands before both.
 `docs/osc.md` is the map of addresses for people.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pythonosc.osc_bundle_builder import OscBundleBuilder
+from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
-from pythonosc.osc_packet import OscPacket
 
 from stream_rnn.errors import ProtocolError
 from stream_rnn.wire import messages as wire
@@ -26,7 +28,10 @@ MAX_MESSAGES = 256
 MAX_STARS = 4
 MAX_PATTERN = 256
 BUNDLE = b"#bundle\0"
+IMMEDIATELY = 1
+NTP_TO_UNIX = 2_208_988_800  # seconds from 1900 to 1970
 _INT = struct.Struct(">i")
+_TIMETAG = struct.Struct(">Q")
 
 # name: (least, most) of the /norm form: what a hand on a fader wants, not all that is legal.
 NORMS = {
@@ -137,13 +142,26 @@ def parse_packet(data: bytes) -> list[Timed]:
         ProtocolError: `bad_packet`.
     """
     check_packet(data)
-    try:
-        messages = OscPacket(data).messages
-    except Exception as error:  # whatever the library did not foresee is the sender's fault
-        raise _bad(f"not OSC: {error}") from None
-    bundled = data.startswith(BUNDLE)
-    return [Timed(m.time if bundled else None, m.message.address, tuple(m.message.params))
-            for m in messages]  # fmt: skip
+    # Stable, so that messages of one time keep their order; at once comes first.
+    return sorted(_messages(data, None), key=lambda m: -math.inf if m.time is None else m.time)
+
+
+def _messages(data: bytes, time: float | None) -> Iterator[Timed]:
+    """The messages of a checked packet. python-osc's own walk loses which ones are late."""
+    if not data.startswith(BUNDLE):
+        try:
+            message = OscMessage(data)
+        except Exception as error:  # whatever the library did not foresee is the sender's fault
+            raise _bad(f"not OSC: {error}") from None
+        yield Timed(time, message.address, tuple(message.params))
+        return
+    (stamp,) = _TIMETAG.unpack_from(data, len(BUNDLE))
+    time = None if stamp == IMMEDIATELY else stamp / 2**32 - NTP_TO_UNIX
+    at = len(BUNDLE) + _TIMETAG.size
+    while at < len(data):
+        (size,) = _INT.unpack_from(data, at)
+        at += _INT.size + size
+        yield from _messages(data[at - size : at], time)
 
 
 def message_bytes(address: str, *arguments: Any) -> bytes:
