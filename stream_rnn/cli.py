@@ -173,8 +173,8 @@ def _print_json(value: object) -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
+    from stream_rnn.gateway.house import Limits
     from stream_rnn.gateway.server import ServeOptions, serve
-    from stream_rnn.gateway.stage import Limits
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     limits = Limits(sessions=options.max_sessions)

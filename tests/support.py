@@ -16,7 +16,9 @@ from stream_rnn.codecs.text import TextCodec
 from stream_rnn.engine.client import InlineEngine
 from stream_rnn.engine.core import Core, EngineOptions
 from stream_rnn.engine.kernels.float32 import Float32Kernel
-from stream_rnn.gateway.stage import Limits, Model, Stage
+from stream_rnn.gateway.audience import Moment
+from stream_rnn.gateway.house import Limits, Model
+from stream_rnn.gateway.stage import Stage
 from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
 from stream_rnn.wire import messages as wire
 
@@ -90,7 +92,7 @@ class Ear:
     def tell(self, event: wire.Event) -> None:
         self.messages.append(json.loads(event.json))
 
-    def symbol(self, event: wire.Event) -> None:
+    def symbol(self, event: wire.Event, moment: Moment) -> None:
         self.tell(event)
 
     def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:

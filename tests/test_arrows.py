@@ -17,23 +17,26 @@ ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "clock": set(),
     "paths": set(),
+    "pipe": {"errors"},
+    "config": {"errors"},
+    "midi": {"errors", "clock", "pipe"},
     "codecs": {"errors"},
     "wire": {"errors", "codecs"},
     "nets": {"errors", "codecs"},
     "checkpoint": {"errors", "codecs", "nets"},
-    "engine": {"errors", "clock", "codecs", "nets", "checkpoint"},
+    "engine": {"errors", "clock", "pipe", "codecs", "nets", "checkpoint"},
     "train": {"errors", "codecs", "nets", "checkpoint"},
     "gateway": {
         "__init__", "errors", "clock", "codecs", "checkpoint", "wire",
-        "engine.messages", "engine.client",
+        "engine.messages", "engine.client", "config", "pipe", "midi.client", "midi.messages",
     },
     "bench": {
         "errors", "clock", "paths", "codecs", "checkpoint", "wire", "engine", "nets", "train",
-        "gateway",
+        "gateway", "config", "midi",
     },
     "cli": {
-        "__init__", "errors", "paths", "codecs", "checkpoint", "engine", "train", "gateway",
-        "bench",
+        "__init__", "errors", "paths", "config", "midi", "codecs", "checkpoint", "engine",
+        "train", "gateway", "bench",
     },
     "__main__": {"cli"},
 }  # fmt: skip
@@ -45,9 +48,9 @@ TENSORLESS = {"engine.messages", "engine.client", "engine.process", "train.recip
 
 # Protocol code takes data and returns data, and time is passed in. These do the rest.
 OUTSIDE = {
-    "asyncio": {"engine.client", "gateway.osc", "gateway.outbox", "gateway.playout",
+    "asyncio": {"pipe", "gateway.osc", "gateway.outbox", "gateway.playout",
                 "gateway.server", "gateway.websocket", "bench.serve"},
-    "socket": {"engine.client", "engine.process", "gateway.server", "bench.serve"},
+    "socket": {"pipe", "engine.process", "gateway.server", "bench.serve"},
     # osc: a timetag is in the time of day, which only the wall clock has.
     "time": {"clock", "engine.process", "train.loop", "gateway.osc", "bench.serve"},
     "pickle": set(),

@@ -1,4 +1,4 @@
-"""What the gateway and an engine say to each other, and how it is framed on a pipe.
+"""What the gateway and an engine say to each other.
 
 The engine keeps no timetable. The gateway gives each session *credit*: it may be computed
 up to some position, the next symbol being due at some time. Whatever changes a session's
@@ -11,14 +11,10 @@ Symbols travel as the bytes of their codec (`Codec.pack`), a tile at a time.
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
-
-PREFIX = struct.Struct("<I")
-MAX_FRAME = 1 << 28
 
 
 class Settings(Struct, frozen=True, array_like=True):
@@ -133,31 +129,9 @@ _commands = msgspec.msgpack.Decoder(tuple[Command, ...])
 _events = msgspec.msgpack.Decoder(tuple[Event, ...])
 
 
-def frame(messages: Sequence[Command] | Sequence[Event]) -> bytes:
-    """Messages as one frame: a length in 4 bytes, then MessagePack."""
-    body = _encoder.encode(messages)
-    return PREFIX.pack(len(body)) + body
-
-
-class FrameReader:
-    """Cuts a stream of bytes into frames' bodies."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """The bodies that are complete now that `data` has come."""
-        self._buffer += data
-        while len(self._buffer) >= PREFIX.size:
-            (length,) = PREFIX.unpack_from(self._buffer)
-            if length > MAX_FRAME:
-                raise ValueError(f"a frame of {length} bytes")
-            end = PREFIX.size + length
-            if len(self._buffer) < end:
-                return
-            body = bytes(self._buffer[PREFIX.size : end])
-            del self._buffer[:end]
-            yield body
+def encode(messages: Sequence[Command] | Sequence[Event]) -> bytes:
+    """Messages as the body of a frame."""
+    return _encoder.encode(messages)
 
 
 def decode_commands(body: bytes) -> tuple[Command, ...]:

@@ -1,6 +1,6 @@
 """The engine as a process of its own: a plain loop over one socket.
 
-Started by `engine.client.ChildEngine` as `python -m stream_rnn.engine.process FD OPTIONS`.
+Started by `pipe.Child` as `python -m stream_rnn.engine.process FD OPTIONS`.
 It ends when the socket closes, so it never outlives the gateway.
 """
 
@@ -15,10 +15,12 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from stream_rnn.engine.messages import Failed, FrameReader, decode_commands, frame
+from stream_rnn.engine.messages import Event, Failed, decode_commands, encode
 from stream_rnn.errors import StreamRnnError
+from stream_rnn.pipe import FrameReader, frame
 
 log = logging.getLogger("stream_rnn.engine")
 
@@ -27,6 +29,9 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
     """Takes commands and sends events until the peer closes."""
     from stream_rnn.engine.core import Core, EngineOptions
 
+    def say(events: Sequence[Event]) -> None:
+        connection.sendall(frame(encode(events)))
+
     models = options.pop("models")
     assert isinstance(models, dict)
     try:
@@ -34,9 +39,9 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
             EngineOptions(models={k: Path(v) for k, v in models.items()}, **options)  # type: ignore[arg-type]
         )
     except StreamRnnError as error:
-        connection.sendall(frame([Failed(str(error))]))
+        say([Failed(str(error))])
         return
-    connection.sendall(frame([core.ready()]))
+    say([core.ready()])
     gc.collect()
     gc.freeze()  # what is loaded stays, so no collection need look at it again
     reader, wake = FrameReader(), math.inf
@@ -51,10 +56,10 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
             for body in reader.feed(data):
                 failed = core.apply(decode_commands(body))
                 if failed:
-                    connection.sendall(frame(failed))
+                    say(failed)
         events, wake = core.step(time.monotonic())
         if events:
-            connection.sendall(frame(events))
+            say(events)
 
 
 def main() -> None:

@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
+from stream_rnn.gateway.controls import Controls
 from stream_rnn.wire.messages import Event, Id
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What it takes to sound a symbol, besides the symbol.
+
+    Attributes:
+        controls: in force for it.
+        ends: when the next symbol is due, if nothing changes until then.
+    """
+
+    controls: Controls
+    ends: float
 
 
 class Viewer(Protocol):
@@ -15,12 +30,24 @@ class Viewer(Protocol):
         """An answer, or news of a session."""
         ...
 
-    def symbol(self, event: Event) -> None:
+    def symbol(self, event: Event, moment: Moment) -> None:
         """A live symbol, which may be dropped for a client that is slow."""
         ...
 
     def history(self, events: Callable[[], Iterator[Event]]) -> None:
         """Symbols of the past, to be made when their turn comes."""
+        ...
+
+
+class Sink(Viewer, Protocol):
+    """A place of the house's own: a MIDI port, an OSC target, a recording."""
+
+    def wants(self, session: str) -> bool:
+        """Whether it views a session of that name."""
+        ...
+
+    def panic(self) -> None:
+        """Ends whatever sounds, at once."""
         ...
 
 
@@ -74,7 +101,7 @@ class Audience:
         if asker is not None:
             asker.tell(event.answering(id))
 
-    def show(self, name: str, event: Event) -> None:
+    def show(self, name: str, event: Event, moment: Moment) -> None:
         """A live symbol, for all."""
         for viewer in self._viewers[name]:
-            viewer.symbol(event)
+            viewer.symbol(event, moment)

@@ -15,9 +15,11 @@ from typing import Any
 
 from stream_rnn.clock import Clock
 from stream_rnn.errors import ProtocolError
+from stream_rnn.gateway.audience import Moment
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
+from stream_rnn.wire.notes import Voice
 
 log = logging.getLogger("stream_rnn.osc")
 
@@ -53,7 +55,7 @@ class OscPeer:
     def __init__(self, address: Address, server: OscServer) -> None:
         self.address = address
         self.heard_at = 0.0
-        self.notes: dict[str, osc.Notes] = {}  # by session; its keys are the subscriptions
+        self.voices: dict[str, Voice] = {}  # by session; its keys are the subscriptions
         self._server = server
         self._allowance = float(server.options.rate)
 
@@ -73,28 +75,28 @@ class OscPeer:
         session = event.fields.get("session", "")
         if event.kind == "closed":
             self.end(session)
-        elif session in self.notes and event.kind in ("paused", "reset", "rewound"):
+        elif session in self.voices and event.kind in ("paused", "reset", "rewound"):
             self._release(session)
 
-    def symbol(self, event: wire.Event) -> None:
-        fields = event.fields
-        if fields["session"] in self.notes:
-            messages = self._server.symbol_messages(fields, self.notes[fields["session"]])
-            self.send(osc.bundle_bytes(self._server.wall(fields["due"]), messages))
+    def symbol(self, event: wire.Event, moment: Moment) -> None:
+        voice = self.voices.get(event.fields["session"])
+        if voice is not None:
+            messages = symbol_messages(event.fields, moment, voice)
+            self.send(osc.bundle_bytes(self._server.wall(event.fields["due"]), messages))
 
     def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
         """OSC clients live in the present."""
 
     def _release(self, session: str) -> None:
         """Ends what sounds: nothing that follows would."""
-        for address, arguments in self.notes[session].change(session, (), 0, 0.0):
+        for address, arguments in osc.note_messages(session, self.voices[session].release(), 0.0):
             self.send(osc.message_bytes(address, *arguments))
 
     def end(self, session: str) -> None:
         """Takes back a subscription."""
-        if session in self.notes:
+        if session in self.voices:
             self._release(session)
-            del self.notes[session]
+            del self.voices[session]
 
     def send(self, data: bytes) -> None:
         """One datagram."""
@@ -157,7 +159,7 @@ class OscServer(asyncio.DatagramProtocol):
 
     def _forget(self, now: float) -> None:
         """Makes room: who was silent for long goes, and the longest silent if need be."""
-        idle = [p for p in self._peers.values() if not p.notes]
+        idle = [p for p in self._peers.values() if not p.voices]
         crowded = max(0, len(self._peers) - self.options.peers + 1)
         for number, peer in enumerate(idle):
             if number < crowded or now - peer.heard_at > self.options.silence:
@@ -197,20 +199,18 @@ class OscServer(asyncio.DatagramProtocol):
     def _follow(self, peer: OscPeer, request: osc.Request, now: float) -> None:
         match request:
             case osc.Subscribe(session, port):
-                if sum(len(p.notes) for p in self._peers.values()) >= self.options.subscriptions:
+                if sum(len(p.voices) for p in self._peers.values()) >= self.options.subscriptions:
                     most = self.options.subscriptions
                     raise ProtocolError("too_many_subscriptions", f"there are {most} already")
                 target = self._target(peer, port, now)
                 if session not in self._stage.sessions:
                     raise ProtocolError("unknown_session", f"there is no session {session!r}")
-                target.notes.setdefault(session, osc.Notes())
+                target.voices.setdefault(session, Voice())
                 self._stage.handle(target, wire.Attach(session=session), now)
             case osc.Unsubscribe(session, port):
                 self._target(peer, port, now).end(session)
             case osc.Panic():
-                for name in list(self._stage.sessions):
-                    if self._stage.sessions[name].playing:
-                        self._stage.handle(peer, wire.Pause(session=name, id="/rnn/panic"), now)
+                self._stage.panic(peer, now, id="/rnn/panic")
             case osc.ListModels():
                 for name, model in sorted(self._stage.models.items()):
                     peer.send(osc.message_bytes("/rnn/model", name, model.codec.domain))
@@ -220,16 +220,14 @@ class OscServer(asyncio.DatagramProtocol):
     def _target(self, peer: OscPeer, port: int | None, now: float) -> OscPeer:
         return peer if port is None else self._peer((peer.address[0], port), now)
 
-    def symbol_messages(
-        self, fields: dict[str, Any], notes: osc.Notes
-    ) -> list[tuple[str, tuple[Any, ...]]]:
-        """A symbol as OSC: a character, or a frame and the notes that change with it."""
-        name = fields["session"]
-        if "text" in fields:
-            return [(f"/rnn/{name}/char", (fields["text"], fields["n"]))]
-        session = self._stage.sessions[name]
-        controls = session.controls
-        pitches = [] if fields.get("fed") else fields["notes"]
-        moved = [p + controls.transpose for p in pitches if 0 <= p + controls.transpose < 128]
-        frame = (f"/rnn/{name}/frame", tuple(moved))
-        return [frame, *notes.change(name, moved, controls.velocity, session.interval)]
+
+def symbol_messages(
+    fields: dict[str, Any], moment: Moment, voice: Voice
+) -> list[tuple[str, tuple[Any, ...]]]:
+    """A symbol as OSC: a character, or a frame and the notes that change with it."""
+    name, controls = fields["session"], moment.controls
+    if "text" in fields:
+        return [(f"/rnn/{name}/char", (fields["text"], fields["n"]))]
+    notes = voice.play(fields, velocity=controls.velocity, transpose=controls.transpose)
+    frame = (f"/rnn/{name}/frame", voice.sounding)
+    return [frame, *osc.note_messages(name, notes, moment.ends - fields["due"])]

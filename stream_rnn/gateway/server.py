@@ -28,11 +28,12 @@ from stream_rnn.engine.client import ChildEngine
 from stream_rnn.engine.messages import Event
 from stream_rnn.errors import ConfigError, EngineError
 from stream_rnn.gateway.access import Access, is_loopback
+from stream_rnn.gateway.house import Limits, Model
 from stream_rnn.gateway.http import routes
 from stream_rnn.gateway.metrics import make_registry
 from stream_rnn.gateway.playout import play_out
 from stream_rnn.gateway.session import Timing
-from stream_rnn.gateway.stage import Limits, Model, Stage
+from stream_rnn.gateway.stage import Stage
 from stream_rnn.gateway.websocket import Clients, run_connection
 from stream_rnn.wire.messages import MAX_MESSAGE
 
@@ -130,7 +131,7 @@ async def _serve(
 
     engine = ChildEngine(
         {
-            "models": find_models(options.models),
+            "models": {name: str(path) for name, path in find_models(options.models).items()},
             "device": options.device,
             "sessions": options.limits.sessions,
             "ring": RING,

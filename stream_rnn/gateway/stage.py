@@ -12,18 +12,17 @@ import math
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.base import Codec
 from stream_rnn.engine import messages as engine
 from stream_rnn.errors import DataError, ProtocolError
-from stream_rnn.gateway.audience import Audience, Viewer
+from stream_rnn.gateway.audience import Audience, Moment, Sink, Viewer
 from stream_rnn.gateway.commit_times import CommitTimes
 from stream_rnn.gateway.control_log import ControlLog
 from stream_rnn.gateway.controls import MAX_SEED, default_controls, merge_controls
 from stream_rnn.gateway.engine_link import EngineLink, unpack_tile
+from stream_rnn.gateway.house import Counters, Limits, Model
 from stream_rnn.gateway.journal import Committed, Journal
 from stream_rnn.gateway.session import Session, Status, Timing
 from stream_rnn.wire import messages as wire
@@ -31,53 +30,6 @@ from stream_rnn.wire import messages as wire
 log = logging.getLogger("stream_rnn.stage")
 
 LONG_FEED = 256  # symbols; more at once are sent as history, at each viewer's own pace
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model that sessions can be opened with."""
-
-    card: Card
-    codec: Codec
-
-    @classmethod
-    def of(cls, card: Card) -> Model:
-        """The model of a card."""
-        return cls(card, card.make_codec())
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What bounds the sessions.
-
-    Attributes:
-        sessions: how many may be open at once.
-        sessions_per_viewer: how many one client may open.
-        away: how many sessions that were put away are remembered.
-        prime: symbols in a prime or a feed.
-        idle_pause: seconds without a listener until a session pauses; infinity for never.
-        idle_away: seconds until it is put away.
-    """
-
-    sessions: int = 256
-    sessions_per_viewer: int = 64
-    away: int = 1000
-    prime: int = 4096
-    idle_pause: float = 30.0
-    idle_away: float = 3600.0
-
-
-@dataclass
-class Counters:
-    """What the metrics count."""
-
-    symbols: int = 0
-    errors: int = 0
-    stalls: int = 0
-    engine_deaths: int = 0
-    osc_refused: int = 0
-    osc_late: int = 0
-    lateness: Callable[[float], None] = field(default=lambda seconds: None)
 
 
 class Stage:
@@ -108,9 +60,26 @@ class Stage:
         self._engine = EngineLink(send)
         self._by_key: dict[int, Session] = {}
         self._audience = Audience()
+        self._sinks: list[Sink] = []
         self._numbers = itertools.count(1)
 
     # Clients
+
+    def add_sink(self, sink: Sink) -> None:
+        """A place of the house's own, which views every session that it wants."""
+        self._sinks.append(sink)
+
+    def panic(self, viewer: Viewer, now: float, id: wire.Id = None) -> None:
+        """Silence: what plays is paused, and every sink ends whatever it sounds."""
+        for session in self.sessions.values():
+            if session.playing:
+                session.move("pause")
+                session.paused_by_idleness = False
+                self._broadcast(session, viewer, id, "paused", position=session.position)
+                self._touch(session, now)
+        for sink in self._sinks:
+            sink.panic()
+        self._engine.flush(now)
 
     def leave(self, viewer: Viewer, now: float) -> None:
         """A client has gone; what it opened stays for a while."""
@@ -238,8 +207,9 @@ class Stage:
         if play:
             session.move("play")
         self._engine.plan(session.restore_plan())
-        self._view(viewer, session)
-        self._tell_opened(viewer, session, id)
+        for one in (viewer, *(sink for sink in self._sinks if sink.wants(session.name))):
+            self._view(one, session)
+            self._tell_opened(one, session, id if one is viewer else None)
         self._feed(session, prime, now)
         self._enter(session)
         self._touch(session, now)
@@ -497,7 +467,8 @@ class Stage:
 
     def _show(self, session: Session, committed: Committed) -> None:
         self.counters.symbols += 1
-        self._audience.show(session.name, symbol_event(session, committed))
+        moment = Moment(session.log.at(committed.n), session.next_due)
+        self._audience.show(session.name, symbol_event(session, committed), moment)
 
     def _broadcast(
         self, session: Session, asker: Viewer | None, id: wire.Id, kind: str, /, **fields: Any

@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from stream_rnn import __version__
 from stream_rnn.clock import Clock
 from stream_rnn.errors import ProtocolError
+from stream_rnn.gateway.audience import Moment
 from stream_rnn.gateway.controls import default_controls
 from stream_rnn.gateway.outbox import Outbox
 from stream_rnn.gateway.stage import Stage
@@ -29,7 +30,7 @@ class WebSocketViewer:
     def tell(self, event: wire.Event) -> None:
         self._outbox.tell(event.json)
 
-    def symbol(self, event: wire.Event) -> None:
+    def symbol(self, event: wire.Event, moment: Moment) -> None:
         self._outbox.symbol(event.fields["session"], event.fields["n"], event.json)
 
     def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:

@@ -21,6 +21,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from stream_rnn.errors import ProtocolError
 from stream_rnn.wire import messages as wire
+from stream_rnn.wire.notes import Note
 
 MAX_PACKET = 1 << 16
 MAX_DEPTH = 4
@@ -422,19 +423,9 @@ def _flat(value: Any) -> int | float | str:
     return value if isinstance(value, int | float | str) else ""
 
 
-class Notes:
-    """Frames to `/note` messages: a key that begins, and one that ends (velocity 0)."""
-
-    def __init__(self) -> None:
-        self._sounding: set[int] = set()
-
-    def change(
-        self, session: str, pitches: Iterable[int], velocity: int, seconds: float
-    ) -> list[tuple[str, tuple[Any, ...]]]:
-        """What changes when these pitches sound next."""
-        now = set(pitches)
-        address = f"/rnn/{session}/note"
-        ended = [(address, (p, 0, 0.0)) for p in sorted(self._sounding - now)]
-        begun = [(address, (p, velocity, seconds)) for p in sorted(now - self._sounding)]
-        self._sounding = now
-        return ended + begun
+def note_messages(
+    session: str, notes: Iterable[Note], seconds: float
+) -> list[tuple[str, tuple[Any, ...]]]:
+    """`/note` messages: a key that begins, and (velocity 0, no seconds) one that ends."""
+    address = f"/rnn/{session}/note"
+    return [(address, (n.pitch, n.velocity, seconds if n.velocity else 0.0)) for n in notes]

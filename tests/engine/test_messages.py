@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_rnn.engine import messages
-from stream_rnn.engine.messages import FrameReader, Settings, decode_commands, decode_events, frame
+from stream_rnn.engine.messages import Settings, decode_commands, decode_events, encode
+from stream_rnn.pipe import FrameReader, frame
 
 whole = st.integers(-(2**63), 2**63 - 1)
 control_settings = st.builds(
@@ -53,21 +54,21 @@ def bodies(data: bytes, *cuts: int) -> list[bytes]:
 def test_commands_come_through_a_pipe_in_whatever_pieces(
     first: list[messages.Command], second: list[messages.Command], cuts: list[int]
 ) -> None:
-    one, two = bodies(frame(first) + frame(second), *cuts)
+    one, two = bodies(frame(encode(first)) + frame(encode(second)), *cuts)
     assert decode_commands(one) == tuple(first)
     assert decode_commands(two) == tuple(second)
 
 
 @given(st.lists(events, max_size=4))
 def test_events_come_through_a_pipe_byte_by_byte(sent: list[messages.Event]) -> None:
-    data = frame(sent)
+    data = frame(encode(sent))
     (body,) = bodies(data, *range(len(data)))
     assert decode_events(body) == tuple(sent)
 
 
 @given(st.lists(events, min_size=1, max_size=2), st.data())
 def test_an_incomplete_frame_waits(sent: list[messages.Event], data: st.DataObject) -> None:
-    whole_frame = frame(sent)
+    whole_frame = frame(encode(sent))
     cut = data.draw(st.integers(0, len(whole_frame) - 1))
     assert bodies(whole_frame[:cut]) == []
 
@@ -79,4 +80,4 @@ def test_a_length_that_cannot_be_is_refused() -> None:
 
 def test_commands_are_not_events() -> None:
     with pytest.raises(msgspec.ValidationError):
-        decode_events(bodies(frame([messages.Open(1, "m")]))[0])
+        decode_events(bodies(frame(encode([messages.Open(1, "m")])))[0])

@@ -11,7 +11,7 @@ import torch
 from support import ARTISTS, Ear, House
 
 from stream_rnn.checkpoint import load_network, read_card
-from stream_rnn.gateway.stage import Limits
+from stream_rnn.gateway.house import Limits
 
 
 def even(n: int) -> dict[str, float]:

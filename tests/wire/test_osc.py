@@ -12,6 +12,7 @@ from pythonosc.osc_packet import OscPacket
 from stream_rnn.errors import ProtocolError
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
+from stream_rnn.wire.notes import Note
 
 SESSIONS = ["main", "main2", "other"]
 REAL = [
@@ -200,14 +201,11 @@ def test_answers_name_control_value_and_position() -> None:
     assert osc.answers(error) == [("/rnn/error", ("bad_value", "no", "/rnn/main/x"))]
 
 
-@given(st.lists(st.sets(st.integers(21, 108), max_size=6)))
-def test_every_note_that_begins_ends(frames: list[set[int]]) -> None:
-    notes, sounding = osc.Notes(), set()
-    for frame in [*frames, set()]:
-        for address, (pitch, velocity, _) in notes.change("s", frame, 80, 0.1):
-            assert address == "/rnn/s/note" and (pitch in sounding) == (velocity == 0)
-            (sounding.discard if velocity == 0 else sounding.add)(pitch)
-        assert sounding == frame
+def test_notes_say_how_long_they_last_where_they_begin() -> None:
+    assert osc.note_messages("s", [Note(60, 0), Note(64, 90)], 0.25) == [
+        ("/rnn/s/note", (60, 0, 0.0)),
+        ("/rnn/s/note", (64, 90, 0.25)),
+    ]
 
 
 def test_large_numbers_are_sent_as_floats_rather_than_refused() -> None:

@@ -1,0 +1,194 @@
+"""What `configs/serve.toml` may hold: where streams go, what steers them, what plays from the
+start. Read strictly, so that a misspelt name is told and not passed over.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from stream_rnn.errors import ConfigError
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Channel = Annotated[int, Meta(ge=1, le=16)]
+Seven = Annotated[int, Meta(ge=0, le=127)]
+Latency = Annotated[float, Meta(ge=0.0, le=10.0)]
+Seconds = Annotated[float, Meta(ge=0.0)]
+
+
+class _Table(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file."""
+
+
+class SessionConfig(_Table, frozen=True, kw_only=True):
+    """`[[session]]`: one that is opened at the start, and never pauses for want of listeners."""
+
+    name: str
+    model: str
+    controls: dict[str, Any] = {}
+    seed: int | None = None
+    prime: str = ""
+    play: bool = True
+
+
+class OscTarget(_Table, frozen=True, kw_only=True):
+    """`[[osc.target]]`: a program that is sent symbols without asking for them.
+
+    Attributes:
+        session: name or pattern (`*`) of the sessions.
+        latency: seconds added to the due times in timetags.
+        hold: a note's `{seconds}`, in symbols.
+        note, char, symbol: templates, for each note that begins, each character, each symbol;
+            without any of them the target is sent what a subscriber gets.
+    """
+
+    host: str = "127.0.0.1"
+    port: Port
+    session: str = "*"
+    latency: Latency = 0.0
+    hold: Annotated[float, Meta(gt=0.0)] = 1.0
+    note: str = ""
+    char: str = ""
+    symbol: str = ""
+
+
+class OscConfig(_Table, frozen=True, kw_only=True):
+    """`[osc]`.
+
+    Attributes:
+        host: the address to listen on; one beyond the loopback needs `allow`.
+        allow: addresses and networks (CIDR) whose packets are taken.
+        rate: packets a second from one sender.
+        latency: for subscribers, in seconds.
+    """
+
+    host: str = "127.0.0.1"
+    allow: tuple[str, ...] = ()
+    rate: Annotated[int, Meta(ge=1)] = 2000
+    latency: Latency = 0.0
+    target: tuple[OscTarget, ...] = ()
+
+
+class MidiOut(_Table, frozen=True, kw_only=True):
+    """`[[midi.out]]`: sessions to a port.
+
+    Attributes:
+        port: part of a port's name, or with `virtual` the name of one that is made.
+        session: name or pattern of the sessions.
+        channel: 1 to 16; absent: each session's own `channel` control.
+        program: sent whenever the port (re)appears and when a session begins.
+        velocity: in place of the session's own.
+        transpose: semitones, on top of the session's own.
+        drums: pitch to drum key: what is in it sounds there on channel 10, all else is silent.
+        text: whether letters sound as notes.
+        clock: name of the session whose beat is sent as MIDI clock, with start and stop.
+        latency: seconds added to the due times.
+    """
+
+    port: str
+    virtual: bool = False
+    session: str = "*"
+    channel: Channel | None = None
+    program: Seven | None = None
+    velocity: Seven | None = None
+    transpose: Annotated[int, Meta(ge=-48, le=48)] = 0
+    drums: dict[str, Seven] = {}
+    text: bool = True
+    clock: str = ""
+    latency: Latency = 0.0
+
+
+class MidiIn(_Table, frozen=True, kw_only=True):
+    """`[[midi.in]]`: a keyboard, its controllers, its clock.
+
+    Attributes:
+        port: part of a port's name, or with `virtual` the name of one that is made.
+        session: what it plays with.
+        keys: `answer`: the session listens while one plays, and answers; `feed`: keys go into
+            the stream as it runs; `off`.
+        silence: seconds without a key until it answers.
+        prime: whether a phrase replaces the past (`prime`) or is added to it.
+        channel: 1 to 16; absent: all.
+    """
+
+    port: str
+    virtual: bool = False
+    session: str = "main"
+    keys: Literal["answer", "feed", "off"] = "answer"
+    silence: Annotated[float, Meta(gt=0.0, le=60.0)] = 1.0
+    prime: bool = False
+    channel: Channel | None = None
+
+
+class MidiControl(_Table, frozen=True, kw_only=True):
+    """`[[midi.control]]`: a controller that moves a control over its `/norm` range."""
+
+    cc: Seven
+    control: str
+    session: str = "*"
+    channel: Channel | None = None
+
+
+class MidiConfig(_Table, frozen=True, kw_only=True, rename={"out_": "out", "in_": "in"}):
+    """`[midi]`.
+
+    Attributes:
+        api: of python-rtmidi: `auto` takes the first that works.
+        client: our name among MIDI clients.
+    """
+
+    api: Literal["auto", "alsa", "jack", "core", "windows"] = "auto"
+    client: str = "stream-rnn"
+    out_: tuple[MidiOut, ...] = ()
+    in_: tuple[MidiIn, ...] = ()
+    control: tuple[MidiControl, ...] = ()
+
+
+class TempoConfig(_Table, frozen=True, kw_only=True):
+    """`[tempo]`: what new sessions follow: themselves, Ableton Link, or MIDI clock."""
+
+    sync: Literal["free", "link", "midi"] = "free"
+    bpm: Annotated[float, Meta(ge=20.0, le=999.0)] = 120.0
+
+
+class DiscoveryConfig(_Table, frozen=True, kw_only=True):
+    """`[discovery]`: the OSCQuery tree; port 0 for any, absent for none."""
+
+    port: Port | None = None
+    name: str = "stream-rnn"
+
+
+class Record(_Table, frozen=True, kw_only=True):
+    """`[[record]]`: a session into a MIDI file."""
+
+    file: str
+    session: str = "*"
+
+
+class Config(_Table, frozen=True, kw_only=True):
+    """The whole file."""
+
+    session: tuple[SessionConfig, ...] = ()
+    osc: OscConfig = OscConfig()
+    midi: MidiConfig = MidiConfig()
+    tempo: TempoConfig = TempoConfig()
+    discovery: DiscoveryConfig = DiscoveryConfig()
+    record: tuple[Record, ...] = ()
+
+
+def read_config(path: Path) -> Config:
+    """The configuration in a TOML file.
+
+    Raises:
+        ConfigError: no such file, not TOML, or a value that does not belong; it names which.
+    """
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Config)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:  # msgspec's and tomllib's errors are ValueErrors
+        raise ConfigError(f"{path}: {error}") from None

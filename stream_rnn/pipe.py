@@ -1,0 +1,170 @@
+"""A child process that is spoken to over a socket pair, in frames; and the frames.
+
+A frame is a length in 4 bytes (little-endian), then a body. A child ends when its socket
+closes, so it never outlives the gateway, however that ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+log = logging.getLogger("stream_rnn.pipe")
+
+PREFIX = struct.Struct("<I")
+MAX_FRAME = 1 << 28
+HIGH_WATER = 1 << 24  # bytes waiting for a child that does not read; then it is given up
+
+
+def frame(body: bytes) -> bytes:
+    """A body as one frame."""
+    return PREFIX.pack(len(body)) + body
+
+
+class FrameReader:
+    """Cuts a stream of bytes into frames' bodies."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The bodies that are complete now that `data` has come."""
+        self._buffer += data
+        while len(self._buffer) >= PREFIX.size:
+            (length,) = PREFIX.unpack_from(self._buffer)
+            if length > MAX_FRAME:
+                raise ValueError(f"a frame of {length} bytes")
+            end = PREFIX.size + length
+            if len(self._buffer) < end:
+                return
+            body = bytes(self._buffer[PREFIX.size : end])
+            del self._buffer[:end]
+            yield body
+
+
+class Child:
+    """A child process on the running event loop: `python -m MODULE FD OPTIONS`.
+
+    Args:
+        module: what the child runs.
+        options: for it, as JSON.
+        on_body: called with the body of each frame but the first.
+        on_death: called when the process ends without having been stopped.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        options: object,
+        on_body: Callable[[bytes], None],
+        on_death: Callable[[], None],
+    ) -> None:
+        self._module, self._options = module, json.dumps(options)
+        self.on_body, self._on_death = on_body, on_death
+        self._process: subprocess.Popen[bytes] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._stopping = False
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id."""
+        return self._process.pid if self._process else None
+
+    async def start(self, patience: float) -> bytes:
+        """Starts the process, and waits for the first thing that it says.
+
+        Raises:
+            TimeoutError: it said nothing; it was killed.
+            EOFError: it ended first.
+        """
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        loop = asyncio.get_running_loop()
+        first: asyncio.Future[bytes] = loop.create_future()
+        with theirs:
+            self._process = self._spawn(theirs)
+        transport, _ = await loop.create_connection(lambda: _Pipe(self, first), sock=ours)
+        self._transport = transport
+        try:
+            return await asyncio.wait_for(first, patience)
+        except TimeoutError:
+            self.kill()
+            raise
+
+    def _spawn(self, connection: socket.socket) -> subprocess.Popen[bytes]:
+        # The child finds this very package, installed or not.
+        root = str(Path(__file__).resolve().parents[1])
+        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+        number = connection.fileno()
+        return subprocess.Popen(
+            [sys.executable, "-m", self._module, str(number), self._options],
+            pass_fds=[number],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        )
+
+    def send(self, body: bytes) -> None:
+        """Hands over a frame; never waits."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if transport.get_write_buffer_size() > HIGH_WATER:
+            log.error("%s has stopped reading; it is started anew", self._module)
+            self.kill()
+            return
+        transport.write(frame(body))
+
+    def kill(self) -> None:
+        """Ends the process at once, as if it had died."""
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+
+    def stop(self, patience: float = 0.3) -> None:
+        """Closes the pipe, which ends the process, and makes sure that it ended."""
+        self._stopping = True
+        if self._transport:
+            self._transport.abort()
+        if self._process:
+            try:
+                self._process.wait(patience)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def lost(self) -> None:
+        """Called by the pipe when it is closed."""
+        self._transport = None
+        if self._process:
+            # The pipe closes as the process ends, so this wait is short; kill in case it hangs.
+            self._process.kill()
+            self._process.wait()
+        if not self._stopping:
+            self._on_death()
+
+
+class _Pipe(asyncio.Protocol):
+    def __init__(self, child: Child, first: asyncio.Future[bytes]) -> None:
+        self._child, self._first = child, first
+        self._frames = FrameReader()
+
+    def data_received(self, data: bytes) -> None:
+        for body in self._frames.feed(data):
+            if self._first.done():
+                self._child.on_body(body)
+            else:
+                self._first.set_result(body)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._first.done():
+            self._first.set_exception(EOFError("the child ended before it was ready"))
+            return
+        self._child.lost()

@@ -1,0 +1,115 @@
+"""Symbols as notes: what begins and what ends when a symbol sounds, in any protocol.
+
+A `Voice` follows one stream towards one place, and remembers what it left sounding there, so
+that whatever begins also ends. No I/O and no time: a symbol's notes begin when it is due.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Letters by how common they are in English. The commonest sound near middle C, on a major
+# pentatonic scale, alternately above and below it; so a verse hovers, and rare letters leap.
+LETTERS = "etaoinshrdlcumwfgypbvkjxqz"
+PENTATONIC = (0, 2, 4, 7, 9)
+MIDDLE_C = 60
+ACCENT = 24  # a capital is louder by so much
+MAX_VELOCITY = 127
+
+
+@dataclass(frozen=True)
+class Note:
+    """A key that begins, or one that ends (`velocity` 0)."""
+
+    pitch: int
+    velocity: int
+
+
+def letter_pitch(character: str) -> int | None:
+    """The MIDI pitch of a character: of its plain letter or digit; none for a rest.
+
+    Digits are low notes, an octave and more below the letters' middle; whatever else there
+    is, spaces and line ends above all, is silent.
+    """
+    plain = unicodedata.normalize("NFKD", character)[:1].lower()
+    rank = LETTERS.find(plain) if plain else -1
+    if rank >= 0:
+        return _degree((rank + 1) // 2 * (1 if rank % 2 else -1))
+    if plain.isdecimal() and plain.isascii():
+        return _degree(int(plain) - 12)
+    return None
+
+
+def _degree(degree: int) -> int:
+    octave, step = divmod(degree, len(PENTATONIC))
+    return MIDDLE_C + 12 * octave + PENTATONIC[step]
+
+
+class Voice:
+    """What of one stream sounds in one place.
+
+    A key that stands in successive frames is held. It is struck again where the symbol says
+    so (`onsets`), and in texts, where each letter is a note of its own.
+    """
+
+    def __init__(self) -> None:
+        self._sounding: dict[int, None] = {}
+        self._dynamics: int | None = None  # velocity that the stream itself gives
+
+    @property
+    def sounding(self) -> tuple[int, ...]:
+        """The pitches that were begun and not ended."""
+        return tuple(self._sounding)
+
+    def play(
+        self, symbol: Mapping[str, Any], *, velocity: int = 80, transpose: int = 0
+    ) -> list[Note]:
+        """What changes when a symbol sounds: what ends first, then what begins.
+
+        Args:
+            symbol: the fields of its `symbol` message: `notes` and perhaps `onsets`, or
+                `event` (`{"on": pitch}`, `{"off": pitch}`, `{"velocity": v}`, `{"shift": s}`),
+                or `text`. One that was fed is shown and not sounded.
+            velocity: of what begins; where the stream has dynamics of its own they are
+                scaled by it, 80 leaving them as they are.
+            transpose: semitones. What falls off the MIDI range is silent.
+        """
+        if symbol.get("fed"):
+            return self.release()
+        if "event" in symbol:
+            return self._event(symbol["event"], velocity, transpose)
+        if "text" in symbol:
+            pitch = letter_pitch(symbol["text"])
+            pitches = struck = [] if pitch is None else [pitch]
+            if symbol["text"].isupper():
+                velocity = min(MAX_VELOCITY, velocity + ACCENT)
+        else:
+            pitches, struck = symbol.get("notes", []), symbol.get("onsets", [])
+        now = dict.fromkeys(p + transpose for p in pitches if 0 <= p + transpose < 128)
+        again = {p + transpose for p in struck}
+        ended = [p for p in self._sounding if p not in now or p in again]
+        begun = [p for p in now if p not in self._sounding or p in again]
+        self._sounding = now
+        return [Note(p, 0) for p in ended] + [Note(p, velocity) for p in begun]
+
+    def _event(self, event: Mapping[str, Any], velocity: int, transpose: int) -> list[Note]:
+        if "velocity" in event:
+            self._dynamics = int(event["velocity"])
+        elif "on" in event and 0 <= (pitch := event["on"] + transpose) < 128:
+            ended = [Note(pitch, 0)] if pitch in self._sounding else []
+            self._sounding[pitch] = None
+            loud = velocity if self._dynamics is None else round(self._dynamics * velocity / 80)
+            return [*ended, Note(pitch, min(max(loud, 1), MAX_VELOCITY))]
+        elif "off" in event and (pitch := event["off"] + transpose) in self._sounding:
+            del self._sounding[pitch]
+            return [Note(pitch, 0)]
+        return []
+
+    def release(self) -> list[Note]:
+        """Ends all that sounds."""
+        ended = [Note(p, 0) for p in self._sounding]
+        self._sounding = {}
+        return ended

@@ -1,0 +1,90 @@
+"""Symbols as notes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream_rnn.wire.notes import LETTERS, MIDDLE_C, Note, Voice, letter_pitch
+
+pitches = st.integers(0, 127)
+frames = st.builds(
+    lambda notes, struck: {"notes": sorted(notes), "onsets": sorted(notes & struck)},
+    st.sets(pitches, max_size=6),
+    st.sets(pitches, max_size=6),
+)
+texts = st.builds(lambda c: {"text": c}, st.characters())
+performed = st.builds(
+    lambda kind, value: {"event": {kind: value}},
+    st.sampled_from(["on", "off", "velocity"]),
+    st.integers(1, 127),
+)
+fed = st.builds(lambda notes: {"notes": sorted(notes), "fed": True}, st.sets(pitches, max_size=3))
+
+
+@given(
+    st.lists(st.one_of(frames, texts, performed, fed), max_size=40),
+    st.integers(-48, 48),
+    st.integers(1, 127),
+)
+def test_every_note_that_begins_ends_once(
+    symbols: list[dict[str, Any]], transpose: int, velocity: int
+) -> None:
+    voice, sounding = Voice(), set()
+    for symbol in symbols:
+        for note in voice.play(symbol, velocity=velocity, transpose=transpose):
+            assert 0 <= note.pitch < 128 and 0 <= note.velocity < 128
+            assert (note.pitch in sounding) == (note.velocity == 0)
+            (sounding.remove if note.velocity == 0 else sounding.add)(note.pitch)
+        assert sounding == set(voice.sounding)
+    assert {n.pitch for n in voice.release()} == sounding and not voice.sounding
+
+
+def test_a_key_in_successive_frames_is_held_and_struck_again_at_an_onset() -> None:
+    voice = Voice()
+    assert voice.play({"notes": [60, 64]}) == [Note(60, 80), Note(64, 80)]
+    assert voice.play({"notes": [60, 67]}) == [Note(64, 0), Note(67, 80)]
+    assert voice.play({"notes": [60, 67], "onsets": [60]}) == [Note(60, 0), Note(60, 80)]
+
+
+def test_a_change_of_transposition_ends_what_sounded_before() -> None:
+    voice = Voice()
+    voice.play({"notes": [60]})
+    assert voice.play({"notes": [60]}, transpose=2) == [Note(60, 0), Note(62, 80)]
+
+
+def test_what_is_fed_is_not_sounded() -> None:
+    voice = Voice()
+    voice.play({"notes": [60]})
+    assert voice.play({"notes": [60, 64], "fed": True}) == [Note(60, 0)]
+
+
+def test_a_performance_keeps_its_dynamics() -> None:
+    voice = Voice()
+    assert voice.play({"event": {"velocity": 33}}) == []
+    assert voice.play({"event": {"on": 60}}, velocity=80) == [Note(60, 33)]
+    assert voice.play({"event": {"on": 62}}, velocity=120) == [Note(62, 50)]
+    assert voice.play({"event": {"shift": 0.5}}) == []
+    assert voice.play({"event": {"off": 60}}) == [Note(60, 0)]
+    assert voice.play({"event": {"off": 60}}) == []
+
+
+def test_letters_sound_by_how_common_they_are() -> None:
+    assert letter_pitch("e") == letter_pitch("E") == letter_pitch("é") == MIDDLE_C
+    heights = [abs((letter_pitch(c) or 0) - MIDDLE_C) for c in LETTERS]
+    assert heights[0] == 0 and max(heights[:9]) <= 12 < min(heights[-9:])
+    assert len({letter_pitch(c) for c in LETTERS}) == 26
+    assert letter_pitch("7") is not None
+    assert [letter_pitch(c) for c in " \n.,'\f"] == [None] * 6
+
+
+@pytest.mark.parametrize("text", ["ee", "Ee"])
+def test_each_letter_is_struck_anew_and_a_capital_is_louder(text: str) -> None:
+    voice = Voice()
+    first = voice.play({"text": text[0]})
+    assert first == [Note(MIDDLE_C, 104 if text[0] == "E" else 80)]
+    assert voice.play({"text": text[1]}) == [Note(MIDDLE_C, 0), Note(MIDDLE_C, 80)]
+    assert voice.play({"text": " "}) == [Note(MIDDLE_C, 0)]
