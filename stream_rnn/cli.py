@@ -17,6 +17,7 @@ from stream_rnn.paths import bundled
 
 if TYPE_CHECKING:
     from stream_rnn.checkpoint import Card
+    from stream_rnn.config import Config
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -71,8 +72,13 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("serve", "Serve sessions to browsers and programs.", _serve)
     sub.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     sub.add_argument("--port", type=_port, default=8765, help="0: any free port (%(default)s)")
-    sub.add_argument("--osc-port", type=int, default=8766, help="0: any free port (%(default)s)")
+    sub.add_argument("--osc-port", type=_port, default=8766, help="0: any free port (%(default)s)")
     sub.add_argument("--no-osc", action="store_const", const=None, dest="osc_port")
+    sub.add_argument("--config", type=Path, metavar="FILE",
+                     help="sessions, OSC targets, MIDI, tempo: see configs/serve.toml")  # fmt: skip
+    sub.add_argument("--midi-out", action="append", default=[], metavar="PORT",
+                     help="a port to play on: part of its name, or virtual:NAME")  # fmt: skip
+    sub.add_argument("--record", type=Path, metavar="FILE.mid", help="record what is played")
     sub.add_argument("--models", type=Path, default=bundled("models"), metavar="DIR")
     sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     sub.add_argument("--max-sessions", type=_positive, default=256, metavar="N")
@@ -113,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--json", action="store_true")
 
     sub = command("bench", "Measure this machine.", _bench)
-    sub.add_argument("what", choices=("serve",))
+    sub.add_argument("what", choices=("serve", "osc"))
     sub.add_argument("--sessions", type=_positive, default=100, metavar="N")
     sub.add_argument("--rate", type=float, default=15.0, metavar="R", help="symbols a second")
     sub.add_argument("--seconds", type=float, default=20.0, metavar="S")
@@ -173,6 +179,7 @@ def _print_json(value: object) -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
+    from stream_rnn.config import Config, read_config
     from stream_rnn.gateway.house import Limits
     from stream_rnn.gateway.server import ServeOptions, serve
 
@@ -192,8 +199,27 @@ def _serve(options: argparse.Namespace) -> None:
             anyone=options.anyone,
             origins=tuple(options.origin),
             limits=limits,
+            config=_with_outs(read_config(options.config) if options.config else Config(), options),
         ),
         announce=lambda address: print(f"stream-rnn: listening on {address}", flush=True),
+    )
+
+
+def _with_outs(config: Config, options: argparse.Namespace) -> Config:
+    """A configuration, and what the command line adds to it."""
+    from msgspec.structs import replace
+
+    from stream_rnn.config import MidiOut, Record
+
+    outs = [
+        MidiOut(port=name.removeprefix("virtual:"), virtual=name.startswith("virtual:"))
+        for name in options.midi_out
+    ]
+    records = [Record(file=str(options.record))] if options.record else []
+    return replace(
+        config,
+        midi=replace(config.midi, out_=(*config.midi.out_, *outs)),
+        record=(*config.record, *records),
     )
 
 
@@ -335,15 +361,14 @@ def _model_json(card: Card) -> dict[str, Any]:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from stream_rnn.bench.serve import bench_serve, describe
+    from stream_rnn.bench import osc, serve
 
-    result = bench_serve(
-        models=options.models,
-        model=options.model,
-        sessions=options.sessions,
-        rate=options.rate,
-        seconds=options.seconds,
-    )
+    where = {"models": options.models, "model": options.model}
+    if options.what == "osc":
+        result, describe = osc.bench_osc(**where), osc.describe
+    else:
+        load = {name: getattr(options, name) for name in ("sessions", "rate", "seconds")}
+        result, describe = serve.bench_serve(**where, **load), serve.describe
     if options.json:
         _print_json(result)
     else:

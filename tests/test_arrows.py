@@ -28,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "train": {"errors", "codecs", "nets", "checkpoint"},
     "gateway": {
         "__init__", "errors", "clock", "codecs", "checkpoint", "wire",
-        "engine.messages", "engine.client", "config", "pipe", "midi.client", "midi.messages",
+        "engine.messages", "engine.client", "config", "pipe", "midi.client", "midi.messages", "midi.player",
     },
     "bench": {
         "errors", "clock", "paths", "codecs", "checkpoint", "wire", "engine", "nets", "train",
@@ -48,11 +48,13 @@ TENSORLESS = {"engine.messages", "engine.client", "engine.process", "train.recip
 
 # Protocol code takes data and returns data, and time is passed in. These do the rest.
 OUTSIDE = {
-    "asyncio": {"pipe", "gateway.osc", "gateway.outbox", "gateway.playout",
-                "gateway.server", "gateway.websocket", "bench.serve"},
-    "socket": {"pipe", "engine.process", "gateway.server", "bench.serve"},
+    "asyncio": {"pipe", "midi.client", "gateway.osc", "gateway.osc_side",
+                "gateway.osc_targets", "gateway.discovery", "gateway.listeners", "gateway.outbox",
+                "gateway.playout", "gateway.server", "gateway.websocket", "bench.serve"},
+    "socket": {"gateway.osc_targets", "gateway.discovery", "pipe", "midi.process",
+               "engine.process", "gateway.server", "bench.serve", "bench.osc"},
     # osc: a timetag is in the time of day, which only the wall clock has.
-    "time": {"clock", "engine.process", "train.loop", "gateway.osc", "bench.serve"},
+    "time": {"clock", "midi.process", "engine.process", "train.loop", "gateway.osc", "bench.serve", "bench.osc"},
     "pickle": set(),
 }  # fmt: skip
 

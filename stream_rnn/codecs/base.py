@@ -8,8 +8,11 @@ For the tensors a codec turns that same byte string into an array.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 Head = Literal["categorical", "bernoulli"]
@@ -27,6 +30,8 @@ class Codec(Protocol):
         boundary: the symbol that stands before the first and after the last symbol of a
             document; the network reads it at position 0.
         unsampled: vocabulary indices that are never drawn.
+        endings: of the files that `write_file` makes, such as `.mid`; the usual one first.
+        printable: whether `show` is what a person wants of it, or a mere look.
     """
 
     domain: str
@@ -35,6 +40,8 @@ class Codec(Protocol):
     width: int
     boundary: int
     unsampled: tuple[int, ...]
+    endings: tuple[str, ...]
+    printable: bool
 
     def to_json(self) -> dict[str, Any]:
         """What a card has to hold for `from_json` to make this codec again."""
@@ -52,6 +59,30 @@ class Codec(Protocol):
         """The fields that a `symbol` message carries for this symbol."""
         ...
 
+    def seconds(self, symbol: int) -> float | None:
+        """How long a symbol lasts in the stream, where that is its own affair.
+
+        None where the session's rate says it: a character, a frame. 0.0 is at once with
+        what follows, as a note-on is.
+        """
+        ...
+
+    def show(self, symbols: Sequence[int]) -> str:
+        """A stretch of symbols as text, to look at."""
+        ...
+
+    def read_prime(self, prime: str) -> list[int]:
+        """Symbols of a prime from the command line: a text, or a file's path.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        ...
+
+    def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
+        """Writes a stretch as a file of one of `endings`; `bpm` where it has beats."""
+        ...
+
     def pack(self, array: Symbols) -> bytes:
         """Bytes of an array of symbols: `[n]` indices or `[n, size]` of 0 and 1."""
         ...
@@ -59,6 +90,27 @@ class Codec(Protocol):
     def unpack(self, data: bytes) -> Symbols:
         """The array of `pack`'s bytes."""
         ...
+
+
+class CategoricalCodec:
+    """What the codecs have in common whose symbols are indices into a vocabulary.
+
+    Index 0 is the boundary.
+    """
+
+    head: Head = "categorical"
+    width = 4
+    boundary = 0
+    unsampled: tuple[int, ...] = ()
+
+    def seconds(self, symbol: int) -> float | None:
+        return None
+
+    def pack(self, array: Symbols) -> bytes:
+        return np.ascontiguousarray(array, dtype="<i4").tobytes()
+
+    def unpack(self, data: bytes) -> Symbols:
+        return np.frombuffer(data, dtype="<i4")
 
 
 def int_to_bytes(symbol: int, width: int) -> bytes:

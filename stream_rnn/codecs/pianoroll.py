@@ -11,7 +11,7 @@ for as long as it sounds in successive frames.
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy as np
 from mido.midifiles.meta import KeySignatureError
 from numpy.typing import NDArray
 
-from stream_rnn.codecs.base import Head, Symbols
+from stream_rnn.codecs.base import Head, Symbols, int_to_bytes, ints_from_bytes
 from stream_rnn.errors import CheckpointError, DataError
 
 LOWEST_PITCH = 21
@@ -45,6 +45,8 @@ class PianorollCodec:
     width = KEYS // 8
     boundary = 0
     unsampled: tuple[int, ...] = ()
+    endings: tuple[str, ...] = (".mid",)
+    printable = False
 
     def __init__(self, steps_per_beat: int = 4) -> None:
         if not 1 <= steps_per_beat <= 96:
@@ -71,6 +73,20 @@ class PianorollCodec:
 
     def event(self, symbol: int) -> dict[str, Any]:
         return {"notes": mask_to_pitches(symbol)}
+
+    def seconds(self, symbol: int) -> float | None:
+        return None
+
+    def show(self, symbols: Sequence[int]) -> str:
+        return "\n".join("".join(".#"[s >> key & 1] for key in range(KEYS)) for s in symbols)
+
+    def read_prime(self, prime: str) -> list[int]:
+        roll = roll_from_midi(Path(prime), steps_per_beat=self.steps_per_beat)
+        return ints_from_bytes(self.pack(roll), self.width)
+
+    def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
+        roll = self.unpack(b"".join(int_to_bytes(s, self.width) for s in symbols))
+        midi_from_roll(roll, steps_per_beat=self.steps_per_beat, bpm=bpm).save(path)
 
     def pack(self, array: Symbols) -> bytes:
         return np.packbits(np.asarray(array, dtype=np.uint8), axis=-1, bitorder="little").tobytes()

@@ -16,12 +16,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from stream_rnn.codecs.base import Head, Symbols
+from stream_rnn.codecs.base import CategoricalCodec
 from stream_rnn.errors import CheckpointError, DataError
 
 BOUNDARY = "\f"
@@ -45,7 +44,7 @@ _PLAINER = {
 }
 
 
-class TextCodec:
+class TextCodec(CategoricalCodec):
     """Characters to vocabulary indices and back.
 
     Args:
@@ -56,9 +55,8 @@ class TextCodec:
     """
 
     domain = "text"
-    head: Head = "categorical"
-    width = 4
-    boundary = 0
+    endings: tuple[str, ...] = (".txt",)
+    printable = True
     unsampled: tuple[int, ...] = (1,)
 
     def __init__(self, characters: Iterable[str]) -> None:
@@ -136,8 +134,11 @@ class TextCodec:
     def event(self, symbol: int) -> dict[str, Any]:
         return {"text": self.vocabulary[symbol]}
 
-    def pack(self, array: Symbols) -> bytes:
-        return np.ascontiguousarray(array, dtype="<i4").tobytes()
+    def show(self, symbols: Sequence[int]) -> str:
+        return self.decode(symbols).replace(BOUNDARY, "\n\n\n")
 
-    def unpack(self, data: bytes) -> Symbols:
-        return np.frombuffer(data, dtype="<i4")
+    def read_prime(self, prime: str) -> list[int]:
+        return self.parse(prime)
+
+    def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
+        path.write_text(self.show(symbols) + "\n", encoding="utf-8")

@@ -28,7 +28,7 @@ class EngineOptions:
         models: folders, by the name sessions open them by.
         device: `auto` (CUDA where there is one), `cpu` or `cuda`.
         sessions: how many fit, of each model.
-        tile: sessions stepped together; part of what decides the exact numbers.
+        tile: the most sessions stepped together.
         ring: positions that can be gone back to; look-ahead is below it.
         near: seconds to a deadline within which nothing is waited for.
         collect: seconds that work may collect for a fuller tile.

@@ -8,7 +8,7 @@ import numpy as np
 
 from stream_rnn.codecs.base import Codec, ints_from_bytes
 from stream_rnn.engine.messages import Plan, Settings, Tile
-from stream_rnn.engine.slots import TILE, Slots
+from stream_rnn.engine.slots import Slots
 from stream_rnn.nets.network import RecurrentNetwork
 
 
@@ -21,11 +21,8 @@ def generate(
     length: int,
     progress: Callable[[int], None] = lambda symbols: None,
 ) -> list[int]:
-    """The prime, and `length` symbols more: what a session of the server would stream.
-
-    The tile is the server's, since it is part of what decides the exact numbers.
-    """
-    slots = Slots(network, codec, count=1, ring=2, tile=TILE)
+    """The prime, and `length` symbols more: what a session of the server would stream."""
+    slots = Slots(network, codec, count=1, ring=2, tile=1)
     slot = slots.open(0)
     forced = b"".join(symbol.to_bytes(codec.width, "little") for symbol in prime)
     slots.plan(slot, Plan(0, 1, 0, ((0, settings),), forced))

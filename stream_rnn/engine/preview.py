@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from stream_rnn.checkpoint import Card
-from stream_rnn.codecs.pianoroll import PianorollCodec
-from stream_rnn.codecs.text import BOUNDARY, TextCodec
 from stream_rnn.engine.messages import Settings
 from stream_rnn.engine.offline import generate
 from stream_rnn.nets.network import RecurrentNetwork
@@ -23,15 +21,8 @@ def preview(network: RecurrentNetwork, card: Card, step: int) -> str:
     for artist in chosen:
         blend = tuple(float(i == artist) for i in range(count))
         settings = Settings(temperature=TEMPERATURE, seed=1, artists=blend)
-        text = isinstance(codec, TextCodec)
-        symbols = generate(network, codec, settings, prime=[], length=LENGTH if text else FRAMES)
+        length = FRAMES if codec.head == "bernoulli" else LENGTH
+        symbols = generate(network, codec, settings, prime=[], length=length)
         title = f"step {step}" + (f", {card.artists[artist]}" if count else "")
-        parts.append(f"== {title} ==\n{_drawn(codec, symbols)}\n")
+        parts.append(f"== {title} ==\n{codec.show(symbols)}\n")
     return "\n".join(parts)
-
-
-def _drawn(codec: object, symbols: list[int]) -> str:
-    if isinstance(codec, TextCodec):
-        return codec.decode(symbols).replace(BOUNDARY, "\n* * *\n")
-    assert isinstance(codec, PianorollCodec)
-    return "\n".join("".join(".#"[s >> key & 1] for key in range(codec.size)) for s in symbols)

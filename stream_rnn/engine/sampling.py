@@ -1,19 +1,25 @@
 """Drawing symbols from logits, with random numbers that are a function of the position.
 
 Nothing here depends on what else is in the tile: each row's draw uses its own logits, its
-own settings and numbers hashed from (seed, position, lane).
+own settings and numbers hashed from (seed, position, lane). It is done in NumPy, whose
+functions give an element the same result wherever it stands, and whose sums along a row do
+not depend on the number of rows.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from stream_rnn.codecs.base import Head
 
-BISECTIONS = 40
+NEWTON_STEPS = 10
+STRIDE = 2.0
+FAR = 300.0  # logits, in temperatures, that are as good as infinitely far away
+
+Floats = NDArray[np.floating[Any]]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -47,51 +53,59 @@ def draw_lanes(head: Head, symbols: int) -> int:
 
 
 def draw_categorical(
-    logits: Tensor, uniform: Tensor, temperature: Tensor, top_k: Tensor, top_p: Tensor
-) -> Tensor:
+    logits: Floats,
+    uniform: Floats,
+    temperature: Floats,
+    top_k: NDArray[np.int64],
+    top_p: Floats,
+) -> NDArray[np.int64]:
     """One index a row, by inversion of the cumulative distribution.
 
     Args:
         logits: `[rows, symbols]`; -inf for what must not be drawn.
         uniform: `[rows, 1]` in [0, 1).
         temperature: `[rows]`, 0 for the likeliest (the first of equals).
-        top_k: `[rows]` int, 0 for no limit. Equals of the k-th stay in.
+        top_k: `[rows]`, 0 for no limit. Equals of the k-th stay in.
         top_p: `[rows]`, 1 for no limit (nucleus sampling, Holtzman et al. 2019).
 
     Returns:
-        `[rows]` int64.
+        `[rows]`.
     """
-    wide = logits.double()
+    wide = logits.astype(np.float64)
     greedy = wide.argmax(1)
-    scale = torch.where(temperature > 0, temperature, torch.ones_like(temperature)).double()
-    scaled = (wide - wide.max(1, keepdim=True).values) / scale[:, None]
-    weights = scaled.exp()
-    limited = (top_k > 0) | (top_p < 1)
-    if limited.any():
-        # For every row, whether it is limited or not: a row's sums must not depend on how
-        # many others are.
-        weights = torch.where(limited[:, None], _truncated(weights, top_k, top_p), weights)
+    scale = np.where(temperature > 0, temperature, 1.0)
+    weights = np.exp((wide - wide.max(1, keepdims=True)) / scale[:, None])
+    limited = np.flatnonzero((top_k > 0) | (top_p < 1))
+    if len(limited):
+        weights[limited] = _truncated(weights[limited], top_k[limited], top_p[limited])
     cumulative = weights.cumsum(1)
     # u < 1 and in steps of 2**-32, so that u * total < total: an index of weight 0 is never hit.
     drawn = (cumulative <= uniform * cumulative[:, -1:]).sum(1)
-    return torch.where(temperature > 0, drawn, greedy)
+    return np.asarray(np.where(temperature > 0, drawn, greedy))
 
 
-def _truncated(weights: Tensor, top_k: Tensor, top_p: Tensor) -> Tensor:
+def _truncated(
+    weights: NDArray[np.float64], top_k: NDArray[np.int64], top_p: Floats
+) -> NDArray[np.float64]:
     """Weights with all but the likeliest symbols at 0; the likeliest always stays."""
-    ordered = weights.sort(1, descending=True).values
+    ordered = -np.sort(-weights, axis=1)
     width = weights.shape[1]
-    k = torch.where(top_k > 0, top_k, torch.full_like(top_k, width)).clamp(max=width).long()
-    before = ordered.cumsum(1) - ordered  # weight of what is likelier
-    p_count = (before < top_p[:, None].double() * ordered.sum(1, keepdim=True)).sum(1)
-    count = torch.minimum(k, p_count.clamp(min=1))
-    least = ordered.gather(1, (count - 1)[:, None])
-    return torch.where(weights >= least, weights, torch.zeros_like(weights))
+    k = np.where(top_k > 0, np.minimum(top_k, width), width)
+    reached = ordered.cumsum(1)
+    before = reached - ordered  # weight of what is likelier
+    p_count = (before < top_p[:, None] * reached[:, -1:]).sum(1)
+    count = np.minimum(k, np.maximum(p_count, 1))
+    least = np.take_along_axis(ordered, count[:, None] - 1, axis=1)
+    return np.asarray(np.where(weights >= least, weights, 0.0))
 
 
 def draw_bernoulli(
-    logits: Tensor, uniform: Tensor, temperature: Tensor, density: Tensor, allowed: Tensor
-) -> Tensor:
+    logits: Floats,
+    uniform: Floats,
+    temperature: Floats,
+    density: Floats,
+    allowed: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
     """Keys that sound, `[rows, keys]` bool, each on its own.
 
     Temperature alone would change how many keys sound: most have a chance below a half, which
@@ -106,23 +120,45 @@ def draw_bernoulli(
         density: `[rows]`, added to each logit.
         allowed: `[rows, keys]` bool.
     """
-    wide = logits.double() + density[:, None].double()
-    warm = (temperature > 0)[:, None]
-    scale = torch.where(warm, temperature[:, None], 1.0).double()
-    shift = torch.zeros_like(scale)
-    if bool((scale != 1).any()):
-        shift = torch.where(scale == 1, shift, _balance(wide, scale, allowed))
-    drawn = uniform < torch.sigmoid((wide + shift) / scale)
-    return torch.where(warm, drawn, wide > 0) & allowed
+    wide = logits.astype(np.float64) + density[:, None]
+    chances = _logistic(wide)
+    turned = np.flatnonzero((temperature > 0) & (temperature != 1))
+    if len(turned):
+        wanted = (chances[turned] * allowed[turned]).sum(1)
+        chances[turned] = tempered_chances(
+            wide[turned], temperature[turned], allowed[turned], wanted
+        )
+    cold = (temperature == 0)[:, None]
+    return np.asarray(np.where(cold, wide > 0, uniform < chances) & allowed)
 
 
-def _balance(logits: Tensor, scale: Tensor, allowed: Tensor) -> Tensor:
-    """The shift `[rows, 1]` that keeps the expected number of keys, by bisection."""
-    wanted = (torch.sigmoid(logits) * allowed).sum(1, keepdim=True)
-    reach = logits.abs().amax(1, keepdim=True) + 50 * scale
-    low, high = -reach, reach
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        more = (torch.sigmoid((logits + middle) / scale) * allowed).sum(1, keepdim=True) > wanted
-        low, high = torch.where(more, low, middle), torch.where(more, middle, high)
-    return (low + high) / 2
+def _logistic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x))
+
+
+def tempered_chances(
+    logits: NDArray[np.float64],
+    temperature: Floats,
+    allowed: NDArray[np.bool_],
+    wanted: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Chances `logistic((logits + shift) / temperature)` that add up to `wanted` in each row.
+
+    By Newton's method on `shift / temperature`. It begins where the key that is the `wanted`-th
+    in order of likelihood has a chance of a half, so that the slope is not 0, and strides
+    are bounded, so that they do not leave for where it is. The number of steps is fixed: a
+    row's result must not depend on when other rows are done.
+    """
+    barred = np.where(allowed, logits, -np.inf)
+    last = np.maximum(np.minimum(np.ceil(wanted), allowed.sum(1)) - 1, 0).astype(np.int64)
+    middle = np.take_along_axis(np.sort(barred, axis=1), -1 - last[:, None], axis=1)
+    middle[np.isneginf(middle)] = 0
+    # odds[key] * exp(-x) is what a chance has against it: no more exponentials of every key.
+    odds = np.exp(np.clip((middle - barred) / temperature[:, None], -FAR, FAR))
+    x = np.zeros(len(logits))
+    for _ in range(NEWTON_STEPS):
+        chances = 1 / (1 + odds * np.exp(-x)[:, None])
+        total = chances.sum(1)
+        slope = total - (chances * chances).sum(1)
+        x += np.clip((wanted - total) / np.maximum(slope, 1e-6), -STRIDE, STRIDE)
+    return np.asarray(1 / (1 + odds * np.exp(-x)[:, None]))

@@ -1,7 +1,8 @@
 """Which sessions to step, and when: earliest deadline first, in full tiles where time allows.
 
-A tile costs the same with one session in it as with all. So while no deadline is near, work
-may collect; near a deadline it is stepped at once.
+A step of sixteen rows takes less than twice as long as a step of one, so while no deadline is
+near, work may collect. What is near a deadline is stepped at once, and without the rest: the
+fewer the rows, the sooner it is done.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ def choose(
         wake = min(since + collect, first - near)
         if now < wake:
             return Choice(_NONE, wake, first)
+        if now < since + collect:
+            ready = ready[deadlines - near <= now]
         return Choice(ready, now, first)
     if len(ready) > tile:
         # Ties go to the lower slot, so that the same load is stepped in the same order.

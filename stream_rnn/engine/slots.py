@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stream_rnn.codecs.base import Codec, int_to_bytes
-from stream_rnn.engine.kernels.float32 import Float32Kernel
+from stream_rnn.engine.kernels.exact import ExactKernel
 from stream_rnn.engine.messages import Plan, Settings, Snapshot, Tile
 from stream_rnn.engine.sampling import draw_bernoulli, draw_categorical, draw_lanes, uniforms
 from stream_rnn.errors import EngineError
@@ -24,7 +24,7 @@ from stream_rnn.nets.network import RecurrentNetwork, State
 
 NEVER = np.iinfo(np.int64).max
 SNAPSHOT_EVERY = 256
-TILE = 16  # rows of a step; part of what decides the exact numbers
+TILE = 64  # most rows of a step; what a step gives does not depend on it
 
 
 class Slots:
@@ -35,7 +35,7 @@ class Slots:
         codec: the model's.
         count: how many sessions fit.
         ring: how many positions a slot remembers.
-        tile: rows of a step.
+        tile: the most rows of a step.
     """
 
     def __init__(
@@ -44,36 +44,32 @@ class Slots:
         a = self.architecture = network.architecture
         self.codec, self.ring, self.tile = codec, ring, tile
         self.device = network.output.weight.device
-        self.kernel = Float32Kernel(network, tile)
-        # One slot more than sessions: the empty lanes of a tile step it, to no avail.
-        self._spare = count
-        size = count + 1
+        self.kernel = ExactKernel(network)
 
-        # On the device: what the network reads and writes. On the CPU: the draw and what it
-        # needs, since CUDA's running sums are not the same at every call.
-        self._hidden = torch.zeros(a.layers, size * ring, a.hidden, device=self.device)
-        self._cell = torch.zeros_like(self._hidden)
-        self._artist_bias = torch.zeros(size, 4 * a.hidden, device=self.device)
+        # On the device: what the network reads and writes. Here: the draw and what it needs.
+        self._hidden, self._cell = self.kernel.zero_state(count * ring)
+        self._artist_bias = torch.zeros(count, self.kernel.gates, device=self.device)
+        self._artists: dict[int, tuple[float, ...]] = {}  # whose bias that is
         keys = () if a.head == "categorical" else (a.symbols,)
-        self._symbols = np.zeros((size * ring, *keys), np.float32 if keys else np.int64)
-        self._temperature = torch.zeros(size, dtype=torch.float64)
-        self._top_k = torch.zeros(size, dtype=torch.int64)
-        self._top_p = torch.zeros(size, dtype=torch.float64)
-        self._density = torch.zeros(size, dtype=torch.float64)
-        self._allowed = torch.zeros(size, a.symbols, dtype=torch.bool)
-        self._never = torch.zeros(a.symbols)
-        self._never[list(codec.unsampled)] = -torch.inf
+        self._symbols = np.zeros((count * ring, *keys), np.float32 if keys else np.int64)
+        self._temperature = np.zeros(count)
+        self._top_k = np.zeros(count, np.int64)
+        self._top_p = np.zeros(count)
+        self._density = np.zeros(count)
+        self._allowed = np.zeros((count, a.symbols), np.bool_)
+        self._never = np.zeros(a.symbols)
+        self._never[list(codec.unsampled)] = -np.inf
 
-        self.key = np.full(size, -1, np.int64)
-        self.generation = np.zeros(size, np.int64)
-        self.next = np.zeros(size, np.int64)  # position that the next step makes
-        self.until = np.zeros(size, np.int64)
-        self._seed = np.zeros(size, np.int64)
-        self._due_position = np.zeros(size, np.int64)
-        self._due = np.zeros(size, np.float64)
-        self._interval = np.zeros(size, np.float64)
-        self._change = np.full(size, NEVER, np.int64)  # where the schedule goes on
-        self._forced_end = np.zeros(size, np.int64)
+        self.key = np.full(count, -1, np.int64)
+        self.generation = np.zeros(count, np.int64)
+        self.next = np.zeros(count, np.int64)  # position that the next step makes
+        self.until = np.zeros(count, np.int64)
+        self._seed = np.zeros(count, np.int64)
+        self._due_position = np.zeros(count, np.int64)
+        self._due = np.zeros(count, np.float64)
+        self._interval = np.zeros(count, np.float64)
+        self._change = np.full(count, NEVER, np.int64)  # where the schedule goes on
+        self._forced_end = np.zeros(count, np.int64)
         self._schedule: dict[int, list[tuple[int, Settings]]] = {}
         self._forced: dict[int, tuple[int, NDArray[Any]]] = {}
         self._free = list(range(count - 1, -1, -1))
@@ -134,12 +130,15 @@ class Slots:
         self._change[slot] = schedule[0][0] if schedule else NEVER
 
     def _restore(self, slot: int, plan: Plan) -> None:
-        a, place = self.architecture, slot * self.ring + plan.position % self.ring
+        place = slot * self.ring + plan.position % self.ring
         values = np.frombuffer(plan.state, "<f4")
-        if len(values) != 2 * a.layers * a.hidden:
+        parts = self._hidden[:, place], self._cell[:, place]  # [layers, width] each
+        if len(values) != sum(part.numel() for part in parts):
             raise EngineError("the state does not fit the model")
-        both = torch.from_numpy(values.copy()).reshape(2, a.layers, a.hidden).to(self.device)
-        self._hidden[:, place], self._cell[:, place] = both[0], both[1]
+        sizes = [part.numel() for part in parts]
+        hidden, cell = torch.split(torch.from_numpy(values.copy()), sizes)
+        parts[0].copy_(hidden.view_as(parts[0]))
+        parts[1].copy_(cell.view_as(parts[1]))
         before = slot * self.ring + (plan.position - 1) % self.ring
         self._symbols[before] = self.codec.unpack(plan.before)[0]
 
@@ -159,51 +158,53 @@ class Slots:
 
     def advance(self, slots: NDArray[np.int64]) -> list[Tile | Snapshot]:
         """Steps some sessions, at most a tile of them, by one symbol each."""
-        count = len(slots)
-        for slot in slots[self.next[slots] >= self._change[slots]]:
+        positions = self.next[slots]
+        for slot in slots[positions >= self._change[slots]]:
             self._follow_schedule(int(slot))
-        rows = np.full(self.tile, self._spare, np.int64)
-        rows[:count] = slots
-        positions = self.next[rows]
-        here = rows * self.ring + positions % self.ring
-        there = rows * self.ring + (positions + 1) % self.ring
-        symbols = self._symbols[rows * self.ring + (positions - 1) % self.ring]
+        here = slots * self.ring + positions % self.ring
+        there = slots * self.ring + (positions + 1) % self.ring
+        symbols = self._symbols[slots * self.ring + (positions - 1) % self.ring]
         symbols[positions == 0] = 0  # every codec's boundary is symbol 0: index 0, or no keys
-        at, after, row = (torch.from_numpy(x).to(self.device) for x in (here, there, rows))
+        at, after, row = (torch.from_numpy(x).to(self.device) for x in (here, there, slots))
 
-        state = State(self._hidden[:, at], self._cell[:, at])
+        state = State(self._hidden.index_select(1, at), self._cell.index_select(1, at))
         inputs = torch.from_numpy(symbols).to(self.device)
-        logits, state = self.kernel.step(inputs, self._artist_bias[row], state)
-        self._hidden[:, after] = state.hidden
-        self._cell[:, after] = state.cell
+        state = self.kernel.step(inputs, self._artist_bias[row], state)
+        self._hidden.index_copy_(1, after, state.hidden)
+        self._cell.index_copy_(1, after, state.cell)
 
-        made = self._draw(logits.cpu(), rows, positions)
-        self._force(made, slots)
-        self._symbols[here] = made
+        self._symbols[here] = made = self._made(state.hidden[-1], slots, positions)
         self.next[slots] += 1
-        return self._report(slots, positions[:count], made[:count])
+        return self._report(slots, positions, made)
+
+    def _made(
+        self, hidden: Tensor, slots: NDArray[np.int64], positions: NDArray[np.int64]
+    ) -> NDArray[Any]:
+        """The symbols of a step: what is forced, or else what is drawn."""
+        free = np.flatnonzero(positions >= self._forced_end[slots])
+        if len(free) == len(slots):
+            return self._draw(hidden, slots, positions)
+        made = np.zeros((len(slots), *self._symbols.shape[1:]), self._symbols.dtype)
+        for lane in np.flatnonzero(positions < self._forced_end[slots]):
+            start, symbols = self._forced[int(slots[lane])]
+            made[lane] = symbols[positions[lane] - start]
+        if len(free):
+            lanes = torch.from_numpy(free).to(self.device)
+            made[free] = self._draw(hidden[lanes], slots[free], positions[free])
+        return made
 
     def _draw(
-        self, logits: Tensor, rows: NDArray[np.int64], positions: NDArray[np.int64]
+        self, hidden: Tensor, slots: NDArray[np.int64], positions: NDArray[np.int64]
     ) -> NDArray[Any]:
-        a, row = self.architecture, torch.from_numpy(rows)
-        lanes = draw_lanes(a.head, a.symbols)
-        numbers = torch.from_numpy(uniforms(self._seed[rows], positions, lanes))
-        temperature = self._temperature[row]
+        a = self.architecture
+        logits = self.kernel.logits(hidden).cpu().numpy()
+        numbers = uniforms(self._seed[slots], positions, draw_lanes(a.head, a.symbols))
+        temperature = self._temperature[slots]
         if a.head == "categorical":
-            limits = self._top_k[row], self._top_p[row]
-            drawn = draw_categorical(logits + self._never, numbers, temperature, *limits)
-        else:
-            limits = self._density[row], self._allowed[row]
-            drawn = draw_bernoulli(logits, numbers, temperature, *limits)
-        return drawn.numpy()
-
-    def _force(self, made: NDArray[Any], slots: NDArray[np.int64]) -> None:
-        """Puts what is forced in the place of what was drawn."""
-        for lane in np.flatnonzero(self.next[slots] < self._forced_end[slots]):
-            slot = int(slots[lane])
-            start, symbols = self._forced[slot]
-            made[lane] = symbols[self.next[slot] - start]
+            limits = self._top_k[slots], self._top_p[slots]
+            return draw_categorical(logits + self._never, numbers, temperature, *limits)
+        density, allowed = self._density[slots], self._allowed[slots]
+        return draw_bernoulli(logits, numbers, temperature, density, allowed)
 
     def _follow_schedule(self, slot: int) -> None:
         """Makes the settings of the slot's next position the current ones."""
@@ -219,10 +220,12 @@ class Slots:
         self._density[slot], self._seed[slot] = settings.density, settings.seed
         if self.architecture.head == "bernoulli":
             allowed = self.codec.unpack(settings.allowed)[0] if settings.allowed else np.ones(1)
-            self._allowed[slot] = torch.from_numpy(allowed.astype(bool))
-        weights = settings.artists or (0.0,) * self.architecture.artists
-        blend = torch.tensor(weights, dtype=torch.float32, device=self.device)
-        self._artist_bias[slot] = self.kernel.artist_bias(blend)
+            self._allowed[slot] = allowed.astype(np.bool_)
+        if self._artists.get(slot) != settings.artists:
+            weights = settings.artists or (0.0,) * self.architecture.artists
+            blend = torch.tensor(weights, dtype=torch.float32, device=self.device)
+            self._artist_bias[slot] = self.kernel.artist_bias(blend)
+            self._artists[slot] = settings.artists
 
     def _report(
         self, slots: NDArray[np.int64], positions: NDArray[np.int64], symbols: NDArray[Any]
@@ -242,13 +245,13 @@ class Slots:
         for slot in slots[self.next[slots] % SNAPSHOT_EVERY == 0]:
             position = int(self.next[slot])
             place = int(slot) * self.ring + position % self.ring
-            both = torch.stack([self._hidden[:, place], self._cell[:, place]]).cpu().numpy()
+            parts = self._hidden[:, place].flatten(), self._cell[:, place].flatten()
             events.append(
                 Snapshot(
                     int(self.key[slot]),
                     int(self.generation[slot]),
                     position,
-                    both.astype("<f4").tobytes(),
+                    torch.cat(parts).cpu().numpy().astype("<f4").tobytes(),
                 )
             )
         return events

@@ -1,12 +1,16 @@
-"""Who may talk to the server: by host, origin and token. Pure checks; no I/O."""
+"""Who may talk to the server: by address, host, origin and token. Pure checks; no I/O."""
 
 from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qs, urlsplit
+
+from stream_rnn.errors import ConfigError
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def is_loopback(host: str) -> bool:
@@ -17,6 +21,57 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+@dataclass(frozen=True)
+class AllowList:
+    """Whose packets are taken. This machine's always are.
+
+    Attributes:
+        networks: those of others; none for everybody, which is for sockets on the loopback.
+    """
+
+    networks: tuple[Network, ...] = ()
+
+    @classmethod
+    def parse(cls, host: str, allow: Iterable[str]) -> AllowList:
+        """The list for a socket on an address.
+
+        Args:
+            host: the address that is listened on.
+            allow: addresses and networks, such as `192.168.1.0/24`.
+
+        Raises:
+            ConfigError: something that is neither, or nothing at all for an address that can
+                be reached from elsewhere.
+        """
+        networks = []
+        for text in allow:
+            try:
+                networks.append(ipaddress.ip_network(text, strict=False))
+            except ValueError:
+                raise ConfigError(
+                    f"[osc] allow: {text!r} is neither an address nor a network such as "
+                    "192.168.1.0/24"
+                ) from None
+        if not networks and not is_loopback(host):
+            raise ConfigError(
+                f"[osc] host = {host!r} can be reached from elsewhere: say whose packets are "
+                'taken, such as allow = ["192.168.1.0/24"]'
+            )
+        return cls(tuple(networks))
+
+    def admits(self, host: str) -> bool:
+        """Whether a sender at an address may be heard."""
+        if not self.networks:
+            return True
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        # What a socket for both families calls ::ffff:192.168.1.7.
+        address = getattr(address, "ipv4_mapped", None) or address
+        return address.is_loopback or any(address in network for network in self.networks)
 
 
 def _split(url: str) -> SplitResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Protocol
 
 from stream_rnn.gateway.controls import Controls
@@ -49,6 +50,11 @@ class Sink(Viewer, Protocol):
     def panic(self) -> None:
         """Ends whatever sounds, at once."""
         ...
+
+
+def fits(pattern: str, session: str) -> bool:
+    """Whether a session's name fits a pattern of the configuration, such as `band-*`."""
+    return fnmatchcase(session, pattern)
 
 
 class Audience:

@@ -10,9 +10,11 @@ from typing import Any
 
 from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.base import int_to_bytes
+from stream_rnn.codecs.performance import PerformanceCodec
 from stream_rnn.codecs.pianoroll import HIGHEST_PITCH, LOWEST_PITCH, PianorollCodec, pitches_to_mask
 from stream_rnn.engine.messages import Settings
 from stream_rnn.errors import DataError, ProtocolError
+from stream_rnn.gateway.tempo import FREE, SOURCES
 
 MAX_RATE = 200.0
 MAX_SEED = 2**53 - 1  # what JSON numbers carry exactly in every language
@@ -47,6 +49,8 @@ class Controls:
         artist: weights by name, adding up to 1; empty for models without artists.
         rate: symbols a second.
         bpm: beats a minute; tied to `rate` by the model's steps per beat.
+        sync: whose beat it follows: its own (`free`), or that of `link` or `midi`, for as long
+            as there is one; then `rate` and `bpm` are what is followed.
         top_k: 0 for all.
         top_p: 1 for all.
         pitches: a scale's name, such as `D dorian`, or MIDI pitches; none for all.
@@ -61,6 +65,7 @@ class Controls:
     artist: Mapping[str, float] | None = None
     rate: float = 15.0
     bpm: float = 225.0
+    sync: str = FREE
     top_k: int = 0
     top_p: float = 1.0
     pitches: str | tuple[int, ...] | None = None
@@ -95,6 +100,8 @@ _INTS = {
     "channel": (1, 16),
     "seed": (0, MAX_SEED),
 }
+
+RANGES = {**_FLOATS, **_INTS}
 
 
 def _bad(name: str, message: str, code: str = "bad_value") -> ProtocolError:
@@ -132,6 +139,8 @@ def merge_controls(old: Controls, changes: Mapping[str, Any], card: Card) -> Con
             new[name] = _whole(name, value, *_INTS[name])
         elif name == "artist":
             new[name] = _blend(value, card)
+        elif name == "sync":
+            new[name] = _sync(value, card)
         else:
             new[name] = _pitches(value, card)
     per_beat = steps_per_beat(card)
@@ -180,6 +189,15 @@ def _blend(value: object, card: Card) -> dict[str, float]:
     if total <= 0:
         raise _bad("artist", "needs one weight above 0 at least")
     return {name: weight / total for name, weight in weights.items() if weight > 0}
+
+
+def _sync(value: object, card: Card) -> str:
+    known = (FREE, *SOURCES)
+    if value not in known:
+        raise _bad("sync", f"must be one of {', '.join(known)}, not {_shown(value)}")
+    if value != FREE and card.codec["domain"] == PerformanceCodec.domain:
+        raise _bad("sync", f"means nothing to the model {card.name!r}, which has a time of its own")
+    return str(value)
 
 
 def _pitches(value: object, card: Card) -> str | tuple[int, ...] | None:

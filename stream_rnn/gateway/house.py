@@ -53,4 +53,7 @@ class Counters:
     engine_deaths: int = 0
     osc_refused: int = 0
     osc_late: int = 0
+    midi_sent: int = 0
+    midi_deaths: int = 0
+    midi_worst: float = 0.0  # seconds that a message was sent late, the worst of late
     lateness: Callable[[float], None] = field(default=lambda seconds: None)

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from stream_rnn.gateway.session import Status
 from stream_rnn.gateway.stage import Stage
+from stream_rnn.gateway.status import Status
 from stream_rnn.gateway.websocket import Clients
 
 LATENESS = (
@@ -49,12 +49,19 @@ class _StageCollector(Collector):
             ("engine_deaths", counters.engine_deaths, "Engines that died"),
             ("osc_refused", counters.osc_refused, "OSC packets malformed or too many"),
             ("osc_late", counters.osc_late, "OSC messages that came after their timetag"),
+            ("midi_sent", counters.midi_sent, "MIDI messages sent"),
+            ("midi_deaths", counters.midi_deaths, "MIDI processes that died or hung"),
             ("dropped", self._clients.dropped, "Symbols dropped for slow clients"),
         ):
             yield CounterMetricFamily(f"stream_rnn_{name}", text, value=value)
         up = GaugeMetricFamily("stream_rnn_engine_up", "Whether the engine is running")
         up.add_metric([], self._stage.engine_up)
         yield up
+        worst = GaugeMetricFamily(
+            "stream_rnn_midi_worst_lateness_seconds", "The latest MIDI message of the last moment"
+        )
+        worst.add_metric([], counters.midi_worst)
+        yield worst
         memory = GaugeMetricFamily(
             "stream_rnn_gateway_peak_memory_bytes", "Peak memory of the gateway process"
         )

@@ -7,21 +7,20 @@ subscription is forgotten after a while of silence.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from stream_rnn.clock import Clock
+from stream_rnn.config import OscConfig
 from stream_rnn.errors import ProtocolError
-from stream_rnn.gateway.audience import Moment
+from stream_rnn.gateway.access import AllowList
+from stream_rnn.gateway.audience import Viewer
+from stream_rnn.gateway.osc_voices import OscVoices, PlainForm
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
-from stream_rnn.wire.notes import Voice
-
-log = logging.getLogger("stream_rnn.osc")
+from stream_rnn.wire import osc_requests as asked
 
 Address = tuple[str, int]
 
@@ -31,7 +30,8 @@ class OscOptions:
     """What bounds OSC clients.
 
     Attributes:
-        latency: added to the due time in outgoing timetags, in seconds.
+        allow: whose packets are taken.
+        latency: added to the due time in what subscribers get, in seconds.
         ahead: how far ahead an incoming timetag may lie, in seconds.
         waiting: how many messages may wait for their timetag.
         rate: packets a second that one sender may send, on average and at once.
@@ -40,6 +40,7 @@ class OscOptions:
         silence: seconds after which a sender without subscriptions is forgotten.
     """
 
+    allow: AllowList = AllowList()
     latency: float = 0.0
     ahead: float = 10.0
     waiting: int = 4096
@@ -48,67 +49,73 @@ class OscOptions:
     subscriptions: int = 256
     silence: float = 60.0
 
+    @classmethod
+    def of(cls, config: OscConfig) -> OscOptions:
+        """What a configuration says.
 
-class OscPeer:
+        Raises:
+            ConfigError: an address beyond the loopback without an allow-list, or a bad one.
+        """
+        allow = AllowList.parse(config.host, config.allow)
+        return cls(allow=allow, latency=config.latency, rate=config.rate)
+
+
+def wall(due: float, clock: Clock) -> float:
+    """A time on the stage's clock as seconds since 1970."""
+    return due - clock.now() + time.time()
+
+
+class OscPeer(OscVoices):
     """An address that sends to us, or that subscribed: a viewer of the stage."""
 
-    def __init__(self, address: Address, server: OscServer) -> None:
+    def __init__(self, address: Address, server: OscServer, now: float) -> None:
+        clock, options = server.clock, server.options
+        super().__init__(
+            lambda data: server.send(data, address),
+            clock.now,
+            lambda due: wall(due, clock),
+            PlainForm(),
+            options.latency,
+        )
         self.address = address
-        self.heard_at = 0.0
-        self.voices: dict[str, Voice] = {}  # by session; its keys are the subscriptions
-        self._server = server
-        self._allowance = float(server.options.rate)
+        self.heard_at = now
+        self._rate = options.rate
+        self._allowance = float(options.rate)
 
     def may_send(self, now: float) -> bool:
         """Takes a packet from its allowance, if any is left."""
-        rate = self._server.options.rate
-        self._allowance = min(rate, self._allowance + (now - self.heard_at) * rate)
+        self._allowance = min(self._rate, self._allowance + (now - self.heard_at) * self._rate)
         self.heard_at = now
         if self._allowance < 1:
             return False
         self._allowance -= 1
         return True
 
-    def tell(self, event: wire.Event) -> None:
-        for address, arguments in osc.answers(event):
-            self.send(osc.message_bytes(address, *arguments))
-        session = event.fields.get("session", "")
-        if event.kind == "closed":
-            self.end(session)
-        elif session in self.voices and event.kind in ("paused", "reset", "rewound"):
-            self._release(session)
 
-    def symbol(self, event: wire.Event, moment: Moment) -> None:
-        voice = self.voices.get(event.fields["session"])
-        if voice is not None:
-            messages = symbol_messages(event.fields, moment, voice)
-            self.send(osc.bundle_bytes(self._server.wall(event.fields["due"]), messages))
+class Learner(Protocol):
+    """What learns which MIDI controller moves which control."""
 
-    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
-        """OSC clients live in the present."""
+    def learn(self, viewer: Viewer, request: asked.Learn, now: float) -> None:
+        """The next controller that moves is to move a control."""
+        ...
 
-    def _release(self, session: str) -> None:
-        """Ends what sounds: nothing that follows would."""
-        for address, arguments in osc.note_messages(session, self.voices[session].release(), 0.0):
-            self.send(osc.message_bytes(address, *arguments))
-
-    def end(self, session: str) -> None:
-        """Takes back a subscription."""
-        if session in self.voices:
-            self._release(session)
-            del self.voices[session]
-
-    def send(self, data: bytes) -> None:
-        """One datagram."""
-        self._server.send(data, self.address)
+    def forget(self, viewer: Viewer, request: asked.Forget, now: float) -> None:
+        """No controller is to move it."""
+        ...
 
 
 class OscServer(asyncio.DatagramProtocol):
-    """Takes packets, and hands their messages to the stage when it is time."""
+    """Takes packets, and hands their messages to the stage when it is time.
+
+    Attributes:
+        learner: answers to `/rnn/midi/…`, if there is a MIDI input.
+    """
 
     def __init__(self, stage: Stage, clock: Clock, options: OscOptions) -> None:
         self.options = options
-        self._stage, self._clock = stage, clock
+        self.clock = clock
+        self.learner: Learner | None = None
+        self._stage = stage
         self._transport: asyncio.DatagramTransport | None = None
         self._peers: dict[Address, OscPeer] = {}
         self._waiting = 0
@@ -121,8 +128,25 @@ class OscServer(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         """A datagram that nobody took: the sender or subscriber is gone, perhaps for a moment."""
 
+    @property
+    def local(self) -> Address:
+        """Where it listens."""
+        assert self._transport is not None
+        host, port = self._transport.get_extra_info("sockname")[:2]
+        return host, port
+
+    def stop(self) -> None:
+        """Ends what sounds at subscribers, and closes the socket."""
+        for peer in self._peers.values():
+            peer.panic()
+        if self._transport is not None:
+            self._transport.close()
+
     def datagram_received(self, data: bytes, address: Any) -> None:
-        now = self._clock.now()
+        now = self.clock.now()
+        if not self.options.allow.admits(address[0]):
+            self._stage.counters.osc_refused += 1
+            return
         peer = self._peer((address[0], address[1]), now)
         if not peer.may_send(now):
             # Not answered: an answer to each would double the flood.
@@ -142,24 +166,19 @@ class OscServer(asyncio.DatagramProtocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.sendto(data, address)
 
-    def wall(self, due: float) -> float:
-        """A due time on the stage's clock as seconds since 1970, with the latency."""
-        return due - self._clock.now() + time.time() + self.options.latency
-
     # Peers
 
     def _peer(self, address: Address, now: float) -> OscPeer:
         peer = self._peers.pop(address, None)
         if peer is None:
             self._forget(now)
-            peer = OscPeer(address, self)
-            peer.heard_at = now
+            peer = OscPeer(address, self, now)
         self._peers[address] = peer  # the longest silent stands first
         return peer
 
     def _forget(self, now: float) -> None:
         """Makes room: who was silent for long goes, and the longest silent if need be."""
-        idle = [p for p in self._peers.values() if not p.voices]
+        idle = [p for p in self._peers.values() if not p.sessions]
         crowded = max(0, len(self._peers) - self.options.peers + 1)
         for number, peer in enumerate(idle):
             if number < crowded or now - peer.heard_at > self.options.silence:
@@ -188,46 +207,50 @@ class OscServer(asyncio.DatagramProtocol):
         self._do(peer, message)
 
     def _do(self, peer: OscPeer, message: osc.Timed) -> None:
-        now = self._clock.now()
+        now = self.clock.now()
         try:
             names = list(self._stage.sessions)
-            for request in osc.requests(message.address, message.arguments, names):
+            for request in asked.requests(message.address, message.arguments, names):
                 self._follow(peer, request, now)
         except ProtocolError as error:
             self._stage.refuse(peer, error, id=message.address)
 
-    def _follow(self, peer: OscPeer, request: osc.Request, now: float) -> None:
+    def _follow(self, peer: OscPeer, request: asked.Request, now: float) -> None:
         match request:
-            case osc.Subscribe(session, port):
-                if sum(len(p.voices) for p in self._peers.values()) >= self.options.subscriptions:
-                    most = self.options.subscriptions
-                    raise ProtocolError("too_many_subscriptions", f"there are {most} already")
+            case asked.Subscribe(pattern, port):
                 target = self._target(peer, port, now)
-                if session not in self._stage.sessions:
-                    raise ProtocolError("unknown_session", f"there is no session {session!r}")
-                target.voices.setdefault(session, Voice())
-                self._stage.handle(target, wire.Attach(session=session), now)
-            case osc.Unsubscribe(session, port):
-                self._target(peer, port, now).end(session)
-            case osc.Panic():
+                for session in asked.matching(pattern, list(self._stage.sessions)):
+                    self._subscribe(target, session, now)
+            case asked.Unsubscribe(pattern, port):
+                target = self._target(peer, port, now)
+                for session in asked.matching(pattern, target.sessions):
+                    target.end(session)
+            case asked.Learn() | asked.Forget():
+                self._learn(peer, request, now)
+            case asked.Panic():
                 self._stage.panic(peer, now, id="/rnn/panic")
-            case osc.ListModels():
+            case asked.ListModels():
                 for name, model in sorted(self._stage.models.items()):
                     peer.send(osc.message_bytes("/rnn/model", name, model.codec.domain))
             case _:
                 self._stage.handle(peer, request, now)
 
+    def _learn(self, peer: OscPeer, request: asked.Learn | asked.Forget, now: float) -> None:
+        if self.learner is None:
+            raise ProtocolError("no_midi", "no MIDI input is configured; see [[midi.in]]")
+        if isinstance(request, asked.Learn):
+            self.learner.learn(peer, request, now)
+        else:
+            self.learner.forget(peer, request, now)
+
+    def _subscribe(self, target: OscPeer, session: str, now: float) -> None:
+        if session not in self._stage.sessions:
+            raise ProtocolError("unknown_session", f"there is no session {session!r}")
+        if sum(len(p.sessions) for p in self._peers.values()) >= self.options.subscriptions:
+            most = self.options.subscriptions
+            raise ProtocolError("too_many_subscriptions", f"there are {most} already")
+        target.begin(session)
+        self._stage.handle(target, wire.Attach(session=session), now)
+
     def _target(self, peer: OscPeer, port: int | None, now: float) -> OscPeer:
         return peer if port is None else self._peer((peer.address[0], port), now)
-
-
-def symbol_messages(
-    fields: dict[str, Any], moment: Moment, voice: Voice
-) -> list[tuple[str, tuple[Any, ...]]]:
-    """A symbol as OSC: a character, or a frame and the notes that change with it."""
-    name, controls = fields["session"], moment.controls
-    if "text" in fields:
-        return [(f"/rnn/{name}/char", (fields["text"], fields["n"]))]
-    notes = voice.play(fields, velocity=controls.velocity, transpose=controls.transpose)
-    frame = (f"/rnn/{name}/frame", voice.sounding)
-    return [frame, *osc.note_messages(name, notes, moment.ends - fields["due"])]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Protocol
 
 from stream_rnn.clock import Clock
 from stream_rnn.gateway.stage import Stage
@@ -33,15 +35,35 @@ class Alarm:
             timer.cancel()
 
 
-async def play_out(stage: Stage, clock: Clock) -> None:
-    """Ticks for ever. Cancelled at shutdown."""
+class Ticking(Protocol):
+    """What acts on the stage by the time, such as a performer who has played and waits."""
+
+    def next_time(self) -> float:
+        """When it wants to act next; infinity if nothing waits."""
+        ...
+
+    def tick(self, now: float) -> None:
+        """Acts."""
+        ...
+
+
+async def play_out(stage: Stage, clock: Clock, others: Sequence[Ticking] = ()) -> None:
+    """Ticks for ever. Cancelled at shutdown.
+
+    Args:
+        others: they act before the stage hands out what is due, and may change it.
+    """
     alarm = Alarm()
     stage.times.on_sooner = alarm.ring
     swept = clock.now()
     while True:
         now = clock.now()
+        for other in others:
+            if other.next_time() <= now:
+                other.tick(now)
         stage.tick(now)
         if now - swept >= SWEEP:
             stage.sweep(now)
             swept = now
-        await alarm.sleep(min(max(stage.times.first() - clock.now(), TICK), SWEEP))
+        first = min([stage.times.first(), *(other.next_time() for other in others)])
+        await alarm.sleep(min(max(first - clock.now(), TICK), SWEEP))

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 import uvloop
@@ -24,18 +24,27 @@ from starlette.websockets import WebSocket
 
 from stream_rnn.checkpoint import find_models, read_card
 from stream_rnn.clock import MonotonicClock
+from stream_rnn.config import Config
 from stream_rnn.engine.client import ChildEngine
 from stream_rnn.engine.messages import Event
 from stream_rnn.errors import ConfigError, EngineError
 from stream_rnn.gateway.access import Access, is_loopback
+from stream_rnn.gateway.conductor import Conductor
 from stream_rnn.gateway.house import Limits, Model
 from stream_rnn.gateway.http import routes
 from stream_rnn.gateway.metrics import make_registry
 from stream_rnn.gateway.playout import play_out
+from stream_rnn.gateway.recording import Recorder
+from stream_rnn.gateway.resident import open_sessions
 from stream_rnn.gateway.session import Timing
 from stream_rnn.gateway.stage import Stage
+from stream_rnn.gateway.tempo import Tempi
 from stream_rnn.gateway.websocket import Clients, run_connection
 from stream_rnn.wire.messages import MAX_MESSAGE
+
+if TYPE_CHECKING:
+    from stream_rnn.gateway.midi_side import MidiSide
+    from stream_rnn.gateway.osc_side import OscSide
 
 log = logging.getLogger("stream_rnn")
 
@@ -53,7 +62,6 @@ class ServeOptions:
     host: str = "127.0.0.1"
     port: int = 8765
     osc_port: int | None = 8766
-    osc_host: str = "127.0.0.1"
     models: Path = Path("models")
     page: Path = Path("clients/web")
     device: str = "auto"
@@ -62,6 +70,7 @@ class ServeOptions:
     origins: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     timing: Timing = field(default_factory=Timing)
+    config: Config = field(default_factory=Config)
 
 
 def serve(options: ServeOptions, announce: Callable[[str], None]) -> None:
@@ -123,6 +132,7 @@ async def _serve(
         ring=RING,
         timing=options.timing,
         limits=options.limits,
+        tempi=Tempi(default=options.config.tempo.sync),
     )
     engine_died = asyncio.Event()
 
@@ -139,7 +149,13 @@ async def _serve(
         on_events,
         engine_died.set,
     )
-    transport: asyncio.DatagramTransport | None = None
+    # What is wrong in the file is told at once, before anything has been started.
+    osc = _make_osc(options, stage, clock)
+    midi = _make_midi(options, stage, clock)
+    listening = [midi.input] if midi is not None and midi.input is not None else []
+    if osc is not None and listening:
+        osc.server.learner = listening[0]
+    recorders = [Recorder(Path(r.file), r.session, clock.now) for r in options.config.record]
     clients = Clients()
     app = _app(options, stage, clock, clients)
     server = _Server(
@@ -159,15 +175,19 @@ async def _serve(
         loop.add_signal_handler(number, server.ask_to_exit)
     try:
         ready = await engine.start()
-        if options.osc_port is not None:
-            transport = await _open_osc(options, stage, clock)
+        if osc is not None:
+            await osc.start()
+        tasks = [asyncio.create_task(play_out(stage, clock, listening))]
+        if midi is not None:
+            tasks.append(await midi.start())
+        for recorder in recorders:
+            stage.add_sink(recorder)
+        # The sinks are there by now, and hear of each session that is opened.
+        open_sessions(stage, options.config.session, clock.now())
         log.info("engine %s on %s, models: %s", engine.pid, ready.device, ", ".join(models))
         gc.collect()
         gc.freeze()
-        tasks = [
-            asyncio.create_task(play_out(stage, clock)),
-            asyncio.create_task(_keep_engine(engine, stage, engine_died, clock)),
-        ]
+        tasks.append(asyncio.create_task(_keep_engine(engine, stage, engine_died, clock)))
         for task in tasks:
             # A bug in either would leave a server that only looks alive.
             task.add_done_callback(server.watch)
@@ -180,8 +200,12 @@ async def _serve(
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             engine.stop()
-            if transport is not None:
-                transport.close()
+            if midi is not None:
+                midi.stop()
+            for recorder in recorders:
+                recorder.close()
+            if osc is not None:
+                await osc.stop()
             await clients.drain(DRAIN)
 
         server.before_shutdown = drain
@@ -193,23 +217,25 @@ async def _serve(
         raise server.failure
 
 
-async def _open_osc(
-    options: ServeOptions, stage: Stage, clock: MonotonicClock
-) -> asyncio.DatagramTransport:
-    from stream_rnn.gateway.osc import OscOptions, OscServer
+def _make_osc(options: ServeOptions, stage: Stage, clock: MonotonicClock) -> OscSide | None:
+    if options.osc_port is None:
+        if options.config.osc.target or options.config.discovery.port is not None:
+            raise ConfigError("[[osc.target]] and [discovery] need OSC; leave out --no-osc")
+        return None
+    from stream_rnn.gateway.osc_side import OscSide
 
-    try:
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: OscServer(stage, clock, OscOptions()),
-            local_addr=(options.osc_host, options.osc_port or 0),
-        )
-    except OSError as error:
-        raise ConfigError(
-            f"cannot listen for OSC on {options.osc_host}:{options.osc_port} "
-            f"({error.strerror or error}); choose another --osc-port, or --no-osc"
-        ) from None
-    log.info("OSC on udp://%s:%d", *transport.get_extra_info("sockname")[:2])
-    return transport
+    return OscSide(stage, clock, options.config, options.osc_port)
+
+
+def _make_midi(options: ServeOptions, stage: Stage, clock: MonotonicClock) -> MidiSide | None:
+    config = options.config.midi
+    if not config.out_ and not config.in_:
+        return None
+    from stream_rnn.gateway.midi_side import MidiSide
+
+    if config.in_:
+        stage.tempi.offer("midi")
+    return MidiSide(stage, clock, config, Conductor(stage))
 
 
 async def _keep_engine(

@@ -6,11 +6,10 @@ No I/O, and the time is passed in. A symbol is *computed* when the engine sends 
 
 from __future__ import annotations
 
-import enum
 import math
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stream_rnn.checkpoint import Card
@@ -22,41 +21,14 @@ from stream_rnn.gateway.controls import (
     BEATS_PER_BAR,
     ENGINE_FIELDS,
     Controls,
+    default_controls,
     engine_settings,
     steps_per_beat,
 )
 from stream_rnn.gateway.journal import Committed, Journal
-
-
-class Status(enum.Enum):
-    """What a session is doing."""
-
-    PLAYING = "playing"
-    PAUSED = "paused"
-    STALLED = "stalled"  # it would play, but the engine is gone
-    AWAY = "away"  # nobody listened for long, so its slot was given back
-    CLOSED = "closed"
-
-
-# A transition that is not in here raises `bad_state`.
-TRANSITIONS: dict[tuple[Status, str], Status] = {
-    (Status.PLAYING, "play"): Status.PLAYING,
-    (Status.PAUSED, "play"): Status.PLAYING,
-    (Status.STALLED, "play"): Status.STALLED,
-    (Status.PLAYING, "pause"): Status.PAUSED,
-    (Status.PAUSED, "pause"): Status.PAUSED,
-    (Status.STALLED, "pause"): Status.PAUSED,
-    (Status.PAUSED, "step"): Status.PAUSED,
-    (Status.PLAYING, "lose_engine"): Status.STALLED,
-    (Status.PAUSED, "lose_engine"): Status.PAUSED,
-    (Status.STALLED, "lose_engine"): Status.STALLED,
-    (Status.AWAY, "lose_engine"): Status.AWAY,
-    (Status.STALLED, "regain_engine"): Status.PLAYING,
-    (Status.PAUSED, "regain_engine"): Status.PAUSED,
-    (Status.PAUSED, "put_away"): Status.AWAY,
-    (Status.AWAY, "bring_back"): Status.PAUSED,
-    **{(status, "close"): Status.CLOSED for status in Status if status is not Status.CLOSED},
-}
+from stream_rnn.gateway.status import TRANSITIONS, Status
+from stream_rnn.gateway.tempo import Tempo
+from stream_rnn.gateway.timeline import Pace, Timeline
 
 
 @dataclass(frozen=True)
@@ -93,6 +65,7 @@ class Session:
     Attributes:
         key: by which the engine knows it.
         generation: of the latest plan.
+        tempi: the tempo of each source that is heard, kept up to date by whoever made it.
         owed: symbols asked for by `step`, not committed yet.
         idle_since: when the last viewer left; none while somebody listens.
         paused_by_idleness: whether it plays on when somebody comes.
@@ -106,15 +79,19 @@ class Session:
     ring: int
     log: ControlLog
     journal: Journal
+    tempi: Mapping[str, Tempo] = field(default_factory=dict)
     status: Status = Status.PAUSED
     generation: int = 0
-    next_due: float = 0.0
     owed: int = 0
     idle_since: float | None = None
     paused_by_idleness: bool = False
     stalls: int = 0
     _computed: deque[int] = field(default_factory=deque)
     _snapshots: deque[tuple[int, bytes]] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self._timeline = Timeline(steps_per_beat(self.card), self.timing.commit_ahead)
+        self._pace = Pace(self.codec, default_controls(self.card, 0).rate)
 
     @property
     def position(self) -> int:
@@ -124,7 +101,29 @@ class Session:
     @property
     def controls(self) -> Controls:
         """The controls in force for the next symbol."""
-        return self.log.at(self.position)
+        return self.controls_at(self.position)
+
+    def controls_at(self, position: int) -> Controls:
+        """The controls in force at a position; the tempo is the one that is followed, if any."""
+        controls = self.log.at(position)
+        tempo = self._tempo_of(controls)
+        if tempo is None:
+            return controls
+        rate = 1.0 / tempo.interval(steps_per_beat(self.card))
+        return replace(controls, bpm=tempo.bpm, rate=rate)
+
+    @property
+    def tempo(self) -> Tempo | None:
+        """The tempo that it follows, if there is one."""
+        return self._tempo_of(self.log.at(self.position))
+
+    def _tempo_of(self, controls: Controls) -> Tempo | None:
+        return None if self._pace.own else self.tempi.get(controls.sync)
+
+    @property
+    def next_due(self) -> float:
+        """When the next symbol is due."""
+        return self._timeline.next_due
 
     @property
     def playing(self) -> bool:
@@ -133,7 +132,7 @@ class Session:
 
     @property
     def interval(self) -> float:
-        """Seconds between symbols."""
+        """Seconds in a step: between symbols, but for events that last as long as they say."""
         return 1.0 / self.controls.rate
 
     def move(self, action: str) -> None:
@@ -162,23 +161,37 @@ class Session:
         if at != "now":
             grid = steps_per_beat(self.card) * (BEATS_PER_BAR if at == "bar" else 1)
             position = math.ceil(position / grid) * grid
-        before = self.controls.rate
+        before = self.log.at(self.position)
         self.log.add(position, changes)
-        if self.status is Status.PLAYING and position == self.position and self.journal.position:
-            # The new rate holds from the last symbol on, not only from the next.
-            moved = self.next_due + 1.0 / self.controls.rate - 1.0 / before
-            self.next_due = max(moved, now + self.timing.commit_ahead)
+        after = self.log.at(self.position)
+        if self.status is Status.PLAYING:
+            if after.sync != before.sync:
+                self.retime(now)
+            elif self.tempo is None:
+                self._timeline.change_rate(before.rate, after.rate, now)
         if ENGINE_FIELDS.isdisjoint(changes):
             return position, None
         return position, self._plan(self.position)
 
-    def feed(self, symbols: list[int], now: float) -> tuple[list[Committed], Plan | None]:
-        """Commits given symbols as they are."""
+    def feed(
+        self, symbols: list[int], now: float, *, in_time: bool = False
+    ) -> tuple[list[Committed], Plan | None]:
+        """Commits given symbols as they are.
+
+        Args:
+            in_time: while it plays, they take the place of as many that would have come.
+        """
         start = self.position
         for symbol in symbols:
-            self.journal.append(symbol, now, fed=True)
+            if in_time and self.status is Status.PLAYING:
+                due = self.next_due
+                self.journal.append(symbol, due, fed=True)
+                self._advance(symbol, due)
+            else:
+                self.journal.append(symbol, now, fed=True)
         if not symbols:
             return [], None
+        self._timeline.skip(self.position, self.tempo)
         plan = self._plan(start, forced=self.journal.packed(start, self.position))
         return list(self.journal.since(start)), plan
 
@@ -197,7 +210,7 @@ class Session:
 
     def reset(self, now: float) -> Plan:
         """Begins again at position 0, with the controls as they are now."""
-        self.log = ControlLog(self.controls, self.card)
+        self.log = ControlLog(self.log.at(self.position), self.card)
         self.journal = Journal(self.codec.width)
         self.owed = 0
         self.start(now)
@@ -249,7 +262,7 @@ class Session:
         assert position == self.position + len(self._computed)
         if not self._computed and now > self.next_due + self.timing.stall:
             self.stalls += self.status is Status.PLAYING
-            self.next_due = now + self.timing.commit_ahead
+            self._timeline.delay(now + self.timing.commit_ahead, self.position, self.tempo)
         self._computed.append(symbol)
 
     def receive_snapshot(self, generation: int, position: int, state: bytes) -> None:
@@ -268,11 +281,17 @@ class Session:
         What is owed is wanted now; what is paused, whenever nobody else wants anything.
         """
         interval = self.interval
-        ahead = min(max(2, math.ceil(self.timing.lookahead / interval)) + self.owed, self.ring - 1)
+        ahead = max(2, math.ceil(self.timing.lookahead / interval)) + self.owed
+        if self._pace.own:
+            # Symbols are short and long as they come: as many as may be, and for the next one
+            # the mean of what is computed; where nothing is, at once.
+            ahead = self.ring
+            steps = sum(self._pace.steps(symbol) for symbol in self._computed)
+            interval *= steps / max(1, len(self._computed))
         due = self.next_due - self.timing.commit_ahead
         if not self.playing:
             due = now if self.owed else math.inf
-        return Allowance(self.position + ahead, self.position, due, interval)
+        return Allowance(self.position + min(ahead, self.ring - 1), self.position, due, interval)
 
     # Committing
 
@@ -296,9 +315,26 @@ class Session:
             due = self.next_due
         self.journal.append(symbol, due, fed=False)
         self._settle_snapshots()
-        self.next_due = due + self.interval
+        self._advance(symbol, due)
         return Committed(n, symbol, due, fed=False)
 
+    def _advance(self, symbol: int, due: float) -> None:
+        steps = self._pace.pass_on(symbol)
+        rate = self.log.at(self.position).rate
+        self._timeline.advance(due, steps, self.position, rate=rate, tempo=self.tempo)
+
     def start(self, now: float) -> None:
-        """Sets the timeline so that the next symbol comes soon."""
-        self.next_due = now + self.timing.start_delay
+        """Sets the timeline so that the next symbol comes soon, or at its step of the bar."""
+        self._timeline.start(now + self.timing.start_delay, self.position, self.tempo)
+
+    def retime(self, now: float, *, cue: bool = False) -> None:
+        """The tempo that it may follow has changed.
+
+        Args:
+            cue: whether the beat begins at this moment, and the session with it.
+        """
+        tempo, rate = self.tempo, self.log.at(self.position).rate
+        if cue and tempo is not None:
+            self._timeline.cue(now, self.position, tempo)
+        else:
+            self._timeline.retime(now, self.position, rate=rate, tempo=tempo)

@@ -24,7 +24,9 @@ from stream_rnn.gateway.controls import MAX_SEED, default_controls, merge_contro
 from stream_rnn.gateway.engine_link import EngineLink, unpack_tile
 from stream_rnn.gateway.house import Counters, Limits, Model
 from stream_rnn.gateway.journal import Committed, Journal
-from stream_rnn.gateway.session import Session, Status, Timing
+from stream_rnn.gateway.session import Session, Timing
+from stream_rnn.gateway.status import Status
+from stream_rnn.gateway.tempo import Tempi
 from stream_rnn.wire import messages as wire
 
 log = logging.getLogger("stream_rnn.stage")
@@ -39,6 +41,7 @@ class Stage:
         models: by the name they are opened by.
         send: takes commands to the engine.
         ring: the engine's.
+        tempi: what sessions may follow; see `retime`.
     """
 
     def __init__(
@@ -49,9 +52,11 @@ class Stage:
         ring: int = 32,
         timing: Timing | None = None,
         limits: Limits | None = None,
+        tempi: Tempi | None = None,
     ) -> None:
         self.models = models
         self.limits = limits or Limits()
+        self.tempi = tempi or Tempi()
         self.counters = Counters()
         self.times = CommitTimes()
         self.sessions: dict[str, Session] = {}
@@ -61,6 +66,7 @@ class Stage:
         self._by_key: dict[int, Session] = {}
         self._audience = Audience()
         self._sinks: list[Sink] = []
+        self._observers: list[Callable[[wire.Event], None]] = []
         self._numbers = itertools.count(1)
 
     # Clients
@@ -68,6 +74,10 @@ class Stage:
     def add_sink(self, sink: Sink) -> None:
         """A place of the house's own, which views every session that it wants."""
         self._sinks.append(sink)
+
+    def observe(self, tell: Callable[[wire.Event], None]) -> None:
+        """The news of every session, for one of the house who does not count as a listener."""
+        self._observers.append(tell)
 
     def panic(self, viewer: Viewer, now: float, id: wire.Id = None) -> None:
         """Silence: what plays is paused, and every sink ends whatever it sounds."""
@@ -118,6 +128,7 @@ class Stage:
             case wire.Attach():
                 self._attach(viewer, session, message, now)
             case wire.Control():
+                self.tempi.check(message.controls)
                 position, plan = session.change(message.controls, message.at, now)
                 self._engine.plan(plan)
                 self._broadcast(
@@ -126,11 +137,12 @@ class Stage:
                     message.id,
                     "controlled",
                     position=position,
-                    controls=session.log.at(position).to_json(),
+                    controls=session.controls_at(position).to_json(),
                     changed=sorted(message.controls),
                 )
             case wire.Feed():
-                self._feed(session, self._parse(session.codec, message.symbols, "symbols"), now)
+                symbols = self._parse(session.codec, message.symbols, "symbols")
+                self._feed(session, symbols, now, in_time=message.in_time)
                 self._broadcast(session, viewer, message.id, "fed", position=session.position)
             case wire.Step():
                 session.move("step")
@@ -184,7 +196,9 @@ class Stage:
                 field="model",
             )
         seed = secrets.randbelow(MAX_SEED) if message.seed is None else message.seed
-        controls = merge_controls(default_controls(model.card, seed), message.controls, model.card)
+        self.tempi.check(message.controls)
+        asked = {**self.tempi.first_controls(model.codec), **message.controls}
+        controls = merge_controls(default_controls(model.card, seed), asked, model.card)
         prime = self._parse(model.codec, message.prime, "prime") if message.prime else []
         name = message.session or self._make_name(message.model)
         session = self._make_session(
@@ -210,6 +224,8 @@ class Stage:
         for one in (viewer, *(sink for sink in self._sinks if sink.wants(session.name))):
             self._view(one, session)
             self._tell_opened(one, session, id if one is viewer else None)
+        for tell in self._observers:
+            tell(wire.event("opened", session=session.name))
         self._feed(session, prime, now)
         self._enter(session)
         self._touch(session, now)
@@ -235,8 +251,9 @@ class Stage:
         self._check_room()
         key = next(self._numbers)
         session = Session(
-            name, key, model.card, model.codec, self._timing, self._ring, controls, journal
-        )
+            name, key, model.card, model.codec, self._timing, self._ring, controls, journal,
+            self.tempi.heard,
+        )  # fmt: skip
         self.sessions[name] = self._by_key[key] = session
         self._audience.add_session(name, viewer)
         self._engine.open(session)
@@ -341,9 +358,11 @@ class Stage:
             )
         return symbols
 
-    def _feed(self, session: Session, symbols: list[int], now: float) -> None:
+    def _feed(
+        self, session: Session, symbols: list[int], now: float, *, in_time: bool = False
+    ) -> None:
         start = session.position
-        fed, plan = session.feed(symbols, now)
+        fed, plan = session.feed(symbols, now, in_time=in_time)
         self._engine.plan(plan)
         if len(fed) > LONG_FEED:
             for viewer in self._audience.of(session.name):
@@ -351,6 +370,25 @@ class Stage:
             return
         for committed in fed:
             self._show(session, committed)
+
+    def retime(self, source: str, now: float, *, cue: bool = False, tell: bool = False) -> None:
+        """The tempo of a source has changed: whoever follows it goes on in the new one.
+
+        Args:
+            cue: whether its beat begins at this moment.
+            tell: whether the viewers should hear of it.
+        """
+        for session in self.sessions.values():
+            if session.controls.sync != source or session.status is Status.AWAY:
+                continue
+            session.retime(now, cue=cue)
+            if tell:
+                self._broadcast(
+                    session, None, None, "controlled", position=session.position,
+                    controls=session.controls.to_json(), changed=["bpm", "rate"],
+                )  # fmt: skip
+            self._touch(session, now)
+        self._engine.flush(now)
 
     def viewers(self, name: str) -> int:
         """How many clients view a session."""
@@ -467,7 +505,7 @@ class Stage:
 
     def _show(self, session: Session, committed: Committed) -> None:
         self.counters.symbols += 1
-        moment = Moment(session.log.at(committed.n), session.next_due)
+        moment = Moment(session.controls_at(committed.n), session.next_due)
         self._audience.show(session.name, symbol_event(session, committed), moment)
 
     def _broadcast(
@@ -476,6 +514,8 @@ class Stage:
         """Tells everybody; see `Audience.tell`."""
         event = wire.event(kind, session=session.name, **fields)
         self._audience.tell(session.name, event, asker, id)
+        for tell in self._observers:
+            tell(event)
 
 
 def symbol_event(session: Session, committed: Committed) -> wire.Event:

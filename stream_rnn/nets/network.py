@@ -5,7 +5,7 @@ a vector over the artists: a one-hot vector in training, any convex blend when p
 The recurrent state is a value, passed in and handed back.
 
 `RecurrentNetwork.forward` runs whole sequences through torch's fused kernels, for training
-and scoring. `Stepper` holds the same weights laid out for stepping.
+and scoring. To step, a kernel (`engine/kernels`) takes the weights from `layer_weights`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from stream_rnn.codecs.base import Head
 from stream_rnn.errors import CheckpointError
-from stream_rnn.nets.cells import lstm_cell
 
 
 class State(NamedTuple):
@@ -104,6 +103,13 @@ class RecurrentNetwork(nn.Module):
             elif "bias_hh" in name:
                 nn.init.zeros_(parameter)
 
+    def layer_weights(self, layer: int) -> tuple[Tensor, Tensor, Tensor]:
+        """A layer's weights for its inputs `[inputs, 4 * hidden]`, its weights for its own
+        output of the step before `[hidden, 4 * hidden]`, and its bias `[4 * hidden]`."""
+        weights = dict(self.recurrent.named_parameters())
+        bias = weights[f"bias_ih_l{layer}"] + weights[f"bias_hh_l{layer}"]
+        return weights[f"weight_ih_l{layer}"].t(), weights[f"weight_hh_l{layer}"].t(), bias
+
     def zero_state(self, rows: int) -> State:
         """The state before any symbol."""
         a, device = self.architecture, self.output.weight.device
@@ -134,66 +140,3 @@ class RecurrentNetwork(nn.Module):
             inputs = torch.cat([inputs, blend], dim=2)
         outputs, (hidden, cell) = self.recurrent(inputs, (state.hidden, state.cell))
         return self.output(self.dropout(outputs)), State(hidden, cell)
-
-
-class Stepper:
-    """A network's weights laid out so that one step is a few matrix products.
-
-    The first layer's product with a one-hot vector is a row of a table, and its product with
-    the artist blend is a constant of the session, so both leave the step.
-    """
-
-    @torch.no_grad()
-    def __init__(self, network: RecurrentNetwork) -> None:
-        a = self.architecture = network.architecture
-        weights = {k: v.detach() for k, v in network.recurrent.named_parameters()}
-        first = weights["weight_ih_l0"]  # [4 * hidden, symbols + artists]
-        self.symbol_table = first[:, : a.symbols].t().contiguous()  # [symbols, 4 * hidden]
-        self.artist_table = first[:, a.symbols :].t().contiguous()  # [artists, 4 * hidden]
-        self.products: list[Tensor] = []  # [hidden or 2 * hidden, 4 * hidden]
-        self.biases: list[Tensor] = []  # [4 * hidden]
-        for layer in range(a.layers):
-            recurrent = weights[f"weight_hh_l{layer}"]
-            below = [weights[f"weight_ih_l{layer}"]] if layer else []
-            self.products.append(torch.cat([*below, recurrent], dim=1).t().contiguous())
-            self.biases.append(weights[f"bias_ih_l{layer}"] + weights[f"bias_hh_l{layer}"])
-        self.head = network.output.weight.detach().t().contiguous()  # [hidden, symbols]
-        self.head_bias = network.output.bias.detach().clone()
-
-    def artist_bias(self, blend: Tensor) -> Tensor:
-        """The first layer's constant input, `[4 * hidden]`, for a blend `[artists]`.
-
-        A sum in a fixed order, so that it does not depend on what else is computed.
-        """
-        bias = self.biases[0].clone()
-        for artist in torch.nonzero(blend).flatten().tolist():
-            bias += blend[artist] * self.artist_table[artist]
-        return bias
-
-    def step(self, symbols: Tensor, artist_bias: Tensor, state: State) -> tuple[Tensor, State]:
-        """One step of each row.
-
-        Args:
-            symbols: `[rows]` indices or `[rows, 88]` keys (float): the symbol before.
-            artist_bias: `[rows, 4 * hidden]` of `artist_bias`.
-            state: `[layers, rows, hidden]`.
-
-        Returns:
-            Logits `[rows, symbols]` and the new state.
-        """
-        if self.architecture.head == "categorical":
-            inputs = self.symbol_table[symbols].add_(artist_bias)
-        else:
-            inputs = torch.addmm(artist_bias, symbols, self.symbol_table)
-        hidden, cell = torch.empty_like(state.hidden), torch.empty_like(state.cell)
-        below = None
-        for layer, product in enumerate(self.products):
-            before = state.hidden[layer]
-            if below is None:
-                gates = inputs.addmm_(before, product)
-            else:
-                gates = torch.addmm(self.biases[layer], torch.cat([below, before], 1), product)
-            hidden[layer], cell[layer] = lstm_cell(gates, state.cell[layer])
-            below = hidden[layer]
-        assert below is not None
-        return torch.addmm(self.head_bias, below, self.head), State(hidden, cell)

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from stream_rnn.codecs.base import Codec
 from stream_rnn.nets.network import RecurrentNetwork, State
-from stream_rnn.train.data import Document
+from stream_rnn.train.corpus import Document
 
 ROWS = 64
 TIME = 256
@@ -59,7 +59,8 @@ def evaluate(
     """Scores documents: every symbol counts, the first (after the boundary) included.
 
     Text counts the boundary that ends a document as a symbol too, since the network has to
-    foretell it; rolls do not, as in the published scores.
+    foretell it; rolls do not, as in the published scores. A document that does not end, such
+    as a book's part, has none.
 
     Args:
         progress: called with the number of symbols done since the last call.
@@ -67,22 +68,22 @@ def evaluate(
     network.eval()
     device = network.output.weight.device
     boundary = boundary_of(codec)
-    ending = codec.head == "categorical"
+    categorical = codec.head == "categorical"
     by_length = sorted((d for d in documents if len(d.symbols)), key=lambda d: len(d.symbols))
     total, count = 0.0, 0
     for first in range(0, len(by_length), ROWS):
         group = by_length[first : first + ROWS]
-        longest = len(group[-1].symbols) + ending
+        longest = len(group[-1].symbols) + categorical
         padded = np.zeros((len(group), longest + 1, *boundary.shape), group[0].symbols.dtype)
         mask = np.zeros((len(group), longest), np.float32)
         padded[:, 0] = boundary
         for row, document in enumerate(group):
-            length = len(document.symbols)
+            length, ending = len(document.symbols), categorical and document.ends
             padded[row, 1 : length + 1] = document.symbols
             if ending:
                 padded[row, length + 1] = boundary
             mask[row, : length + ending] = 1.0
-        symbols = torch.from_numpy(padded.astype(np.int64 if ending else np.uint8)).to(device)
+        symbols = torch.from_numpy(padded.astype(np.int64 if categorical else np.uint8)).to(device)
         artists = artist_vectors(network, torch.tensor([d.artist for d in group])).to(device)
         state: State = network.zero_state(len(group))
         for start in range(0, longest, TIME):

@@ -9,15 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rnn.codecs.pianoroll import KEYS
-from stream_rnn.train.data import Document
-
-
-def transposed(roll: NDArray[Any], semitones: int) -> NDArray[Any]:
-    """A roll moved by some semitones, or as it was if a note would leave the keyboard."""
-    moved = np.roll(roll, semitones, axis=1)
-    lost = roll[:, KEYS - semitones :] if semitones > 0 else roll[:, : -semitones or 0]
-    return roll if semitones == 0 or lost.any() else moved
+from stream_rnn.train.augment import Augment
+from stream_rnn.train.corpus import Document
 
 
 @dataclass(frozen=True)
@@ -34,10 +27,21 @@ class Chunk:
 class Feed:
     """Deals documents to rows, chunk by chunk, for ever; each epoch in a new order.
 
-    A document is read from the boundary before it to the boundary that ends it. A share
+    A document is read from the boundary before it to the boundary that ends it, or, if it
+    does not end, to its last symbol. A share
     `restart` of the documents begins a chunk with a zero state, as a session does that is
     opened (what is left of the chunk before is masked); the others follow on with the state
     that the document before left, as they do in a stream that runs for ever.
+
+    Args:
+        documents: what to deal out.
+        boundary: the symbol between them.
+        rows: how many are read side by side.
+        chunk: symbols in a chunk.
+        seed: of all that is left to chance.
+        restart: see above.
+        augment: makes each document that is dealt of the one in the corpus.
+        deals: about how many there will be in the run.
     """
 
     def __init__(
@@ -49,22 +53,19 @@ class Feed:
         chunk: int,
         seed: int,
         restart: float,
-        transpose: int = 0,
+        augment: Augment | None = None,
+        deals: int = 1,
     ) -> None:
         self._documents = [d for d in documents if len(d.symbols)]
         self._boundary = boundary
         self._chunk, self._seed = chunk, seed
-        self._restart, self._transpose = restart, transpose
+        self._restart, self._augment = restart, augment
+        self._deals = deals
         self._order: list[int] = []
         self._order_epoch = -1
         self._cache: dict[int, tuple[NDArray[Any], int]] = {}
         self.dealt = rows
         self.lanes = [(deal, 0) for deal in range(rows)]  # (which deal, how much of it is read)
-
-    @property
-    def epoch(self) -> float:
-        """How many times the documents have been dealt out."""
-        return self.dealt / len(self._documents)
 
     def state(self) -> dict[str, Any]:
         """Where it is, for `restore`."""
@@ -82,10 +83,9 @@ class Feed:
             shuffled = np.random.default_rng((self._seed, epoch)).permutation(len(self._documents))
             self._order, self._order_epoch = shuffled.tolist(), epoch
         document = self._documents[self._order[place]]
-        if self._transpose:
-            shifts = np.random.default_rng((self._seed, 1, deal))
-            by = int(shifts.integers(-self._transpose, self._transpose + 1))
-            document = Document(transposed(document.symbols, by), document.artist)
+        if self._augment:
+            dice = np.random.default_rng((self._seed, 1, deal))
+            document = self._augment(document, dice, min(1.0, deal / self._deals))
         return document
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -122,9 +122,10 @@ class Feed:
         return deal < len(self.lanes) or bool(chance < self._restart)
 
     def _framed(self, deal: int) -> tuple[NDArray[Any], int]:
-        """The boundary, the document's symbols, the boundary again; and its artist."""
+        """The boundary, the document's symbols, the boundary that ends it; and its artist."""
         if deal not in self._cache:
             document, edge = self._deal(deal), self._boundary[None]
-            framed = np.concatenate([edge, document.symbols, edge]).astype(document.symbols.dtype)
+            parts = [edge, document.symbols, *([edge] if document.ends else [])]
+            framed = np.concatenate(parts).astype(document.symbols.dtype)
             self._cache[deal] = (framed, document.artist)
         return self._cache[deal]

@@ -24,14 +24,19 @@ from torch import Tensor
 from tqdm import tqdm
 
 from stream_rnn.checkpoint import Card, load_network, read_card, save_model
+from stream_rnn.codecs.base import Codec
+from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import CheckpointError, ConfigError
 from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
+from stream_rnn.train.augment import augmenter
+from stream_rnn.train.corpus import Corpus
 from stream_rnn.train.curves import Log, draw_curves
-from stream_rnn.train.data import Corpus
 from stream_rnn.train.evaluate import artist_vectors, boundary_of, evaluate, symbol_losses
 from stream_rnn.train.feed import Chunk, Feed
 from stream_rnn.train.recipe import OptimiserRecipe, Recipe
 from stream_rnn.train.split import SPLITS
+
+LONGEST = 4096  # symbols in a row, when a network in training is scored
 
 Sampler = Callable[[RecurrentNetwork, Card, int], str]
 """Makes a text to look at from (network, card, step)."""
@@ -85,6 +90,8 @@ class Trainer:
             ],
             lr=self._options.learning_rate,
         )
+        self._corpus_symbols = sum(len(d.symbols) for d in corpus.splits["train"])
+        epochs = self._steps * self._options.rows * self._options.chunk / self._corpus_symbols
         self._feed = Feed(
             corpus.splits["train"],
             boundary_of(codec),
@@ -92,7 +99,8 @@ class Trainer:
             chunk=self._options.chunk,
             seed=self._options.seed,
             restart=self._options.restart,
-            transpose=recipe.data.transpose,
+            augment=augmenter(recipe.data, newline_of(codec)),
+            deals=max(1, round(epochs * len(corpus.splits["train"]))),
         )
         self._state = self.network.zero_state(self._options.rows)
         self.step = 0
@@ -119,7 +127,7 @@ class Trainer:
                 "steps": self.step,
                 "symbols": self._symbols,
                 "seconds": round(self._seconds),
-                "epochs": round(self._feed.epoch, 2),
+                "epochs": round(self._symbols / self._corpus_symbols, 2),
                 "hardware": hardware(self._device),
                 "optimiser": _plain(self._options),
             },
@@ -181,10 +189,13 @@ class Trainer:
             self.save()
 
     def _rate(self) -> float:
-        """Learning rate at this step: a line up, then a cosine down to a fiftieth."""
+        """Learning rate at this step: a line up, then a cosine down to a fiftieth, or steps."""
         options = self._options
         warm = min(1.0, (self.step + 1) / max(1, options.warmup))
         done = min(1.0, self.step / self._steps)
+        if options.drops:
+            fallen = sum(done >= share for share in options.drops)
+            return options.learning_rate * warm * options.drop**fallen
         return options.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
 
     def _train_step(self, chunk: Chunk) -> float:
@@ -209,7 +220,10 @@ class Trainer:
         return float(loss.detach())
 
     def _validate(self) -> None:
-        documents = self.corpus.splits["valid"][: self._options.validation_documents]
+        # In pieces that are read side by side: one long document would take its time alone.
+        pieces = [p for d in self.corpus.splits["valid"] for p in d.pieces(LONGEST)]
+        every = max(1, len(pieces) // self._options.validation_documents)
+        documents = pieces[::every][: self._options.validation_documents]
         score = evaluate(self.network, documents, self.corpus.codec)
         self._log.add(self.step, "valid", score.nll, self._rate(), self._seconds)
         draw_curves(self.run / "log.csv", self.run / "curves.png", title=self.recipe.model.name)
@@ -329,9 +343,16 @@ def _plain(value: object) -> Any:
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
+def newline_of(codec: Codec) -> int | None:
+    """The symbol of a line's end, for text."""
+    if not isinstance(codec, TextCodec) or "\n" not in codec.vocabulary:
+        return None
+    return codec.vocabulary.index("\n")
+
+
 def measure_of(card: Card) -> str:
     """What a score of this model means, for the card."""
-    unit = "character" if card.codec["domain"] == "text" else "frame"
+    unit = {"text": "character", "pianoroll": "frame"}.get(card.codec["domain"], "symbol")
     return (
         f"mean negative log-likelihood in nats a {unit}, over every {unit} of the split, each "
         "document from a zero state, with the weights as shipped: stream-rnn eval"

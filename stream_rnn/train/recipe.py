@@ -25,21 +25,37 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         source: a file or folder under the data folder.
         format: `songs_csv` (artist,song,link,text), `text` (one long text), `rolls_mat`
-            (the four benchmark files of Boulanger-Lewandowski 2012), `midi` (a folder).
+            (the four benchmark files of Boulanger-Lewandowski 2012), `midi` (a folder, as
+            rolls), `performances` (a folder, as events), `lines` (a name a line), `abc` (a
+            folder of tunes), `tabs` (the same for guitar).
         by_artist: whether the network is given the artist.
         split: shares of the songs for training, validation and test, where the corpus has
             no split of its own.
         steps_per_beat: frames in a quarter note, for rolls.
         transpose: train on each piece moved by up to so many semitones, anew each epoch.
+        settle: for pieces that all stand in one key: the share that is left there grows from
+            none to this over the run.
+        stretch: and, of performances, on tempos up to this share slower or faster.
+        passage: read a long text in passages of so many characters, each from a random
+            paragraph; none of them ends.
+        column: for `lines`, the column of a CSV that has the names.
+        artist_column: and the one that has the artists.
         least: how often a character must stand in the training texts to be known.
     """
 
     source: str
-    format: Literal["songs_csv", "text", "rolls_mat", "midi"]
+    format: Literal[
+        "songs_csv", "text", "lines", "abc", "tabs", "rolls_mat", "midi", "performances"
+    ]
     by_artist: bool = False
     split: tuple[Share, Share, Share] = (0.9, 0.05, 0.05)
     steps_per_beat: Annotated[int, Meta(ge=1, le=96)] = 4
     transpose: Annotated[int, Meta(ge=0, le=11)] = 0
+    settle: Share = 0.0
+    stretch: Annotated[float, Meta(ge=0.0, le=0.5)] = 0.0
+    passage: Annotated[int, Meta(ge=0)] = 0
+    column: str = ""
+    artist_column: str = ""
     least: Positive = 10
     licence: str = ""
     origin: str = ""
@@ -66,6 +82,8 @@ class OptimiserRecipe(Struct, frozen=True, forbid_unknown_fields=True):
         chunk: symbols back-propagated through at a time; state is carried to the next.
         steps: how many chunks in all.
         learning_rate: the peak, after `warmup` steps; it falls along a cosine to 2 % of it.
+        drops: or else it falls in steps, at these shares of the run,
+        drop: each time to so much of what it was.
         weight_decay: decoupled (AdamW), on the weight matrices.
         clip: the gradient's norm is cut to this.
         restart: share of documents that begin with a zero state; the others carry on from
@@ -80,6 +98,8 @@ class OptimiserRecipe(Struct, frozen=True, forbid_unknown_fields=True):
     steps: Positive
     learning_rate: Annotated[float, Meta(gt=0.0)]
     warmup: Annotated[int, Meta(ge=0)] = 200
+    drops: tuple[Share, ...] = ()
+    drop: Share = 0.25
     weight_decay: Annotated[float, Meta(ge=0.0)] = 0.0
     clip: Annotated[float, Meta(gt=0.0)] = 1.0
     restart: Share = 0.5

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stream_rnn.codecs.text import BOUNDARY
 from stream_rnn.errors import DataError
+from stream_rnn.train.recipe import DataRecipe
 from stream_rnn.train.split import SPLITS
 
 MIN_PROSE = 1000
@@ -50,22 +51,52 @@ def read_songs(path: Path) -> list[Song]:
         DataError: a column is missing, a row cannot be read, or there are no rows; it names
             the line.
     """
-    csv.field_size_limit(1 << 24)
+    columns = ("artist", "song", "text")
     songs = []
+    for artist, title, words in _read_table(path, columns, hint=" (artist,song,link,text)"):
+        text = clean_text(words)
+        if text and artist.strip():
+            songs.append(Song(artist.strip(), title.strip(), text))
+    if not songs:
+        raise DataError(f"{path}: no songs in it")
+    return songs
+
+
+def read_lines(path: Path, recipe: DataRecipe) -> list[Song]:
+    """A list of names: a line each, or with `column` a column of a CSV; each name once.
+
+    With `artist_column` each stands under its artist, once under each.
+
+    Raises:
+        DataError: it cannot be read, or there are no names in it.
+    """
+    if recipe.column:
+        columns = [recipe.column, *([recipe.artist_column] if recipe.artist_column else [])]
+        rows = [(name, *artist) for name, *artist in _read_table(path, columns)]
+    else:
+        rows = [(line,) for line in read_text(path).split("\n")]
+    named = [Song(" ".join(artist).strip(), "", " ".join(name.split())) for name, *artist in rows]
+    songs = list(dict.fromkeys(s for s in named if s.text))
+    if not songs:
+        raise DataError(f"{path}: no names in it")
+    return songs
+
+
+def _read_table(path: Path, columns: Sequence[str], hint: str = "") -> Iterator[tuple[str, ...]]:
+    """The named columns of a CSV's rows."""
+    csv.field_size_limit(1 << 24)
     line = 1  # where the row begins that is being read
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
-            missing = [c for c in ("artist", "song", "text") if c not in (reader.fieldnames or ())]
+            missing = [c for c in columns if c not in (reader.fieldnames or ())]
             if missing:
-                raise DataError(f"{path}, line 1: no column {missing[0]!r} (artist,song,link,text)")
+                raise DataError(f"{path}, line 1: no column {missing[0]!r}{hint}")
             line = 2
             for row in reader:
-                if None in row or any(row[c] is None for c in ("artist", "song", "text")):
+                if None in row or any(row[c] is None for c in columns):
                     raise DataError(f"{path}, line {line}: {_shape_of(row)}")
-                text = clean_text(row["text"])
-                if text and row["artist"].strip():
-                    songs.append(Song(row["artist"].strip(), row["song"].strip(), text))
+                yield tuple(row[c] for c in columns)
                 line = reader.line_num + 1
     except UnicodeDecodeError as error:
         # The decoder's position counts from its own buffer, so find the line afresh.
@@ -79,9 +110,6 @@ def read_songs(path: Path) -> list[Song]:
         raise DataError(f"{path}, line {line}: {error}") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-    if not songs:
-        raise DataError(f"{path}: no songs in it")
-    return songs
 
 
 def _shape_of(row: dict[Any, Any]) -> str:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TypeVar
+
+from stream_rnn.errors import DataError
+from stream_rnn.train.recipe import DataRecipe
 
 SPLITS = ("train", "valid", "test")
 
@@ -40,3 +44,24 @@ def split_documents(
         which = 0 if where < shares[0] else 1 if where < shares[0] + shares[1] else 2
         splits[SPLITS[which]].append(document)
     return splits
+
+
+def artist_index(
+    path: Path, recipe: DataRecipe, artists: tuple[str, ...] | None, found: Iterable[str]
+) -> dict[str, int]:
+    """Artists by name, in the order of the network's inputs; empty without `by_artist`.
+
+    Args:
+        path: for the message.
+        recipe: says whether artists matter.
+        artists: a trained model's.
+        found: those of the corpus.
+
+    Raises:
+        DataError: fewer than two, so that there is nothing to tell apart.
+    """
+    if artists is None:
+        artists = tuple(sorted(set(found))) if recipe.by_artist else ()
+        if recipe.by_artist and len(artists) < 2:
+            raise DataError(f"{path}: by_artist needs two artists or more, found {len(artists)}")
+    return {name: i for i, name in enumerate(artists)}

@@ -63,10 +63,11 @@ class Control(Request, frozen=True):
 
 
 class Feed(Request, frozen=True):
-    """Puts symbols into the stream."""
+    """Puts symbols into the stream; `in_time` in the place of as many that would have come."""
 
     session: Name
     symbols: str | list[Any]
+    in_time: bool = False
 
 
 class Step(Request, frozen=True):

@@ -71,7 +71,7 @@ class Voice:
 
         Args:
             symbol: the fields of its `symbol` message: `notes` and perhaps `onsets`, or
-                `event` (`{"on": pitch}`, `{"off": pitch}`, `{"velocity": v}`, `{"shift": s}`),
+                `event` (`{"on": pitch}`, `{"off": pitch}`, `{"velocity": v}`, `{"shift": s}`, `{"end": 1}`),
                 or `text`. One that was fed is shown and not sounded.
             velocity: of what begins; where the stream has dynamics of its own they are
                 scaled by it, 80 leaving them as they are.
@@ -96,6 +96,8 @@ class Voice:
         return [Note(p, 0) for p in ended] + [Note(p, velocity) for p in begun]
 
     def _event(self, event: Mapping[str, Any], velocity: int, transpose: int) -> list[Note]:
+        if "end" in event:  # of the piece, and of all that sounds
+            return self.release()
         if "velocity" in event:
             self._dynamics = int(event["velocity"])
         elif "on" in event and 0 <= (pitch := event["on"] + transpose) < 128:

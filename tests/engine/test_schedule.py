@@ -31,7 +31,11 @@ def test_near_a_deadline_it_steps_at_once() -> None:
     choice = ask([9.0, 5.045], now=5.0, since=5.0)
     assert (len(choice.slots), choice.wake) == (0, 5.045 - NEAR)
     choice = ask([9.0, 5.03], now=5.0, since=5.0)
-    assert (choice.slots.tolist(), choice.deadline) == ([10, 11], 5.03)
+    assert (choice.slots.tolist(), choice.deadline) == ([11], 5.03)
+
+
+def test_what_has_collected_long_enough_goes_along() -> None:
+    assert ask([9.0, 5.03], now=5.0, since=5.0 - COLLECT).slots.tolist() == [10, 11]
 
 
 def test_a_full_tile_does_not_wait() -> None:
@@ -44,8 +48,8 @@ def test_of_more_than_a_tile_the_most_urgent_go_and_the_lower_slot_first() -> No
     assert choice.deadline == 1.0
 
 
-def test_a_step_that_is_owed_goes_first_and_at_once() -> None:
-    assert ask([5.0, -math.inf], now=0.0, since=0.0).slots.tolist() == [10, 11]
+def test_a_step_that_is_owed_goes_at_once_and_alone() -> None:
+    assert ask([5.0, -math.inf], now=0.0, since=0.0).slots.tolist() == [11]
 
 
 @given(st.lists(st.floats(0, 20), max_size=9), st.floats(0, 20), st.floats(0, 20))
@@ -53,7 +57,10 @@ def test_a_choice_is_work_or_a_time_to_ask_again_at_which_there_is_work(
     deadlines: list[float], now: float, since: float
 ) -> None:
     choice = ask(deadlines, now=now, since=since)
-    assert len(choice.slots) == min(TILE, len(deadlines)) or not len(choice.slots)
+    assert len(choice.slots) <= TILE and choice.deadline == min(deadlines, default=math.inf)
+    left = [d for slot, d in enumerate(deadlines, 10) if slot not in choice.slots]
+    if len(choice.slots) < min(TILE, len(deadlines)):
+        assert all(d - NEAR > now for d in left), "who is near a deadline does not wait"
     if not len(choice.slots) and deadlines:
         assert now < choice.wake <= min(since + COLLECT, min(deadlines) - NEAR)
         assert len(ask(deadlines, now=choice.wake, since=since).slots)

@@ -8,6 +8,8 @@ import pytest
 from pythonosc.osc_packet import OscPacket
 from support import House
 
+from stream_rnn.config import OscConfig
+from stream_rnn.errors import ConfigError
 from stream_rnn.gateway.osc import OscOptions, OscServer
 from stream_rnn.wire import osc
 
@@ -103,3 +105,56 @@ def test_who_is_silent_for_long_is_forgotten(house: House, silence: float) -> No
     house.clock.advance(silence)
     made.datagram_received(osc.message_bytes("/rnn/models"), THERE)
     assert (house.stage.viewers("s") == 0) == (silence > 60)
+
+
+def test_a_pattern_subscribes_to_all_that_it_matches(house: House) -> None:
+    made, sent = server(house)
+    for name in ("a1", "a2", "b"):
+        say(made, f"/rnn/{name}/open", "verse", 1, "paused")
+    say(made, "/rnn/subscribe", "a*", THERE[1])
+    say(made, "/rnn/*/step", 2)
+    house.run(0.5)
+    assert [a for a, _ in sent.to(THERE) if a.endswith("char")].count("/rnn/a2/char") == 2
+    assert not [a for a, _ in sent.to(THERE) if a == "/rnn/b/char"]
+    say(made, "/rnn/unsubscribe", "*", THERE[1])
+    say(made, "/rnn/a1/step", 2)
+    house.run(0.5)
+    assert [a for a, _ in sent.to(THERE)].count("/rnn/a1/char") == 2
+
+
+def test_only_who_is_allowed_is_heard_and_nobody_else_is_answered(house: House) -> None:
+    config = OscConfig(host="0.0.0.0", allow=("192.168.1.0/24", "10.0.0.7"), rate=7, latency=0.5)
+    options = OscOptions.of(config)
+    assert (options.rate, options.latency) == (7, 0.5)
+    made = OscServer(house.stage, house.clock, options)
+    sent = Wire()
+    made.connection_made(sent)
+    heard = {"192.168.1.9", "10.0.0.7", "127.0.0.1", "::ffff:192.168.1.9"}
+    for host in (*heard, "192.168.2.9", "10.0.0.8", "::ffff:10.0.0.8", "fe80::1%eth0"):
+        made.datagram_received(osc.message_bytes("/rnn/ping", 3), (host, 5000))
+    assert {host for (host, _), _, _ in sent.heard} == heard
+    assert house.stage.counters.osc_refused == 4
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (OscConfig(host="0.0.0.0"), "say whose packets are taken"),
+        (OscConfig(host="192.168.1.5"), "allow = "),
+        (OscConfig(allow=("the studio",)), "'the studio' is neither an address nor a network"),
+    ],
+)
+def test_an_open_address_needs_an_allow_list(config: OscConfig, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        OscOptions.of(config)
+
+
+def test_the_latency_of_subscribers_is_in_their_timetags(house: House) -> None:
+    made, sent = server(house, latency=5.0)
+    stamps = []
+    sent.sendto = lambda data, address: stamps.append(osc.parse_packet(data)[0].time)  # type: ignore[method-assign]
+    say(made, "/rnn/s/open", "verse")
+    say(made, "/rnn/subscribe", "s")
+    stamps.clear()
+    house.run(0.1)
+    assert stamps and all(abs(t - time.time() - 5.0) < 0.5 for t in stamps if t is not None)

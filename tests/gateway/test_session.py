@@ -3,12 +3,15 @@ import math
 import pytest
 
 from stream_rnn.checkpoint import Card
+from stream_rnn.codecs.performance import Note as Played
+from stream_rnn.codecs.performance import PerformanceCodec, encode_notes
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import ProtocolError
 from stream_rnn.gateway.control_log import ControlLog
 from stream_rnn.gateway.controls import default_controls
 from stream_rnn.gateway.journal import Journal
-from stream_rnn.gateway.session import TRANSITIONS, Session, Status, Timing
+from stream_rnn.gateway.session import Session, Timing
+from stream_rnn.gateway.status import TRANSITIONS, Status
 
 CODEC = TextCodec("abcdef")
 CARD = Card("m", "M", CODEC.to_json(), {}, defaults={"rate": 10.0})
@@ -260,3 +263,58 @@ def test_credit_reaches_as_far_as_the_lookahead_and_the_ring_allow() -> None:
     assert s.allowance(now=0.0).until == 3 + RING - 1
     s.change({"rate": 0.1}, "now", now=s.next_due)
     assert s.allowance(now=0.0).until == 3 + 2
+
+
+PIANO = PerformanceCodec()
+PIANO_CARD = Card("p", "P", PIANO.to_json(), {}, defaults={"rate": 20.0})
+CHORD = [Played(0.0, 0.5, 60, 70), Played(0.0, 0.25, 64, 70), Played(1.7, 2.0, 67, 40)]
+
+
+def piano() -> Session:
+    log = ControlLog(default_controls(PIANO_CARD, 1), PIANO_CARD)
+    made = Session("p", 1, PIANO_CARD, PIANO, TIMING, RING, log, Journal(PIANO.width))
+    made.start(0.0)
+    made.move("play")
+    return made
+
+
+def play_events(s: Session) -> list[tuple[float, dict[str, object]]]:
+    """Plays the chord; returns what happens when, but for the passing of time."""
+    start = s.next_due
+    for i, symbol in enumerate(encode_notes(CHORD).tolist()):
+        s.receive(s.generation, s.position + i, symbol, start)
+    events = []
+    while s.commit_time() < math.inf:
+        committed = s.commit(s.commit_time())
+        event = PIANO.event(committed.symbol)["event"]
+        if "shift" not in event and "velocity" not in event:
+            events.append((round(committed.due - start, 6), event))
+    return events
+
+
+def test_a_performance_keeps_its_own_time() -> None:
+    assert play_events(piano()) == [
+        (0.0, {"on": 60}),
+        (0.0, {"on": 64}),
+        (0.25, {"off": 64}),
+        (0.5, {"off": 60}),
+        (1.7, {"on": 67}),
+        (2.0, {"off": 67}),
+    ]
+
+
+def test_the_rate_is_a_performances_speed() -> None:
+    s = piano()
+    s.change({"rate": 40.0}, "now", now=0.0)
+    assert [time for time, _ in play_events(s)] == [0.0, 0.0, 0.125, 0.25, 0.85, 1.0]
+
+
+def test_a_performances_credit_is_all_there_is_and_due_as_what_is_computed_says() -> None:
+    s = piano()
+    symbols = encode_notes(CHORD).tolist()
+    assert s.allowance(now=0.0).until == RING - 1
+    assert s.allowance(now=0.0).interval == 0.0  # nothing is known: at once
+    for position, symbol in enumerate(symbols):
+        s.receive(s.generation, position, symbol, 0.0)
+    allowance = s.allowance(now=0.0)
+    assert allowance.due + len(symbols) * allowance.interval == pytest.approx(0.06 - 0.02 + 2.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,25 +26,32 @@ def open_session(house: House, name: str = "a", **fields: object) -> Ear:
     return ear
 
 
-def greedy(
-    models: Path, history: list[str], blend_at: Callable[[int], dict[str, float]], count: int
-) -> list[str]:
-    """The greedy continuation by the full-sequence forward: another path than the engine's.
+# The engine steps with rounded weights and states, so where two symbols' logits are this near,
+# it may prefer the other one. Those of `verse` have a deviation of 3 and are off by 0.04 at most.
+NEAR = 0.1
+
+
+def shortfall(
+    models: Path, stream: list[str], blend_at: Callable[[int], dict[str, float]], start: int = 0
+) -> float:
+    """How far the logit of a stream's symbol is below the highest, at most, from `start` on.
+
+    By the full-sequence forward in floats: another path than the engine's. A greedy stream
+    has a shortfall of 0, but for what is `NEAR`.
 
     Args:
         blend_at: the artists in force at a position.
     """
     card = read_card(models / "verse")
     codec, network = card.make_codec(), load_network(models / "verse", card)
-    text = list(history)
+    symbols = codec.parse("".join(stream))
+    inputs = torch.tensor([[codec.boundary, *symbols[:-1]]])
+    blends = [[blend_at(n).get(artist, 0.0) for artist in card.artists] for n in range(len(stream))]
     with torch.no_grad():
-        for _ in range(count):
-            symbols = torch.tensor([[codec.boundary, *codec.parse("".join(text))]])
-            blends = [[blend_at(n).get(a, 0.0) for a in card.artists] for n in range(len(text) + 1)]
-            logits = network(symbols, torch.tensor([blends]), network.zero_state(1))[0][0, -1]
-            logits[list(codec.unsampled)] = -torch.inf
-            text.append(codec.event(int(logits.argmax()))["text"])
-    return text[len(history) :]
+        logits = network(inputs, torch.tensor([blends]), network.zero_state(1))[0][0]
+    logits[:, list(codec.unsampled)] = -torch.inf
+    chosen = logits[torch.arange(len(stream)), torch.tensor(symbols)]
+    return float((logits.amax(1) - chosen)[start:].max())
 
 
 def test_symbols_are_numbered_and_due_at_the_rate(house: House) -> None:
@@ -72,26 +80,33 @@ def test_a_control_is_obeyed_from_the_position_in_its_answer(house: House, model
         house.run(2.0)
         stream = ear.stream(name)
         assert stream[:position] == twin.stream("twin")[:position]
-        assert stream[position : position + 12] == greedy(models, stream[:position], even, 12)
+        assert shortfall(models, stream, even, position) < NEAR
+        assert position == 0 or shortfall(models, stream, even, position - 1) > NEAR
         assert stream[position : position + 20] != twin.stream("twin")[position : position + 20]
 
 
 def test_the_artist_obeys_at_its_position_too(house: House, models: Path) -> None:
-    ear = open_session(house, controls={"temperature": 0, "artist": "Ada"})
-    house.run(1.0)
-    house.say(ear, "control", session="a", controls={"artist": {"Bo": 1, "Cy": 3}})
-    position = ear.last("controlled")["position"]
-    blend = ear.last("controlled")["controls"]["artist"]
-    assert blend == {"Bo": 0.25, "Cy": 0.75}
-    house.run(1.0)
-    stream = ear.stream("a")
-    assert len(stream) > position + 10
+    early, late = [], []
+    for turn in range(5):
+        name, moment = f"turned-{turn}", 0.5 + 0.15 * turn
+        ear = open_session(house, name, controls={"temperature": 0, "artist": "Ada"})
+        house.run(moment)
+        house.say(ear, "control", session=name, controls={"artist": {"Bo": 1, "Cy": 3}})
+        position = ear.last("controlled")["position"]
+        blend = ear.last("controlled")["controls"]["artist"]
+        assert blend == {"Bo": 0.25, "Cy": 0.75}
+        house.run(1.0)
+        stream = ear.stream(name)
+        assert len(stream) > position + 10
 
-    def turned_at(turn: int) -> list[str]:
-        return greedy(models, [], lambda n: {"Ada": 1.0} if n < turn else blend, len(stream))
+        def at(n: int, turn: int, blend: dict[str, float] = blend) -> dict[str, float]:
+            return {"Ada": 1.0} if n < turn else blend
 
-    assert stream == turned_at(position)
-    assert stream != turned_at(position + 1) and stream != turned_at(position - 1)
+        assert shortfall(models, stream, partial(at, turn=position)) < NEAR
+        early.append(shortfall(models, stream, partial(at, turn=position - 1)))
+        late.append(shortfall(models, stream, partial(at, turn=position + 1)))
+    # One symbol more or less may happen to make no difference, but not each time.
+    assert max(early) > 4 * NEAR and max(late) > 4 * NEAR
 
 
 def test_a_change_at_the_bar_waits_for_it(house: House) -> None:
@@ -179,15 +194,14 @@ def test_fed_symbols_are_history_and_state(house: House, models: Path) -> None:
     house.run(0.5)
     first = ear.of("symbol")[:6]
     assert "".join(m["text"] for m in first) == "to be " and all(m["fed"] for m in first)
-    assert ear.stream("a")[6:12] == greedy(models, list("to be "), lambda n: {"Bo": 1.0}, 6)
+    assert shortfall(models, ear.stream("a"), lambda n: {"Bo": 1.0}, 6) < NEAR
     house.say(ear, "feed", session="a", symbols="or not")
     position = ear.last("fed")["position"]
     house.run(0.6)
     stream = ear.stream("a")
     assert "".join(stream[position - 6 : position]) == "or not"
-    assert stream[position : position + 6] == greedy(
-        models, stream[:position], lambda n: {"Bo": 1.0}, 6
-    )
+    assert len(stream) > position + 3
+    assert shortfall(models, stream, lambda n: {"Bo": 1.0}, position) < NEAR
 
 
 def test_a_control_right_after_a_long_prime_waits_for_the_prime(house: House) -> None:

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from stream_rnn.codecs.base import Head
 from stream_rnn.errors import CheckpointError
-from stream_rnn.nets.network import Architecture, RecurrentNetwork, State, Stepper
+from stream_rnn.nets.network import Architecture, RecurrentNetwork
 
 ROWS, TIME = 3, 12
 
@@ -46,23 +46,6 @@ every_network = pytest.mark.parametrize(
 
 @every_network
 @torch.no_grad()
-def test_stepping_symbol_by_symbol_equals_the_whole_sequence(
-    head: Head, layers: int, artists: int
-) -> None:
-    net = network(head, layers, artists=artists)
-    symbols, blend = stream(net), blends(net)
-    expected, final = net(symbols, blend, net.zero_state(ROWS))
-    stepper, state = Stepper(net), net.zero_state(ROWS)
-    bias = torch.stack([stepper.artist_bias(b) for b in blend])
-    for time in range(TIME):
-        logits, state = stepper.step(symbols[:, time], bias, state)
-        torch.testing.assert_close(logits, expected[:, time], atol=1e-5, rtol=0)
-    torch.testing.assert_close(state.hidden, final.hidden, atol=1e-5, rtol=0)
-    torch.testing.assert_close(state.cell, final.cell, atol=1e-5, rtol=0)
-
-
-@every_network
-@torch.no_grad()
 def test_state_carried_across_chunks_equals_the_whole(
     head: Head, layers: int, artists: int
 ) -> None:
@@ -88,23 +71,6 @@ def test_the_artist_may_change_at_any_symbol() -> None:
     torch.testing.assert_close(torch.cat([before, after], 1), expected, atol=1e-5, rtol=0)
     other, _ = net(symbols[:, 5:], first, state)
     assert not torch.allclose(other, after, atol=1e-3)
-
-
-@torch.no_grad()
-def test_state_is_a_value_that_a_step_leaves_as_it_was() -> None:
-    net = network("categorical", 2, artists=2)
-    stepper = Stepper(net)
-    bias = stepper.artist_bias(torch.tensor([0.5, 0.5])).expand(ROWS, -1)
-    state = State(torch.randn(2, ROWS, 16), torch.randn(2, ROWS, 16))
-    before = State(state.hidden.clone(), state.cell.clone())
-    table, biases = stepper.symbol_table.clone(), [b.clone() for b in stepper.biases]
-    one, _ = stepper.step(torch.tensor([1, 2, 3]), bias, state)
-    two, _ = stepper.step(torch.tensor([1, 2, 3]), bias, state)
-    assert torch.equal(one, two)
-    assert torch.equal(state.hidden, before.hidden)
-    assert torch.equal(state.cell, before.cell)
-    assert torch.equal(stepper.symbol_table, table)
-    assert all(torch.equal(a, b) for a, b in zip(stepper.biases, biases, strict=True))
 
 
 def test_an_architecture_is_remade_from_its_json() -> None:

@@ -3,16 +3,24 @@ import os
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from stream_rnn.checkpoint import Card
+from stream_rnn.codecs.abc import AbcCodec, bars_add_up, tokenize
+from stream_rnn.codecs.base import ints_from_bytes
+from stream_rnn.codecs.performance import Note, decode_notes, encode_notes, midi_from_notes
 from stream_rnn.codecs.pianoroll import PianorollCodec, midi_from_roll
+from stream_rnn.codecs.tablature import TablatureCodec, notes_of
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import CheckpointError, DataError
-from stream_rnn.train.data import Document, corpus_of_card, load_corpus
-from stream_rnn.train.feed import Chunk, Feed, transposed
+from stream_rnn.train.augment import augmenter, transposed
+from stream_rnn.train.corpus import Document
+from stream_rnn.train.data import corpus_of_card, load_corpus
+from stream_rnn.train.feed import Chunk, Feed
+from stream_rnn.train.folk import Tune, read_tunes, tablature, tune_keys
 from stream_rnn.train.recipe import DataRecipe
 from stream_rnn.train.songs import Song, read_songs, song_keys
 from stream_rnn.train.split import split_documents
@@ -150,6 +158,11 @@ def test_a_corpus_knows_its_artists_and_learns_from_the_training_set_alone(tmp_p
         (DataRecipe("songs.csv", "text"), b"a\nb\n\xff", "line 3: not UTF-8"),
         (DataRecipe("songs.csv", "rolls_mat"), b"no mat", "not a piano-roll .mat file"),
         (DataRecipe("songs.csv", "midi"), "", "no MIDI files"),
+        (DataRecipe("songs.csv", "performances"), "", "no MIDI files"),
+        (DataRecipe("songs.csv", "lines"), " \n\n", "no names in it"),
+        (DataRecipe("songs.csv", "lines"), b"caf\xe9\n" * 9, "line 1: not UTF-8"),
+        (DataRecipe("songs.csv", "lines", column="Title"), "A,B\n1,2\n", "no column 'Title'"),
+        (DataRecipe("songs.csv", "lines", least=1, split=(1, 0, 0)), "a name", "in the valid set"),
     ],
 )
 def test_a_corpus_that_cannot_be_used_is_refused(
@@ -177,6 +190,128 @@ def test_a_cards_corpus_is_the_one_it_was_trained_on(tmp_path: Path) -> None:
     for data in ({}, {"recipe": {"source": 3}}):
         with pytest.raises(CheckpointError, match="'m' does not say how to read its corpus"):
             corpus_of_card(Card("m", "M", codec.to_json(), {}, data=data), tmp_path)
+
+
+def test_prose_is_read_in_passages_that_begin_with_a_paragraph_and_do_not_end(
+    tmp_path: Path,
+) -> None:
+    paragraphs = [f"{i:04}" + " la" * 20 for i in range(300)]
+    written(tmp_path, "\n\n".join(paragraphs), "prose.txt")
+    recipe = DataRecipe("prose.txt", "text", passage=500, least=1, split=(0.8, 0.1, 0.1))
+    corpus = load_corpus(recipe, tmp_path)
+    assert isinstance(corpus.codec, TextCodec)
+    newline = corpus.codec.vocabulary.index("\n")
+    augment = augmenter(recipe, newline)
+    assert augment is not None
+    (whole,) = corpus.splits["train"]
+    begun = set()
+    for seed in range(60):
+        piece = augment(whole, np.random.default_rng(seed), 0.0)
+        text = corpus.codec.decode(piece.symbols)
+        assert 375 <= len(text) <= 500 and text[:4].isdigit() and text[4:7] == " la"
+        assert not piece.ends
+        begun.add(text[:4])
+    assert len(begun) > 40
+    # A text without blank lines begins with a line, and one without lines anywhere.
+    flat = Document(np.where(whole.symbols == newline, newline + 1, whole.symbols), ends=False)
+    assert len(augment(flat, np.random.default_rng(1), 0.0).symbols) == 500
+
+
+def test_a_list_of_names_is_a_document_a_line_each_name_once(tmp_path: Path) -> None:
+    names = [f"Band {i}" for i in range(200)]
+    written(tmp_path, "\ufeff" + "\r\n".join(["", *names, " Band   7 ", "band 8", ""]), "n.txt")
+    corpus = load_corpus(DataRecipe("n.txt", "lines", split=SHARES, least=1), tmp_path)
+    assert isinstance(corpus.codec, TextCodec)
+    found = {
+        name: {corpus.codec.decode(d.symbols) for d in part} for name, part in corpus.splits.items()
+    }
+    assert sorted(n for part in found.values() for n in part) == sorted([*names, "band 8"])
+    assert any({"Band 8", "band 8"} <= part for part in found.values())  # one name: one set
+    assert all(d.ends for part in corpus.splits.values() for d in part)
+
+
+def test_names_may_stand_in_a_column_with_their_artists_in_another(tmp_path: Path) -> None:
+    rows = "".join(f"{'AB'[i % 2]},{i},Name {i}\n" for i in range(60))
+    written(tmp_path, "Series,Episode,Title\n" + rows, "n.csv")
+    recipe = DataRecipe(
+        "n.csv", "lines", column="Title", artist_column="Series", by_artist=True, split=SHARES,
+        least=1,
+    )  # fmt: skip
+    corpus = load_corpus(recipe, tmp_path)
+    assert isinstance(corpus.codec, TextCodec)
+    assert corpus.artists == ("A", "B")
+    for document in (d for part in corpus.splits.values() for d in part):
+        number = int(corpus.codec.decode(document.symbols).removeprefix("Name "))
+        assert document.artist == number % 2
+
+
+# Tunes
+
+
+def abc_tune(number: int, bars: str, title: str = "") -> str:
+    return f"X:{number}\nT:{title or number}\nM:2/4\nL:1/8\nK:G\n{bars}||\n\n"
+
+
+def test_tunes_whose_bars_add_up_are_read_and_one_melody_stands_in_one_set(
+    tmp_path: Path,
+) -> None:
+    letters = "CDEFGABcdefgab"
+    dice = random.Random(1)
+    melodies = ["|".join("".join(dice.choices(letters, k=4)) for _ in range(6)) for _ in range(80)]
+    text = "".join(abc_tune(i, melody) for i, melody in enumerate(melodies))
+    text += "".join(abc_tune(i, melody + "|G4", "again") for i, melody in enumerate(melodies))
+    text += abc_tune(7, "GABc|GAB|" + "GABc|" * 5) + abc_tune(8, "V:2\n" + melodies[0])
+    text += abc_tune(9, "&" + melodies[0]) + "no tune\n"
+    (tmp_path / "tunes").mkdir()
+    written(tmp_path / "tunes", text.replace("\n", "\r\n"), "x.abc")
+    tunes = read_tunes(tmp_path / "tunes")
+    assert len(tunes) == 160
+    single = [Tune(str(i), t.tokens) for i, t in enumerate(tunes)]  # known by melody alone
+    parts = split_documents(single, SHARES, tune_keys)
+    assert all(part for part in parts.values())
+    for part in parts.values():
+        numbers = {int(t.title) % 80 for t in part}
+        assert len(part) == 2 * len(numbers)
+
+    recipe = DataRecipe("tunes", "abc", split=(0.6, 0.2, 0.2), least=1)
+    # "again" is the title of half of them, which are as one with the other half: one set.
+    with pytest.raises(DataError, match="nothing to read in|no ABC token"):
+        load_corpus(recipe, tmp_path)
+    written(tmp_path / "tunes", text.replace("T:again\n", ""), "x.abc")
+    corpus = load_corpus(recipe, tmp_path)
+    assert isinstance(corpus.codec, AbcCodec)
+    assert sum(s["documents"] for s in corpus.sizes().values()) == 160
+    for document in (d for part in corpus.splits.values() for d in part):
+        assert bars_add_up(corpus.codec.decode(document.symbols))
+
+
+def test_a_tune_for_guitar_keeps_its_notes_lengths_and_bars() -> None:
+    tokens = tokenize("M:6/8\nK:G\nD|G2A B>cd|z2e-e3|1 [2 (3gab g2||")
+    symbols = tablature(tokens, 4)
+    assert symbols is not None
+    words = TablatureCodec(4).show(symbols)
+    notes = [(n.pitch + 12, n.start, n.stop) for n in notes_of(symbols, 0.5)]  # in eighths
+    triplet = [(79, 13.0, 13.5), (81, 13.5, 14.5), (83, 14.5, 15.0)]
+    assert notes == [
+        (62, 0, 1), (67, 1, 3), (69, 3, 4), (71, 4, 5.5), (72, 5.5, 6), (74, 6, 7),
+        (76, 9, 13), *triplet, (79, 15.0, 17.0),
+    ]  # fmt: skip
+    assert words.split("\n")[0].count("|") == 5
+    assert tablature(tokenize("M:6/8\nK:G\nC,,2|"), 4) is None  # below the guitar
+    assert tablature(tokenize("M:6/8\nK:G\nG/4A/4B|"), 4) is None  # too fast for the columns
+
+
+@pytest.mark.parametrize(
+    ("abc", "said"),
+    [
+        ("nothing", "no ABC tunes in it$"),
+        (abc_tune(1, "GA|" * 9), "that can be used .1 × a bar is not as long"),
+        (b"X:1\nT:\xe9\n", "line 2: not UTF-8"),
+    ],
+)
+def test_tunes_that_cannot_be_used_are_refused(tmp_path: Path, abc: str | bytes, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        read_tunes(written(tmp_path, abc, "x.abc"))
 
 
 # Rolls
@@ -242,6 +377,72 @@ def test_a_folder_of_midi_files_is_split_by_piece(tmp_path: Path) -> None:
     assert isinstance(corpus.codec, PianorollCodec)
     pieces = [int(d.symbols.argmax(1)[0]) for part in corpus.splits.values() for d in part]
     assert sorted(pieces) == list(range(30))
+
+
+def composed(folder: Path, count: int) -> None:
+    """A folder of MIDI files of two composers: A plays below the middle C, B above."""
+    for i in range(count):
+        name = "AB"[i % 2]
+        (folder / name).mkdir(exist_ok=True)
+        pitch = 40 + i % 10 if name == "A" else 70 + i % 10
+        notes = [Note(k * 0.5, k * 0.5 + 0.3, pitch + k, 60 + k) for k in range(8)]
+        midi_from_notes(notes).save(folder / name / f"{i}.mid")
+
+
+@pytest.mark.parametrize("format", ["performances", "midi"])
+def test_the_folders_of_midi_files_are_their_composers(tmp_path: Path, format: Any) -> None:
+    composed(tmp_path, 30)
+    recipe = DataRecipe(".", format, by_artist=True, split=SHARES)
+    corpus = load_corpus(recipe, tmp_path)
+    assert corpus.artists == ("A", "B")
+    for document in (d for part in corpus.splits.values() for d in part):
+        pack = corpus.codec.pack(document.symbols)
+        symbols = ints_from_bytes(pack, corpus.codec.width)
+        events = [corpus.codec.event(s) for s in symbols]
+        pitches = [p for e in events for p in e.get("notes", ())]
+        pitches += [e["event"]["on"] for e in events if "on" in e.get("event", {})]
+        assert pitches and all((p > 60) == document.artist for p in pitches)
+    midi_from_notes([Note(0, 1, 60, 60)]).save(tmp_path / "stray.mid")
+    with pytest.raises(DataError, match=r"stray\.mid: in no composer's folder"):
+        load_corpus(recipe, tmp_path)
+
+
+def test_a_performance_is_moved_and_stretched_anew_each_time() -> None:
+    notes = [Note(k * 0.5, k * 0.5 + 0.25, 50 + k, 64) for k in range(10)]
+    document = Document(encode_notes(notes), artist=3)
+    augment = augmenter(DataRecipe("", "performances", transpose=4, stretch=0.1))
+    assert augment is not None
+    seen = set()
+    for seed in range(40):
+        made = augment(document, np.random.default_rng(seed), 0.5)
+        found = decode_notes(made.symbols.tolist())
+        assert made.artist == 3 and made.ends
+        assert [n.pitch - found[0].pitch for n in found] == list(range(10))
+        assert 4.5 * 0.89 < found[-1].start < 4.5 * 1.11
+        seen.add((found[0].pitch, round(found[-1].start, 2)))
+    assert len(seen) > 30
+    assert {pitch for pitch, _ in seen} == set(range(46, 55))
+
+
+@pytest.mark.parametrize(
+    ("settle", "late"), [(0.0, (0.85, 1)), (0.5, (0.4, 0.6)), (1.0, (0, 0.15))]
+)
+def test_pieces_settle_in_their_own_key_towards_the_end(
+    settle: float, late: tuple[float, float]
+) -> None:
+    roll = np.zeros((2, 88), np.uint8)
+    roll[:, 40] = 1
+    augment = augmenter(DataRecipe("", "midi", transpose=6, settle=settle))
+    assert augment is not None
+
+    def moved(progress: float) -> float:
+        """The share of deals in which the piece is moved."""
+        dice = np.random.default_rng(1)
+        made = [augment(Document(roll), dice, progress) for _ in range(400)]
+        return float(np.mean([not d.symbols[0, 40] for d in made]))
+
+    assert moved(0.0) > 0.85
+    assert late[0] <= moved(0.95) <= late[1]
 
 
 @pytest.mark.parametrize("semitones", [-11, -1, 0, 1, 11])
@@ -335,7 +536,7 @@ def test_a_feed_goes_on_from_its_state_as_if_it_had_never_stopped(transpose: int
     def make(seed: int = 1) -> Feed:
         return Feed(
             rolls, np.zeros(88, np.uint8), rows=3, chunk=5, seed=seed, restart=0.5,
-            transpose=transpose,
+            augment=augmenter(DataRecipe("", "midi", transpose=transpose)),
         )  # fmt: skip
 
     def same(a: Chunk, b: Chunk) -> bool:
@@ -347,7 +548,7 @@ def test_a_feed_goes_on_from_its_state_as_if_it_had_never_stopped(transpose: int
     twin = make()
     next(twin)
     twin.restore(source.state())
-    assert twin.epoch == source.epoch > 2
+    assert twin.dealt == source.dealt > 2 * len(rolls)
     assert all(same(next(source), next(twin)) for _ in range(40))
     other = make(seed=2)
     source = make()

@@ -9,7 +9,7 @@ from stream_rnn.codecs.pianoroll import PianorollCodec
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.nets.network import Architecture, RecurrentNetwork
 from stream_rnn.train import evaluate as module
-from stream_rnn.train.data import Document
+from stream_rnn.train.corpus import Document
 from stream_rnn.train.evaluate import boundary_of, evaluate
 
 TEXT, ROLL = TextCodec("abcdef"), PianorollCodec(4)
@@ -72,6 +72,20 @@ def test_text_counts_the_boundary_that_ends_a_document_and_rolls_do_not() -> Non
     document, piece = texts(4)[3], rolls(4)[3]
     assert evaluate(network(TEXT), [document], TEXT).symbols == len(document.symbols) + 1
     assert evaluate(network(ROLL), [piece], ROLL).symbols == len(piece.symbols)
+
+
+def test_a_stretch_of_something_longer_does_not_end() -> None:
+    whole = texts(9)[3]
+    (same,) = whole.pieces(len(whole.symbols))
+    pieces = whole.pieces(4)
+    assert same is whole
+    assert [p.ends for p in pieces] == [False] * (len(pieces) - 1) + [True]
+    np.testing.assert_array_equal(np.concatenate([p.symbols for p in pieces]), whole.symbols)
+    net = network(TEXT)
+    parts = [evaluate(net, [p], TEXT) for p in pieces]
+    assert sum(p.symbols for p in parts) == len(whole.symbols) + 1
+    together = evaluate(net, pieces, TEXT)
+    assert together.nll * together.symbols == pytest.approx(sum(p.nll * p.symbols for p in parts))
 
 
 def test_order_does_not_matter_empty_documents_count_nothing_and_dropout_is_off() -> None:

@@ -13,7 +13,8 @@ from stream_rnn.checkpoint import Card, load_network, read_card
 from stream_rnn.engine.preview import preview
 from stream_rnn.errors import CheckpointError, ConfigError
 from stream_rnn.nets.network import RecurrentNetwork
-from stream_rnn.train.data import Corpus, corpus_of_card, load_corpus
+from stream_rnn.train.corpus import Corpus
+from stream_rnn.train.data import corpus_of_card, load_corpus
 from stream_rnn.train.evaluate import evaluate
 from stream_rnn.train.feed import Chunk
 from stream_rnn.train.loop import Trainer
@@ -169,6 +170,23 @@ def test_a_run_stops_early_when_it_no_longer_gets_better(corpus: Corpus, tmp_pat
     assert card.training["steps"] <= trainer.step - 4
 
 
+def test_the_rate_falls_along_a_cosine_or_in_steps(corpus: Corpus, tmp_path: Path) -> None:
+    def rates(**options: object) -> list[float]:
+        train = msgspec.structs.replace(RECIPE.train, learning_rate=1.0, **options)
+        recipe = msgspec.structs.replace(RECIPE, train=train)
+        trainer = Trainer(recipe, corpus, tmp_path, sampler=no_sample)
+        found = []
+        for trainer.step in range(40):
+            found.append(trainer._rate())
+        return found
+
+    cosine = rates(warmup=4)
+    assert cosine[0] == pytest.approx(0.25)
+    assert cosine[4:] == sorted(cosine[4:], reverse=True)
+    assert cosine[-1] == pytest.approx(0.02, abs=0.01)
+    assert rates(warmup=0, drops=(0.5, 0.75), drop=0.5) == [1.0] * 20 + [0.5] * 10 + [0.25] * 10
+
+
 def test_resuming_refuses_what_is_not_there_damaged_or_of_another_recipe(
     whole: Trainer, corpus: Corpus, tmp_path: Path
 ) -> None:
@@ -191,7 +209,7 @@ def test_resuming_refuses_what_is_not_there_damaged_or_of_another_recipe(
 
 def test_rolls_are_trained_on_too(tmp_path: Path) -> None:
     from stream_rnn.codecs.pianoroll import PianorollCodec
-    from stream_rnn.train.data import Document
+    from stream_rnn.train.corpus import Document
 
     scale = torch.zeros(40, 88, dtype=torch.uint8)
     scale[range(40), [30 + i % 8 for i in range(40)]] = 1

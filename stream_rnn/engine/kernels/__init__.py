@@ -1,5 +1,5 @@
-"""Ways to step a tile of sessions.
+"""Ways to step sessions.
 
-A kernel is made from a network, has a fixed `tile` of rows, and its result for a row must not
-depend on the other rows, nor on which lane of the tile the row stands in.
+A kernel is made from a network. It steps any number of rows at once, and its result for a row
+must not depend on the other rows, nor on their number.
 """

@@ -1,0 +1,109 @@
+# stream-rnn in Sonic Pi: plays a stream on time, and steers it.
+#
+#   1. In a terminal:  stream-rnn serve
+#   2. Open this file in a buffer (Load) and press Run.
+#   3. Steer: change temperature, artists or playing below and press Run again. Only what you have
+#      changed is sent, and the music goes on.
+
+# Where the server is, and what it should play.
+host = "127.0.0.1"
+port = 8766
+my_port = 9010
+cue_port = 4560
+session = "main"
+model = "nottingham"
+
+# Steering. The model "lyrics" has artists to blend: {"Emily Dickinson" => 2, "Edgar Allan Poe" => 1}
+temperature = 0.8
+artists = {}
+playing = true
+
+use_debug false
+use_cue_logging false
+use_osc host, port
+
+# Sonic Pi takes no OSC bundles, and what is to sound at a certain time comes in bundles. This takes
+# them apart: it waits until the time that a bundle carries, and passes on what is in it as cues.
+$rnn_bridge.kill if $rnn_bridge
+$rnn_socket.close if $rnn_socket
+$rnn_socket = UDPSocket.new
+$rnn_socket.bind(host == "127.0.0.1" ? host : "0.0.0.0", my_port)
+$rnn_bridge = Thread.new($rnn_socket) do |socket|
+  while true
+    data, _ = socket.recvfrom(65536)
+    messages = [data]
+    if data.start_with?("#bundle\0")
+      seconds, fraction = data[8, 8].unpack("NN")
+      wait = seconds - 2208988800 + fraction / 4294967296.0 - Time.now.to_f
+      Kernel.sleep(wait) if wait > 0
+      messages, at = [], 16
+      while at < data.bytesize
+        size = data[at, 4].unpack("N")[0]
+        messages << data[at + 4, size]
+        at += 4 + size
+      end
+    end
+    messages.each { |message| socket.send(message, 0, "127.0.0.1", cue_port) }
+  end
+end
+
+# Every two seconds: that does no harm, and finds a server started anew.
+osc "/rnn/#{session}/open", model # if it is there already, that is answered with an error
+sleep 0.1
+live_loop :rnn_subscribe do
+  osc "/rnn/subscribe", session, my_port
+  sleep 2
+end
+
+# Sends what is not as it was at the last Run.
+$rnn_was ||= {temperature: nil, artists: {}, playing: true}
+osc "/rnn/#{session}/temperature", temperature if temperature != $rnn_was[:temperature]
+osc "/rnn/#{session}/artist", *artists.to_a.flatten if artists != $rnn_was[:artists]
+osc "/rnn/#{session}/#{playing ? "play" : "pause"}" if playing != $rnn_was[:playing]
+$rnn_was = {temperature: temperature, artists: artists, playing: playing}
+
+# What comes, from the thread above
+
+cues = "/osc:127.0.0.1:#{my_port}/rnn/#{session}"
+
+live_loop :rnn_char do
+  use_real_time
+  text, n = sync "#{cues}/char"
+  puts "char #{text} #{n}"
+  # A letter's place in the alphabet is a step of a pentatonic scale; a space is a rest, the end of
+  # a line a low note.
+  step = text.ord & 31
+  pitch = 48 + [0, 2, 4, 7, 9][step % 5] + 12 * (step / 5 % 3)
+  synth :pluck, note: (text == "\n" ? 36 : pitch), release: 0.6 unless text == " "
+end
+
+$rnn_sounding ||= {}
+live_loop :rnn_note do
+  use_real_time
+  pitch, velocity, seconds = sync "#{cues}/note"
+  puts "note #{pitch} #{velocity} #{seconds}"
+  if (node = $rnn_sounding.delete(pitch))
+    control node, amp: 0, amp_slide: 0.1
+    in_thread do
+      sleep 0.15
+      kill node
+    end
+  end
+  if velocity > 0
+    $rnn_sounding[pitch] = synth :saw, note: pitch, amp: 0.3 * velocity / 127.0,
+      cutoff: pitch + 24, attack: 0.005, sustain: 8, release: 0.2
+  end
+end
+
+# The control, its value, and the first symbol that obeys it.
+live_loop :rnn_controlled do
+  use_real_time
+  name, value, n = sync "#{cues}/controlled"
+  puts "controlled #{name} #{value} #{n}"
+end
+
+live_loop :rnn_error do
+  use_real_time
+  code, message = sync "/osc*/rnn/error"
+  puts "stream-rnn: #{code}: #{message}" unless code == "session_exists"
+end

@@ -1,0 +1,62 @@
+"""What arrives at a JACK MIDI port, and in which frame: `python -m … CLIENT`, ended by stdin.
+
+A process of its own, since it must not miss a period (0.7 ms) while others compute. It prints a
+line a message: the moment on the machine's monotonic clock (of JACK's frame time), and the
+bytes in hexadecimal. Also for tests that count what was on the wire.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import sys
+import threading
+import time
+from collections import deque
+
+import jack
+
+PRIORITY = 20
+
+
+def main() -> None:
+    """Registers `CLIENT:in` and prints what comes there until stdin closes."""
+    client = jack.Client(sys.argv[1], no_start_server=True)
+    port = client.midi_inports.register("in")
+    heard: deque[tuple[float, bytes]] = deque()
+    told = threading.Event()
+
+    def process(frames: int) -> None:
+        if not told.is_set():
+            told.set()
+            with contextlib.suppress(OSError):  # 0: this very thread, which is JACK's
+                os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
+        events = list(port.incoming_midi_events())
+        if events:
+            now = time.monotonic()
+            if "--dbg" in sys.argv: print(now, client.frame_time-client.last_frame_time, client.last_frame_time, file=sys.stderr)
+            heard.extend((now + o / client.samplerate, bytes(d)) for o, d in events)
+
+    client.set_process_callback(process)
+    client.set_shutdown_callback(lambda status, reason: os._exit(1))
+    gc.freeze()
+    gc.disable()
+    client.activate()
+    threading.Thread(target=_print, args=(heard,), daemon=True).start()
+    sys.stdin.read()
+    time.sleep(0.1)
+    client.close()
+
+
+def _print(heard: deque[tuple[float, bytes]]) -> None:
+    print("listening", flush=True)
+    while True:
+        while heard:
+            moment, data = heard.popleft()
+            print(f"{moment:.6f} {data.hex()}", flush=True)
+        time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""The exact kernel: a row's step gives the same bits, whatever is stepped beside it.
+
+A sum of floats depends on the order of summing, and a matrix library chooses the order by the
+number of rows. So no sum here is ever rounded. Before a product, hidden states are rounded to
+multiples of 2**-8, and weights to multiples of a power of two: for each output unit the finest
+for which all its terms together need no more than float32's 24 bits. Then every term and every
+partial sum is exact, in any order, with fused multiply-adds or without, on a CPU or on CUDA
+(in full float32: TF32 must be off), for any number of rows. At a hidden size of 512 that leaves
+weights 8 to 10 bits, which costs less than 0.001 nats; `tests/test_models.py` measures it.
+
+What is left is elementwise. Torch's loops take whole vectors, and the last few elements one by
+one, through other functions; so units are padded with zeros to whole pairs of vectors. Loops
+must not be cut between threads either, or only between rows: one thread, as the engine has.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from stream_rnn.nets.cells import lstm_cell
+from stream_rnn.nets.network import RecurrentNetwork, State
+
+HIDDEN_BITS = 8  # of a hidden state, beside its sign, in a product
+BUDGET = 2**24  # float32 holds every integer up to it
+LANES = 32  # elements that torch's loops take at once: two vectors, of AVX-512 at most
+
+# A float of this size has its last bit at 2**-HIDDEN_BITS.
+ROUNDER = 1.5 * 2 ** (23 - HIDDEN_BITS)
+
+
+class ExactProduct:
+    """A matrix product whose sums are not rounded.
+
+    Args:
+        weight: `[inputs, outputs]`; kept rounded.
+        bits: inputs are multiples of `2**-bits`, in [-1, 1].
+
+    Attributes:
+        weight: `[inputs, outputs]`, multiples of `unit`.
+        unit: `[outputs]`, powers of two.
+    """
+
+    def __init__(self, weight: Tensor, *, bits: int) -> None:
+        most = BUDGET >> bits  # what a column's weights may add up to, in units
+        rounding = (len(weight) + 1) // 2
+        if 2 * rounding > most:
+            raise ValueError(f"{len(weight)} inputs: an exact product takes {most} at most")
+        wide = weight.double()
+        total = wide.abs().sum(0).clamp(min=2.0**-64)
+        self.unit = torch.exp2(torch.ceil(torch.log2(total / (most - rounding))))
+        self.weight = ((wide / self.unit).round() * self.unit).float()
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """`[rows, outputs]` of `[rows, inputs]`."""
+        return torch.mm(inputs, self.weight)
+
+
+class ExactKernel:
+    """A network's weights laid out for stepping.
+
+    The first layer's product with a one-hot vector is a row of a table, and its product with
+    the artist blend is a constant of the session, so both leave the step.
+
+    Args:
+        network: on the device to step on.
+
+    Attributes:
+        width: units of a layer, with the padding.
+        gates: of all units of a layer: the elements of an artist bias.
+    """
+
+    @torch.no_grad()
+    def __init__(self, network: RecurrentNetwork) -> None:
+        a = self.architecture = network.architecture
+        self.width = -(-a.hidden // LANES) * LANES
+        self.gates = 4 * self.width
+        self._recurrent: list[ExactProduct] = []
+        self._below: list[ExactProduct] = []  # of each layer but the first
+        self._biases: list[Tensor] = []  # [gates] each
+        for layer in range(a.layers):
+            inputs, recurrent, bias = network.layer_weights(layer)
+            self._recurrent.append(ExactProduct(self._square(recurrent), bits=HIDDEN_BITS))
+            if layer:
+                self._below.append(ExactProduct(self._square(inputs), bits=HIDDEN_BITS))
+            else:
+                table = self._wide(inputs)  # [symbols + artists, gates]
+                self._table, self._artists = table[: a.symbols], table[a.symbols :].double()
+            # Where a sum is 0, its sign may differ: adding 0, and not -0, makes it 0.
+            self._biases.append(self._wide(bias) + 0.0)
+        self._keys = ExactProduct(self._table, bits=0) if a.head == "bernoulli" else None
+        head = network.output.weight.t()  # [hidden, symbols]
+        self._head = ExactProduct(self._tall(head), bits=HIDDEN_BITS)
+        self._head_bias = network.output.bias + 0.0
+        # A tensor, since torch takes twice as long over a Python number.
+        self._rounder = torch.full((self.width,), ROUNDER, device=head.device)
+
+    def _wide(self, gates: Tensor) -> Tensor:
+        """`[..., gates of hidden units]`, with padding."""
+        blocks = torch.unflatten(gates, -1, (-1, self.architecture.hidden))
+        return pad(blocks, (0, self.width - self.architecture.hidden)).flatten(-2)
+
+    def _tall(self, weight: Tensor) -> Tensor:
+        """`[hidden, ...]`, with padding."""
+        return pad(weight, (0, 0, 0, self.width - self.architecture.hidden))
+
+    def _square(self, weight: Tensor) -> Tensor:
+        return self._wide(self._tall(weight))
+
+    def zero_state(self, rows: int) -> State:
+        """The state before any symbol, `[layers, rows, width]` each."""
+        shape = (self.architecture.layers, rows, self.width)
+        zeros = torch.zeros(shape, device=self._head_bias.device)
+        return State(zeros, zeros.clone())
+
+    def artist_bias(self, blend: Tensor) -> Tensor:
+        """The first layer's constant input, `[gates]`, for a blend `[artists]`.
+
+        It is not exact, but made for one session alone, of that blend alone.
+        """
+        named = torch.nonzero(blend).flatten()
+        weighted = blend[named, None] * self._artists[named]
+        return (self._biases[0] + weighted.sum(0)).float()
+
+    @torch.inference_mode()
+    def step(self, symbols: Tensor, artist_bias: Tensor, state: State) -> State:
+        """One step of each row.
+
+        Args:
+            symbols: `[rows]` indices or `[rows, 88]` keys (float): the symbol before.
+            artist_bias: `[rows, gates]` of `artist_bias`.
+            state: `[layers, rows, width]`.
+
+        Returns:
+            The new state.
+        """
+        hidden: list[Tensor] = []
+        cell: list[Tensor] = []
+        for layer, recurrent in enumerate(self._recurrent):
+            if layer:
+                gates = self._below[layer - 1](self._rounded(hidden[-1]))
+                gates += self._biases[layer]
+            else:
+                gates = self._keys(symbols) if self._keys else self._table[symbols]
+                gates += artist_bias
+            gates += recurrent(self._rounded(state.hidden[layer]))
+            new_hidden, new_cell = lstm_cell(gates, state.cell[layer])
+            hidden.append(new_hidden)
+            cell.append(new_cell)
+        return State(torch.stack(hidden), torch.stack(cell))
+
+    @torch.inference_mode()
+    def logits(self, hidden: Tensor) -> Tensor:
+        """What the head says, `[rows, symbols]`, of the last layer's `[rows, width]`."""
+        return self._head(self._rounded(hidden)).add_(self._head_bias)
+
+    def _rounded(self, hidden: Tensor) -> Tensor:
+        """A hidden state as multiples of 2**-8: those are what a sum with the rounder keeps."""
+        return torch.add(hidden, self._rounder).sub_(self._rounder)

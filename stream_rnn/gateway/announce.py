@@ -1,0 +1,87 @@
+"""Tells the network by zeroconf (Bonjour, Avahi) where OSC and OSCQuery are."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import logging
+from typing import TYPE_CHECKING
+
+from stream_rnn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+
+log = logging.getLogger("stream_rnn.discovery")
+
+
+class Announcement:
+    """That there are services, for as long as it stands.
+
+    Args:
+        name: what people see.
+
+    Raises:
+        ConfigError: zeroconf is not installed.
+    """
+
+    def __init__(self, name: str) -> None:
+        try:
+            import zeroconf.asyncio  # noqa: F401
+        except ImportError:
+            raise ConfigError(
+                "[discovery] beyond the loopback is announced by zeroconf: "
+                "pip install 'stream-rnn[discovery]'"
+            ) from None
+        self._name = name
+        self._zeroconf: AsyncZeroconf | None = None
+
+    async def start(self, address: str, ports: dict[str, int]) -> None:
+        """Announces services; takes a second, since others may have the name already.
+
+        Args:
+            address: that is listened on; a wildcard stands for all that there are.
+            ports: by service, such as `_osc._udp`.
+        """
+        from zeroconf import Error
+        from zeroconf.asyncio import AsyncZeroconf
+
+        interfaces = _addresses(address)
+        try:
+            self._zeroconf = AsyncZeroconf(interfaces=interfaces)
+            for service, port in ports.items():
+                info = self._info(service, port, interfaces)
+                # The second of two servers is called so, too, and has a number behind it.
+                done = await self._zeroconf.async_register_service(info, allow_name_change=True)
+                await done
+        except (OSError, Error) as error:
+            log.warning("cannot announce %r by zeroconf: %s", self._name, error)
+
+    def _info(self, service: str, port: int, addresses: list[str]) -> AsyncServiceInfo:
+        from zeroconf.asyncio import AsyncServiceInfo
+
+        kind = f"{service}.local."
+        return AsyncServiceInfo(
+            kind,
+            f"{self._name}.{kind}",
+            port=port,
+            parsed_addresses=addresses,
+            properties={"txtvers": "1"},
+        )
+
+    async def stop(self) -> None:
+        """Takes it back."""
+        if self._zeroconf is not None:
+            with contextlib.suppress(OSError):
+                await self._zeroconf.async_unregister_all_services()
+            await self._zeroconf.async_close()
+
+
+def _addresses(address: str) -> list[str]:
+    """The addresses of this machine that a socket on one is reached by."""
+    if not ipaddress.ip_address(address).is_unspecified:
+        return [address]
+    import ifaddr
+
+    found = [ip.ip for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4]
+    return [str(ip) for ip in found if not ipaddress.ip_address(str(ip)).is_loopback]

@@ -1,0 +1,248 @@
+"""OSCQuery's side: an HTTP and WebSocket server of its own.
+
+Browsers of OSC ask it what there is; what they listen to is pushed when it changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Iterator, Mapping
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from stream_rnn.config import DiscoveryConfig
+from stream_rnn.errors import ConfigError, ProtocolError
+from stream_rnn.gateway.access import Access, AllowList, is_loopback
+from stream_rnn.gateway.announce import Announcement
+from stream_rnn.gateway.controls import RANGES
+from stream_rnn.gateway.listeners import Listener, Listeners
+from stream_rnn.gateway.stage import Stage
+from stream_rnn.gateway.tempo import FREE, SOURCES
+from stream_rnn.wire.oscquery import (
+    Host,
+    Namespace,
+    SessionInfo,
+    command_json,
+    covers_all,
+    parse_command,
+    respond,
+)
+
+log = logging.getLogger("stream_rnn.discovery")
+
+MAX_COMMAND = 4096  # bytes
+SEND_BUFFER = 1 << 16
+CONNECTIONS = 128
+GRACE = 0.2  # seconds that clients have at the end
+PATIENCE = 5.0  # seconds that a client may take to read one message
+TRY_AGAIN_LATER = 1013
+
+
+class _Infos(Mapping[str, SessionInfo]):
+    """The stage's sessions as the tree shows them, made when they are asked for."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def __getitem__(self, name: str) -> SessionInfo:
+        session = self._stage.sessions[name]
+        artists = session.card.artists
+        absent = set() if artists else {"artist"}
+        if session.codec.domain != "pianoroll":
+            absent.add("pitches")
+        return SessionInfo(
+            f"{session.card.title or session.card.name}, {session.status.value}",
+            session.controls.to_json(),
+            {"artist": artists, "sync": (FREE, *SOURCES)},
+            frozenset(absent),
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stage.sessions)
+
+    def __len__(self) -> int:
+        return len(self._stage.sessions)
+
+
+class Discovery:
+    """The server, and its announcement where others can reach it.
+
+    Args:
+        host: the address that OSC listens on.
+        allow: who may send there may also ask here.
+
+    Raises:
+        ConfigError: what it needs is not installed.
+    """
+
+    def __init__(self, stage: Stage, host: str, allow: AllowList, config: DiscoveryConfig) -> None:
+        self._host, self._config = host, config
+        self._namespace = Namespace(_Infos(stage), RANGES)
+        self._listeners = Listeners(self._namespace)
+        stage.observe(self._listeners.tell)
+        self._announcement = None if is_loopback(host) else Announcement(config.name)
+        self._access = Access(is_loopback(host))
+        self._allow = allow
+        self._tasks: list[asyncio.Task[None]] = []
+        self._server: _Server | None = None
+        self.port = 0
+
+    @property
+    def listening(self) -> int:
+        """How many clients are connected by WebSocket."""
+        return len(self._listeners)
+
+    async def start(self, osc_port: int) -> None:
+        """Listens and announces.
+
+        Raises:
+            ConfigError: the port cannot be listened on.
+        """
+        listener = _bind(self._host, self._config.port or 0)
+        address, self.port = listener.getsockname()[:2]
+        named = None if address in ("0.0.0.0", "::") else address
+        host = Host(self._config.name, named, osc_port, self.port)
+        self._server = _Server(
+            uvicorn.Config(
+                _Guard(self._app(host), self._access, self._allow),
+                ws="websockets-sansio",
+                ws_max_size=MAX_COMMAND,
+                ws_per_message_deflate=False,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                limit_concurrency=CONNECTIONS,
+                timeout_graceful_shutdown=GRACE,  # type: ignore[arg-type]
+            )
+        )
+        self._tasks = [asyncio.create_task(self._server.serve([listener]))]
+        log.info("OSCQuery on http://%s:%d", self._host, self.port)
+        if self._announcement is not None:
+            ports = {"_oscjson._tcp": self.port, "_osc._udp": osc_port}
+            self._tasks.append(asyncio.create_task(self._announcement.start(address, ports)))
+
+    async def stop(self) -> None:
+        """Takes back the announcement, and ends the server."""
+        for task in self._tasks[1:]:
+            task.cancel()
+        if self._server is not None:
+            self._server.should_exit = True
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._announcement is not None:
+            await self._announcement.stop()
+
+    async def _sessions(self) -> dict[str, msgspec.Raw]:
+        """The nodes of all sessions; between one and the next, symbols may be due."""
+        ready = {}
+        for name in list(self._namespace.sessions):
+            if name in self._namespace.sessions:
+                ready[name] = msgspec.Raw(msgspec.json.encode(self._namespace.session(name)))
+            await asyncio.sleep(0)
+        return ready
+
+    def _app(self, host: Host) -> ASGIApp:
+        async def get(request: Request) -> Response:
+            path, query = request.scope["path"], request.url.query
+            ready = await self._sessions() if covers_all(path) else None
+            status, body = respond(self._namespace, host, path, query, ready)
+            kind = "application/json" if status == 200 else "text/plain"
+            return Response(body, status, media_type=kind)
+
+        async def listen(websocket: WebSocket) -> None:
+            listener = self._listeners.add()
+            if listener is None:
+                reason = PlainTextResponse("too many listen already\n", 503)
+                await websocket.send_denial_response(reason)
+                return
+            try:
+                await websocket.accept()
+                async with asyncio.TaskGroup() as tasks:
+                    writer = tasks.create_task(_write(websocket, listener))
+                    reader = tasks.create_task(_read(websocket, listener, self._listeners))
+                    # Whichever ends first ends the other.
+                    writer.add_done_callback(lambda _: reader.cancel())
+                    reader.add_done_callback(lambda _: writer.cancel())
+            finally:
+                self._listeners.remove(listener)
+
+        return Starlette(routes=[WebSocketRoute("/", listen), Route("/{path:path}", get)])
+
+
+async def _read(websocket: WebSocket, listener: Listener, listeners: Listeners) -> None:
+    while (received := await websocket.receive())["type"] != "websocket.disconnect":
+        # Values come by OSC itself: binary frames, which may carry it, are not read.
+        text = received.get("text")
+        try:
+            if text is not None:
+                command, path = parse_command(text)
+                change = listeners.listen if command == "LISTEN" else listeners.ignore
+                change(listener, path)
+        except ProtocolError as error:
+            listener.put("", command_json("ERROR", str(error)))
+
+
+async def _write(websocket: WebSocket, listener: Listener) -> None:
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+        while (message := await listener.next()) is not None:
+            async with asyncio.timeout(PATIENCE):
+                if isinstance(message, str):
+                    await websocket.send_text(message)
+                else:
+                    await websocket.send_bytes(message)
+        await websocket.close(TRY_AGAIN_LATER, "too much waits to be read")
+
+
+class _Guard:
+    """Lets in who may send OSC, and no pages from elsewhere."""
+
+    def __init__(self, app: ASGIApp, access: Access, allow: AllowList) -> None:
+        self._app, self._access, self._allow = app, access, allow
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = scope.get("client") or ("",)
+        refusal = self._access.refusal(Headers(scope=scope), "")
+        if not self._allow.admits(client[0]):
+            refusal = 403, f"{client[0]} is not among [osc] allow"
+        if refusal is None:
+            await self._app(scope, receive, send)
+            return
+        response = PlainTextResponse(refusal[1] + "\n", refusal[0])
+        if scope["type"] == "websocket":
+            await WebSocket(scope, receive, send).send_denial_response(response)
+        else:
+            await response(scope, receive, send)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, without its signals, which are the main server's."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen for OSCQuery on {host}:{port} ({error.strerror}); choose another "
+            "[discovery] port, or 0 for any"
+        ) from None
+    # Connections inherit it: what waits in the kernel for a slow reader is stale.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    return listener

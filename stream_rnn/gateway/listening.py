@@ -1,0 +1,210 @@
+"""MIDI in: what the ports hear, and what becomes of it. No I/O, and the time is passed in.
+
+The process that has the ports says what they heard and when. Here that becomes requests to
+the stage, as a client would make them, and a tempo for the conductor.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from stream_rnn.config import MidiConfig, MidiIn
+from stream_rnn.gateway.audience import Moment, Viewer
+from stream_rnn.gateway.conductor import Conductor
+from stream_rnn.gateway.duet import Keys, make_keys
+from stream_rnn.gateway.knobs import Knobs
+from stream_rnn.gateway.pulses import GAP, ClockFollower
+from stream_rnn.gateway.stage import Stage
+from stream_rnn.gateway.tempo import Tempo
+from stream_rnn.wire import messages as wire
+from stream_rnn.wire import midi
+from stream_rnn.wire.osc_requests import Forget, Learn
+
+log = logging.getLogger("stream_rnn.midi")
+
+SOURCE = "midi"
+ECHO = 0.15  # seconds within which what we sent may come back
+SOON = 0.005  # seconds by which it may seem to come before it was sent
+PANIC_PAUSE = 1.0  # seconds in which one panic is enough: what it sends may come back
+NOTE_ON, CONTROL = 0x90, 0xB0
+SILENCING = (midi.ALL_SOUND_OFF, midi.ALL_NOTES_OFF)
+
+
+@dataclass
+class _Ear:
+    """One port that is listened to."""
+
+    config: MidiIn
+    reader: midi.Reader
+    clock: ClockFollower
+    keys: Keys
+
+
+class EchoGuard:
+    """Knows our own notes when they come back in, by a loop or a synthesizer that is chatty."""
+
+    def __init__(self) -> None:
+        self._sent: dict[tuple[int, int], deque[float]] = {}  # (channel, pitch): when
+        self._silenced: deque[float] = deque(maxlen=64)
+        self._echoed: Counter[tuple[int, int, int]] = Counter()  # port, channel, pitch
+
+    def sent(self, time: float, data: bytes) -> None:
+        """A message goes out, at its moment."""
+        if len(data) != 3:
+            return
+        status, channel = data[0] & 0xF0, (data[0] & 0x0F) + 1
+        if status == NOTE_ON and data[2]:
+            self._sent.setdefault((channel, data[1]), deque(maxlen=16)).append(time)
+        elif status == CONTROL and data[1] in SILENCING and time not in self._silenced:
+            self._silenced.append(time)
+
+    def is_echo(self, port: int, event: midi.NoteOn | midi.NoteOff, time: float) -> bool:
+        """Whether a note is our own; then so is its end."""
+        key = port, event.channel, event.pitch
+        if isinstance(event, midi.NoteOff):
+            if not self._echoed[key]:
+                return False
+            self._echoed[key] -= 1
+            return True
+        echo = _lately(self._sent.get(key[1:], ()), time)
+        self._echoed[key] += echo
+        return echo
+
+    def is_own_silence(self, time: float) -> bool:
+        """Whether a message that silences is our own."""
+        return _lately(self._silenced, time)
+
+
+def _lately(sent: tuple[()] | deque[float], time: float) -> bool:
+    return any(-SOON <= time - one <= ECHO for one in sent)
+
+
+class MidiInput:
+    """The ports that are listened to.
+
+    Args:
+        config: its `in_` are the ports, by number.
+        stage: where requests go.
+        conductor: who is told the tempo of a MIDI clock.
+        bpm: until a clock has been heard.
+
+    Raises:
+        ConfigError: a controller for what is no control.
+    """
+
+    def __init__(
+        self, config: MidiConfig, stage: Stage, conductor: Conductor, *, bpm: float = 120.0
+    ) -> None:
+        self._stage, self._conductor = stage, conductor
+        self._ears = [
+            _Ear(one, midi.Reader(), ClockFollower(bpm), make_keys(one, stage, self))
+            for one in config.in_
+        ]
+        self._knobs = Knobs(config.control, stage, self)
+        self._guard = EchoGuard()
+        self._leader: int | None = None  # the port whose clock is followed
+        self._panicked = -PANIC_PAUSE
+        if self._ears:
+            stage.tempi.offer(SOURCE)
+
+    @property
+    def bindings(self) -> list[tuple[int, str]]:
+        """The controllers that move something: (cc, control)."""
+        return [(b.cc, b.control) for b in self._knobs.bindings]
+
+    def sent(self, time: float, data: bytes) -> None:
+        """A message goes out on some port at `time`; it may come back in."""
+        self._guard.sent(time, data)
+
+    def heard(self, port: int, time: float, data: bytes, now: float) -> None:
+        """Bytes came in on a port.
+
+        Args:
+            port: its number in the configuration.
+            time: when they came, on the clock of `now`.
+        """
+        ear, before = self._ears[port], self.next_time()
+        for event in ear.reader.feed(data):
+            match event:
+                case midi.NoteOn() | midi.NoteOff():
+                    if ear.config.channel not in (None, event.channel):
+                        continue
+                    if self._guard.is_echo(port, event, time):
+                        continue
+                    if isinstance(event, midi.NoteOn):
+                        ear.keys.note_on(event, time, now)
+                    else:
+                        ear.keys.note_off(event, time, now)
+                case midi.ControlChange():
+                    self._control(ear, event, time, now)
+                case _:
+                    self._clock(port, event, time, now)
+        if self.next_time() < before:
+            self._stage.times.on_sooner()  # whoever waits should look at the clock again
+
+    def _control(self, ear: _Ear, event: midi.ControlChange, time: float, now: float) -> None:
+        if event.controller >= midi.ALL_SOUND_OFF:
+            if event.controller in SILENCING and not self._guard.is_own_silence(time):
+                self._panic(now)
+            return
+        if event.controller == midi.PEDAL and ear.config.channel in (None, event.channel):
+            ear.keys.pedal(event.value >= 64, time)
+        self._knobs.turn(event, now)
+
+    def _panic(self, now: float) -> None:
+        if now - self._panicked >= PANIC_PAUSE:
+            self._panicked = now
+            log.warning("panic, by a controller")
+            self._stage.panic(self, now)
+
+    def _clock(self, port: int, event: midi.Event, time: float, now: float) -> None:
+        """One clock is followed: the first, until it falls silent."""
+        follower = self._ears[port].clock
+        if self._leader != port:
+            led = self._leader is not None and time - self._ears[self._leader].clock.last <= GAP
+            if led:
+                return
+            self._leader = port
+            log.info("MIDI clock: %s", self._ears[port].config.port)
+        for told in follower.hear(event, time):
+            if isinstance(told, Tempo):
+                self._conductor.set_tempo(SOURCE, told, now)
+            else:
+                self._conductor.transport(SOURCE, told, now)
+
+    # Time
+
+    def next_time(self) -> float:
+        """When `tick` has something to do; infinity for nothing."""
+        return min([self._knobs.next_time(), *(ear.keys.next_time() for ear in self._ears)])
+
+    def tick(self, now: float) -> None:
+        """Does what is due. To be called before the stage's `tick` of the same moment."""
+        for ear in self._ears:
+            ear.keys.tick(now)
+        self._knobs.tick(now)
+
+    # Learning
+
+    def learn(self, viewer: Viewer, request: Learn, now: float) -> None:
+        """See `Knobs.learn`."""
+        self._knobs.learn(viewer, request, now)
+
+    def forget(self, viewer: Viewer, request: Forget, now: float) -> None:
+        """See `Knobs.forget`."""
+        self._knobs.forget(viewer, request, now)
+
+    # As a viewer, which the stage answers
+
+    def tell(self, event: wire.Event) -> None:
+        if event.kind == "error":
+            log.warning("%s", event.fields["message"])
+
+    def symbol(self, event: wire.Event, moment: Moment) -> None:
+        """It views nothing."""
+
+    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
+        """It views nothing."""

@@ -1,0 +1,244 @@
+"""MIDI out, as one more viewer: symbols become timed messages for the MIDI process.
+
+Whatever begins in a session's `Voice` ends: when the session pauses, goes back or closes, and
+when its channel changes. What the MIDI process left sounding when it died is ended by the next.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from stream_rnn.config import MidiOut
+from stream_rnn.errors import ConfigError
+from stream_rnn.gateway.audience import Moment, fits
+from stream_rnn.gateway.controls import Controls
+from stream_rnn.gateway.pulses import ClockOut
+from stream_rnn.midi.player import ALL_NOTES_OFF, CONTROL, NOTE_ON, Key, note_off
+from stream_rnn.wire import messages as wire
+from stream_rnn.wire.notes import Note, Voice
+
+PROGRAM = 0xC0
+DRUM_CHANNEL = 9  # 0 to 15; people call it 10
+MEMORY = 5.0  # seconds; longer than it can take to see that the MIDI process is dead
+TAIL = 0.25  # seconds that what sounds may ring on after a pause, if its symbol lasts as long
+
+Timed = tuple[float, int, bytes]  # time, port, message
+
+
+@dataclass
+class Part:
+    """What one session plays on one port."""
+
+    channel: int
+    voice: Voice = field(default_factory=Voice)
+    due: float = 0.0
+    ends: float = 0.0
+
+
+class MidiSink:
+    """A viewer of the stage that plays on MIDI ports.
+
+    Args:
+        routes: which sessions play where; a route's number is its port's.
+        play: takes messages for their moments.
+        silence: ends all at once, on every port.
+        now: the stage's clock.
+        steps_per_beat: of a model's streams; none for those that keep no beat.
+
+    Raises:
+        ConfigError: a drum map that cannot be.
+    """
+
+    def __init__(
+        self,
+        routes: Sequence[MidiOut],
+        play: Callable[[list[Timed]], None],
+        silence: Callable[[], None],
+        now: Callable[[], float],
+        steps_per_beat: Callable[[str], int | None] = lambda model: None,
+    ) -> None:
+        self._routes, self._steps_per_beat = routes, steps_per_beat
+        self._drums = [_drum_map(route) for route in routes]
+        self._play, self._silence, self._now = play, silence, now
+        self._parts: dict[tuple[str, int], Part] = {}
+        self._connected = [False] * len(routes)
+        self._hanging: list[set[Key]] = [set() for _ in routes]
+        self._clocks: dict[int, ClockOut] = {}
+        self._ended: deque[tuple[float, int, Key]] = deque()  # by messages of late
+
+    # As a sink of the stage
+
+    def wants(self, session: str) -> bool:
+        clocks = any(route.clock == session for route in self._routes)
+        return clocks or any(True for _ in self._ports_of(session))
+
+    def _ports_of(self, session: str) -> Iterator[int]:
+        for port, route in enumerate(self._routes):
+            if fits(route.session, session):
+                yield port
+
+    def tell(self, event: wire.Event) -> None:
+        session = event.fields.get("session", "")
+        match event.kind:
+            case "opened":
+                for port in self._ports_of(session):
+                    channel = self._channel(port, event.fields["controls"]["channel"])
+                    self._parts[session, port] = Part(channel)
+                    self._send_program(port, channel)
+                self._open_clocks(session, event.fields["model"])
+            case "paused" | "closed":
+                self._release(session, TAIL)
+            case "reset" | "rewound":
+                self._release(session, 0.0)
+        if event.kind in ("paused", "closed", "reset", "rewound"):
+            for port, clock in self._clocks_of(session):
+                self._play_clock(port, clock.stop(self._now()))
+        if event.kind == "closed":
+            for port in self._ports_of(session):
+                self._parts.pop((session, port), None)
+
+    def symbol(self, event: wire.Event, moment: Moment) -> None:
+        session, due = event.fields["session"], event.fields["due"]
+        for port, clock in self._clocks_of(session):
+            fed = event.fields.get("fed", False)
+            self._play_clock(port, clock.symbol(event.fields["n"], due, moment.ends, fed=fed))
+        for port in self._ports_of(session):
+            route, part = self._routes[port], self._parts[session, port]
+            if "text" in event.fields and not route.text:
+                continue
+            channel = self._channel(port, moment.controls.channel)
+            if channel != part.channel:
+                self._send(port, part, due, part.voice.release())
+                part.channel = channel
+                self._send_program(port, channel)
+            notes = part.voice.play(
+                event.fields,
+                velocity=self._velocity(port, moment.controls),
+                transpose=moment.controls.transpose + route.transpose,
+            )
+            part.due, part.ends = due, moment.ends
+            self._send(port, part, due, notes)
+
+    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
+        """A synthesizer lives in the present."""
+
+    def panic(self) -> None:
+        for part in self._parts.values():
+            part.voice.release()
+        self._silence()
+        now = self._now()
+        # Also for keys that are down for a reason we do not know.
+        self._play(
+            [
+                (now, port, bytes((CONTROL | channel, ALL_NOTES_OFF, 0)))
+                for port in range(len(self._routes))
+                for channel in range(16)
+            ]
+        )
+
+    # From the MIDI process
+
+    def ports(self, connected: Sequence[str | None]) -> None:
+        """Which ports are there now."""
+        for port, name in enumerate(connected):
+            came = name is not None and not self._connected[port]
+            self._connected[port] = name is not None
+            if came:
+                now = self._now()
+                self._play([(now, port, end) for end in self._hanging_ends(port)])
+                for channel in self._channels(port):
+                    self._send_program(port, channel)
+
+    def _hanging_ends(self, port: int) -> list[bytes]:
+        keys = sorted(self._hanging[port])
+        self._hanging[port].clear()
+        channels = sorted({channel for channel, _ in keys})
+        ends = [bytes((CONTROL | channel, ALL_NOTES_OFF, 0)) for channel in channels]
+        return [note_off(key) for key in keys] + ends
+
+    def died(self) -> None:
+        """The MIDI process is no more, and ended nothing. When it stopped is not known, so what
+        was ended of late may sound as well."""
+        for (_, port), part in self._parts.items():
+            self._send(port, part, self._now(), part.voice.release())
+        for at, port, key in self._ended:
+            if at > self._now() - MEMORY:
+                self._hanging[port].add(key)
+        self._ended.clear()
+        self._connected = [False] * len(self._routes)
+
+    # MIDI clock
+
+    def _open_clocks(self, session: str, model: str) -> None:
+        steps = self._steps_per_beat(model)
+        for port, route in enumerate(self._routes):
+            if route.clock == session and steps is not None:
+                self._clocks[port] = ClockOut(steps)
+
+    def _clocks_of(self, session: str) -> Iterator[tuple[int, ClockOut]]:
+        for port, clock in self._clocks.items():
+            if self._routes[port].clock == session:
+                yield port, clock
+
+    def _play_clock(self, port: int, messages: list[tuple[float, bytes]]) -> None:
+        latency = self._routes[port].latency
+        if messages:
+            self._play([(time + latency, port, data) for time, data in messages])
+
+    # Messages
+
+    def _channel(self, port: int, controlled: int) -> int:
+        route = self._routes[port]
+        if route.drums:
+            return DRUM_CHANNEL
+        return (route.channel or controlled) - 1
+
+    def _velocity(self, port: int, controls: Controls) -> int:
+        velocity = self._routes[port].velocity
+        return controls.velocity if velocity is None else velocity
+
+    def _channels(self, port: int) -> list[int]:
+        return sorted({part.channel for (_, p), part in self._parts.items() if p == port})
+
+    def _send_program(self, port: int, channel: int) -> None:
+        program = self._routes[port].program
+        if program is not None:
+            self._play([(self._now(), port, bytes((PROGRAM | channel, program)))])
+
+    def _release(self, session: str, tail: float) -> None:
+        now = self._now()
+        for port in self._ports_of(session):
+            part = self._parts.get((session, port))
+            if part is not None:
+                # Not before what was handed out already has begun.
+                at = max(part.due, min(part.ends, max(now, part.due) + tail))
+                self._send(port, part, at, part.voice.release())
+
+    def _send(self, port: int, part: Part, at: float, notes: list[Note]) -> None:
+        at += self._routes[port].latency
+        drums, messages = self._drums[port], []
+        while self._ended and self._ended[0][0] < at - MEMORY:
+            self._ended.popleft()
+        for note in notes:
+            pitch = drums.get(note.pitch) if drums else note.pitch
+            if pitch is None:
+                continue
+            key = (part.channel, pitch)
+            if note.velocity:
+                messages.append((at, port, bytes((NOTE_ON | part.channel, pitch, note.velocity))))
+            else:
+                messages.append((at, port, note_off(key)))
+                self._ended.append((at, port, key))
+        if messages:
+            self._play(messages)
+
+
+def _drum_map(route: MidiOut) -> dict[int, int]:
+    drums = {}
+    for pitch, key in route.drums.items():
+        if not pitch.isdecimal() or int(pitch) > 127:
+            raise ConfigError(f"midi.out {route.port!r}: drums: {pitch!r} is not a MIDI pitch")
+        drums[int(pitch)] = key
+    return drums

@@ -1,0 +1,157 @@
+"""All of MIDI, as the server starts and stops it: the process, its watchdog, out and in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from stream_rnn.clock import Clock
+from stream_rnn.config import MidiConfig
+from stream_rnn.errors import StreamRnnError
+from stream_rnn.gateway.conductor import Conductor
+from stream_rnn.gateway.controls import steps_per_beat
+from stream_rnn.gateway.midi import MidiSink, Timed
+from stream_rnn.gateway.stage import Stage
+from stream_rnn.midi.client import ChildMidi
+from stream_rnn.midi.messages import Event, Heard, MidiOptions, Pong, Ports, PortSpec
+
+if TYPE_CHECKING:
+    from stream_rnn.gateway.listening import MidiInput
+
+log = logging.getLogger("stream_rnn.midi")
+
+PING = 0.25  # seconds between signs of life
+HUNG = 1.5  # seconds without an answer after which the process is held to hang
+PAUSES = (0.1, 0.5, 1.0)  # before it is started anew, by how often that failed in a row
+
+
+class MidiSide:
+    """MIDI out and in.
+
+    Raises:
+        ConfigError: a drum map or a controller that cannot be.
+    """
+
+    def __init__(
+        self, stage: Stage, clock: Clock, config: MidiConfig, conductor: Conductor
+    ) -> None:
+        self._stage, self._clock, self._config = stage, clock, config
+        self._sink = MidiSink(
+            config.out_, self._play, self._silence, clock.now, self._steps_per_beat
+        )
+        self.input = self._make_input(conductor)
+        self._connected: tuple[str | None, ...] = ()
+        self._trouble: str | None = None
+        self._heard_of = 0.0  # when the process last gave a sign of life
+        self._died = asyncio.Event()
+        self._process = ChildMidi(
+            MidiOptions(
+                api=config.api,
+                client=config.client,
+                outs=tuple(PortSpec(o.port, o.virtual) for o in config.out_),
+                ins=tuple(PortSpec(i.port, i.virtual) for i in config.in_),
+            ),
+            self._on_event,
+            self._died.set,
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    def _make_input(self, conductor: Conductor) -> MidiInput | None:
+        if not self._config.in_:
+            return None
+        from stream_rnn.gateway.listening import MidiInput
+
+        return MidiInput(self._config, self._stage, conductor)
+
+    def _steps_per_beat(self, model: str) -> int | None:
+        played = self._stage.models[model]
+        # A stream whose symbols last as long as they say has no beat.
+        return None if played.codec.seconds(0) is not None else steps_per_beat(played.card)
+
+    async def start(self) -> asyncio.Task[None]:
+        """Starts the process, and puts the ports on the stage.
+
+        Returns:
+            The task that keeps the process alive, for ever.
+
+        Raises:
+            StreamRnnError: the process did not start. That no MIDI system is running, or a
+                port is not there, is no error: it may come.
+        """
+        await self._process.start()
+        self._stage.add_sink(self._sink)
+        self._task = asyncio.create_task(self._keep())
+        return self._task
+
+    def stop(self) -> None:
+        """Ends every note, and the process."""
+        if self._task is not None:
+            self._task.cancel()
+        self._sink.panic()
+        self._process.stop()
+
+    def _play(self, messages: list[Timed]) -> None:
+        if self.input is not None:
+            for time, _, data in messages:
+                self.input.sent(time, data)
+        self._process.play(messages)
+
+    def _silence(self) -> None:
+        self._process.silence()
+
+    def _on_event(self, event: Event) -> None:
+        self._heard_of = self._clock.now()
+        match event:
+            case Ports():
+                self._tell_of(event)
+                self._sink.ports(event.outs)
+            case Heard(port, time, data) if self.input is not None:
+                self.input.heard(port, time, data, self._clock.now())
+            case Pong(sent, worst):
+                counters = self._stage.counters
+                counters.midi_sent += sent
+                counters.midi_worst = worst
+
+    def _tell_of(self, ports: Ports) -> None:
+        """For the log: what came, what went, and what is not there."""
+        if ports.trouble and ports.trouble != self._trouble:
+            log.warning("%s; playing on without MIDI until there is one", ports.trouble)
+        connected = (*ports.outs, *ports.ins)
+        wanted = [*(o.port for o in self._config.out_), *(i.port for i in self._config.in_)]
+        if not ports.trouble:
+            before = self._connected or (None,) * len(connected)
+            first = not self._connected or self._trouble != ""
+            for name, old, new in zip(wanted, before, connected, strict=True):
+                if new is not None and new != old:
+                    log.info("MIDI port %r is here: %s", name, new)
+                elif new is None and (old is not None or first):
+                    log.warning("MIDI port %r is not here; waiting for it", name)
+        self._connected, self._trouble = connected, ports.trouble
+
+    async def _keep(self) -> None:
+        """Asks for signs of life, and starts the process anew when it dies or hangs."""
+        while True:
+            self._heard_of = self._clock.now()
+            while not self._died.is_set():
+                if self._clock.now() - self._heard_of > HUNG:
+                    log.error("the MIDI process hangs; ending it")
+                    self._process.kill()
+                    self._heard_of = self._clock.now()
+                self._process.ping()
+                await asyncio.sleep(PING)
+            await self._restart()
+
+    async def _restart(self) -> None:
+        self._sink.died()
+        self._connected = ()
+        self._stage.counters.midi_deaths += 1
+        for attempt in range(1_000_000):
+            self._died.clear()
+            await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
+            try:
+                await self._process.start()
+            except (StreamRnnError, OSError) as error:
+                log.error("%s", error)
+                continue
+            break

@@ -1,0 +1,74 @@
+"""All of OSC, as the server starts and stops it: the socket, the targets, the discovery."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from stream_rnn.clock import Clock
+from stream_rnn.config import Config
+from stream_rnn.errors import ConfigError
+from stream_rnn.gateway.osc import OscOptions, OscServer
+from stream_rnn.gateway.osc_targets import Targets
+from stream_rnn.gateway.stage import Stage
+
+if TYPE_CHECKING:
+    from stream_rnn.gateway.discovery import Discovery
+
+log = logging.getLogger("stream_rnn")
+
+
+class OscSide:
+    """OSC in and out.
+
+    Args:
+        port: to listen on, 0 for any.
+
+    Raises:
+        ConfigError: a host, an allow-list or a template that cannot be.
+    """
+
+    def __init__(self, stage: Stage, clock: Clock, config: Config, port: int) -> None:
+        self._stage, self._config, self._port = stage, config, port
+        self.server = OscServer(stage, clock, OscOptions.of(config.osc))
+        self._targets = Targets(config.osc.target, self.server, clock)
+        self._discovery = self._make_discovery()
+
+    def _make_discovery(self) -> Discovery | None:
+        if self._config.discovery.port is None:
+            return None
+        from stream_rnn.gateway.discovery import Discovery
+
+        allow, host = self.server.options.allow, self._config.osc.host
+        return Discovery(self._stage, host, allow, self._config.discovery)
+
+    async def start(self) -> None:
+        """Listens, and puts the targets on the stage.
+
+        Raises:
+            ConfigError: the address cannot be listened on, or a target's host is not known.
+        """
+        host = self._config.osc.host
+        try:
+            await asyncio.get_running_loop().create_datagram_endpoint(
+                lambda: self.server, local_addr=(host, self._port)
+            )
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ConfigError(
+                f"cannot listen for OSC on {host}:{self._port} ({reason}); "
+                "choose another --osc-port, or --no-osc"
+            ) from None
+        for sink in await self._targets.open():
+            self._stage.add_sink(sink)
+        log.info("OSC on udp://%s:%d", *self.server.local)
+        if self._discovery is not None:
+            await self._discovery.start(self.server.local[1])
+
+    async def stop(self) -> None:
+        """Ends what sounds anywhere, and closes the sockets."""
+        self._targets.close()
+        self.server.stop()
+        if self._discovery is not None:
+            await self._discovery.stop()

@@ -1,0 +1,105 @@
+"""Programs that are sent symbols without asking: `[[osc.target]]` of `serve.toml`."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable
+
+from stream_rnn.clock import Clock
+from stream_rnn.config import OscTarget
+from stream_rnn.errors import ConfigError
+from stream_rnn.gateway.access import is_loopback
+from stream_rnn.gateway.audience import fits
+from stream_rnn.gateway.osc import Address, OscServer, wall
+from stream_rnn.gateway.osc_voices import Form, OscVoices, PlainForm, TemplateForm
+from stream_rnn.wire import messages as wire
+from stream_rnn.wire.template import FIELDS, Template
+
+
+def form_of(target: OscTarget) -> Form:
+    """How a target is spoken to.
+
+    Raises:
+        ConfigError: a template that cannot be.
+    """
+    texts = {kind: getattr(target, kind) for kind in FIELDS}
+    templates = {kind: Template.parse(text, kind) for kind, text in texts.items() if text}
+    return TemplateForm(templates, target.hold) if templates else PlainForm()
+
+
+class TargetSink(OscVoices):
+    """A sink of the stage: one target, and the sessions that fit it."""
+
+    def __init__(
+        self, target: OscTarget, form: Form, send: Callable[[bytes], None], clock: Clock
+    ) -> None:
+        super().__init__(send, clock.now, lambda due: wall(due, clock), form, target.latency)
+        self._pattern = target.session
+
+    def wants(self, session: str) -> bool:
+        return fits(self._pattern, session)
+
+    def tell(self, event: wire.Event) -> None:
+        if event.kind == "opened":
+            self.begin(event.fields["session"])
+        super().tell(event)
+
+
+class _SendOnly(asyncio.DatagramProtocol):
+    """A socket for one target; nothing that comes in by it is read."""
+
+    def error_received(self, exc: Exception) -> None:
+        """Nobody listens there, perhaps for a moment."""
+
+
+class Targets:
+    """The sinks of all targets, and the sockets that they need.
+
+    Args:
+        targets: from the configuration.
+        server: its socket sends wherever it can reach, so that who answers reaches us.
+
+    Raises:
+        ConfigError: a template that cannot be.
+    """
+
+    def __init__(self, targets: Iterable[OscTarget], server: OscServer, clock: Clock) -> None:
+        self._targets = [(target, form_of(target)) for target in targets]
+        self._server, self._clock = server, clock
+        self._own: list[asyncio.DatagramTransport] = []
+
+    async def open(self) -> list[TargetSink]:
+        """The sinks, for the stage; the server's socket must be open.
+
+        Raises:
+            ConfigError: a host that is not known.
+        """
+        return [
+            TargetSink(target, form, await self._sender(target), self._clock)
+            for target, form in self._targets
+        ]
+
+    async def _sender(self, target: OscTarget) -> Callable[[bytes], None]:
+        loop = asyncio.get_running_loop()
+        here = self._server.local
+        try:
+            found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_DGRAM)
+            # The first of the server's own family, if there is one.
+            addresses: list[Address] = [(str(f[4][0]), int(f[4][1])) for f in found]
+            there = min(addresses, key=lambda address: (":" in address[0]) != (":" in here[0]))
+            same_family = (":" in there[0]) == (":" in here[0])
+            # From a socket on the loopback nothing gets out of the machine.
+            if same_family and (is_loopback(there[0]) or not is_loopback(here[0])):
+                return lambda data: self._server.send(data, there)
+            transport, _ = await loop.create_datagram_endpoint(_SendOnly, remote_addr=there)
+        except (OSError, UnicodeError) as error:  # the latter for what cannot be a name at all
+            reason = getattr(error, "strerror", None) or error
+            raise ConfigError(f"[[osc.target]] {target.host}:{target.port}: {reason}") from None
+        self._own.append(transport)
+        return transport.sendto
+
+    def close(self) -> None:
+        """Closes what is not the server's."""
+        for transport in self._own:
+            transport.close()

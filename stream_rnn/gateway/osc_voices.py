@@ -1,0 +1,192 @@
+"""What an OSC address is sent of the sessions that it listens to.
+
+A *form* turns symbols and news into messages: `PlainForm` into our own addresses, which
+subscribers get; `TemplateForm` into those of another program. `OscVoices` follows sessions in
+one of them, and sees to it that what it began there also ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from stream_rnn.gateway.audience import Moment
+from stream_rnn.wire import messages as wire
+from stream_rnn.wire import osc
+from stream_rnn.wire.notes import Note, Voice
+from stream_rnn.wire.osc_answers import Message, answers, note_messages
+from stream_rnn.wire.template import Template, note_values
+
+TAIL = 0.05  # seconds that what sounds may ring on after a pause; less than it takes to start
+EVENT_SECONDS = 0.25  # what `{seconds}` says of a performance's note, which ends by another event
+
+
+class Form(Protocol):
+    """How symbols and news are said."""
+
+    def symbol(self, fields: dict[str, Any], moment: Moment, voice: Voice) -> list[Message]:
+        """A symbol, in messages that are to be done when it is due."""
+        ...
+
+    def ends(self, session: str, notes: list[Note]) -> list[Message]:
+        """Notes that end between symbols."""
+        ...
+
+    def news(self, event: wire.Event) -> list[Message]:
+        """What is no symbol."""
+        ...
+
+
+class PlainForm:
+    """Our own addresses; see `docs/osc.md`."""
+
+    def symbol(self, fields: dict[str, Any], moment: Moment, voice: Voice) -> list[Message]:
+        base, controls = f"/rnn/{fields['session']}", moment.controls
+        if "text" in fields:
+            return [(f"{base}/char", (fields["text"], fields["n"]))]
+        notes = voice.play(fields, velocity=controls.velocity, transpose=controls.transpose)
+        if "event" in fields:
+            ((kind, value),) = fields["event"].items()
+            shown: Message = (f"{base}/event", (kind, value))
+        else:
+            shown = (f"{base}/frame", voice.sounding)
+        return [
+            shown,
+            *note_messages(fields["session"], notes, moment.ends - fields["due"]),
+        ]
+
+    def ends(self, session: str, notes: list[Note]) -> list[Message]:
+        return note_messages(session, notes, 0.0)
+
+    def news(self, event: wire.Event) -> list[Message]:
+        return answers(event)
+
+
+@dataclass(frozen=True)
+class TemplateForm:
+    """The words of another program. Only what begins is said: `{seconds}` tells when it ends.
+
+    Attributes:
+        templates: for each `note` that begins, each `char`, each `symbol`, where there is one.
+        hold: what `{seconds}` is, in lengths of a symbol.
+    """
+
+    templates: Mapping[str, Template]
+    hold: float
+
+    def symbol(self, fields: dict[str, Any], moment: Moment, voice: Voice) -> list[Message]:
+        length = moment.ends - fields["due"]
+        values = {
+            "seconds": self.hold * (length if length > 0 else EVENT_SECONDS),
+            "n": fields["n"],
+            "session": fields["session"],
+        }
+        # What was fed is shown and not sounded: a character is shown, the others sound.
+        filled: list[tuple[str, dict[str, Any]]] = [] if fields.get("fed") else [("symbol", {})]
+        if "text" in fields:
+            filled.append(("char", {"char": fields["text"]}))
+        controls = moment.controls
+        for note in voice.play(fields, velocity=controls.velocity, transpose=controls.transpose):
+            if note.velocity:
+                filled.append(("note", note_values(note.pitch, note.velocity)))
+        return [
+            template.message({**values, **more})
+            for kind, more in filled
+            if (template := self.templates.get(kind)) is not None
+        ]
+
+    def ends(self, session: str, notes: list[Note]) -> list[Message]:
+        return []
+
+    def news(self, event: wire.Event) -> list[Message]:
+        return []
+
+
+@dataclass
+class _Part:
+    """One session in one place: what sounds, and the latest symbol's times."""
+
+    voice: Voice = field(default_factory=Voice)
+    due: float = 0.0
+    ends: float = 0.0
+
+
+class OscVoices:
+    """A viewer of the stage that sends what it hears to one address.
+
+    Args:
+        send: one datagram.
+        now: the stage's clock.
+        wall: a time of the stage's clock as seconds since 1970.
+        form: how it is said.
+        latency: seconds added to the times in timetags.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[bytes], None],
+        now: Callable[[], float],
+        wall: Callable[[float], float],
+        form: Form,
+        latency: float,
+    ) -> None:
+        self.send = send
+        self._now, self._wall = now, wall
+        self._form, self._latency = form, latency
+        self._parts: dict[str, _Part] = {}
+
+    @property
+    def sessions(self) -> list[str]:
+        """What it listens to."""
+        return list(self._parts)
+
+    def begin(self, session: str) -> None:
+        """Listens to a session from now on."""
+        self._parts.setdefault(session, _Part())
+
+    def end(self, session: str) -> None:
+        """Listens to it no more."""
+        if session in self._parts:
+            self._release(session, TAIL)
+            del self._parts[session]
+
+    def tell(self, event: wire.Event) -> None:
+        for address, arguments in self._form.news(event):
+            self.send(osc.message_bytes(address, *arguments))
+        session = event.fields.get("session", "")
+        match event.kind:
+            case "closed":
+                self.end(session)
+            case "paused":
+                self._release(session, TAIL)
+            case "reset" | "rewound":
+                self._release(session, 0.0)
+
+    def symbol(self, event: wire.Event, moment: Moment) -> None:
+        part = self._parts.get(event.fields["session"])
+        if part is not None:
+            part.due, part.ends = event.fields["due"], moment.ends
+            self._send_at(part.due, self._form.symbol(event.fields, moment, part.voice))
+
+    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
+        """OSC programs live in the present."""
+
+    def panic(self) -> None:
+        """Ends whatever sounds, at once."""
+        for session in self._parts:
+            self._release(session, 0.0)
+
+    def _release(self, session: str, tail: float) -> None:
+        """Ends what sounds, since nothing that follows would."""
+        part = self._parts.get(session)
+        if part is None:
+            return
+        # Not before what was handed out already has begun.
+        start = max(self._now(), part.due)
+        at = max(start, min(part.ends, start + tail))
+        self._send_at(at, self._form.ends(session, part.voice.release()))
+
+    def _send_at(self, due: float, messages: list[Message]) -> None:
+        if messages:
+            self.send(osc.bundle_bytes(self._wall(due) + self._latency, messages))

@@ -1,0 +1,159 @@
+"""What a performer plays, and how a model reads it: as frames, or as events. No I/O.
+
+Times are seconds on one clock, as the keys were heard.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stream_rnn.codecs.performance import TICK
+from stream_rnn.codecs.pianoroll import HIGHEST_PITCH, LOWEST_PITCH
+
+CHORD = 0.040  # seconds within which keys are struck together
+FORGOTTEN = 20.0  # seconds after which a key that is still down is held to be let go
+MAX_NOTES = 8192  # of a phrase; of a longer one the last
+
+
+@dataclass(frozen=True)
+class Played:
+    """A key and how long it sounded."""
+
+    start: float
+    stop: float
+    pitch: int
+    velocity: int
+
+
+class Phrase:
+    """The keys of one go at the keyboard, as they come.
+
+    The pedal keeps what is let go sounding, but does not keep the phrase from ending.
+    """
+
+    def __init__(self) -> None:
+        self._notes: deque[Played] = deque(maxlen=MAX_NOTES)
+        self._down: dict[int, tuple[float, int]] = {}  # pitch: (since, velocity)
+        self._ringing: dict[int, tuple[float, int]] = {}  # let go, but held by the pedal
+        self._pedal = False
+        self._last = -math.inf
+
+    def on(self, pitch: int, velocity: int, time: float) -> None:
+        """A key goes down. One that the piano lacks is passed over."""
+        if not LOWEST_PITCH <= pitch <= HIGHEST_PITCH:
+            return
+        self._last = time
+        self._end(self._down, pitch, time)
+        self._end(self._ringing, pitch, time)
+        self._down[pitch] = time, velocity
+
+    def off(self, pitch: int, time: float) -> None:
+        """A key is let go."""
+        if pitch in self._down:
+            self._last = time
+            if self._pedal:
+                self._ringing[pitch] = self._down.pop(pitch)
+            else:
+                self._end(self._down, pitch, time)
+
+    def pedal(self, down: bool, time: float) -> None:
+        """The sustain pedal goes down or up."""
+        self._pedal = down
+        if not down:
+            for pitch in list(self._ringing):
+                self._end(self._ringing, pitch, time)
+
+    def _end(self, keys: dict[int, tuple[float, int]], pitch: int, time: float) -> None:
+        if pitch in keys:
+            since, velocity = keys.pop(pitch)
+            self._notes.append(Played(since, time, pitch, velocity))
+
+    def over_at(self, silence: float) -> float:
+        """When it is over if nothing more is played."""
+        return self._last + (max(silence, FORGOTTEN) if self._down else silence)
+
+    def notes(self) -> list[Played]:
+        """All that was played, in order; what still sounds ends with the last key."""
+        ringing = [
+            Played(since, max(self._last, since), pitch, velocity)
+            for pitch, (since, velocity) in {**self._ringing, **self._down}.items()
+        ]
+        return sorted([*self._notes, *ringing], key=lambda n: (n.start, n.pitch))
+
+
+def as_frames(
+    notes: Sequence[Played], step_of: Callable[[float], float], *, first: int, limit: int
+) -> list[list[int]]:
+    """Notes as frames of pitches.
+
+    Each begins at the step that is nearest, and sounds for one at least. Keys that are struck
+    within 40 ms begin together. A frame does not tell a key that is struck again from one that
+    is held, so that one ends a frame early if it has two.
+
+    Args:
+        notes: in order.
+        step_of: the step at a time, with its fraction.
+        first: the step of the first frame; none lies before.
+        limit: frames at most; of more the last.
+    """
+    spans: dict[int, list[tuple[int, int]]] = {}
+    chord = -math.inf
+    for note in notes:
+        if note.start > chord + CHORD:
+            chord = note.start
+        begin = max(0, round(step_of(chord)) - first)
+        end = max(round(step_of(note.stop)) - first, begin + 1)
+        of_key = spans.setdefault(note.pitch, [])
+        if of_key and of_key[-1][1] >= begin:
+            before = of_key[-1][0]
+            of_key[-1] = before, max(before + 1, begin - 1)
+        of_key.append((begin, end))
+    stop = max((end for of_key in spans.values() for _, end in of_key), default=0)
+    start = max(0, stop - limit)
+    frames: list[list[int]] = [[] for _ in range(stop - start)]
+    for pitch in sorted(spans):
+        held = {n for begin, end in spans[pitch] for n in range(max(begin, start), end)}
+        for n in held:
+            frames[n - start].append(pitch)
+    return frames
+
+
+def as_events(notes: Iterable[Played], *, speed: float, limit: int) -> list[dict[str, Any]]:
+    """Notes as performance events, from the first note on.
+
+    Args:
+        speed: seconds of the stream in a second.
+        limit: events at most; of more notes the last.
+    """
+    kept = list(notes)
+    while len(events := _events(kept, speed)) > limit:
+        kept = kept[len(kept) // 8 + 1 :]
+    return events
+
+
+def _events(notes: Sequence[Played], speed: float) -> list[dict[str, Any]]:
+    if not notes:
+        return []
+    origin = notes[0].start
+    moments: list[tuple[int, int, int, int]] = []
+    for note in notes:
+        start = round((note.start - origin) * speed / TICK)
+        stop = max(round((note.stop - origin) * speed / TICK), start + 1)
+        moments.append((start, 1, note.pitch, note.velocity))
+        moments.append((stop, 0, note.pitch, 0))
+    events: list[dict[str, Any]] = []
+    now, loudness = 0, 0
+    for tick, struck, pitch, velocity in sorted(moments):
+        while tick > now:
+            shift = min(tick - now, round(1 / TICK))
+            events.append({"shift": round(shift * TICK, 2)})
+            now += shift
+        if struck and velocity != loudness:
+            loudness = velocity
+            events.append({"velocity": velocity})
+        events.append({"on" if struck else "off": pitch})
+    return events

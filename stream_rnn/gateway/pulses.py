@@ -1,0 +1,194 @@
+"""MIDI clock: pulses that come in as a tempo, and a stream's beat as pulses that go out.
+
+No I/O; the times are passed in, on the server's clock, as each message was heard.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from statistics import median
+
+from stream_rnn.gateway.conductor import Transport
+from stream_rnn.gateway.tempo import Tempo
+from stream_rnn.wire import midi
+from stream_rnn.wire.midi import PULSES_PER_BEAT, PULSES_PER_SIXTEENTH
+
+GAP = 0.5  # seconds without a pulse after which the clock is held to have stopped
+WINDOW = 48  # pulses that a tempo is estimated from: two beats
+ENOUGH = 6  # pulses without which it is the tempo before
+TREMOR = 0.003  # seconds that a pulse may be off without being news
+CHANGED = 3  # pulses off to the same side, after which the tempo has changed
+NEWS = 0.0005  # seconds by which a beat must move for a tempo to be told of
+
+
+class ClockFollower:
+    """Makes a tempo of a port's clock, start, continue, stop and song position.
+
+    The tempo is the least-squares line through the last pulses, without those that are far
+    off it: a pulse comes through drivers and queues and trembles by a millisecond or more. When
+    several in a row are off to one side the tempo has changed, and those before are forgotten.
+
+    Args:
+        bpm: the tempo until one is heard.
+    """
+
+    def __init__(self, bpm: float = 120.0) -> None:
+        self.tempo: Tempo | None = None
+        self.last = -math.inf  # when the last pulse came
+        self._period = 60.0 / bpm / PULSES_PER_BEAT
+        self._pulses: deque[tuple[int, float]] = deque(maxlen=WINDOW)  # (count, time)
+        self._count = 0  # of the next pulse
+        self._offset = 0  # from the count to the pulse's place in the piece
+        self._resume = 0  # the place where a continue goes on
+        self._armed: Transport | None = None  # what the next pulse begins
+        self._off = 0  # pulses in a row that came late (above 0) or early (below)
+        self._told = 0  # the count at which a tempo was told of last
+
+    def hear(self, event: midi.Event, time: float) -> list[Tempo | Transport]:
+        """What a message means: what its sender does, and a tempo: news, or once a beat."""
+        match event:
+            case midi.Clock():
+                return self._pulse(time)
+            case midi.Start():
+                self._armed, self._resume = "start", 0
+            case midi.Continue():
+                self._armed = "continue"
+            case midi.Stop():
+                self._armed, self._resume = None, self._count + self._offset
+                return ["stop"]
+            case midi.SongPosition(sixteenths):
+                self._resume = sixteenths * PULSES_PER_SIXTEENTH
+        return []
+
+    def _pulse(self, time: float) -> list[Tempo | Transport]:
+        if time - self.last > GAP:
+            self._pulses.clear()
+            self._off = 0
+            if self.tempo is not None:
+                # The clock is back: the beat went on meanwhile, as the sessions did.
+                place = round(self.tempo.beat_at(time) * PULSES_PER_BEAT)
+                self._offset = place - self._count
+        self.last = time
+        began, self._armed = self._armed, None
+        if began is not None:
+            self._offset = self._resume - self._count
+        self._take(time)
+        tempo = self._estimate()
+        news = began is not None or self._is_news(tempo)
+        if news:
+            self.tempo, self._told = tempo, self._count
+        return [*([tempo] if news else []), *([began] if began else [])]
+
+    def _take(self, time: float) -> None:
+        """Adds a pulse; forgets those before a change of tempo."""
+        if len(self._pulses) >= ENOUGH:
+            count, at = self._line()
+            error = time - (at + (self._count - count) * self._period)
+            if abs(error) < TREMOR:
+                self._off = 0
+            elif self._off * error < 0:
+                self._off = 0
+            else:
+                self._off += 1 if error > 0 else -1
+            if abs(self._off) >= CHANGED:
+                while len(self._pulses) >= ENOUGH:
+                    self._pulses.popleft()
+                self._off = 0
+        self._pulses.append((self._count, time))
+        self._count += 1
+
+    def _estimate(self) -> Tempo:
+        count, at = self._line()
+        beat = (count + self._offset) / PULSES_PER_BEAT
+        return Tempo(60.0 / self._period / PULSES_PER_BEAT, beat, at)
+
+    def _line(self) -> tuple[float, float]:
+        """The middle of the pulses, as a count and a time; sets the period."""
+        pulses = list(self._pulses)
+        if len(pulses) >= ENOUGH:
+            slope, count, at = _fit(pulses)
+            errors = [abs(t - at - (c - count) * slope) for c, t in pulses]
+            limit = max(4 * median(errors), TREMOR / 3)
+            near = [p for p, error in zip(pulses, errors, strict=True) if error <= limit]
+            if ENOUGH <= len(near) < len(pulses):
+                slope, count, at = _fit(near)
+            if slope > 0:
+                self._period = slope
+                return count, at
+        return (
+            sum(c for c, _ in pulses) / len(pulses),
+            sum(t for _, t in pulses) / len(pulses),
+        )
+
+    def _is_news(self, tempo: Tempo) -> bool:
+        if self.tempo is None or self._count - self._told >= PULSES_PER_BEAT:
+            return True
+        beat = tempo.beat_at(self.last)
+        return any(
+            abs(tempo.time_of(beat + ahead) - self.tempo.time_of(beat + ahead)) > NEWS
+            for ahead in (0.0, 1.0)
+        )
+
+
+def _fit(pulses: list[tuple[int, float]]) -> tuple[float, float, float]:
+    """The least-squares line through pulses: seconds a pulse, and its middle."""
+    n = len(pulses)
+    count, at = sum(c for c, _ in pulses) / n, sum(t for _, t in pulses) / n
+    spread = sum((c - count) ** 2 for c, _ in pulses)
+    return sum((c - count) * (t - at) for c, t in pulses) / spread, count, at
+
+
+Timed = tuple[float, bytes]
+LEAD = 0.001  # seconds that a start comes before the pulse that it announces
+
+
+class ClockOut:
+    """A stream's beat as MIDI clock, to be made as its symbols are committed.
+
+    A symbol's pulses are spread over the time until the next one is due. Who receives them is
+    started at position 0, and elsewhere told the position, so that its beats and bars are the
+    stream's.
+
+    Args:
+        per_beat: symbols in a beat.
+    """
+
+    def __init__(self, per_beat: int) -> None:
+        self._per_beat = per_beat
+        self._next: int | None = None  # the position that is expected; none while stopped
+        self._ends = 0.0  # when the last symbol's pulses do
+
+    def symbol(self, n: int, due: float, ends: float, *, fed: bool = False) -> list[Timed]:
+        """The messages of a symbol, as (time, bytes).
+
+        Args:
+            due: when it begins, and `ends` when the next one does, in seconds.
+            fed: whether it was; then it has pulses only if it took its place in time.
+        """
+        if fed and not (n == self._next and due == self._ends):
+            return []
+        messages: list[Timed] = []
+        first = math.ceil(n * PULSES_PER_BEAT / self._per_beat)
+        if n != self._next:
+            sixteenth = n * PULSES_PER_BEAT // self._per_beat // PULSES_PER_SIXTEENTH
+            first = sixteenth * PULSES_PER_SIXTEENTH
+            messages = [] if self._next is None else [(due - 3 * LEAD, midi.STOP)]
+            if n == 0:
+                messages.append((due - LEAD, midi.START))
+            else:
+                messages.append((due - 2 * LEAD, midi.song_position(sixteenth)))
+                messages.append((due - LEAD, midi.CONTINUE))
+        self._next, self._ends = n + 1, ends
+        stop = math.ceil((n + 1) * PULSES_PER_BEAT / self._per_beat)
+        for pulse in range(first, stop):
+            part = pulse * self._per_beat / PULSES_PER_BEAT - n
+            messages.append((due + max(0.0, part) * (ends - due), midi.CLOCK))
+        return messages
+
+    def stop(self, now: float) -> list[Timed]:
+        """The messages of a stream that pauses, goes back or ends."""
+        if self._next is None:
+            return []
+        self._next = None
+        return [(now, midi.STOP)]

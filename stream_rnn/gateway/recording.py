@@ -1,0 +1,146 @@
+"""Sessions into MIDI files, as they play.
+
+The file is whole at every moment but for the last second: each time some messages are added,
+the end of the track and its length are written anew. So whatever ends the server, the
+recording is there.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from mido.midifiles.meta import encode_variable_int
+
+from stream_rnn.errors import ConfigError
+from stream_rnn.gateway.audience import Moment, fits
+from stream_rnn.midi.player import NOTE_ON, note_off
+from stream_rnn.wire import messages as wire
+from stream_rnn.wire.notes import Note, Voice
+
+TICKS_PER_BEAT = 480
+MICROSECONDS_PER_BEAT = 500_000
+TICKS_PER_SECOND = TICKS_PER_BEAT * 1e6 / MICROSECONDS_PER_BEAT
+END_OF_TRACK = b"\x00\xff\x2f\x00"
+LENGTH_AT = 18  # where the track's length stands, in 4 bytes
+FLUSH = 1.0  # seconds of music that may be lost
+MAX_TRACK = 2**32 - 1
+
+
+class MidiFile:
+    """A MIDI file of one track that grows; its time is that of the wall, at 120 beats a minute.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self._ticks, self._length = 0, 0
+        head = b"MThd" + struct.pack(">IHHH", 6, 0, 1, TICKS_PER_BEAT)
+        self._file.write(head + b"MTrk" + bytes(4))
+        tempo = b"\x00\xff\x51\x03" + MICROSECONDS_PER_BEAT.to_bytes(3, "big")
+        self._track(tempo)
+
+    def add(self, messages: list[tuple[float, bytes]]) -> None:
+        """Adds messages (seconds from the beginning, bytes), in order of time."""
+        body = b""
+        for seconds, data in messages:
+            ticks = max(self._ticks, round(seconds * TICKS_PER_SECOND))
+            body += bytes(encode_variable_int(ticks - self._ticks)) + data
+            self._ticks = ticks
+        self._track(body)
+
+    def _track(self, body: bytes) -> None:
+        if self._length + len(body) + len(END_OF_TRACK) > MAX_TRACK:
+            return  # 4 GB; what a track's length can say
+        self._file.seek(LENGTH_AT + 4 + self._length)
+        self._file.write(body + END_OF_TRACK)
+        self._length += len(body)
+        self._file.seek(LENGTH_AT)
+        self._file.write(struct.pack(">I", self._length + len(END_OF_TRACK)))
+        self._file.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+class Recorder:
+    """A viewer that writes what it sees into a MIDI file, from the first note on.
+
+    Args:
+        path: the file; an older one is overwritten.
+        pattern: which sessions.
+        now: the stage's clock.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path, pattern: str, now: Callable[[], float]) -> None:
+        self._pattern, self._now = pattern, now
+        try:
+            self._file = MidiFile(path)
+        except OSError as error:
+            raise ConfigError(f"cannot record to {path}: {error.strerror}") from None
+        self._voices: dict[str, tuple[Voice, int]] = {}  # and the channel, from 0
+        self._waiting: list[tuple[float, bytes]] = []
+        self._began: float | None = None
+        self._flushed = 0.0
+
+    def wants(self, session: str) -> bool:
+        return fits(self._pattern, session)
+
+    def tell(self, event: wire.Event) -> None:
+        session = event.fields.get("session", "")
+        if event.kind in ("paused", "reset", "rewound", "closed") and session in self._voices:
+            voice, channel = self._voices.pop(session)
+            self._add(self._now(), channel, voice.release())
+
+    def symbol(self, event: wire.Event, moment: Moment) -> None:
+        session, due = event.fields["session"], event.fields["due"]
+        controls = moment.controls
+        voice, channel = self._voices.get(session, (Voice(), controls.channel - 1))
+        if channel != controls.channel - 1:
+            self._add(due, channel, voice.release())
+        self._voices[session] = voice, controls.channel - 1
+        notes = voice.play(event.fields, velocity=controls.velocity, transpose=controls.transpose)
+        self._add(due, controls.channel - 1, notes)
+
+    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
+        """It records what is played, not what was."""
+
+    def panic(self) -> None:
+        for voice, channel in self._voices.values():
+            self._add(self._now(), channel, voice.release())
+        self._voices.clear()
+
+    def _add(self, at: float, channel: int, notes: list[Note]) -> None:
+        if not notes:
+            return
+        if self._began is None:
+            self._began = self._flushed = at
+        for note in notes:
+            begins = bytes((NOTE_ON | channel, note.pitch, note.velocity))
+            data = begins if note.velocity else note_off((channel, note.pitch))
+            self._waiting.append((at - self._began, data))
+        if at - self._flushed >= FLUSH:
+            self._write(at - FLUSH / 2)
+
+    def _write(self, until: float) -> None:
+        """Writes what lies before a moment: sessions are handed out a little out of order."""
+        assert self._began is not None
+        self._flushed = until
+        self._waiting.sort(key=lambda message: message[0])
+        ready = [m for m in self._waiting if m[0] <= until - self._began]
+        self._waiting = self._waiting[len(ready) :]
+        self._file.add(ready)
+
+    def close(self) -> None:
+        """Ends what sounds, and the file."""
+        self.panic()
+        if self._began is not None:
+            self._write(float("inf"))
+        self._file.close()

@@ -1,0 +1,36 @@
+"""What a session may be doing, and what leads from one to the other."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Status(enum.Enum):
+    """What a session is doing."""
+
+    PLAYING = "playing"
+    PAUSED = "paused"
+    STALLED = "stalled"  # it would play, but the engine is gone
+    AWAY = "away"  # nobody listened for long, so its slot was given back
+    CLOSED = "closed"
+
+
+# A transition that is not in here raises `bad_state`.
+TRANSITIONS: dict[tuple[Status, str], Status] = {
+    (Status.PLAYING, "play"): Status.PLAYING,
+    (Status.PAUSED, "play"): Status.PLAYING,
+    (Status.STALLED, "play"): Status.STALLED,
+    (Status.PLAYING, "pause"): Status.PAUSED,
+    (Status.PAUSED, "pause"): Status.PAUSED,
+    (Status.STALLED, "pause"): Status.PAUSED,
+    (Status.PAUSED, "step"): Status.PAUSED,
+    (Status.PLAYING, "lose_engine"): Status.STALLED,
+    (Status.PAUSED, "lose_engine"): Status.PAUSED,
+    (Status.STALLED, "lose_engine"): Status.STALLED,
+    (Status.AWAY, "lose_engine"): Status.AWAY,
+    (Status.STALLED, "regain_engine"): Status.PLAYING,
+    (Status.PAUSED, "regain_engine"): Status.PAUSED,
+    (Status.PAUSED, "put_away"): Status.AWAY,
+    (Status.AWAY, "bring_back"): Status.PAUSED,
+    **{(status, "close"): Status.CLOSED for status in Status if status is not Status.CLOSED},
+}

@@ -1,0 +1,154 @@
+"""When the next symbol of a stream is due: by its own rate, or on the grid of a tempo.
+
+No I/O, and the time is passed in. On a grid, the symbol at position n falls on a step that
+is n modulo the steps in a beat, so that the stream's beats are the music's. At the start it
+is n modulo the steps in a bar.
+"""
+
+from __future__ import annotations
+
+import math
+
+from stream_rnn.codecs.base import Codec
+from stream_rnn.gateway.controls import BEATS_PER_BAR
+from stream_rnn.gateway.tempo import Tempo, keeps_own_time
+
+MAX_AT_ONCE = 256  # symbols that take no time, before time passes anyway
+
+
+class Pace:
+    """How long the symbols of a stream last.
+
+    Args:
+        speed: the model's own rate, at which the seconds that symbols name are seconds.
+
+    Attributes:
+        own: whether symbols say it themselves, so that no grid is followed.
+    """
+
+    def __init__(self, codec: Codec, speed: float) -> None:
+        self.own = keeps_own_time(codec)
+        self._codec, self._speed = codec, speed
+        self._at_once = 0
+
+    def steps(self, symbol: int) -> float:
+        """How long a symbol lasts, in steps of the rate."""
+        seconds = self._codec.seconds(symbol)
+        return 1.0 if seconds is None else seconds * self._speed
+
+    def pass_on(self, symbol: int) -> float:
+        """The same for the next symbol of the stream, in which time passes in the end.
+
+        One in which it does not would take the machine for itself.
+        """
+        steps = self.steps(symbol)
+        self._at_once = 0 if steps else self._at_once + 1
+        return 1.0 if self._at_once and self._at_once % MAX_AT_ONCE == 0 else steps
+
+
+class Timeline:
+    """The due time of the next symbol.
+
+    Args:
+        per_beat: steps in a beat.
+        commit_ahead: how long before it is due a symbol is handed out, in seconds.
+
+    Attributes:
+        next_due: in seconds.
+    """
+
+    def __init__(self, per_beat: int, commit_ahead: float) -> None:
+        self.next_due = 0.0
+        self._per_beat, self._commit_ahead = per_beat, commit_ahead
+        self._bar = per_beat * BEATS_PER_BAR
+        self._last = -math.inf  # due time of the symbol before
+        self._steps = 0.0  # that the symbol before lasts; none after a start
+        self._step: int | None = None  # of the grid, for the next symbol
+        self._cycle = self._bar  # in which that step was looked for
+
+    def start(self, earliest: float, position: int, tempo: Tempo | None) -> None:
+        """The next symbol comes at `earliest`, or on a grid at the step of its bar after it."""
+        self._steps = 0.0
+        self.next_due = earliest
+        self._step = None
+        if tempo is not None:
+            self._aim(earliest, position, tempo, self._bar)
+
+    def cue(self, now: float, position: int, tempo: Tempo) -> None:
+        """The same for a beat that begins this moment: rather a little late than a bar."""
+        soonest = now + self._commit_ahead
+        self.start(soonest - tempo.interval(self._per_beat) / 2, position, tempo)
+        self.next_due = max(self.next_due, soonest)
+
+    def delay(self, earliest: float, position: int, tempo: Tempo | None) -> None:
+        """The next symbol comes no sooner, on a grid at the next step that is its own."""
+        self.next_due = earliest
+        if tempo is not None:
+            self._aim(earliest, position, tempo, self._per_beat)
+
+    def advance(
+        self, due: float, steps: float, position: int, *, rate: float, tempo: Tempo | None
+    ) -> None:
+        """A symbol was committed, so that `position` is the next.
+
+        Args:
+            due: when it is due.
+            steps: how long it lasts, in steps.
+            rate: steps a second, where there is no tempo.
+        """
+        self._last, self._steps = due, steps
+        if tempo is None:
+            self._step = None
+            self.next_due = due + steps / rate
+        elif self._step is None:
+            self._aim(due + tempo.interval(self._per_beat) / 2, position, tempo, self._bar)
+        else:
+            self._step += 1
+            self._cycle = self._per_beat
+            self.next_due = tempo.step_time(self._step, self._per_beat)
+
+    def skip(self, position: int, tempo: Tempo | None) -> None:
+        """The position has moved while time has not: it waits for its place in the beat."""
+        if tempo is not None and self._step is not None:
+            self._step += (position - self._step) % self._cycle
+            self.next_due = tempo.step_time(self._step, self._per_beat)
+
+    def change_rate(self, before: float, after: float, now: float) -> None:
+        """A new rate holds from the last symbol on, not only from the next."""
+        moved = self.next_due + self._steps / after - self._steps / before
+        self.next_due = max(moved, now + self._commit_ahead)
+
+    def retime(self, now: float, position: int, *, rate: float, tempo: Tempo | None) -> None:
+        """The tempo has changed, or there is one now, or none any more.
+
+        The next symbol keeps its step while the beat flows on. Where the beat has jumped it
+        looks for another, half a step after the last symbol at least.
+        """
+        # What is late already, or about to be handed out, is not put off: many small changes
+        # would add up.
+        soonest = min(now + self._commit_ahead, self.next_due)
+        if tempo is None:
+            if self._step is not None:
+                self._step = None
+                own = max(soonest, self._last + self._steps / rate)
+                self.next_due = min(self.next_due, own)
+            return
+        if self._step is None:
+            self._aim(soonest, position, tempo, self._bar)
+            return
+        half = tempo.interval(self._per_beat) / 2
+        earliest = max(soonest, self._last + half)
+        due = tempo.step_time(self._step, self._per_beat)
+        found = tempo.next_step(
+            earliest, self._per_beat, phase=position % self._cycle, cycle=self._cycle
+        )
+        if due < earliest - half or self._step > found:
+            self._step = found
+            due = tempo.step_time(found, self._per_beat)
+        self.next_due = max(due, earliest)
+
+    def _aim(self, earliest: float, position: int, tempo: Tempo, cycle: int) -> None:
+        earliest = max(earliest, self._last + tempo.interval(self._per_beat) / 2)
+        self._cycle = cycle
+        self._step = tempo.next_step(earliest, self._per_beat, phase=position % cycle, cycle=cycle)
+        self.next_due = max(earliest, tempo.step_time(self._step, self._per_beat))

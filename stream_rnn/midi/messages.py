@@ -1,0 +1,93 @@
+"""What the gateway and the MIDI process say to each other.
+
+Ports go by their number in the options that the process was started with. All times are on
+the machine's monotonic clock, which both processes read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+
+class PortSpec(Struct, frozen=True):
+    """A port that is wanted: part of a name, or with `virtual` the name of one to make."""
+
+    name: str
+    virtual: bool = False
+
+
+class MidiOptions(Struct, frozen=True):
+    """How the process is started."""
+
+    api: str = "auto"
+    client: str = "stream-rnn"
+    outs: tuple[PortSpec, ...] = ()
+    ins: tuple[PortSpec, ...] = ()
+
+
+class Play(Struct, frozen=True, tag=True, array_like=True):
+    """Messages to send at their moments: (time, number of the port, bytes)."""
+
+    messages: tuple[tuple[float, int, bytes], ...]
+
+
+class Silence(Struct, frozen=True, tag=True, array_like=True):
+    """Forget what waits, and end what sounds, at once and on every port."""
+
+
+class Ping(Struct, frozen=True, tag=True, array_like=True):
+    """Are you there? It also says that the gateway is."""
+
+
+Command = Play | Silence | Ping
+
+
+class Ports(Struct, frozen=True, tag=True, array_like=True):
+    """What each port is connected to now; none for what is not to be found.
+
+    `trouble` says what is wrong with MIDI as a whole, if anything is.
+    """
+
+    outs: tuple[str | None, ...]
+    ins: tuple[str | None, ...]
+    trouble: str = ""
+
+
+class Heard(Struct, frozen=True, tag=True, array_like=True):
+    """A message that came in."""
+
+    port: int
+    time: float
+    data: bytes
+
+
+class Pong(Struct, frozen=True, tag=True, array_like=True):
+    """Since the last one: messages sent, and the worst lateness of one, in seconds."""
+
+    sent: int
+    worst: float
+
+
+Event = Ports | Heard | Pong
+
+_encoder = msgspec.msgpack.Encoder()
+_commands = msgspec.msgpack.Decoder(tuple[Command, ...])
+_events = msgspec.msgpack.Decoder(tuple[Event, ...])
+
+
+def encode(messages: Sequence[Command] | Sequence[Event]) -> bytes:
+    """Messages as the body of a frame."""
+    return _encoder.encode(messages)
+
+
+def decode_commands(body: bytes) -> tuple[Command, ...]:
+    """The commands of a frame's body."""
+    return _commands.decode(body)
+
+
+def decode_events(body: bytes) -> tuple[Event, ...]:
+    """The events of a frame's body."""
+    return _events.decode(body)

@@ -1,0 +1,101 @@
+"""What is to be sent when, and what sounds. No I/O, and the time is passed in.
+
+Several streams may sound the same key of the same channel. The key is struck again for each,
+and ends with the last of them, so that on the wire every note-on has its note-off.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections import Counter
+
+Key = tuple[int, int]  # channel 0 to 15, pitch
+
+NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
+ALL_SOUND_OFF, ALL_NOTES_OFF = 120, 123
+
+
+class Player:
+    """Messages in wait for some ports.
+
+    Args:
+        ports: how many.
+    """
+
+    def __init__(self, ports: int) -> None:
+        self._waiting: list[tuple[float, int, int, bytes]] = []
+        self._numbers = itertools.count()
+        self._sounding: list[Counter[Key]] = [Counter() for _ in range(ports)]
+        self._hanging: list[set[Key]] = [set() for _ in range(ports)]
+        self._there = [True] * ports
+
+    def push(self, time: float, port: int, data: bytes) -> None:
+        """A message for its moment; those of one moment keep their order."""
+        heapq.heappush(self._waiting, (time, next(self._numbers), port, data))
+
+    def first(self) -> float:
+        """When the next message is due; infinity if none waits."""
+        return self._waiting[0][0] if self._waiting else math.inf
+
+    def due(self, now: float) -> list[tuple[float, int, bytes]]:
+        """The messages whose moment has come, as (time, port, bytes)."""
+        ready = []
+        while self._waiting and self._waiting[0][0] <= now:
+            time, _, port, data = heapq.heappop(self._waiting)
+            if self._there[port]:
+                ready += [(time, port, one) for one in self._balanced(port, data)]
+        return ready
+
+    def _balanced(self, port: int, data: bytes) -> list[bytes]:
+        status, channel = data[0] & 0xF0, data[0] & 0x0F
+        sounding = self._sounding[port]
+        if status == NOTE_ON and data[2]:
+            key = channel, data[1]
+            sounding[key] += 1
+            return [note_off(key), data] if sounding[key] > 1 else [data]
+        if status in (NOTE_ON, NOTE_OFF):
+            key = channel, data[1]
+            if sounding[key] > 1:
+                sounding[key] -= 1
+                return []
+            del sounding[key]
+        return [data]
+
+    def silence(self) -> list[tuple[int, bytes]]:
+        """Forgets what waits; returns what ends everything that sounds, as (port, bytes)."""
+        self._waiting.clear()
+        ends = [(port, end) for port in range(len(self._there)) for end in self._ends(port)]
+        for sounding in self._sounding:
+            sounding.clear()
+        return ends
+
+    def _ends(self, port: int) -> list[bytes]:
+        keys = self._sounding[port] if self._there[port] else {}
+        ends = [note_off(key) for key in keys]
+        # For a synthesizer that lost a note-off on the way.
+        channels = sorted({channel for channel, _ in keys})
+        return ends + [bytes((CONTROL | channel, ALL_NOTES_OFF, 0)) for channel in channels]
+
+    def lose(self, port: int) -> None:
+        """The port is gone; what sounded there may sound still."""
+        if self._there[port]:
+            self._there[port] = False
+            self._hanging[port] |= set(self._sounding[port])
+            self._sounding[port].clear()
+
+    def find(self, port: int) -> list[bytes]:
+        """The port is back; returns what ends all that was left sounding."""
+        self._there[port] = True
+        self._sounding[port] = Counter(self._hanging[port])
+        ends = self._ends(port)
+        self._hanging[port].clear()
+        self._sounding[port].clear()
+        return ends
+
+
+def note_off(key: Key) -> bytes:
+    """The message that ends a key."""
+    channel, pitch = key
+    return bytes((NOTE_OFF | channel, pitch, 0))

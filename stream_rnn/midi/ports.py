@@ -1,0 +1,171 @@
+"""MIDI ports by python-rtmidi: found by name, lost, and found again.
+
+Nothing here waits for long but the driver itself: when a JACK server dies, python-rtmidi
+(1.5.8) goes on "sending", and after some 2,300 messages spins for ever while it holds the
+interpreter lock. So whoever uses this runs in a process of its own, ends it when `Watch` says
+that the server has gone, and is watched from outside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import rtmidi
+
+from stream_rnn.errors import StreamRnnError
+from stream_rnn.midi.messages import PortSpec
+
+log = logging.getLogger("stream_rnn.midi")
+
+APIS = {
+    "alsa": rtmidi.API_LINUX_ALSA,
+    "jack": rtmidi.API_UNIX_JACK,
+    "core": rtmidi.API_MACOSX_CORE,
+    "windows": rtmidi.API_WINDOWS_MM,
+}
+
+
+class NoMidi(StreamRnnError):
+    """There is no MIDI system here, or none of the kind that was asked for."""
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Hides what the C libraries write to stderr, which is much when a server is absent."""
+    sys.stderr.flush()
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)
+
+
+def pick_api(name: str) -> int:
+    """The number of an API; for `auto`, the first that works here.
+
+    Raises:
+        NoMidi: it does not work.
+    """
+    wanted = [APIS[name]] if name in APIS else rtmidi.get_compiled_api()
+    for api in wanted:
+        if api == rtmidi.API_RTMIDI_DUMMY:
+            continue
+        try:
+            with quiet():
+                rtmidi.MidiOut(api, name="stream-rnn-test").delete()
+        except (rtmidi.SystemError, rtmidi.InvalidUseError, NotImplementedError):
+            continue
+        return int(api)
+    names = ", ".join(rtmidi.get_api_display_name(api) for api in wanted) or "none"
+    raise NoMidi(f"no MIDI system is running (tried: {names}); start jackd or load snd-seq")
+
+
+def port_names(api: int, client: str = "stream-rnn-ports") -> tuple[list[str], list[str]]:
+    """The names of all ports to send to, and of all to hear."""
+    with quiet():
+        out, ear = rtmidi.MidiOut(api, name=client), rtmidi.MidiIn(api, name=client)
+        try:
+            return out.get_ports(), ear.get_ports()
+        finally:
+            out.delete()
+            ear.delete()
+
+
+def find_port(wanted: str, names: Sequence[str], own: str) -> int | None:
+    """Where a port stands among names: the same name, or else the first that has it as a part.
+
+    Case does not matter. Ports of our own client are passed over: nobody wants to hear
+    themselves.
+    """
+    plain = wanted.casefold()
+    others = [(i, n.casefold()) for i, n in enumerate(names) if not n.startswith(f"{own}:")]
+    for fits in (lambda name: name == plain, lambda name: plain in name):
+        for index, name in others:
+            if fits(name):
+                return index
+    return None
+
+
+class Port:
+    """A port that is wanted, connected or not.
+
+    Args:
+        spec: which.
+        make: makes its end in the driver: a `rtmidi.MidiOut` or `MidiIn`.
+        client: our name among MIDI clients.
+    """
+
+    def __init__(self, spec: PortSpec, make: Callable[[], Any], client: str) -> None:
+        self.spec, self._client = spec, client
+        self._rt = make()
+        self.connected: str | None = None
+
+    def check(self) -> bool:
+        """Looks whether the port is (still) there, and opens it if it came; true if so
+        something changed.
+        """
+        before = self.connected
+        if self.spec.virtual:
+            if before is None:
+                self._rt.open_virtual_port(self.spec.name)
+                self.connected = self.spec.name
+            return before is None
+        names = self._rt.get_ports()
+        if before is not None:
+            if before in names:
+                return False
+            self.connected = None
+            self._rt.close_port()
+            return True
+        index = find_port(self.spec.name, names, self._client)
+        if index is None:
+            return False
+        try:
+            self._rt.open_port(index, self.spec.name)
+        except (rtmidi.SystemError, rtmidi.InvalidPortError, rtmidi.InvalidUseError) as error:
+            log.warning("%s: %s", names[index], error)
+            return False
+        self.connected = names[index]
+        return True
+
+    def send(self, data: bytes) -> None:
+        """Sends a message now."""
+        self._rt.send_message(data)
+
+    def listen(self, hear: Callable[[bytes], None]) -> None:
+        """Calls with each message that comes, on a thread of the driver's."""
+        self._rt.ignore_types(sysex=True, timing=False, active_sense=True)
+        self._rt.set_callback(lambda event, data=None: hear(bytes(event[0])))
+
+    def close(self) -> None:
+        """Closes it."""
+        self._rt.close_port()
+        self._rt.delete()
+
+
+class Watch:
+    """Tells when the JACK server dies, which python-rtmidi does not.
+
+    Args:
+        on_death: called once, on a thread of JACK's.
+    """
+
+    def __init__(self, on_death: Callable[[], None]) -> None:
+        import jack
+
+        with quiet():
+            self._client = jack.Client("stream-rnn-watch", no_start_server=True)
+        self._client.set_shutdown_callback(lambda status, reason: on_death())
+        self._client.activate()
+
+    def close(self) -> None:
+        """Watches no more."""
+        self._client.close()

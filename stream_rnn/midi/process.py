@@ -1,0 +1,221 @@
+"""MIDI as a process of its own: waits for each message's exact moment, and watches the ports.
+
+Started by `midi.client.ChildMidi` as `python -m stream_rnn.midi.process FD OPTIONS`. When the
+pipe closes, however the gateway ended, it ends every note and then itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import rtmidi
+
+from stream_rnn.midi.messages import (
+    Event,
+    Heard,
+    MidiOptions,
+    Ping,
+    Play,
+    Pong,
+    Ports,
+    Silence,
+    decode_commands,
+    encode,
+)
+from stream_rnn.midi.player import Player
+from stream_rnn.midi.ports import NoMidi, Port, Watch, pick_api, quiet
+from stream_rnn.pipe import FrameReader, frame
+
+log = logging.getLogger("stream_rnn.midi")
+
+SCAN = 0.25  # seconds between looks at the ports
+GAP = 0.003  # a look takes up to a millisecond, so it waits for a gap in the music of so much
+SILENT_GATEWAY = 3.0  # seconds without a word from the gateway until it is taken for hung
+LAST_WORDS = 0.1  # seconds that the driver has to send what was said last
+PRIORITY = 10
+GONE = 3  # exit code: the MIDI server has died
+
+
+class Process:
+    """The loop and what it holds."""
+
+    def __init__(self, connection: socket.socket, options: MidiOptions) -> None:
+        self._connection, self._options = connection, options
+        self._player = Player(len(options.outs))
+        self._outs: list[Port] = []
+        self._ins: list[Port] = []
+        self._watch: Watch | None = None
+        self._trouble = "not looked yet"
+        self._heard: deque[Heard] = deque()
+        self._dead = False
+        self._read_bell, self._bell = os.pipe()
+        os.set_blocking(self._bell, False)
+        self._scanned = -SCAN
+        self._sent, self._worst = 0, 0.0
+
+    def run(self) -> int:
+        """Serves until the pipe closes or the MIDI server dies; returns the exit code."""
+        reader, spoken = FrameReader(), time.monotonic()
+        while True:
+            now = time.monotonic()
+            for due, port, data in self._player.due(now):
+                self._outs[port].send(data)
+                self._sent += 1
+                self._worst = max(self._worst, now - due)
+            self._look_at_ports(now)
+            wake = min(self._player.first(), self._scanned + SCAN + GAP)
+            wait = max(0.0, wake - time.monotonic())
+            doors = [self._connection.fileno(), self._read_bell]
+            ready, _, _ = select.select(doors, [], [], wait)
+            if self._read_bell in ready:
+                os.read(self._read_bell, 4096)
+                if self._dead:
+                    log.error("the MIDI server has died")
+                    return GONE
+                self._say([self._heard.popleft() for _ in range(len(self._heard))])
+            if self._connection.fileno() in ready:
+                data = self._connection.recv(1 << 18)
+                if not data:
+                    return 0
+                spoken = time.monotonic()
+                for body in reader.feed(data):
+                    self._obey(body)
+            elif spoken and time.monotonic() - spoken > SILENT_GATEWAY:
+                log.error("the gateway says nothing; ending what sounds")
+                self.silence()
+                spoken = float("inf")
+
+    def _obey(self, body: bytes) -> None:
+        for command in decode_commands(body):
+            match command:
+                case Play(messages):
+                    for moment, port, data in messages:
+                        self._player.push(moment, port, data)
+                case Silence():
+                    self.silence()
+                case Ping():
+                    self._say([Pong(self._sent, self._worst)])
+                    self._sent, self._worst = 0, 0.0
+
+    def _say(self, events: Sequence[Event]) -> None:
+        if events:
+            self._connection.sendall(frame(encode(events)))
+
+    def silence(self) -> None:
+        """Ends what sounds."""
+        for port, data in self._player.silence():
+            self._outs[port].send(data)
+
+    # Ports
+
+    def _look_at_ports(self, now: float) -> None:
+        late = now - self._scanned - SCAN
+        if late < 0 or (late < SCAN and self._player.first() - now < GAP):
+            return
+        first = self._scanned < 0
+        self._scanned = now
+        trouble = self._trouble
+        if trouble:
+            self._open_system()
+        changed = first or trouble != self._trouble
+        for number, port in enumerate(self._outs):
+            if port.check():
+                changed = True
+                if port.connected is None:
+                    self._player.lose(number)
+                    continue
+                for data in self._player.find(number):
+                    port.send(data)
+        changed |= any([port.check() for port in self._ins])
+        if changed:
+            outs = tuple(p.connected for p in self._outs) or (None,) * len(self._options.outs)
+            ins = tuple(p.connected for p in self._ins) or (None,) * len(self._options.ins)
+            self._say([Ports(outs, ins, self._trouble)])
+
+    def _open_system(self) -> None:
+        options = self._options
+        try:
+            api = pick_api(options.api)
+            with quiet():
+                for spec in options.outs:
+                    self._outs.append(
+                        Port(spec, lambda: rtmidi.MidiOut(api, name=options.client), options.client)
+                    )
+                for number, spec in enumerate(options.ins):
+                    port = Port(
+                        spec, lambda: rtmidi.MidiIn(api, name=options.client), options.client
+                    )
+                    port.listen(lambda data, number=number: self._hear(number, data))  # type: ignore[misc]
+                    self._ins.append(port)
+            if api == rtmidi.API_UNIX_JACK:
+                self._watch = Watch(self._die)
+        except (NoMidi, rtmidi.SystemError) as error:
+            self._outs, self._ins = [], []
+            self._trouble = str(error)
+            for number in range(len(options.outs)):
+                self._player.lose(number)
+            return
+        self._trouble = ""
+        for number in range(len(options.outs)):
+            self._player.lose(number)  # until it is found
+
+    # On threads of the driver's
+
+    def _hear(self, port: int, data: bytes) -> None:
+        self._heard.append(Heard(port, time.monotonic(), data))
+        self._ring()
+
+    def _die(self) -> None:
+        self._dead = True
+        self._ring()
+
+    def _ring(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._bell, b"!")
+
+
+@contextlib.contextmanager
+def _in_time() -> Iterator[None]:
+    """Real-time priority where the system grants it: see docs/installations.md."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
+    gc.collect()
+    gc.freeze()
+    yield
+
+
+def main() -> int:
+    """Entry point of the child."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    # Both come to the whole group; the gateway ends us, when it has ended what sounds.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    process = Process(connection, msgspec.json.decode(sys.argv[2], type=MidiOptions))
+    code = 0
+    with _in_time():
+        try:
+            code = process.run()
+        except (BrokenPipeError, ConnectionResetError):
+            log.info("the gateway is gone")
+    if code != GONE:
+        process.silence()
+        time.sleep(LAST_WORDS)
+    logging.shutdown()
+    # Not by way of the driver's own clean-up, which can hang when its server has died.
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

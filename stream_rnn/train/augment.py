@@ -1,0 +1,73 @@
+"""What is done to a document each time it is dealt out, so that no epoch is like another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_rnn.codecs import performance
+from stream_rnn.codecs.pianoroll import KEYS
+from stream_rnn.train.corpus import Document
+from stream_rnn.train.recipe import DataRecipe
+
+Augment = Callable[[Document, np.random.Generator, float], Document]
+"""Makes the document to read of the one in the corpus, by chance, from the share of the run
+that is done."""
+
+
+def augmenter(recipe: DataRecipe, newline: int | None = None) -> Augment | None:
+    """What a recipe asks for, or None.
+
+    Args:
+        recipe: the recipe's `[data]`.
+        newline: the symbol of a line's end, for passages of prose.
+    """
+    if recipe.passage:
+        return lambda document, dice, done: passage(document, dice, recipe.passage, newline)
+    if not recipe.transpose and not recipe.stretch:
+        return None
+
+    def moved(document: Document, dice: np.random.Generator, done: float) -> Document:
+        by = int(dice.integers(-recipe.transpose, recipe.transpose + 1))
+        if recipe.settle and dice.random() < done * recipe.settle:
+            by = 0
+        if document.symbols.ndim == 2:
+            return Document(transposed(document.symbols, by), document.artist)
+        symbols = performance.transposed(document.symbols, by)
+        if recipe.stretch:
+            factor = float(dice.uniform(1 - recipe.stretch, 1 + recipe.stretch))
+            symbols = performance.stretched(symbols, factor)
+        return Document(symbols, document.artist)
+
+    return moved
+
+
+def transposed(roll: NDArray[Any], semitones: int) -> NDArray[Any]:
+    """A roll moved by some semitones, or as it was if a note would leave the keyboard."""
+    moved = np.roll(roll, semitones, axis=1)
+    lost = roll[:, KEYS - semitones :] if semitones > 0 else roll[:, : -semitones or 0]
+    return roll if semitones == 0 or lost.any() else moved
+
+
+def passage(
+    document: Document, dice: np.random.Generator, length: int, newline: int | None
+) -> Document:
+    """A stretch of a long text, from the beginning of a paragraph if one is near.
+
+    So that what a session begins with is a paragraph like any other, not the book's first.
+    """
+    symbols = document.symbols
+    if len(symbols) <= length:
+        return Document(symbols, document.artist, document.ends)
+    start = int(dice.integers(len(symbols) - length + 1))
+    ahead = symbols[start : start + length // 4] == (-1 if newline is None else newline)
+    blank = np.flatnonzero(ahead[:-1] & ahead[1:])
+    line = np.flatnonzero(ahead)
+    if len(blank):
+        start += int(blank[0]) + 2
+    elif len(line):
+        start += int(line[0]) + 1
+    return Document(symbols[start : start + length], document.artist, ends=False)

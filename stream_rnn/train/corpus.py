@@ -1,0 +1,56 @@
+"""What is trained on: documents, in sets.
+
+A document is one song, one piece, one name. Sets are split by document, so that no song
+stands in two of them. A long text is one document a set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from stream_rnn.codecs.base import Codec
+
+
+@dataclass(frozen=True)
+class Document:
+    """Symbols `[length]` or keys `[length, 88]`, and an index into the artists.
+
+    Attributes:
+        symbols: without boundaries.
+        artist: whose it is.
+        ends: whether a boundary follows. A stretch of something longer does not end.
+    """
+
+    symbols: NDArray[Any]
+    artist: int = 0
+    ends: bool = True
+
+    def pieces(self, longest: int) -> list[Document]:
+        """The document in stretches of at most so many symbols; itself if it is no longer."""
+        if len(self.symbols) <= longest:
+            return [self]
+        starts = range(0, len(self.symbols), longest)
+        last = starts[-1]
+        return [
+            Document(self.symbols[i : i + longest], self.artist, self.ends and i == last)
+            for i in starts
+        ]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Documents by split, with what is needed to read them."""
+
+    codec: Codec
+    artists: tuple[str, ...]
+    splits: dict[str, list[Document]]
+
+    def sizes(self) -> dict[str, dict[str, int]]:
+        """Documents and symbols in each split, for the card."""
+        return {
+            name: {"documents": len(docs), "symbols": sum(len(d.symbols) for d in docs)}
+            for name, docs in self.splits.items()
+        }

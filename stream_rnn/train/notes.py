@@ -1,0 +1,98 @@
+"""Music as corpora: the benchmark's piano rolls, and folders of MIDI files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_rnn.codecs.base import Codec
+from stream_rnn.codecs.performance import PerformanceCodec, encode_notes, read_notes
+from stream_rnn.codecs.pianoroll import KEYS, PianorollCodec, roll_from_midi
+from stream_rnn.errors import DataError
+from stream_rnn.train.corpus import Corpus, Document
+from stream_rnn.train.recipe import DataRecipe
+from stream_rnn.train.split import SPLITS, artist_index, split_documents
+
+Artists = tuple[str, ...] | None
+
+
+def rolls_mat(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
+    """Rolls in the published sets of Boulanger-Lewandowski, Bengio and Vincent (2012)."""
+    splits = {name: [Document(roll) for roll in part] for name, part in _mat(path).items()}
+    return Corpus(codec or PianorollCodec(recipe.steps_per_beat), (), splits)
+
+
+def rolls_midi(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
+    """Rolls of a folder of MIDI files."""
+
+    def read(file: Path) -> NDArray[Any]:
+        return roll_from_midi(file, steps_per_beat=recipe.steps_per_beat)
+
+    chosen = codec or PianorollCodec(recipe.steps_per_beat)
+    return _midi_corpus(path, recipe, chosen, artists, read)
+
+
+def performances(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
+    """Performance events of a folder of MIDI files."""
+
+    def read(file: Path) -> NDArray[Any]:
+        return encode_notes(read_notes(file))
+
+    return _midi_corpus(path, recipe, codec or PerformanceCodec(), artists, read)
+
+
+def _midi_corpus(
+    path: Path,
+    recipe: DataRecipe,
+    codec: Codec,
+    artists: Artists,
+    read: Callable[[Path], NDArray[Any]],
+) -> Corpus:
+    """A corpus of a folder; with `by_artist` its sub-folders are the composers."""
+    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".mid", ".midi"))
+    if not files:
+        raise DataError(f"{path}: no MIDI files (.mid) in it")
+
+    def composer(file: Path) -> str:
+        return file.relative_to(path).parts[0] if file.parent != path else ""
+
+    index = artist_index(path, recipe, artists, {composer(f) for f in files} - {""})
+    for file in files:
+        if index and composer(file) not in index:
+            raise DataError(f"{file}: in no composer's folder, as by_artist asks")
+    parts = split_documents(files, recipe.split, lambda p: [str(p.relative_to(path))])
+    splits = {
+        name: [Document(read(file), index.get(composer(file), 0)) for file in part]
+        for name, part in parts.items()
+    }
+    return Corpus(codec, tuple(index), splits)
+
+
+def _mat(path: Path) -> dict[str, list[NDArray[np.uint8]]]:
+    try:
+        from scipy.io import loadmat
+        from scipy.io.matlab import MatReadError
+    except ImportError:
+        raise DataError("reading .mat files needs scipy: pip install 'stream-rnn[train]'") from None
+    try:
+        data = loadmat(path)
+        names = ("traindata", "validdata", "testdata")
+        found = [[np.asarray(r, np.uint8) for r in data[n].ravel()] for n in names]
+    except (
+        MatReadError,
+        OSError,
+        LookupError,
+        ValueError,
+        TypeError,
+        NotImplementedError,
+    ) as error:
+        raise DataError(f"{path}: not a piano-roll .mat file ({error!r})") from None
+    for pieces in found:
+        for i, roll in enumerate(pieces):
+            if roll.ndim != 2 or roll.shape[1] != KEYS:
+                raise DataError(f"{path}: piece {i} has shape {roll.shape}, not [frames, {KEYS}]")
+    return {n: [r for r in p if len(r)] for n, p in zip(SPLITS, found, strict=True)}

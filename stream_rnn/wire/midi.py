@@ -1,0 +1,132 @@
+"""MIDI: the bytes that come in as events, and the system messages that go out. No ports.
+
+Any bytes may come; what is no event that anybody here wants is passed over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mido
+
+SYSEX, SYSEX_END, REALTIME = 0xF0, 0xF7, 0xF8
+
+CLOCK = b"\xf8"
+START = b"\xfa"
+CONTINUE = b"\xfb"
+STOP = b"\xfc"
+
+PULSES_PER_BEAT = 24
+PULSES_PER_SIXTEENTH = 6  # what song positions count
+MAX_SONG_POSITION = 1 << 14
+
+ALL_SOUND_OFF, ALL_NOTES_OFF = 120, 123
+PEDAL = 64
+
+
+@dataclass(frozen=True)
+class NoteOn:
+    """A key goes down; `velocity` is not 0. Channels are 1 to 16."""
+
+    channel: int
+    pitch: int
+    velocity: int
+
+
+@dataclass(frozen=True)
+class NoteOff:
+    """A key is let go."""
+
+    channel: int
+    pitch: int
+
+
+@dataclass(frozen=True)
+class ControlChange:
+    """A controller, 0 to 119, or a mode message, 120 to 127."""
+
+    channel: int
+    controller: int
+    value: int
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A pulse: 24 are a beat."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """The next pulse is the first of the piece."""
+
+
+@dataclass(frozen=True)
+class Continue:
+    """The next pulse is the one that the song position says, or that the stop left."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The piece stops."""
+
+
+@dataclass(frozen=True)
+class SongPosition:
+    """Where the next `Continue` goes on."""
+
+    sixteenths: int
+
+
+Event = NoteOn | NoteOff | ControlChange | Clock | Start | Continue | Stop | SongPosition
+
+_REALTIME: dict[int, Event] = {0xF8: Clock(), 0xFA: Start(), 0xFB: Continue(), 0xFC: Stop()}
+
+
+class Reader:
+    """The bytes of one port, however they are cut, as events.
+
+    System exclusive messages are let pass unread: whatever their length, nothing is kept.
+    """
+
+    def __init__(self) -> None:
+        self._parser = mido.Parser()
+        self._exclusive = False
+
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that are complete with these bytes."""
+        events: list[Event] = []
+        for byte in data:
+            if byte >= REALTIME:
+                # These may stand between any two bytes. mido would forget the message around.
+                if byte in _REALTIME:
+                    events.append(_REALTIME[byte])
+                continue
+            if byte & 0x80:
+                self._exclusive = byte == SYSEX
+            if self._exclusive or byte == SYSEX_END:
+                continue
+            self._parser.feed_byte(byte)
+            while (message := self._parser.get_message()) is not None:
+                event = _event(message)
+                if event is not None:
+                    events.append(event)
+        return events
+
+
+def _event(message: mido.Message) -> Event | None:
+    match message.type:
+        case "note_on" if message.velocity:
+            return NoteOn(message.channel + 1, message.note, message.velocity)
+        case "note_on" | "note_off":
+            return NoteOff(message.channel + 1, message.note)
+        case "control_change":
+            return ControlChange(message.channel + 1, message.control, message.value)
+        case "songpos":
+            return SongPosition(message.pos)
+    return None
+
+
+def song_position(sixteenths: int) -> bytes:
+    """The message that says where a `CONTINUE` goes on; it wraps after 1,024 bars."""
+    position = sixteenths % MAX_SONG_POSITION
+    return bytes((0xF2, position & 0x7F, position >> 7))

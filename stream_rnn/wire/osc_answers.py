@@ -1,0 +1,50 @@
+"""Events as OSC addresses and arguments: answers, errors, news, notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from stream_rnn.wire import messages as wire
+from stream_rnn.wire.notes import Note
+
+Message = tuple[str, tuple[Any, ...]]
+
+
+def answers(event: wire.Event) -> list[Message]:
+    """An event that is no symbol, as addresses and arguments."""
+    fields, kind = event.fields, event.kind
+    if kind == "error":
+        return [("/rnn/error", (fields["code"], fields["message"], str(event.id or "")))]
+    if kind == "pong":
+        return [("/rnn/pong", (fields["t0"],))]
+    if kind in ("learned", "forgotten"):
+        control, *more = (fields.get(name) for name in ("control", "cc", "channel"))
+        return [(f"/rnn/midi/{kind}", (control, *(v for v in more if v is not None)))]
+    if "session" not in fields:
+        return []
+    base = f"/rnn/{fields['session']}/{kind}"
+    if kind == "controlled":
+        position = fields["position"]
+        return [
+            (base, (name, flat(fields["controls"].get(name)), position))
+            for name in fields["changed"]
+        ]
+    if kind == "opened":
+        return [(base, (fields["model"], fields["position"]))]
+    return [(base, (fields["position"],) if "position" in fields else ())]
+
+
+def flat(value: Any) -> int | float | str:
+    """A control's value as one OSC argument."""
+    if isinstance(value, dict):
+        return " ".join(f"{name}={weight:g}" for name, weight in value.items())
+    if isinstance(value, list | tuple):
+        return " ".join(str(v) for v in value)
+    return value if isinstance(value, int | float | str) else ""
+
+
+def note_messages(session: str, notes: Iterable[Note], seconds: float) -> list[Message]:
+    """`/note` messages: a key that begins, and (velocity 0, no seconds) one that ends."""
+    address = f"/rnn/{session}/note"
+    return [(address, (n.pitch, n.velocity, seconds if n.velocity else 0.0)) for n in notes]

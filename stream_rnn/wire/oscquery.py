@@ -1,0 +1,266 @@
+"""OSCQuery: what can be asked of us by OSC, as a tree of JSON, and its commands. No sockets.
+
+After the proposal at github.com/Vidvox/OSCQueryProposal: a node is asked for by its OSC address
+as an HTTP path, one attribute of it by the query string (`/rnn/main/temperature?VALUE`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from stream_rnn.errors import ProtocolError
+from stream_rnn.wire.osc_answers import flat
+from stream_rnn.wire.osc_requests import NORMS
+
+Json = dict[str, Any]
+
+NO_VALUE, READ, WRITE, READ_WRITE = 0, 1, 2, 3
+ATTRIBUTES = frozenset({"FULL_PATH", "CONTENTS", "DESCRIPTION", "TYPE", "ACCESS", "VALUE", "RANGE"})
+# In the proposal, and without a meaning here.
+UNUSED = frozenset({"TAGS", "EXTENDED_TYPE", "UNIT", "CLIPMODE", "CRITICAL", "OVERLOADS", "HTML"})
+USED = ("ACCESS", "VALUE", "RANGE", "DESCRIPTION", "LISTEN", "PATH_ADDED", "PATH_REMOVED")
+EXTENSIONS = {**dict.fromkeys(USED, True), **dict.fromkeys(sorted(UNUSED), False)}
+MAX_INT = 2**31 - 1
+
+# Controls: OSC type, and what they do.
+CONTROLS: dict[str, tuple[str, str]] = {
+    "temperature": ("f", "how daring: 0 is always the likeliest"),
+    "rate": ("f", "symbols a second"),
+    "bpm": ("f", "beats a minute"),
+    "top_p": ("f", "the likeliest symbols, up to this share of the probability"),
+    "density": ("f", "more notes, or fewer"),
+    "top_k": ("i", "so many of the likeliest symbols; 0 for all"),
+    "velocity": ("i", "of the notes"),
+    "transpose": ("i", "semitones that what is heard is moved by"),
+    "channel": ("i", "MIDI channel"),
+    "seed": ("i", "of the random numbers"),
+    "artist": ("s", "whose manner; a blend is: name weight name weight ..."),
+    "pitches": ("s", "the allowed pitches, as a scale such as D dorian"),
+    "sync": ("s", "whose beat it follows"),
+}
+ACTIONS: dict[str, tuple[str, str]] = {
+    "play": ("N", "lets it run"),
+    "pause": ("N", "holds it"),
+    "reset": ("N", "begins again"),
+    "close": ("N", "ends the session"),
+    "step": ("i", "so many symbols at once, while it is paused"),
+    "rewind": ("i", "goes back to a position"),
+    "feed": ("s", "puts symbols into the stream"),
+    "prime": ("s", "begins again, from these symbols"),
+    "fork": ("s", "a new session of this name, with the same past"),
+}
+GENERAL: dict[str, tuple[str, str]] = {
+    "panic": ("N", "pauses everything that plays"),
+    "models": ("N", "asks which models there are"),
+    "ping": ("i", "is answered by /rnn/pong"),
+    "subscribe": ("s", "symbols of a session, to the sender"),
+    "unsubscribe": ("s", "no more of them"),
+}
+
+
+@dataclass(frozen=True)
+class SessionInfo:
+    """What the tree says of a session.
+
+    Attributes:
+        controls: as the WebSocket protocol shows them.
+        choices: the values that a control of words may have.
+        absent: controls that mean nothing to its model.
+    """
+
+    description: str
+    controls: Mapping[str, Any]
+    choices: Mapping[str, Iterable[str]] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Host:
+    """What `?HOST_INFO` says; the address is left out where a wildcard is listened on."""
+
+    name: str
+    osc_ip: str | None
+    osc_port: int
+    ws_port: int
+
+    def to_json(self) -> Json:
+        """As the proposal has it."""
+        where = {} if self.osc_ip is None else {"OSC_IP": self.osc_ip}
+        return {
+            "NAME": self.name,
+            "EXTENSIONS": EXTENSIONS,
+            **where,
+            "OSC_PORT": self.osc_port,
+            "OSC_TRANSPORT": "UDP",
+            "WS_PORT": self.ws_port,
+        }
+
+
+class Namespace:
+    """The tree.
+
+    Args:
+        sessions: by name; only those that are asked for are looked up.
+        ranges: the least and the most that a control may be.
+
+    Attributes:
+        sessions: as given.
+    """
+
+    def __init__(
+        self,
+        sessions: Mapping[str, SessionInfo],
+        ranges: Mapping[str, tuple[float, float]],
+    ) -> None:
+        self.sessions, self._ranges = sessions, ranges
+
+    def node(self, path: str, ready: Mapping[str, Any] | None = None) -> Json | None:
+        """The node at an OSC address, with all that is under it.
+
+        Args:
+            ready: the sessions' nodes, where they were made before; see `covers_all`.
+        """
+        if not path.startswith("/") or "//" in path:
+            return None
+        names = [name for name in path.split("/") if name]
+        if len(names) >= 2 and names[0] == "rnn" and names[1] in self.sessions:
+            top = self.session(names[1])
+            names = names[2:]
+        else:
+            inside = {name: _method(f"/rnn/{name}", *what) for name, what in GENERAL.items()}
+            if covers_all(path):
+                inside |= {n: self.session(n) for n in self.sessions} if ready is None else ready
+            rnn = _container("/rnn", "sessions, and what concerns them all", inside)
+            top = _container("/", "stream-rnn", {"rnn": rnn})
+        for name in names:
+            top = top.get("CONTENTS", {}).get(name)
+            if top is None:
+                return None
+        return top
+
+    def values(self, session: str) -> dict[str, int | float | str]:
+        """What can be read of a session, by address."""
+        if session not in self.sessions:
+            return {}
+        nodes = list(self.session(session)["CONTENTS"].values())
+        nodes += [norm for node in nodes for norm in node.get("CONTENTS", {}).values()]
+        return {node["FULL_PATH"]: node["VALUE"][0] for node in nodes if "VALUE" in node}
+
+    def session(self, name: str) -> Json:
+        """The node of a session."""
+        base, session = f"/rnn/{name}", self.sessions[name]
+        inside = {
+            control: self._control(f"{base}/{control}", control, session)
+            for control in CONTROLS
+            if control not in session.absent
+        }
+        inside |= {action: _method(f"{base}/{action}", *ACTIONS[action]) for action in ACTIONS}
+        return _container(base, session.description, inside)
+
+    def _control(self, path: str, name: str, session: SessionInfo) -> Json:
+        tag, description = CONTROLS[name]
+        node = _method(path, tag, description)
+        node["ACCESS"] = READ_WRITE
+        value = session.controls.get(name)
+        node["VALUE"] = [float(value) if tag == "f" and value is not None else flat(value)]
+        if name in session.choices:
+            node["RANGE"] = [{"VALS": list(session.choices[name])}]
+        elif name in self._ranges:
+            least, most = self._ranges[name]
+            node["RANGE"] = [{"MIN": least, "MAX": min(most, MAX_INT)}]
+        if name in NORMS:
+            node["CONTENTS"] = {"norm": self._norm(path, name, node["VALUE"][0])}
+        return node
+
+    def _norm(self, path: str, name: str, value: float) -> Json:
+        least, most = NORMS[name]
+        share = min(max((value - least) / (most - least), 0.0), 1.0)
+        return {
+            **_method(f"{path}/norm", "f", f"{name} from {least:g} to {most:g}, for a fader"),
+            "ACCESS": READ_WRITE,
+            "VALUE": [share],
+            "RANGE": [{"MIN": 0.0, "MAX": 1.0}],
+        }
+
+
+def covers_all(path: str) -> bool:
+    """Whether the node at an address has all sessions under it."""
+    return path in ("/", "/rnn", "/rnn/")
+
+
+def _container(path: str, description: str, inside: Json) -> Json:
+    return {
+        "FULL_PATH": path,
+        "DESCRIPTION": description,
+        "ACCESS": NO_VALUE,
+        "CONTENTS": inside,
+    }
+
+
+def _method(path: str, tag: str, description: str) -> Json:
+    return {"FULL_PATH": path, "DESCRIPTION": description, "ACCESS": WRITE, "TYPE": tag}
+
+
+def respond(
+    namespace: Namespace,
+    host: Host,
+    path: str,
+    query: str,
+    ready: Mapping[str, Any] | None = None,
+) -> tuple[int, bytes]:
+    """What an HTTP request is answered: a status, and the JSON if it is 200; else why not.
+
+    Args:
+        path: of the URL, decoded.
+        query: of the URL: nothing, `HOST_INFO`, or the name of an attribute.
+        ready: see `Namespace.node`.
+    """
+    if query == "HOST_INFO":
+        return 200, msgspec.json.encode(host.to_json())
+    if query and query not in ATTRIBUTES | UNUSED:
+        known = ", ".join(sorted(ATTRIBUTES))
+        return 400, f"there is no attribute {query!r}; there are: {known}\n".encode()
+    node = namespace.node(path, ready)
+    if node is None:
+        return 404, f"there is no node {path!r}\n".encode()
+    if query and query not in node:
+        return 204, b""
+    return 200, msgspec.json.encode({query: node[query]} if query else node)
+
+
+# The WebSocket's side
+
+
+class _Command(msgspec.Struct, frozen=True):
+    command: str = msgspec.field(name="COMMAND")
+    data: Any = msgspec.field(name="DATA", default=None)
+
+
+_commands = msgspec.json.Decoder(_Command)
+
+
+def parse_command(text: str) -> tuple[str, str]:
+    """`LISTEN` or `IGNORE`, and the address.
+
+    Raises:
+        ProtocolError: something else.
+    """
+    try:
+        command = _commands.decode(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        raise ProtocolError("bad_json", f"not a command: {error}") from None
+    if command.command not in ("LISTEN", "IGNORE") or not isinstance(command.data, str):
+        raise ProtocolError(
+            "bad_message",
+            'send {"COMMAND": "LISTEN", "DATA": "/rnn/SESSION/CONTROL"}, or the same with IGNORE',
+        )
+    return command.command, command.data
+
+
+def command_json(command: str, data: str) -> str:
+    """A command to a client, such as `PATH_ADDED` with an address."""
+    return msgspec.json.encode({"COMMAND": command, "DATA": data}).decode()

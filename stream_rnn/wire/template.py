@@ -1,0 +1,136 @@
+"""Templates of OSC messages, such as `/dirt/play s superpiano n {note} sustain {seconds}`.
+
+A configured target is spoken to in its own words. A template is an address and arguments,
+parted by spaces: whole numbers, numbers with a point, strings (in quotes where they hold
+spaces or look like numbers), and fields in braces, which are filled in for each note,
+character or symbol. No I/O.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stream_rnn.errors import ConfigError
+from stream_rnn.wire.osc_answers import Message
+
+# By what a template is filled in for: what there is to fill in. A field that is an argument
+# by itself is sent as its value's type: a whole number (pitch, note, velocity, n), a number
+# with a point (gain, seconds), or a string.
+_ALWAYS = frozenset({"n", "seconds", "session"})
+FIELDS: dict[str, frozenset[str]] = {
+    "note": _ALWAYS | {"pitch", "note", "velocity", "gain"},
+    "char": _ALWAYS | {"char"},
+    "symbol": _ALWAYS,
+}
+IN_ADDRESSES = frozenset({"session", "n", "pitch", "note", "velocity"})
+
+MIDDLE_C = 60
+MAX_VELOCITY = 127
+
+_WORD = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^\s"']+))(?=\s|$)""")
+_FIELD = re.compile(r"\{([^{}]*)\}")
+_INT = re.compile(r"[-+]?\d+")
+_FLOAT = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Filled:
+    """An argument with fields in it; one that is nothing but a field keeps its type."""
+
+    text: str
+
+    def __call__(self, values: Mapping[str, Any]) -> Any:
+        whole = _FIELD.fullmatch(self.text)
+        return values[whole[1]] if whole else _fill(self.text, values)
+
+
+@dataclass(frozen=True)
+class Template:
+    """A message with fields to be filled in."""
+
+    address: str
+    arguments: tuple[int | float | str | Filled, ...]
+
+    @classmethod
+    def parse(cls, text: str, kind: str) -> Template:
+        """The template that a text describes.
+
+        Args:
+            kind: what it is filled in for: `note`, `char` or `symbol`.
+
+        Raises:
+            ConfigError: it names the template, and what is wrong in it.
+        """
+        where = f"{kind} = {text!r}"
+        words = _words(text, where)
+        for word, _ in words:
+            for name in _FIELD.findall(word):
+                if name not in FIELDS[kind]:
+                    known = ", ".join(sorted(FIELDS[kind]))
+                    raise ConfigError(
+                        f"{where}: there is no {{{name}}} in a {kind} template; there are: {known}"
+                    )
+            if re.search(r"[{}]", _FIELD.sub("", word)):
+                raise ConfigError(f"{where}: a brace that is not closed, or stands alone")
+        if not words or not words[0][0].startswith("/"):
+            raise ConfigError(f"{where}: a template begins with an address, such as /dirt/play")
+        address = words[0][0]
+        if not IN_ADDRESSES.issuperset(_FIELD.findall(address)) or re.search(r"[\s#*,?]", address):
+            known = ", ".join(sorted(IN_ADDRESSES))
+            raise ConfigError(f"{where}: an address takes no spaces or # * , ?, and only: {known}")
+        return cls(address, tuple(_argument(*word) for word in words[1:]))
+
+    def message(self, values: Mapping[str, Any]) -> Message:
+        """The message, filled in.
+
+        Args:
+            values: of all the fields that its kind may have.
+        """
+        return (
+            _fill(self.address, values),
+            tuple(a(values) if isinstance(a, Filled) else a for a in self.arguments),
+        )
+
+
+def note_values(pitch: int, velocity: int) -> dict[str, Any]:
+    """What the fields of a `note` template say of a key that begins."""
+    return {
+        "pitch": pitch,
+        "note": pitch - MIDDLE_C,
+        "velocity": velocity,
+        "gain": velocity / MAX_VELOCITY,
+    }
+
+
+def _words(text: str, where: str) -> list[tuple[str, bool]]:
+    """The words of a text, and whether each stood in quotes."""
+    words, at = [], 0
+    text = text.rstrip()
+    while at < len(text):
+        found = _WORD.match(text, at)
+        if found is None:
+            raise ConfigError(f"{where}: a quote that is not closed, or not by itself")
+        double, single, plain = found.groups()
+        if plain is not None:
+            words.append((plain, False))
+        else:
+            words.append((single if double is None else re.sub(r"\\(.)", r"\1", double), True))
+        at = found.end()
+    return words
+
+
+def _argument(word: str, quoted: bool) -> int | float | str | Filled:
+    if _FIELD.search(word):
+        return Filled(word)
+    if not quoted and _INT.fullmatch(word):
+        return int(word)
+    if not quoted and _FLOAT.fullmatch(word):
+        return float(word)
+    return word
+
+
+def _fill(text: str, values: Mapping[str, Any]) -> str:
+    return _FIELD.sub(lambda found: str(values[found[1]]), text)

@@ -1,0 +1,477 @@
+"""MIDI in, with a whole stage, on a clock that the test moves."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import Ear, House
+
+from stream_rnn.checkpoint import Card
+from stream_rnn.codecs.performance import PerformanceCodec
+from stream_rnn.config import MidiConfig, MidiControl, MidiIn
+from stream_rnn.errors import ConfigError, ProtocolError
+from stream_rnn.gateway.conductor import Conductor
+from stream_rnn.gateway.house import Model
+from stream_rnn.gateway.listening import EchoGuard, MidiInput
+from stream_rnn.gateway.stage import Stage
+from stream_rnn.gateway.tempo import Tempo
+from stream_rnn.wire.midi import NoteOff, NoteOn
+from stream_rnn.wire.osc_requests import Forget, Learn
+
+
+def on(pitch: int, velocity: int = 80, channel: int = 1) -> bytes:
+    return bytes((0x90 | channel - 1, pitch, velocity))
+
+
+def off(pitch: int, channel: int = 1) -> bytes:
+    return bytes((0x80 | channel - 1, pitch, 0))
+
+
+def cc(number: int, value: int, channel: int = 1) -> bytes:
+    return bytes((0xB0 | channel - 1, number, value))
+
+
+class Rig:
+    """A house with a keyboard at its side."""
+
+    def __init__(self, models: Path, **config: Any) -> None:
+        self.house = House(models)
+        self.config = MidiConfig(
+            in_=(MidiIn(port="keys", session="a", **config.pop("keys", {})),), **config
+        )
+        self.conductor = Conductor(self.house.stage)
+        self.input = MidiInput(self.config, self.house.stage, self.conductor)
+        self.ear = self.house.join()
+
+    @property
+    def now(self) -> float:
+        return self.house.clock.now()
+
+    def open(self, model: str = "roll", **fields: Any) -> None:
+        self.house.say(self.ear, "open", model=model, session="a", seed=1, **fields)
+
+    def hear(self, *messages: bytes) -> None:
+        for message in messages:
+            self.input.heard(0, self.now, message, self.now)
+
+    def run(self, seconds: float, step: float = 0.004) -> None:
+        """Time passes as in `play_out`: the input first, then the stage."""
+        end = self.now + seconds
+        while self.now < end - 1e-9:
+            self.house.engine.pump(self.now)
+            self.house.clock.advance(min(step, end - self.now))
+            if self.input.next_time() <= self.now:
+                self.input.tick(self.now)
+            self.house.stage.tick(self.now)
+
+    def fed(self) -> list[list[int]]:
+        return [m["notes"] for m in self.ear.of("symbol") if m.get("fed")]
+
+    def kinds(self) -> list[str]:
+        """What was told of, but for symbols."""
+        return [m["type"] for m in self.ear.messages if m["type"] != "symbol"]
+
+
+def test_the_session_listens_while_keys_are_played_and_then_answers(models: Path) -> None:
+    rig = Rig(models, keys={"silence": 0.5})
+    rig.open()
+    rig.run(0.5)
+    before = len(rig.ear.of("symbol"))
+    rig.hear(on(60))
+    assert rig.ear.last("paused")["position"] == before
+    rig.run(0.1)
+    rig.hear(off(60), on(64), on(67))
+    rig.run(0.1)
+    rig.hear(off(64), off(67))
+    rig.run(0.45)
+    assert len(rig.ear.of("symbol")) == before  # it listens still
+    rig.run(0.1)
+    assert rig.fed() == [[60], [60], [64, 67], [64, 67]]  # at 20 frames a second
+    assert rig.kinds()[-2:] == ["fed", "playing"]
+    rig.run(1.0)
+    symbols = rig.ear.of("symbol")
+    assert [m["n"] for m in symbols] == list(range(len(symbols)))
+    assert len(symbols) == pytest.approx(before + 4 + 20, abs=2)
+
+
+def test_a_phrase_may_replace_the_past(models: Path) -> None:
+    rig = Rig(models, keys={"silence": 0.5, "prime": True})
+    rig.open(play=False)
+    rig.hear(on(60))
+    rig.run(0.05)
+    rig.hear(off(60))
+    rig.run(0.6)
+    assert rig.kinds() == ["opened", "reset", "fed", "playing"]
+    assert rig.ear.last("fed")["position"] == 1
+
+
+def test_on_a_beat_a_phrase_keeps_its_place_in_the_bar(models: Path) -> None:
+    rig = Rig(models, keys={"silence": 0.5, "prime": True})
+    tempo = Tempo(120.0, 0.0, rig.now)
+    rig.conductor.set_tempo("midi", tempo, rig.now)
+    rig.open(controls={"sync": "midi"}, play=False)
+    rig.run(1.5 - 0.01)  # the fourth beat, almost
+    rig.hear(on(60))
+    rig.run(0.25)
+    rig.hear(off(60))
+    rig.run(4.0)
+    assert rig.fed() == [[]] * 12 + [[60], [60]]
+    steps = [
+        (m["n"], tempo.beat_at(m["due"]) * 4)
+        for m in rig.ear.of("symbol") if not m.get("fed")
+    ]  # fmt: skip
+    assert steps[0][0] == 14
+    assert all(math.remainder(step - n, 16) == pytest.approx(0, abs=1e-4) for n, step in steps)
+
+
+def test_a_text_model_cannot_be_played_to(models: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rig = Rig(models)
+    rig.open("verse")
+    for _ in range(3):
+        rig.hear(on(60), off(60))
+    rig.run(2)
+    assert rig.kinds() == ["opened"]
+    (record,) = caplog.records
+    assert "its model speaks text" in record.message
+
+
+def test_a_session_that_is_not_there_or_goes_meanwhile(
+    models: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = Rig(models)
+    rig.hear(on(60), off(60))
+    assert "not open" in caplog.text
+    rig.open()
+    rig.run(0.2)
+    rig.hear(on(60))
+    rig.house.say(rig.ear, "close", session="a")
+    rig.hear(off(60))
+    rig.run(2)
+    assert rig.kinds()[-1] == "closed"
+
+
+def test_a_key_that_is_never_let_go_is_forgotten(models: Path) -> None:
+    rig = Rig(models)
+    rig.open()
+    rig.run(0.2)
+    rig.hear(on(60))
+    rig.run(25, step=0.05)
+    assert rig.fed() == [[60]]
+    assert rig.kinds()[-1] == "playing"
+
+
+def test_a_phrase_is_no_longer_than_a_prime_may_be(models: Path) -> None:
+    rig = Rig(models)
+    rig.open(controls={"rate": 200})
+    rig.run(0.2)
+    for _ in range(30):
+        rig.hear(on(60))
+        rig.run(0.9, step=0.1)
+        rig.hear(off(60))
+    rig.run(1.1, step=0.1)
+    assert rig.ear.last("fed")["position"] > 4000
+    assert not rig.ear.of("error")
+
+
+def test_keys_take_the_place_of_frames_in_time(models: Path) -> None:
+    rig = Rig(models, keys={"keys": "feed"})
+    rig.open()
+    rig.run(1.0)
+    rig.hear(on(60))
+    rig.run(0.2)
+    rig.hear(on(64), off(64))  # shorter than a frame
+    rig.run(0.1)
+    rig.hear(off(60))
+    rig.run(1.0)
+    assert rig.fed() == [[60]] * 4 + [[60, 64]] + [[60]]
+    symbols = rig.ear.of("symbol")
+    assert [m["n"] for m in symbols] == list(range(len(symbols)))
+    gaps = [b["due"] - a["due"] for a, b in zip(symbols, symbols[1:], strict=False)]
+    assert gaps == pytest.approx([0.05] * len(gaps))
+    assert not symbols[-1].get("fed")
+
+
+def test_keys_are_not_fed_to_what_does_not_play(models: Path) -> None:
+    rig = Rig(models, keys={"keys": "feed"})
+    rig.open(play=False)
+    rig.hear(on(60))
+    rig.run(0.3)
+    assert rig.fed() == []
+    assert rig.input.next_time() == math.inf
+
+
+def test_keys_that_are_off_do_nothing(models: Path) -> None:
+    rig = Rig(models, keys={"keys": "off"})
+    rig.open()
+    rig.run(0.2)
+    rig.hear(on(60), off(60), cc(64, 127))
+    rig.run(2)
+    assert rig.kinds() == ["opened"]
+
+
+def test_other_channels_are_not_heard(models: Path) -> None:
+    rig = Rig(models, keys={"channel": 3})
+    rig.open()
+    rig.run(0.1)
+    rig.hear(on(60, channel=2))
+    assert rig.kinds() == ["opened"]
+    rig.hear(on(60, channel=3))
+    assert rig.kinds() == ["opened", "paused"]
+
+
+# A model of performances, whose engine is nobody: what is asked of it is what is tested.
+
+
+def performance_stage() -> tuple[Stage, Ear]:
+    codec = PerformanceCodec()
+    card = Card("piano", "P", codec.to_json(), {}, defaults={"rate": 20.0})
+    stage, ear = Stage({"piano": Model.of(card)}, lambda commands: None), Ear()
+    return stage, ear
+
+
+@pytest.mark.parametrize("keys", ["answer", "feed"])
+def test_keys_become_events_for_a_model_of_performances(keys: Any) -> None:
+    from stream_rnn.wire import messages as wire
+
+    stage, ear = performance_stage()
+    config = MidiConfig(in_=(MidiIn(port="k", session="a", keys=keys, silence=0.5),))
+    listening = MidiInput(config, stage, Conductor(stage))
+    stage.handle(ear, wire.Open(model="piano", session="a"), 10.0)
+    listening.heard(0, 10.0, on(60, 82), 10.0)
+    listening.heard(0, 10.25, off(60), 10.25)
+    listening.tick(10.8)
+    events = [m["event"] for m in ear.of("symbol")]
+    if keys == "answer":
+        assert events == [{"velocity": 82}, {"on": 60}, {"shift": 0.25}, {"off": 60}]
+        assert ear.last("playing")
+    else:
+        assert events == [{"velocity": 82}, {"on": 60}, {"off": 60}]
+        assert not ear.of("paused")
+
+
+# Echoes
+
+
+def test_what_we_sent_is_not_taken_for_input(models: Path) -> None:
+    rig = Rig(models)
+    rig.open()
+    rig.run(0.3)
+    rig.input.sent(rig.now + 0.02, on(60, channel=4))
+    rig.run(0.03)
+    rig.hear(on(60, channel=4))
+    rig.run(0.1)
+    rig.hear(off(60, channel=4))
+    assert rig.kinds() == ["opened"]
+    rig.run(0.1)
+    rig.hear(on(60, channel=4))  # too late for an echo
+    assert rig.kinds() == ["opened", "paused"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "heard", "after", "echo"),
+    [
+        (on(60), NoteOn(1, 60, 1), 0.1, True),
+        (on(60), NoteOn(1, 60, 1), 0.2, False),
+        (on(60), NoteOn(2, 60, 1), 0.1, False),
+        (on(60), NoteOn(1, 61, 1), 0.1, False),
+        (on(60), NoteOn(1, 60, 1), -0.1, False),
+        (on(60, velocity=0), NoteOn(1, 60, 1), 0.1, False),
+        (off(60), NoteOn(1, 60, 1), 0.1, False),
+    ],
+)
+def test_an_echo_is_the_same_key_soon_after(
+    sent: bytes, heard: NoteOn, after: float, echo: bool
+) -> None:
+    guard = EchoGuard()
+    guard.sent(10.0, sent)
+    assert guard.is_echo(0, heard, 10.0 + after) is echo
+    end = NoteOff(heard.channel, heard.pitch)
+    assert guard.is_echo(0, end, 10.0 + after + 1) is echo
+    assert guard.is_echo(0, end, 10.0 + after + 1) is False
+
+
+def test_an_echo_comes_back_on_any_port() -> None:
+    guard = EchoGuard()
+    guard.sent(10.0, on(60))
+    assert guard.is_echo(0, NoteOn(1, 60, 9), 10.01)
+    assert guard.is_echo(1, NoteOn(1, 60, 9), 10.02)
+
+
+# Controllers
+
+TEMPERATURE = MidiControl(cc=21, control="temperature")
+
+
+def test_a_controller_moves_its_control_over_the_range_of_a_fader(models: Path) -> None:
+    rig = Rig(models, control=(TEMPERATURE,))
+    rig.open()
+    rig.hear(cc(21, 127))
+    assert rig.ear.last("controlled")["controls"]["temperature"] == 2.0
+    rig.run(0.05)
+    rig.hear(cc(21, 0))
+    assert rig.ear.last("controlled")["controls"]["temperature"] == 0.0
+
+
+def test_of_many_movements_few_are_done_and_the_last_for_certain(models: Path) -> None:
+    rig = Rig(models, control=(TEMPERATURE,))
+    rig.open()
+    for value in range(100):
+        rig.hear(cc(21, value))
+        rig.run(0.001, step=0.001)
+    rig.run(0.05)
+    changes = rig.ear.of("controlled")
+    assert 4 <= len(changes) <= 7
+    assert changes[-1]["controls"]["temperature"] == pytest.approx(2 * 99 / 127)
+
+
+def test_channel_and_session_say_what_a_controller_is_for(models: Path) -> None:
+    rig = Rig(models, control=(MidiControl(cc=1, control="bpm", session="b*", channel=2),))
+    for name in ("a", "b1", "b2"):
+        rig.house.say(rig.ear, "open", model="roll", session=name)
+    rig.hear(cc(1, 127, channel=1))
+    assert not rig.ear.of("controlled")
+    rig.hear(cc(1, 127, channel=2))
+    assert {m["session"] for m in rig.ear.of("controlled")} == {"b1", "b2"}
+    assert rig.ear.last("controlled")["controls"]["bpm"] == 240.0
+
+
+def test_a_controller_for_nothing_is_a_mistake_in_the_configuration(models: Path) -> None:
+    with pytest.raises(ConfigError, match="cc 7.*'volume' is no control.*temperature, rate"):
+        Rig(models, control=(MidiControl(cc=7, control="volume"),))
+
+
+def test_a_controller_is_learnt_by_moving_it(
+    models: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    rig = Rig(models, control=(TEMPERATURE, MidiControl(cc=9, control="bpm")))
+    rig.open()
+    asker = rig.house.join()
+    rig.input.learn(asker, Learn("temperature"), rig.now)
+    for value in (64, 65, 66, 65):  # trembles
+        rig.hear(cc(40, value))
+    rig.hear(cc(41, 3, channel=5), cc(41, 9, channel=5))
+    assert asker.messages == [
+        {"type": "learned", "control": "temperature", "cc": 41, "channel": 5,
+         "id": "/rnn/midi/learn"}
+    ]  # fmt: skip
+    assert '[[midi.control]]\ncc = 41\ncontrol = "temperature"' in caplog.text
+    assert rig.input.bindings == [(9, "bpm"), (41, "temperature")]  # cc 21 moves it no more
+    assert rig.ear.last("controlled")["controls"]["temperature"] == pytest.approx(18 / 127)
+    rig.run(0.1)
+    count = len(rig.ear.of("controlled"))
+    rig.hear(cc(21, 100))
+    rig.run(0.1)
+    assert len(rig.ear.of("controlled")) == count
+
+
+def test_learning_ends_when_nothing_is_moved(models: Path) -> None:
+    rig = Rig(models)
+    asker = rig.house.join()
+    rig.input.learn(asker, Learn("temperature"), rig.now)
+    rig.run(31, step=0.5)
+    assert asker.last("error")["code"] == "nothing_moved"
+    rig.hear(cc(41, 3), cc(41, 90))
+    assert rig.input.bindings == []
+
+
+def test_what_is_learnt_can_be_forgotten(models: Path) -> None:
+    rig = Rig(models, control=(TEMPERATURE, MidiControl(cc=9, control="bpm")))
+    asker = rig.house.join()
+    rig.input.forget(asker, Forget("bpm"), rig.now)
+    assert asker.last("forgotten")["control"] == "bpm"
+    assert rig.input.bindings == [(21, "temperature")]
+    with pytest.raises(ProtocolError, match="no controller moves 'bpm'"):
+        rig.input.forget(asker, Forget("bpm"), rig.now)
+    rig.input.forget(asker, Forget(), rig.now)
+    assert rig.input.bindings == []
+    with pytest.raises(ProtocolError, match="'volume' is no control"):
+        rig.input.learn(asker, Learn("volume"), rig.now)
+
+
+@pytest.mark.parametrize("controller", [120, 123])
+def test_panic_by_a_controller_once_though_it_come_sixteen_times(
+    models: Path, controller: int
+) -> None:
+    rig = Rig(models)
+    rig.open()
+    rig.run(0.2)
+    for channel in range(1, 17):
+        rig.hear(cc(controller, 0, channel))
+    assert rig.kinds() == ["opened", "paused"]
+
+
+def test_our_own_silence_is_no_panic(models: Path) -> None:
+    rig = Rig(models)
+    rig.open()
+    rig.run(0.2)
+    for channel in range(1, 17):
+        rig.input.sent(rig.now, cc(123, 0, channel))
+    rig.run(0.01)
+    rig.hear(cc(123, 0))
+    assert rig.kinds() == ["opened"]
+
+
+# The clock
+
+
+def pulse(rig: Rig, count: int, bpm: float = 120.0) -> None:
+    for _ in range(count):
+        rig.hear(b"\xf8")
+        rig.run(60 / bpm / 24, step=0.005)
+
+
+def test_a_session_follows_the_clock_from_its_start_on(models: Path) -> None:
+    rig = Rig(models, keys={"keys": "off"})
+    rig.open(play=False, controls={"sync": "midi"})
+    pulse(rig, 30, 140.0)
+    assert rig.ear.last("controlled")["controls"]["bpm"] == pytest.approx(140.0, abs=0.5)
+    rig.hear(b"\xfa")
+    begun = rig.now
+    pulse(rig, 24 * 8, 140.0)
+    rig.hear(b"\xfc")
+    assert rig.ear.last("paused")
+    tempo = Tempo(140.0, 0.0, begun)
+    steps = [tempo.beat_at(m["due"]) * 4 for m in rig.ear.of("symbol")]
+    assert steps[0] == pytest.approx(0.0, abs=0.2)  # 20 ms are a fifth of a step
+    assert steps[1:] == pytest.approx(range(1, len(steps)), abs=0.02)
+    assert len(steps) == 32
+
+
+def test_a_clock_that_falls_silent_leaves_the_tempo(models: Path) -> None:
+    rig = Rig(models, keys={"keys": "off"})
+    rig.open(controls={"sync": "midi"})
+    pulse(rig, 24 * 5, 90.0)
+    count = len(rig.ear.of("symbol"))
+    rig.run(4.0)
+    assert len(rig.ear.of("symbol")) - count == pytest.approx(24, abs=2)  # 6 a second
+
+
+def test_one_clock_is_followed_until_it_falls_silent(models: Path) -> None:
+    house = House(models)
+    config = MidiConfig(in_=(MidiIn(port="one"), MidiIn(port="two")))
+    listening = MidiInput(config, house.stage, Conductor(house.stage))
+    heard = house.stage.tempi.heard
+    for i in range(60):
+        now = i * 60 / 100 / 24
+        listening.heard(0, now, b"\xf8", now)
+        listening.heard(1, now + 0.001, b"\xf8\xf8", now + 0.001)
+    assert heard["midi"].bpm == pytest.approx(100.0, abs=0.1)
+    for i in range(60):
+        now = 10.0 + i * 60 / 80 / 24
+        listening.heard(1, now, b"\xf8", now)
+    assert heard["midi"].bpm == pytest.approx(80.0, abs=0.1)
+
+
+@given(st.lists(st.binary(max_size=40), max_size=20))
+def test_nothing_that_can_be_heard_raises(chunks: list[bytes]) -> None:
+    stage, ear = performance_stage()
+    config = MidiConfig(in_=(MidiIn(port="k", session="a"),), control=(TEMPERATURE,))
+    listening = MidiInput(config, stage, Conductor(stage))
+    for i, chunk in enumerate(chunks):
+        listening.heard(0, i * 0.3, chunk, i * 0.3)
+        if listening.next_time() <= i * 0.3:
+            listening.tick(i * 0.3)

@@ -1,0 +1,168 @@
+"""The MIDI sink, beside a real stage and engine; only the MIDI process is played by the test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support import House
+
+from stream_rnn.config import MidiOut
+from stream_rnn.errors import ConfigError
+from stream_rnn.gateway.midi import MidiSink, Timed
+from stream_rnn.midi.player import Player
+
+
+class Synth:
+    """What a MIDI process would have sent."""
+
+    def __init__(self, house: House, *routes: MidiOut) -> None:
+        self._player, self._house = Player(len(routes)), house
+        self.sink = MidiSink(routes, self.play, self.silence, house.clock.now)
+        self.sent: list[Timed] = []
+        self.silences = 0
+        house.stage.add_sink(self.sink)
+        self.sink.ports(["there"] * len(routes))
+
+    def play(self, messages: list[Timed]) -> None:
+        for message in messages:
+            self._player.push(*message)
+
+    def silence(self) -> None:
+        self.silences += 1
+        self.sent += [(self._house.clock.now(), port, end) for port, end in self._player.silence()]
+
+    def listen(self) -> list[Timed]:
+        """All that has been due until now."""
+        self.sent += self._player.due(self._house.clock.now())
+        return self.sent
+
+    def notes(self) -> list[tuple[float, int, int, int]]:
+        """(time, channel, pitch, velocity), velocity 0 for an end."""
+        return [
+            (t, d[0] & 15, d[1], d[2] if d[0] >> 4 == 9 else 0)
+            for t, _, d in self.listen()
+            if d[0] >> 4 in (8, 9)
+        ]
+
+    def sounding(self) -> set[tuple[int, int]]:
+        """The (channel, pitch) that were begun and not ended."""
+        sounding = set()
+        for _, channel, pitch, velocity in self.notes():
+            (sounding.add if velocity else sounding.discard)((channel, pitch))
+        return sounding
+
+
+def play(
+    models: Path, *routes: MidiOut, model: str = "roll", **controls: object
+) -> tuple[House, Synth]:
+    house = House(models)
+    synth = Synth(house, *routes)
+    house.say(house.join(), "open", model=model, session="s", seed=5, controls=controls)
+    house.run(2.0)
+    return house, synth
+
+
+def test_frames_become_notes_at_their_due_times(models: Path) -> None:
+    house = House(models)
+    synth, ear = Synth(house, MidiOut(port="x", latency=0.5)), house.join()
+    house.say(ear, "open", model="roll", session="s", seed=5, controls={"velocity": 90})
+    house.run(3.0)
+    held: set[int] = set()
+    expected = []
+    for symbol in ear.of("symbol"):
+        now = set(symbol["notes"])
+        expected += [(symbol["due"] + 0.5, 0, p, 0) for p in sorted(held - now)]
+        expected += [(symbol["due"] + 0.5, 0, p, 90) for p in sorted(now - held)]
+        held = now
+    assert len(synth.notes()) > 20
+    assert sorted(synth.notes()) == sorted(e for e in expected if e[0] <= house.clock.now())
+
+
+@pytest.mark.parametrize("action", ["pause", "reset", "close", "rewind"])
+def test_notes_end(models: Path, action: str) -> None:
+    house, synth = play(models, MidiOut(port="x"))
+    assert synth.sounding()
+    if action in ("reset", "rewind"):
+        house.say(house.join(), "pause", session="s")
+        house.say(house.join(), "play", session="s")
+        house.run(0.3)
+    fields = {"to": 3} if action == "rewind" else {}
+    house.say(house.join(), action, session="s", **fields)
+    if action in ("reset", "rewind"):
+        house.say(house.join(), "pause", session="s")
+    house.run(0.5)
+    assert not synth.sounding()
+
+
+def test_notes_end_when_the_engine_dies(models: Path) -> None:
+    house, synth = play(models, MidiOut(port="x"))
+    house.stage.lose_engine()
+    house.clock.advance(0.5)
+    assert not synth.sounding()
+
+
+def test_panic_ends_everything_at_once(models: Path) -> None:
+    house, synth = play(models, MidiOut(port="x"))
+    house.stage.panic(house.join(), house.clock.now())
+    assert synth.silences == 1 and not synth.sounding()
+    house.run(1.0)
+    assert not synth.sounding()
+    assert {(d[0], d[1]) for _, _, d in synth.sent[-16:]} == {(0xB0 | c, 123) for c in range(16)}
+
+
+def test_a_change_of_channel_leaves_nothing_on_the_old_one(models: Path) -> None:
+    house, synth = play(models, MidiOut(port="x", program=5))
+    house.say(house.join(), "control", session="s", controls={"channel": 3})
+    house.run(1.0)
+    assert {channel for channel, _ in synth.sounding()} <= {2}
+    assert {channel for _, channel, _, v in synth.notes() if v} == {0, 2}
+    programs = [d for _, _, d in synth.sent if d[0] >> 4 == 0xC]
+    assert programs == [bytes((0xC0, 5)), bytes((0xC2, 5))]
+
+
+def test_routes_have_channel_velocity_and_transposition_of_their_own(models: Path) -> None:
+    _, synth = play(
+        models,
+        MidiOut(port="x"),
+        MidiOut(port="y", channel=7, velocity=33, transpose=12),
+        MidiOut(port="z", session="other"),
+    )
+    begun = [[d for _, p, d in synth.listen() if p == port and d[0] >> 4 == 9] for port in range(3)]
+    assert begun[0] and not begun[2]
+    assert begun[1] == [bytes((0x96, d[1] + 12, 33)) for d in begun[0]]
+
+
+def test_drums_sound_what_is_mapped_and_nothing_else(models: Path) -> None:
+    house, synth = play(models, MidiOut(port="x"))
+    pitches = sorted({pitch for _, _, pitch, velocity in synth.notes() if velocity})
+    kit = {str(pitches[0]): 36, str(pitches[1]): 38}
+    house, drummer = play(models, MidiOut(port="x", drums=kit))
+    assert {(channel, pitch) for _, channel, pitch, _ in drummer.notes()} == {(9, 36), (9, 38)}
+    house.say(house.join(), "close", session="s")
+    house.run(0.5)
+    assert not drummer.sounding()
+
+
+def test_letters_sound_or_not(models: Path) -> None:
+    _, synth = play(models, MidiOut(port="x"), model="verse")
+    assert synth.notes()
+    _, synth = play(models, MidiOut(port="x", text=False), model="verse")
+    assert not synth.notes()
+
+
+def test_what_a_dead_process_left_sounding_the_next_one_ends(models: Path) -> None:
+    house, synth = play(models, MidiOut(port="x"))
+    left = synth.sounding()
+    synth.sink.died()
+    synth._player = Player(1)
+    before = len(synth.sent)
+    synth.sink.ports(["there"])
+    ended = {(d[0] & 15, d[1]) for _, _, d in synth.listen()[before:] if d[0] >> 4 == 8}
+    assert left and left <= ended
+    assert bytes((0xB0, 123, 0)) in [d for _, _, d in synth.sent[before:]]
+
+
+def test_a_drum_map_that_cannot_be_is_refused(models: Path) -> None:
+    with pytest.raises(ConfigError, match="'kick' is not a MIDI pitch"):
+        MidiSink([MidiOut(port="x", drums={"kick": 36})], lambda m: None, lambda: None, lambda: 0)

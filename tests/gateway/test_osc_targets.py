@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import uvloop
+from pythonosc.osc_packet import OscPacket
+from support import Ear, House
+
+from stream_rnn.config import OscTarget
+from stream_rnn.errors import ConfigError
+from stream_rnn.gateway.audience import Moment
+from stream_rnn.gateway.controls import Controls
+from stream_rnn.gateway.osc import OscOptions, OscServer
+from stream_rnn.gateway.osc_targets import Targets, TargetSink, form_of
+from stream_rnn.gateway.osc_voices import EVENT_SECONDS
+from stream_rnn.wire import messages as wire
+
+Heard = list[tuple[str, list[Any], float]]
+
+
+class Program:
+    """A target on the stage, and what it was sent: addresses, arguments, times to be done."""
+
+    def __init__(self, house: House, **target: Any) -> None:
+        self.heard: Heard = []
+        made = OscTarget(port=9000, **target)
+        self.sink = TargetSink(made, form_of(made), self._take, house.clock)
+        house.stage.add_sink(self.sink)
+        # What is on the stage's clock at a time of day.
+        self._offset = house.clock.now() - time.time()
+        self._house = house
+
+    def _take(self, data: bytes) -> None:
+        # The stage's clock stands still while the day goes on, so the difference is taken now.
+        offset = self._house.clock.now() - time.time()
+        for timed in OscPacket(data).messages:
+            at = timed.time + offset
+            self.heard.append((timed.message.address, timed.message.params, at))
+
+    def of(self, address: str) -> list[list[Any]]:
+        return [arguments for name, arguments, _ in self.heard if name == address]
+
+    def sounding(self, address: str) -> set[int]:
+        """What was begun and not ended, by the plain form."""
+        keys: set[int] = set()
+        for pitch, velocity, _ in self.of(address):
+            (keys.add if velocity else keys.discard)(pitch)
+        return keys
+
+
+def test_a_template_speaks_superdirt_at_the_due_time_and_latency(house: House) -> None:
+    dirt = Program(
+        house, latency=0.2, hold=2.0, note="/dirt/play s superpiano n {note} sustain {seconds}"
+    )
+    ear = house.join()
+    house.say(ear, "open", model="roll", session="main", seed=1, controls={"rate": 10})
+    house.run(3.0)
+    symbols = {round(m["due"], 3): m["notes"] for m in ear.of("symbol")}
+    assert len(dirt.heard) > 10
+    for address, arguments, at in dirt.heard:
+        assert address == "/dirt/play"
+        s, superpiano, n, note, sustain, seconds = arguments
+        assert (s, superpiano, n, sustain) == ("s", "superpiano", "n", "sustain")
+        assert seconds == pytest.approx(0.2)
+        due = min(symbols, key=lambda d: abs(d - (at - 0.2)))
+        assert due == pytest.approx(at - 0.2, abs=0.005)
+        assert note + 60 in symbols[due]
+    begun = {(round(at, 2), a[3]) for _, a, at in dirt.heard}
+    assert len(begun) == len(dirt.heard), "each once"
+
+
+def test_characters_and_symbols_by_template_and_letters_as_notes(house: House) -> None:
+    pi = Program(house, char="/letter {char} {n}", symbol="/cue/{session}", note="/n {pitch}")
+    ear = house.join()
+    house.say(ear, "open", model="verse", session="main", seed=1, prime="abc")
+    house.run(1.0)
+    text = "".join(ear.stream("main"))
+    assert "".join(c for c, _ in pi.of("/letter")) == text
+    assert [n for _, n in pi.of("/letter")] == list(range(len(text)))
+    assert len(pi.of("/cue/main")) == len(text) - 3, "what was fed does not sound"
+    assert 0 < len(pi.of("/n")) <= len(text) - 3
+    assert not pi.of("/rnn/main/controlled")
+
+
+def test_only_sessions_that_fit_are_sent_and_each_has_its_own_voice(house: House) -> None:
+    plain = Program(house, session="band-?")
+    ear = house.join()
+    for name in ("band-1", "band-2", "other"):
+        house.say(ear, "open", model="roll", session=name, seed=1)
+    house.run(1.0)
+    frames = {name.split("/")[2] for name, _, _ in plain.heard if name.endswith("/frame")}
+    assert frames == {"band-1", "band-2"}
+    assert plain.of("/rnn/band-1/note") == plain.of("/rnn/band-2/note") != []
+    house.say(ear, "close", session="band-1")
+    assert not plain.sounding("/rnn/band-1/note")
+    assert plain.sounding("/rnn/band-2/note") == set(ear.stream("band-2")[-1])
+    house.say(ear, "open", model="roll", session="band-1")
+    assert len(plain.of("/rnn/band-1/opened")) == 2
+
+
+def until_it_sounds(house: House, ear: Ear, plain: Program) -> None:
+    house.say(ear, "open", model="roll", session="s", seed=1)
+    house.run(1.0)
+    for _ in range(100):
+        house.run(0.05)
+        if plain.sounding("/rnn/s/note"):
+            return
+    raise AssertionError("it never sounds")
+
+
+@pytest.mark.parametrize("by", ["pause", "reset", "rewind", "close", "panic"])
+def test_plain_notes_end_whatever_ends_them(house: House, by: str) -> None:
+    plain, ear = Program(house), house.join()
+    until_it_sounds(house, ear, plain)
+    before = len(plain.heard)
+    if by == "panic":
+        house.stage.panic(ear, house.clock.now())
+    else:
+        more = {"to": 1} if by == "rewind" else {}
+        house.say(ear, by, session="s", **more)
+    assert not plain.sounding("/rnn/s/note")
+    due = max(m["due"] for m in ear.of("symbol"))
+    ends = [at for name, _, at in plain.heard[before:] if name == "/rnn/s/note"]
+    assert ends and all(due - 0.002 <= at < house.clock.now() + 0.1 for at in ends), (
+        "not before what was begun"
+    )
+
+
+def test_steering_is_told_to_plain_targets(house: House) -> None:
+    plain, ear = Program(house), house.join()
+    house.say(ear, "open", model="verse", session="s", play=False)
+    house.say(ear, "control", session="s", controls={"temperature": 0.5})
+    assert plain.of("/rnn/s/controlled") == [["temperature", 0.5, 0]]
+    assert plain.of("/rnn/s/opened") == [["verse", 0]]
+
+
+def performance(
+    sink: TargetSink, *events: dict[str, Any], ends: Callable[[float], float] = lambda due: due
+) -> None:
+    """Events of a performance, as the stage hands them out."""
+    sink.tell(wire.event("opened", session="p", model="m", position=0))
+    for n, event in enumerate(events):
+        fields = {"session": "p", "n": n, "due": 1000.0, "event": event}
+        sink.symbol(wire.Event("symbol", fields), Moment(Controls(), ends(1000.0)))
+
+
+def test_performance_events_are_notes_and_events(house: House) -> None:
+    plain = Program(house)
+    dirt = Program(house, note="/dirt {pitch} {velocity} {seconds}", hold=2.0)
+    events = ({"velocity": 100}, {"on": 60}, {"shift": 0.25}, {"off": 60})
+    for program in (plain, dirt):
+        performance(program.sink, *events)
+    assert plain.of("/rnn/p/event") == [["velocity", 100], ["on", 60], ["shift", 0.25], ["off", 60]]
+    assert plain.of("/rnn/p/note") == [[60, 100, 0.0], [60, 0, 0.0]]
+    assert dirt.of("/dirt") == [[60, 100, 2 * EVENT_SECONDS]]
+
+
+def test_a_template_that_cannot_be_is_told_before_anything_starts(house: House) -> None:
+    targets = [OscTarget(port=1, char="/a {pitch}")]
+    server = OscServer(house.stage, house.clock, OscOptions())
+    with pytest.raises(ConfigError, match="no {pitch} in a char template"):
+        Targets(targets, server, house.clock)
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_target_that_nobody_listens_at_disturbs_nothing(house: House, run: Any) -> None:
+    """One target hears, from our own port; one is refused, by either kind of socket."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone, \
+            socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as gone6:  # fmt: skip
+        there.bind(("127.0.0.1", 0))
+        there.settimeout(5)
+        gone.bind(("127.0.0.1", 0))
+        gone6.bind(("::1", 0))
+        targets = [
+            OscTarget(port=gone.getsockname()[1]),
+            OscTarget(host="::1", port=gone6.getsockname()[1]),
+            OscTarget(host="localhost", port=there.getsockname()[1]),
+        ]
+        gone.close()
+        gone6.close()
+
+        async def play() -> int:
+            server = OscServer(house.stage, house.clock, OscOptions())
+            loop = asyncio.get_running_loop()
+            await loop.create_datagram_endpoint(lambda: server, local_addr=("127.0.0.1", 0))
+            made = Targets(targets, server, house.clock)
+            for sink in await made.open():
+                house.stage.add_sink(sink)
+            house.say(house.join(), "open", model="verse", session="s")
+            for _ in range(50):
+                house.run(0.05)
+                await asyncio.sleep(0.001)
+            port = server.local[1]
+            made.close()
+            server.stop()
+            await asyncio.sleep(0.01)
+            return port
+
+        port = run(play())
+        heard = [there.recvfrom(4096) for _ in range(30)]
+        assert {address for _, address in heard} == {("127.0.0.1", port)}
+
+
+def test_an_unknown_host_is_named(house: House) -> None:
+    nowhere = "x" * 64  # longer than a name may be, so that nobody is asked for it
+
+    async def play() -> None:
+        server = OscServer(house.stage, house.clock, OscOptions())
+        loop = asyncio.get_running_loop()
+        await loop.create_datagram_endpoint(lambda: server, local_addr=("127.0.0.1", 0))
+        try:
+            with pytest.raises(ConfigError, match="xx:1: "):
+                await Targets([OscTarget(host=nowhere, port=1)], server, house.clock).open()
+        finally:
+            server.stop()
+
+    asyncio.run(play())

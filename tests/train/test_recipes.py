@@ -1,0 +1,110 @@
+"""Every recipe in `configs/`, on a small made-up corpus laid out as the real one is."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from stream_rnn.checkpoint import load_network, read_card
+from stream_rnn.codecs.performance import Note, midi_from_notes
+from stream_rnn.engine.messages import Settings
+from stream_rnn.engine.offline import generate
+from stream_rnn.engine.preview import preview
+from stream_rnn.train.data import corpus_of_card, load_corpus
+from stream_rnn.train.evaluate import evaluate
+from stream_rnn.train.loop import Trainer
+from stream_rnn.train.recipe import DataRecipe, Recipe, read_recipe
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+RECIPES = {
+    path.stem: read_recipe(path)
+    for path in sorted(CONFIGS.glob("*.toml"))
+    if "[train]" in path.read_text(encoding="utf-8")
+}
+WORDS = "the a sea moon grave of death blood and night king princess said love int return".split()
+STEPS = 3
+
+
+def words(dice: random.Random, count: int) -> str:
+    return " ".join(dice.choice(WORDS) for _ in range(count))
+
+
+def make_corpus(folder: Path, recipe: DataRecipe) -> None:
+    """What `recipe` asks for, a few kilobytes of it."""
+    dice, path = random.Random(1), folder / recipe.source
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if recipe.format == "songs_csv":
+        rows = [f'artist {i % 3},song {i},,"{words(dice, 9)}\n{words(dice, 9)}"' for i in range(90)]
+        path.write_text("\n".join(["artist,song,link,text", *rows]) + "\n")
+    elif recipe.format == "text":
+        path.write_text("\n\n".join(words(dice, 40) for _ in range(60)))
+    elif recipe.format == "lines":
+        names = [f"{words(dice, 2)} {i}" for i in range(120)]
+        if recipe.column:
+            header = f"{recipe.artist_column},{recipe.column}"
+            names = [header, *(f"{'AB'[i % 2]},{name}" for i, name in enumerate(names))]
+        path.write_text("\n".join(names))
+    elif recipe.format in ("abc", "tabs"):
+        path.mkdir()
+        tunes = []
+        for i in range(60):
+            bars = ["".join(dice.choice("GABcde") for _ in range(6)) for _ in range(8)]
+            tunes.append(f"X:{i}\nT:tune {i}\nM:6/8\nL:1/8\nK:G\n{'|'.join(bars)}||\n")
+        (path / "tunes.abc").write_text("\n".join(tunes))
+    elif recipe.format == "rolls_mat":
+        savemat = pytest.importorskip("scipy.io").savemat
+        sets = {}
+        for name, count in (("traindata", 6), ("validdata", 2), ("testdata", 2)):
+            sets[name] = np.empty((1, count), object)
+            for i in range(count):
+                sets[name][0, i] = (np.random.default_rng(i).random((30, 88)) < 0.05).astype("u1")
+        savemat(path, sets)
+    else:
+        assert recipe.format == "performances"
+        for i in range(30):
+            (path / "AB"[i % 2]).mkdir(parents=True, exist_ok=True)
+            notes = [Note(k * 0.3, k * 0.3 + 0.2, 50 + (i + k) % 20, 40 + i) for k in range(12)]
+            midi_from_notes(notes).save(path / "AB"[i % 2] / f"{i}.mid")
+
+
+def shrunk(recipe: Recipe) -> Recipe:
+    """The same with a small network, for few steps."""
+    return Recipe(
+        msgspec.structs.replace(recipe.data, least=1, passage=min(recipe.data.passage, 300)),
+        msgspec.structs.replace(recipe.model, hidden=16),
+        msgspec.structs.replace(
+            recipe.train, rows=4, steps=STEPS, evaluate_every=2, sample_every=STEPS, save_every=2
+        ),
+    )
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_trains_saves_loads_samples_and_scores(name: str, tmp_path: Path) -> None:
+    recipe = shrunk(RECIPES[name])
+    assert recipe.model.name == name
+    make_corpus(tmp_path / "data", recipe.data)
+    corpus = load_corpus(recipe.data, tmp_path / "data")
+    trainer = Trainer(recipe, corpus, tmp_path / "run", sampler=preview)
+    before = evaluate(trainer.network, corpus.splits["test"], corpus.codec)
+    trainer.train()
+
+    folder = tmp_path / "run" / "best"
+    card = read_card(folder)
+    network, codec = load_network(folder, card), card.make_codec()
+    even = tuple(1 / len(card.artists) for _ in card.artists)
+    symbols = generate(network, codec, Settings(artists=even), prime=[], length=20)
+    assert len(symbols) == 20 and codec.show(symbols)
+    score = evaluate(network, corpus_of_card(card, tmp_path / "data").splits["test"], codec)
+    assert score.symbols == card.scores["test"]["symbols"]
+    assert round(score.nll, 4) == card.scores["test"]["nll"] < before.nll
+    assert f"step {STEPS}" in (tmp_path / "run" / "samples" / f"step-{STEPS:06}.txt").read_text()
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_says_where_its_data_come_from_and_what_they_may_be_used_for(name: str) -> None:
+    recipe = RECIPES[name]
+    assert recipe.data.origin and recipe.data.licence and recipe.model.title

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from stream_rnn.errors import ProtocolError
+from stream_rnn.wire import messages as wire
+from stream_rnn.wire.notes import Note
+from stream_rnn.wire.osc_answers import answers, note_messages
+
+
+def test_answers_name_control_value_and_position() -> None:
+    event = wire.event(
+        "controlled", session="main", position=7, changed=["artist", "temperature"],
+        controls={"temperature": 0.5, "artist": {"Ada": 0.25, "Bo": 0.75}, "rate": 10.0},
+    )  # fmt: skip
+    assert answers(event) == [
+        ("/rnn/main/controlled", ("artist", "Ada=0.25 Bo=0.75", 7)),
+        ("/rnn/main/controlled", ("temperature", 0.5, 7)),
+    ]
+    error = wire.error_event(ProtocolError("bad_value", "no"), id="/rnn/main/x")
+    assert answers(error) == [("/rnn/error", ("bad_value", "no", "/rnn/main/x"))]
+    learned = wire.event("learned", control="rate", cc=74, channel=1)
+    assert answers(learned) == [("/rnn/midi/learned", ("rate", 74, 1))]
+    assert answers(wire.event("pong", t0=7, t1=1.0, t2=1.0)) == [("/rnn/pong", (7,))]
+
+
+def test_notes_say_how_long_they_last_where_they_begin() -> None:
+    assert note_messages("s", [Note(60, 0), Note(64, 90)], 0.25) == [
+        ("/rnn/s/note", (60, 0, 0.0)),
+        ("/rnn/s/note", (64, 90, 0.25)),
+    ]

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from stream_rnn.errors import ProtocolError
+from stream_rnn.wire import messages as wire
+from stream_rnn.wire import osc
+from stream_rnn.wire.osc_requests import (
+    Forget,
+    Learn,
+    ListModels,
+    Panic,
+    Request,
+    Subscribe,
+    Unsubscribe,
+    matching,
+    requests,
+)
+
+SESSIONS = ["main", "main2", "other"]
+
+
+def control(controls: dict[str, object], at: Literal["now", "bar"] = "now") -> wire.Control:
+    return wire.Control(session="main", controls=controls, at=at)
+
+
+def asked(address: str, *arguments: object) -> list[Request]:
+    """Through the bytes, as from a real program."""
+    (timed,) = osc.parse_packet(osc.message_bytes(address, *arguments))
+    return requests(timed.address, timed.arguments, SESSIONS)
+
+
+@pytest.mark.parametrize(
+    ("address", "arguments", "expected"),
+    [
+        ("/rnn/new/open", ("lyrics",), wire.Open(model="lyrics", session="new")),
+        ("/rnn/new/open", ("lyrics", 7), wire.Open(model="lyrics", session="new", seed=7)),
+        ("/rnn/new/open", ("lyrics", 7, "paused"),
+         wire.Open(model="lyrics", session="new", seed=7, play=False)),
+        ("/rnn/new/open", ("paused", "paused"),
+         wire.Open(model="paused", session="new", play=False)),
+        ("/rnn/new/open", ("paused",), wire.Open(model="paused", session="new")),
+        ("/rnn/main/temperature", (0.5,), control({"temperature": 0.5})),
+        ("/rnn/main/rate", (12,), control({"rate": 12})),
+        ("/rnn/main/temperature/norm", (0.25,),
+         control({"temperature": 0.5})),
+        ("/rnn/main/bpm", (90.0, "bar"),
+         control({"bpm": 90.0}, at="bar")),
+        ("/rnn/main/sync", ("link",), control({"sync": "link"})),
+        ("/rnn/main/artist", ("Ada",), control({"artist": {"Ada": 1.0}})),
+        ("/rnn/main/artist", ("Ada", 2.0, "Bo", 1),
+         control({"artist": {"Ada": 2.0, "Bo": 1}})),
+        ("/rnn/main/pitches", ("D dorian",),
+         control({"pitches": "D dorian"})),
+        ("/rnn/main/pitches", (60, 64), control({"pitches": [60, 64]})),
+        ("/rnn/main/pitches", (), control({"pitches": None})),
+        ("/rnn/main/feed", ("to be",), wire.Feed(session="main", symbols="to be")),
+        ("/rnn/main/feed", (60, 64), wire.Feed(session="main", symbols=[[60, 64]])),
+        ("/rnn/main/step", (), wire.Step(session="main", count=1)),
+        ("/rnn/main/step", (3.0,), wire.Step(session="main", count=3)),
+        ("/rnn/main/rewind", (40,), wire.Rewind(session="main", to=40)),
+        ("/rnn/main/fork", ("twin",), wire.Fork(session="main", as_="twin")),
+        ("/rnn/main/fork", ("twin", 40), wire.Fork(session="main", as_="twin", at=40)),
+        ("/rnn/main/play", (), wire.Play(session="main")),
+        ("/rnn/main/play", (1,), wire.Play(session="main")),
+    ],
+)  # fmt: skip
+def test_addresses_ask_what_they_say(
+    address: str, arguments: tuple[object, ...], expected: wire.Message
+) -> None:
+    (request,) = asked(address, *arguments)
+    assert request == type(expected)(**{
+        **{f: getattr(expected, f) for f in expected.__struct_fields__}, "id": address
+    })  # fmt: skip
+
+
+def test_the_addresses_without_a_session() -> None:
+    assert asked("/rnn/subscribe", "main") == [Subscribe("main")]
+    assert asked("/rnn/subscribe", "main", 9000) == [Subscribe("main", 9000)]
+    assert asked("/rnn/unsubscribe", "main") == [Unsubscribe("main")]
+    assert asked("/rnn/panic") == [Panic()]
+    assert asked("/rnn/models") == [ListModels()]
+    assert asked("/rnn/midi/learn", "temperature") == [Learn("temperature")]
+    assert asked("/rnn/midi/learn", "temperature", "main") == [Learn("temperature", "main")]
+    assert asked("/rnn/midi/forget") == [Forget()]
+    assert asked("/rnn/midi/forget", "rate") == [Forget("rate")]
+    assert asked("/rnn/ping") == [wire.Ping(t0=0)]
+    assert asked("/rnn/ping", 7) == [wire.Ping(t0=7)]
+
+
+def test_prime_begins_anew() -> None:
+    reset, feed = asked("/rnn/main/prime", "O my")
+    assert isinstance(reset, wire.Reset) and isinstance(feed, wire.Feed)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("*", SESSIONS), ("main?", ["main2"]), ("m*", ["main", "main2"]),
+        ("{main,other}", ["main", "other"]), ("[a-n]*", ["main", "main2"]),
+        ("[!m]*", ["other"]), ("main", ["main"]),
+    ],
+)  # fmt: skip
+def test_patterns_reach_every_session_they_match(pattern: str, names: list[str]) -> None:
+    requests = asked(f"/rnn/{pattern}/temperature", 0.9)
+    assert [r.session for r in requests if isinstance(r, wire.Control)] == names
+
+
+@pytest.mark.parametrize(
+    ("address", "arguments", "code"),
+    [
+        ("/nothing", (), "unknown_address"),
+        ("/rnn/main/loudness", (1.0,), "unknown_address"),
+        ("/rnn/main/velocity/norm", (0.5,), "unknown_address"),
+        ("/rnn/main/temperature", ("hot",), "bad_value"),
+        ("/rnn/main/temperature", (), "bad_value"),
+        ("/rnn/main/temperature/norm", (1.5,), "bad_value"),
+        ("/rnn/main/artist", ("Ada", 1.0, "Bo"), "bad_value"),
+        ("/rnn/main/step", (1.5,), "bad_value"),
+        ("/rnn/main/rewind", (-1,), "bad_message"),
+        ("/rnn/subscribe", (), "bad_value"),
+        ("/rnn/ping", ("x",), "bad_value"),
+        ("/rnn/midi/learn", (), "bad_value"),
+        ("/rnn/midi/forget", (1,), "bad_value"),
+        ("/rnn/main/sync", (1,), "bad_value"),
+        ("/rnn/main/open", (), "bad_value"),
+        ("/rnn/main/open", ("lyrics", "loud"), "bad_value"),
+        ("/rnn/main/open", ("lyrics", -1), "bad_message"),
+        ("/rnn/main/fork", (1,), "bad_value"),
+        ("/rnn/main/fork", ("twin", -1), "bad_message"),
+        ("/rnn/z*/play", (), "unknown_session"),
+        ("/rnn/[z-a]/play", (), "bad_pattern"),
+        ("/rnn/*a*a*a*a*a*/play", (), "bad_pattern"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked_is_told(
+    address: str, arguments: tuple[object, ...], code: str
+) -> None:
+    with pytest.raises(ProtocolError) as error:
+        asked(address, *arguments)
+    assert error.value.code == code and error.value.args[0].isascii()
+
+
+@example("[?--]")
+@example("[--!]")
+@example("[!]")
+@given(st.text(alphabet="*?[]{}!,-ab", min_size=1, max_size=40))
+def test_any_pattern_is_matched_or_refused_at_once(pattern: str) -> None:
+    try:
+        assert set(matching(pattern, ["ab", "b" * 64])) <= {"ab", "b" * 64, pattern}
+    except ProtocolError as error:
+        assert error.code in ("bad_pattern", "unknown_session")
