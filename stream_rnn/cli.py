@@ -89,6 +89,29 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--never-idle", action="store_true",
                      help="for installations: play on though nobody listens")  # fmt: skip
 
+    sub = command("play", "Play one model for ever, without a screen: an installation.", _play)
+    _model_argument(sub)
+    sub.add_argument("--midi-out", action="append", default=[], metavar="PORT",
+                     help="a port to play on: part of its name, or virtual:NAME")  # fmt: skip
+    sub.add_argument("--osc-out", action="append", default=[], metavar="HOST:PORT",
+                     help="a program to send symbols to")  # fmt: skip
+    sub.add_argument("--record", type=Path, metavar="FILE.mid", help="record what is played")
+    sub.add_argument("--prime", default="", help="text to begin with")
+    sub.add_argument("--artist", metavar="A[=W],…", help="a name, or a blend")
+    sub.add_argument("--temperature", type=float, metavar="T")
+    sub.add_argument("--rate", type=float, metavar="R", help="symbols a second")
+    sub.add_argument("--bpm", type=float, metavar="B")
+    sub.add_argument("--seed", type=int, metavar="N")
+    sub.add_argument("--session", default="main", metavar="NAME", help="(%(default)s)")
+    sub.add_argument("--config", type=Path, metavar="FILE", help="more: see configs/serve.toml")
+    sub.add_argument("--port", type=_port, default=0, help="of the page; 0: any free port")
+    sub.add_argument("--osc-port", type=_port, default=0, help="to steer it; 0: any free port")
+    sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+
+    sub = command("ports", "List the MIDI ports there are.", _ports)
+    sub.add_argument("--api", choices=("auto", "alsa", "jack", "core", "windows"), default="auto")
+    sub.add_argument("--json", action="store_true")
+
     sub = command("train", "Train a model by a recipe.", _train)
     sub.add_argument("config", type=Path, metavar="CONFIG.toml")
     _data_argument(sub)
@@ -119,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--json", action="store_true")
 
     sub = command("bench", "Measure this machine.", _bench)
-    sub.add_argument("what", choices=("serve", "osc"))
+    sub.add_argument("what", choices=("serve", "osc", "midi"))
     sub.add_argument("--sessions", type=_positive, default=100, metavar="N")
     sub.add_argument("--rate", type=float, default=15.0, metavar="R", help="symbols a second")
     sub.add_argument("--seconds", type=float, default=20.0, metavar="S")
@@ -203,6 +226,62 @@ def _serve(options: argparse.Namespace) -> None:
         ),
         announce=lambda address: print(f"stream-rnn: listening on {address}", flush=True),
     )
+
+
+def _play(options: argparse.Namespace) -> None:
+    from msgspec.structs import replace
+
+    from stream_rnn.config import Config, OscTarget, SessionConfig, read_config
+    from stream_rnn.gateway.server import ServeOptions, serve
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    folder = _model_folder(options.model)
+    given = {name: getattr(options, name) for name in ("temperature", "rate", "bpm")}
+    given["artist"] = _blend(options.artist)
+    session = SessionConfig(
+        name=options.session,
+        model=folder.name,
+        controls={name: value for name, value in given.items() if value is not None},
+        seed=options.seed,
+        prime=options.prime,
+    )
+    config = _with_outs(read_config(options.config) if options.config else Config(), options)
+    targets = [OscTarget(host=host, port=port) for host, port in map(_host, options.osc_out)]
+    config = replace(
+        config,
+        session=(session, *config.session),
+        osc=replace(config.osc, target=(*config.osc.target, *targets)),
+    )
+    serve(
+        ServeOptions(
+            port=options.port,
+            osc_port=options.osc_port,
+            models=folder.parent,
+            only=frozenset(s.model for s in config.session),
+            page=bundled("clients/web"),
+            device=options.device,
+            config=config,
+        ),
+        announce=lambda address: print(f"stream-rnn: playing; watch it at {address}", flush=True),
+    )
+
+
+def _host(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise ConfigError(f"--osc-out {text}: give HOST:PORT, such as 127.0.0.1:57120")
+    return host or "127.0.0.1", int(port)
+
+
+def _ports(options: argparse.Namespace) -> None:
+    from stream_rnn.midi.ports import pick_api, port_names
+
+    outs, ins = port_names(pick_api(options.api))
+    if options.json:
+        _print_json({"outs": outs, "ins": ins})
+        return
+    for title, names in (("to play on (--midi-out):", outs), ("to hear ([[midi.in]]):", ins)):
+        print(title, *(f"  {name}" for name in names or ["none"]), sep="\n")
 
 
 def _with_outs(config: Config, options: argparse.Namespace) -> Config:
@@ -361,14 +440,21 @@ def _model_json(card: Card) -> dict[str, Any]:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from stream_rnn.bench import osc, serve
-
     where = {"models": options.models, "model": options.model}
-    if options.what == "osc":
-        result, describe = osc.bench_osc(**where), osc.describe
-    else:
-        load = {name: getattr(options, name) for name in ("sessions", "rate", "seconds")}
-        result, describe = serve.bench_serve(**where, **load), serve.describe
+    load = {name: getattr(options, name) for name in ("sessions", "rate", "seconds")}
+    match options.what:
+        case "osc":
+            from stream_rnn.bench.osc import bench_osc, describe
+
+            result = bench_osc(**where)
+        case "midi":
+            from stream_rnn.bench.midi import bench_midi, describe
+
+            result = bench_midi(**where, **load)
+        case _:
+            from stream_rnn.bench.serve import bench_serve, describe
+
+            result = bench_serve(**where, **load)
     if options.json:
         _print_json(result)
     else:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from stream_rnn.checkpoint import find_models
 from stream_rnn.config import Config, read_config
 from stream_rnn.errors import ConfigError
+from stream_rnn.gateway.osc import OscOptions
+from stream_rnn.gateway.osc_targets import form_of
+from stream_rnn.gateway.osc_voices import PlainForm, TemplateForm
 
 ROOT = Path(__file__).parents[1]
 
@@ -56,6 +61,19 @@ def test_tables_are_read(tmp_path: Path) -> None:
 def test_what_does_not_belong_is_named(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         read(tmp_path, text)
+
+
+def test_the_example_changes_nothing_until_its_lines_are_uncommented(tmp_path: Path) -> None:
+    example = ROOT / "configs/serve.toml"
+    assert read_config(example) == Config()
+    text = example.read_text(encoding="utf-8")
+    config = read(tmp_path, re.sub(r"(?m)^#(?=[^ #\n])", "", text))
+    for name in Config.__struct_fields__:
+        assert getattr(config, name) != getattr(Config(), name), f"no example of {name}"
+    assert OscOptions.of(config.osc).allow.networks
+    spoken = {type(form_of(target)) for target in config.osc.target}
+    assert spoken == {PlainForm, TemplateForm}
+    assert {s.model for s in config.session} <= set(find_models(ROOT / "models"))
 
 
 def test_no_such_file(tmp_path: Path) -> None:

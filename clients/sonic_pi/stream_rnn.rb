@@ -82,16 +82,13 @@ live_loop :rnn_note do
   use_real_time
   pitch, velocity, seconds = sync "#{cues}/note"
   puts "note #{pitch} #{velocity} #{seconds}"
+  # Faded rather than killed; what nobody ends, ends by itself.
   if (node = $rnn_sounding.delete(pitch))
     control node, amp: 0, amp_slide: 0.1
-    in_thread do
-      sleep 0.15
-      kill node
-    end
   end
   if velocity > 0
     $rnn_sounding[pitch] = synth :saw, note: pitch, amp: 0.3 * velocity / 127.0,
-      cutoff: pitch + 24, attack: 0.005, sustain: 8, release: 0.2
+      cutoff: pitch + 24, attack: 0.005, sustain: 3, release: 0.2
   end
 end
 

@@ -1,8 +1,10 @@
-"""What arrives at a JACK MIDI port, and in which frame: `python -m … CLIENT`, ended by stdin.
+"""What arrives at a JACK MIDI port, and when: `python -m … CLIENT`, ended by closing stdin.
 
 A process of its own, since it must not miss a period (0.7 ms) while others compute. It prints a
-line a message: the moment on the machine's monotonic clock (of JACK's frame time), and the
-bytes in hexadecimal. Also for tests that count what was on the wire.
+line a message: its moment on the machine's monotonic clock, and the bytes in hexadecimal. The
+moment is when the period's callback runs, plus the message's frame in it. JACK's own frame
+clock is not used for it: without a sound card it wanders by tens of milliseconds on a busy
+machine. Also for tests that count what was on the wire.
 """
 
 from __future__ import annotations
@@ -35,7 +37,6 @@ def main() -> None:
         events = list(port.incoming_midi_events())
         if events:
             now = time.monotonic()
-            if "--dbg" in sys.argv: print(now, client.frame_time-client.last_frame_time, client.last_frame_time, file=sys.stderr)
             heard.extend((now + o / client.samplerate, bytes(d)) for o, d in events)
 
     client.set_process_callback(process)

@@ -104,7 +104,7 @@ async def _load(
             for client, late in zip(clients, lateness, strict=True):
                 group.create_task(_listen(client, late, begin, end))
     counts = [len(late) for late in lateness]
-    late = sorted(x for part in lateness for x in part)
+    late = [x for part in lateness for x in part]
     return {
         "model": name,
         "symbols": sum(counts),
@@ -113,10 +113,7 @@ async def _load(
             "most": max(counts),
             "expected": round(rate * seconds),
         },
-        "lateness_ms": {
-            **{f"p{p}": _percentile(late, p) for p in (50, 90, 99)},
-            "max": _percentile(late, 100),
-        },
+        "lateness_ms": percentiles(late),
     }
 
 
@@ -130,6 +127,15 @@ async def _listen(client: ClientConnection, late: list[float], begin: float, end
                 message = decode(text)
                 if message["type"] == "symbol" and begin <= now < end:
                     late.append(now - message["due"])
+
+
+def percentiles(late: list[float]) -> dict[str, float | None]:
+    """The middle, the tail and the worst of some seconds, in milliseconds."""
+    ordered = sorted(late)
+    return {
+        **{f"p{p}": _percentile(ordered, p) for p in (50, 90, 99)},
+        "max": _percentile(ordered, 100),
+    }
 
 
 def _percentile(ordered: list[float], percent: int) -> float | None:

@@ -8,10 +8,13 @@ from typing import Any
 
 from stream_rnn.codecs.abc import AbcCodec
 from stream_rnn.codecs.base import Codec
+from stream_rnn.codecs.ensemble import EnsembleCodec
 from stream_rnn.codecs.performance import PerformanceCodec
 from stream_rnn.codecs.pianoroll import PianorollCodec
+from stream_rnn.codecs.playlist import PlaylistCodec
 from stream_rnn.codecs.tablature import TablatureCodec
 from stream_rnn.codecs.text import TextCodec
+from stream_rnn.codecs.touch import TouchCodec
 from stream_rnn.errors import CheckpointError, ConfigError
 
 CODECS: dict[str, Callable[[dict[str, Any]], Codec]] = {
@@ -20,6 +23,9 @@ CODECS: dict[str, Callable[[dict[str, Any]], Codec]] = {
     AbcCodec.domain: AbcCodec.from_json,
     PerformanceCodec.domain: PerformanceCodec.from_json,
     TablatureCodec.domain: TablatureCodec.from_json,
+    EnsembleCodec.domain: EnsembleCodec.from_json,
+    TouchCodec.domain: TouchCodec.from_json,
+    PlaylistCodec.domain: PlaylistCodec.from_json,
 }
 
 

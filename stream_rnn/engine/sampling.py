@@ -75,7 +75,7 @@ def draw_categorical(
     greedy = wide.argmax(1)
     scale = np.where(temperature > 0, temperature, 1.0)
     weights = np.exp((wide - wide.max(1, keepdims=True)) / scale[:, None])
-    limited = np.flatnonzero((top_k > 0) | (top_p < 1))
+    (limited,) = ((top_k > 0) | (top_p < 1)).nonzero()
     if len(limited):
         weights[limited] = _truncated(weights[limited], top_k[limited], top_p[limited])
     cumulative = weights.cumsum(1)
@@ -122,7 +122,7 @@ def draw_bernoulli(
     """
     wide = logits.astype(np.float64) + density[:, None]
     chances = _logistic(wide)
-    turned = np.flatnonzero((temperature > 0) & (temperature != 1))
+    (turned,) = ((temperature > 0) & (temperature != 1)).nonzero()
     if len(turned):
         wanted = (chances[turned] * allowed[turned]).sum(1)
         chances[turned] = tempered_chances(

@@ -150,7 +150,7 @@ class Slots:
         Who catches up on what is forced lies behind its own timetable, perhaps far. That must
         not set it before those who are late through no doing of their own.
         """
-        slots = np.flatnonzero(self.next < self.until)
+        (slots,) = (self.next < self.until).nonzero()
         ahead = self.next[slots] - self._due_position[slots]
         deadlines = self._due[slots] + np.maximum(ahead, 0) * self._interval[slots]
         behind = self.next[slots] < self._forced_end[slots]
@@ -181,11 +181,11 @@ class Slots:
         self, hidden: Tensor, slots: NDArray[np.int64], positions: NDArray[np.int64]
     ) -> NDArray[Any]:
         """The symbols of a step: what is forced, or else what is drawn."""
-        free = np.flatnonzero(positions >= self._forced_end[slots])
+        (free,) = (positions >= self._forced_end[slots]).nonzero()
         if len(free) == len(slots):
             return self._draw(hidden, slots, positions)
         made = np.zeros((len(slots), *self._symbols.shape[1:]), self._symbols.dtype)
-        for lane in np.flatnonzero(positions < self._forced_end[slots]):
+        for lane in (positions < self._forced_end[slots]).nonzero()[0]:
             start, symbols = self._forced[int(slots[lane])]
             made[lane] = symbols[positions[lane] - start]
         if len(free):

@@ -63,6 +63,7 @@ class ServeOptions:
     port: int = 8765
     osc_port: int | None = 8766
     models: Path = Path("models")
+    only: frozenset[str] = frozenset()  # of the models; empty for all
     page: Path = Path("clients/web")
     device: str = "auto"
     token: str | None = None
@@ -88,7 +89,8 @@ def serve(options: ServeOptions, announce: Callable[[str], None]) -> None:
             f"--host {options.host} can be reached from elsewhere: give a --token, or say "
             "--anyone if everybody on that network may play"
         )
-    models = {n: Model.of(read_card(p)) for n, p in find_models(options.models).items()}
+    folders = _folders(options)
+    models = {name: Model.of(read_card(folder)) for name, folder in folders.items()}
     if not models:
         raise ConfigError(
             f"{options.models.resolve()}: no models in it; name a folder with --models"
@@ -98,6 +100,12 @@ def serve(options: ServeOptions, announce: Callable[[str], None]) -> None:
             raise ConfigError(f"{options.models / name}: its card says it is {model.card.name!r}")
     listener = _bind(options.host, options.port)
     uvloop.run(_serve(options, models, listener, announce))
+
+
+def _folders(options: ServeOptions) -> dict[str, Path]:
+    """The folders of the models to serve, by name."""
+    found = find_models(options.models)
+    return {n: f for n, f in found.items() if not options.only or n in options.only}
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -141,7 +149,7 @@ async def _serve(
 
     engine = ChildEngine(
         {
-            "models": {name: str(path) for name, path in find_models(options.models).items()},
+            "models": {name: str(folder) for name, folder in _folders(options).items()},
             "device": options.device,
             "sessions": options.limits.sessions,
             "ring": RING,

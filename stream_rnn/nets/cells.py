@@ -25,7 +25,7 @@ def lstm_cell(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         The new hidden and cell state, `[rows, hidden]` each.
     """
-    enter, forget, candidate, leave = gates.view(len(gates), 4, -1).unbind(1)
+    enter, forget, candidate, leave = gates.view(gates.shape[0], 4, -1).unbind(1)
     candidate.add_(candidate)
     gates.sigmoid_()
     new_cell = _times_tanh(enter, candidate).add_(forget.mul_(cell))

@@ -10,7 +10,7 @@ import msgspec
 from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.base import Codec
 from stream_rnn.errors import CheckpointError, DataError
-from stream_rnn.train import folk, notes, texts
+from stream_rnn.train import folk, notes, rows, texts
 from stream_rnn.train.corpus import Corpus
 from stream_rnn.train.recipe import DataRecipe
 
@@ -21,11 +21,14 @@ READERS: dict[str, Reader] = {
     "songs_csv": texts.songs,
     "text": texts.prose,
     "lines": texts.lines,
+    "playlist": texts.playlist,
     "abc": folk.tunes,
     "tabs": folk.tabs,
     "rolls_mat": notes.rolls_mat,
     "midi": notes.rolls_midi,
     "performances": notes.performances,
+    "ensemble": rows.ensembles,
+    "touch": rows.touches,
 }
 
 

@@ -27,7 +27,9 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
         format: `songs_csv` (artist,song,link,text), `text` (one long text), `rolls_mat`
             (the four benchmark files of Boulanger-Lewandowski 2012), `midi` (a folder, as
             rolls), `performances` (a folder, as events), `lines` (a name a line), `abc` (a
-            folder of tunes), `tabs` (the same for guitar).
+            folder of tunes), `tabs` (the same for guitar),
+            `playlist` (a name a line, in order), `ensemble` (CSVs, a row a second; simulated
+            without a source), `touch` (a table).
         by_artist: whether the network is given the artist.
         split: shares of the songs for training, validation and test, where the corpus has
             no split of its own.
@@ -45,8 +47,9 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
 
     source: str
     format: Literal[
-        "songs_csv", "text", "lines", "abc", "tabs", "rolls_mat", "midi", "performances"
-    ]
+        "songs_csv", "text", "lines", "playlist", "abc", "tabs", "rolls_mat", "midi",
+        "performances", "ensemble", "touch",
+    ]  # fmt: skip
     by_artist: bool = False
     split: tuple[Share, Share, Share] = (0.9, 0.05, 0.05)
     steps_per_beat: Annotated[int, Meta(ge=1, le=96)] = 4

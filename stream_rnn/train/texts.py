@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 
 from stream_rnn.codecs.base import Codec
+from stream_rnn.codecs.playlist import PlaylistCodec
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import DataError
 from stream_rnn.train.corpus import Corpus, Document
@@ -19,9 +22,11 @@ from stream_rnn.train.songs import (
     song_keys,
     split_prose,
 )
-from stream_rnn.train.split import artist_index, split_documents
+from stream_rnn.train.split import SPLITS, artist_index, split_documents
 
 Artists = tuple[str, ...] | None
+
+MIN_NAMES = 50
 
 
 def songs(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
@@ -40,6 +45,36 @@ def lines(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists)
     """A list of names, a line each, split by name."""
     parts = split_documents(read_lines(path, recipe), recipe.split, song_keys)
     return _corpus(path, parts, recipe, codec, artists)
+
+
+def playlist(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
+    """A list of names in the order they came; a blank line ends a session.
+
+    The sets are stretches of it, in the order it stands, since it is what comes next that is
+    to be foretold.
+    """
+    names = [" ".join(line.split()) for line in read_text(path).split("\n")]
+    sessions = [s.split("\n") for s in re.split(r"\n\n+", "\n".join(names).strip("\n"))]
+    total = sum(map(len, sessions))
+    if total < MIN_NAMES:
+        raise DataError(f"{path}: {total} names in it; at least {MIN_NAMES} are needed")
+    ends = [round(total * share) for share in accumulate(recipe.split)]
+    parts: dict[str, list[list[str]]] = {name: [] for name in SPLITS}
+    read = 0
+    for session in sessions:
+        for name, begin, end in zip(SPLITS, [0, *ends], ends, strict=False):
+            part = session[max(0, begin - read) : max(0, end - read)]
+            if part:
+                parts[name].append(part)
+        read += len(session)
+    if codec is None:
+        codec = PlaylistCodec.learn(parts["train"], least=recipe.least)
+    assert isinstance(codec, PlaylistCodec)
+    splits = {
+        name: [Document(np.array(codec.encode(p), np.uint16), ends=len(sessions) > 1) for p in part]
+        for name, part in parts.items()
+    }
+    return Corpus(codec, (), splits)
 
 
 def _corpus(

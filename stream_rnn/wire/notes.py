@@ -57,6 +57,7 @@ class Voice:
 
     def __init__(self) -> None:
         self._sounding: dict[int, None] = {}
+        self._strings: dict[int, int] = {}
         self._dynamics: int | None = None  # velocity that the stream itself gives
 
     @property
@@ -70,18 +71,25 @@ class Voice:
         """What changes when a symbol sounds: what ends first, then what begins.
 
         Args:
-            symbol: the fields of its `symbol` message: `notes` and perhaps `onsets`, or
-                `event` (`{"on": pitch}`, `{"off": pitch}`, `{"velocity": v}`, `{"shift": s}`, `{"end": 1}`),
-                or `text`. One that was fed is shown and not sounded.
+            symbol: the fields of its `symbol` message: `notes` and perhaps `onsets`; or
+                `event`, which is `{"on": pitch}`, `{"off": pitch}`, `{"velocity": v}`,
+                `{"shift": seconds}`, `{"end": 1}`, or `{"string": s, "note": pitch}`, which
+                ends the string's last note; or `text`. One that was fed is shown and not
+                sounded.
             velocity: of what begins; where the stream has dynamics of its own they are
                 scaled by it, 80 leaving them as they are.
             transpose: semitones. What falls off the MIDI range is silent.
         """
         if symbol.get("fed"):
             return self.release()
+        if "event" in symbol and "note" in symbol["event"]:
+            return self._pluck(symbol["event"], velocity, transpose)
         if "event" in symbol:
             return self._event(symbol["event"], velocity, transpose)
         if "text" in symbol:
+            # What is longer than a letter is a token of a notation, such as a bar line.
+            if len(symbol["text"]) > 1:
+                return []
             pitch = letter_pitch(symbol["text"])
             pitches = struck = [] if pitch is None else [pitch]
             if symbol["text"].isupper():
@@ -109,6 +117,18 @@ class Voice:
             del self._sounding[pitch]
             return [Note(pitch, 0)]
         return []
+
+    def _pluck(self, event: Mapping[str, Any], velocity: int, transpose: int) -> list[Note]:
+        pitch, string = event["note"] + transpose, event.get("string", 0)
+        before = self._strings.pop(string, None)
+        ended = [p for p in dict.fromkeys((before, pitch)) if p in self._sounding]
+        for old in ended:
+            del self._sounding[old]
+        if not 0 <= pitch < 128:
+            return [Note(p, 0) for p in ended]
+        self._sounding[pitch] = None
+        self._strings[string] = pitch
+        return [*(Note(p, 0) for p in ended), Note(pitch, velocity)]
 
     def release(self) -> list[Note]:
         """Ends all that sounds."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -310,11 +311,12 @@ def stream_rnn(models: Path, log: Path, *options: str) -> Iterator[Served]:
 
 
 class SonicPi:
-    """Sonic Pi's server, and this in place of its window: runs code, keeps what the log shows."""
+    """Sonic Pi's server, and this in place of its window: runs code, keeps what it would show."""
 
     def __init__(self, port: int, window: socket.socket, cues: int) -> None:
         self.cues = cues  # the port on which it hears OSC
         self.log: list[str] = []
+        self.printed: list[str] = []
         self._port, self._window = port, window
 
     def say(self, address: str, *arguments: str) -> None:
@@ -333,13 +335,14 @@ class SonicPi:
         with contextlib.suppress(BlockingIOError):
             while True:
                 message = OscMessage(self._window.recv(1 << 16))
-                strings = [str(p) for p in message.params if isinstance(p, str)]
-                self.log.append(" ".join([message.address, *strings]))
+                words = [p for p in message.params if isinstance(p, str)]
+                self.log.append(" ".join([message.address, *words]))
+                self.printed += [json.loads(word) for word in words if word.startswith('"')]
 
     def find(self, pattern: str) -> list[re.Match[str]]:
-        """Where what the log shows matches."""
+        """Where what was printed with `puts` matches; `^` and `$` are ends of lines."""
         self.listen()
-        return [m for text in self.log for m in re.finditer(pattern, text, re.MULTILINE)]
+        return [m for text in self.printed for m in re.finditer(pattern, text, re.MULTILINE)]
 
     def wait(self, pattern: str, count: int = 1, seconds: float = 20.0) -> list[re.Match[str]]:
         """The matches, once there are so many."""

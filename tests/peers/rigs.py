@@ -37,10 +37,13 @@ def with_settings(rig: str, copy: Path, settings: Mapping[str, str]) -> Path:
 class Listener:
     """A WebSocket viewer of a session in a thread of its own, beside a rig that hears the same."""
 
-    def __init__(self, served: Served, session: str, model: str) -> None:
+    def __init__(self, served: Served, session: str, model: str, rate: float = 20.0) -> None:
         self.session = session
         self._talker = Talker(served.http)
-        opened = self._talker.ask("open", "opened", model=model, session=session, seed=1)
+        controls = {"rate": rate}
+        opened = self._talker.ask(
+            "open", "opened", model=model, session=session, seed=1, controls=controls
+        )
         assert opened["type"] == "opened", opened
         self.heard: list[dict[str, Any]] = []
         self._stop = threading.Event()
@@ -111,7 +114,10 @@ def _changes(frames: Sequence[set[int]]) -> list[tuple[int, bool]]:
 
 
 def check_steering(
-    it: Program | SonicPi, viewer: Listener, temperature: Callable[[], None], artist: Callable[[], None]
+    it: Program | SonicPi,
+    viewer: Listener,
+    temperature: Callable[[], None],
+    artist: Callable[[], None],
 ) -> None:
     """Holds that a program can steer mid-stream, and hears which symbol is the first that obeys.
 
@@ -123,10 +129,10 @@ def check_steering(
     # What a program might write in a way of its own.
     viewer.say("feed", session=viewer.session, symbols="a b\nc")
     temperature()
-    cooler = it.wait(r"^controlled:? temperature 0.25\d* (\d+) ?\"?$")[-1]
+    cooler = it.wait(r"^controlled:? temperature 0.25\d* (\d+) ?$")[-1]
     it.wait(rf" {int(cooler[1]) + 5}\b")
     artist()
-    blended = it.wait(r"^controlled:? artist (.*) (\d+) ?\"?$")[-1]
+    blended = it.wait(r"^controlled:? artist (.*) (\d+) ?$")[-1]
     until(lambda: viewer.changes("artist"))
     assert viewer.changes("temperature")[-1] == (0.25, int(cooler[1]))
     assert viewer.changes("artist")[-1] == ({"Ada": 0.25, "Bo": 0.75}, int(blended[2]))

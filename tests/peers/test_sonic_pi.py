@@ -56,7 +56,9 @@ class Buffer:
 
     def run(self, **changes: str) -> None:
         self._settings |= {f"{name} = …": value for name, value in changes.items()}
-        self._pi.run(with_settings("sonic_pi/stream_rnn.rb", self._copy, self._settings).read_text())
+        self._pi.run(
+            with_settings("sonic_pi/stream_rnn.rb", self._copy, self._settings).read_text()
+        )
 
 
 def record(studio: Studio, name: str) -> Path:
@@ -71,7 +73,7 @@ def test_plays_a_text_and_steers_it(studio: Studio, served: Served) -> None:
     buffer = Buffer(studio, served, "words", "verse")
     with Listener(served, "words", "verse") as viewer:
         buffer.run()
-        it.wait(r'"char [\s\S] \d+"', 20)
+        it.wait(r"^char [\s\S] \d+$", 20)
         assert sounds(record(studio, "words.wav"))
         check_steering(
             it,
@@ -80,6 +82,19 @@ def test_plays_a_text_and_steers_it(studio: Studio, served: Served) -> None:
             lambda: buffer.run(artists='{"Ada" => 1, "Bo" => 3}'),
         )
         it.say("/stop-all-jobs")
-        print([x for x in it.log if 'char' not in x])
-        print([x for x in it.log if 'char' in x][-10:])
-    viewer.agree_on_characters(it.find(r'"char ([\s\S]) (\d+)"'))
+    viewer.agree_on_characters(it.find(r"^char ([\s\S]) (\d+)$"))
+
+
+def test_plays_notes_until_it_is_paused(studio: Studio, served: Served) -> None:
+    it = studio[0]
+    buffer = Buffer(studio, served, "keys", "roll")
+    # `sync` takes in some hundred cues a second; this model plays ten notes a frame.
+    with Listener(served, "keys", "roll", rate=6) as viewer:
+        buffer.run()
+        it.wait(r"^note ", 40)
+        assert sounds(record(studio, "keys.wav"))
+        buffer.run(playing="false")
+        until(lambda: viewer.of("paused"))
+        until(lambda: len(it.find(r"^note \d+ 0 ")) == len(it.find(r"^note \d+ [1-9]")))
+        it.say("/stop-all-jobs")
+    viewer.agree_on_notes(it.find(r"^note (\d+) (\d+) "))

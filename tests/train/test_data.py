@@ -13,6 +13,7 @@ from stream_rnn.codecs.abc import AbcCodec, bars_add_up, tokenize
 from stream_rnn.codecs.base import ints_from_bytes
 from stream_rnn.codecs.performance import Note, decode_notes, encode_notes, midi_from_notes
 from stream_rnn.codecs.pianoroll import PianorollCodec, midi_from_roll
+from stream_rnn.codecs.playlist import PlaylistCodec
 from stream_rnn.codecs.tablature import TablatureCodec, notes_of
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import CheckpointError, DataError
@@ -243,6 +244,25 @@ def test_names_may_stand_in_a_column_with_their_artists_in_another(tmp_path: Pat
     for document in (d for part in corpus.splits.values() for d in part):
         number = int(corpus.codec.decode(document.symbols).removeprefix("Name "))
         assert document.artist == number % 2
+
+
+def test_a_list_is_cut_in_the_order_it_came_and_into_sessions(tmp_path: Path) -> None:
+    names = [f"song {i % 30}" for i in range(100)]
+    text = "\n".join(names[:30]) + "\n\n\n" + "\n".join(names[30:]) + "\n"
+    written(tmp_path, text, "p.txt")
+    recipe = DataRecipe("p.txt", "playlist", split=(0.5, 0.2, 0.3), least=1)
+    corpus = load_corpus(recipe, tmp_path)
+    assert isinstance(corpus.codec, PlaylistCodec)
+    found = {
+        name: [corpus.codec.decode(d.symbols) for d in part] for name, part in corpus.splits.items()
+    }
+    assert found == {
+        "train": [names[:30], names[30:50]], "valid": [names[50:70]], "test": [names[70:]]
+    }  # fmt: skip
+    assert all(d.ends for part in corpus.splits.values() for d in part)
+    written(tmp_path, "a\nb\n", "p.txt")
+    with pytest.raises(DataError, match="2 names in it; at least 50"):
+        load_corpus(recipe, tmp_path)
 
 
 # Tunes

@@ -48,6 +48,13 @@ def make_corpus(folder: Path, recipe: DataRecipe) -> None:
             header = f"{recipe.artist_column},{recipe.column}"
             names = [header, *(f"{'AB'[i % 2]},{name}" for i, name in enumerate(names))]
         path.write_text("\n".join(names))
+    elif recipe.format == "playlist":
+        names = [dice.choice(WORDS) + ("\n" * (i % 20 == 19)) for i in range(300)]
+        path.write_text("\n".join(names))
+    elif recipe.format == "touch":
+        np.savez(path, np.random.default_rng(1).integers(0, 128, (600, 3)))
+    elif recipe.format == "ensemble":
+        assert not recipe.source  # simulated
     elif recipe.format in ("abc", "tabs"):
         path.mkdir()
         tunes = []

@@ -1,0 +1,100 @@
+"""Any sequence of names as symbols: what was listened to, visited, played; a name a symbol.
+
+Index 0 is the boundary between sessions, and 1 stands for a name that is not in the
+vocabulary: it may be fed, but is never drawn.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from stream_rnn.codecs.base import CategoricalCodec
+from stream_rnn.errors import CheckpointError, DataError
+
+UNKNOWN = "…"
+MAX_NAMES = 20_000
+
+
+class PlaylistCodec(CategoricalCodec):
+    """Names to indices and back.
+
+    Args:
+        names: the vocabulary after the two special entries, in index order.
+
+    Raises:
+        CheckpointError: a name stands twice, is empty, or has a line's end in it.
+    """
+
+    domain = "playlist"
+    endings: tuple[str, ...] = (".txt",)
+    printable = True
+    unsampled: tuple[int, ...] = (1,)
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.vocabulary = ("", UNKNOWN, *names)
+        self._index = {name: i for i, name in enumerate(self.vocabulary)}
+        broken = any("\n" in name or name != name.strip() for name in self.vocabulary)
+        if broken or len(self._index) != len(self.vocabulary):
+            raise CheckpointError("a playlist's names must be single lines, each once")
+        if len(self.vocabulary) > MAX_NAMES + 2:
+            raise CheckpointError(f"more than {MAX_NAMES} names")
+        self.size = len(self.vocabulary)
+
+    @classmethod
+    def learn(cls, lists: Iterable[Iterable[str]], *, least: int) -> PlaylistCodec:
+        """The codec for some lists; names that stand fewer than `least` times are unknown.
+
+        Raises:
+            DataError: nothing is left to learn from, or too much.
+        """
+        counts: Counter[str] = Counter()
+        for names in lists:
+            counts.update(names)
+        kept = sorted(name for name, n in counts.items() if n >= least and name != UNKNOWN)
+        if not kept:
+            raise DataError(f"no name stands {least} times or more in the training lists")
+        if len(kept) > MAX_NAMES:
+            raise DataError(f"{len(kept)} names; at most {MAX_NAMES}: raise data.least")
+        return cls(kept)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> PlaylistCodec:
+        """The codec that `to_json` described."""
+        names = data.get("names")
+        if not isinstance(names, list) or not all(isinstance(n, str) and n for n in names):
+            raise CheckpointError("the card's codec needs `names`, a list of strings")
+        return cls(names)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"domain": self.domain, "names": list(self.vocabulary[2:])}
+
+    def encode(self, names: Iterable[str]) -> list[int]:
+        """Indices of names."""
+        return [self._index.get(name, 1) for name in names]
+
+    def decode(self, symbols: Iterable[int]) -> list[str]:
+        """The names of some symbols; a boundary is the empty one."""
+        return [self.vocabulary[s] for s in symbols]
+
+    def parse(self, value: object) -> list[int]:
+        if isinstance(value, str):
+            value = value.split("\n")
+        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+            raise DataError("a playlist model takes a list of names, or a text of a name a line")
+        return self.encode(name for name in map(str.strip, value) if name)
+
+    def event(self, symbol: int) -> dict[str, Any]:
+        name = self.vocabulary[symbol]
+        return {"text": name + "\n", "event": {"name": name} if name else {"end": 1}}
+
+    def show(self, symbols: Sequence[int]) -> str:
+        return "\n".join(self.decode(symbols))
+
+    def read_prime(self, prime: str) -> list[int]:
+        return self.parse(prime)
+
+    def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
+        path.write_text(self.show(symbols) + "\n", encoding="utf-8")

@@ -1,0 +1,154 @@
+"""Rows of a few small numbers as symbols: one symbol for each number, in a fixed order.
+
+What several players do at a moment, or where a finger is. A network that foretells the second
+number of a row has read the first, so that the numbers of a row belong together, and any of
+them may be fed instead of sampled: a person's among the players'.
+
+Index 0 is the boundary; then come the classes of the first column, of the second, and so on.
+The last symbol of a row lasts as long as a row does, and the others take no time.
+"""
+
+from __future__ import annotations
+
+import csv
+import reprlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from stream_rnn.codecs.base import CategoricalCodec
+from stream_rnn.errors import CheckpointError, DataError
+
+MAX_SIZE = 4096
+
+
+class RowsCodec(CategoricalCodec):
+    """What the domains of rows have in common.
+
+    Args:
+        columns: the names of the columns.
+        classes: how many classes there are in each.
+        period: seconds that a row lasts.
+    """
+
+    domain: str
+    endings: tuple[str, ...] = (".csv",)
+    printable = True
+
+    def __init__(self, columns: Iterable[str], classes: int, period: float) -> None:
+        self.columns, self.classes, self.period = tuple(columns), classes, period
+        self.size = 1 + len(self.columns) * classes
+        if not 2 <= self.size <= MAX_SIZE or classes < 2:
+            raise CheckpointError(f"{self.domain}: {len(self.columns)} columns of {classes}")
+        if not 0.001 <= period <= 60:
+            raise CheckpointError(f"{self.domain}: a row cannot last {period} seconds")
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "domain": self.domain,
+            "columns": list(self.columns),
+            "classes": self.classes,
+            "period": self.period,
+        }
+
+    def symbol(self, column: int, value: int) -> int:
+        """The symbol of a class in a column."""
+        return 1 + column * self.classes + value
+
+    def column_and_value(self, symbol: int) -> tuple[int, int]:
+        """What a symbol that is not the boundary means."""
+        return divmod(symbol - 1, self.classes)
+
+    def encode(self, rows: Iterable[Sequence[int]]) -> list[int]:
+        """The symbols of whole rows of classes."""
+        return [self.symbol(c, value) for row in rows for c, value in enumerate(row)]
+
+    def decode(self, symbols: Iterable[int]) -> list[list[int]]:
+        """Whole rows of classes: a column that is left out goes on as it was, from 0."""
+        rows: list[list[int]] = []
+        row = [0] * len(self.columns)
+        for symbol in symbols:
+            if symbol == self.boundary:
+                row = [0] * len(self.columns)
+                continue
+            column, value = self.column_and_value(symbol)
+            row[column] = value
+            if column == len(self.columns) - 1:
+                rows.append(list(row))
+        return rows
+
+    def seconds(self, symbol: int) -> float | None:
+        whole = symbol == self.boundary or self.column_and_value(symbol)[0] == len(self.columns) - 1
+        return self.period if whole else 0.0
+
+    def parse_value(self, value: object, where: str) -> int:
+        """A class, of what stands in a row that a client sent.
+
+        Raises:
+            DataError: it is none.
+        """
+        if type(value) is not int or not 0 <= value < self.classes:
+            raise DataError(
+                f"{where} is {reprlib.repr(value)}, not a whole number 0 to {self.classes - 1}"
+            )
+        return value
+
+    def parse_event(self, event: dict[Any, Any], where: str) -> int:
+        """The symbol of one event, as `event` has it."""
+        raise NotImplementedError
+
+    def parse(self, value: object) -> list[int]:
+        if isinstance(value, str):
+            return self.parse([line.split() for line in value.split("\n") if line.strip()])
+        if not isinstance(value, list):
+            raise DataError(f"a model of {self.domain} takes a list of rows, or of events")
+        symbols: list[int] = []
+        for i, row in enumerate(value):
+            if isinstance(row, dict):
+                symbols.append(self.parse_event(row, f"event {i}"))
+                continue
+            if not isinstance(row, list) or len(row) != len(self.columns):
+                names = ", ".join(self.columns)
+                raise DataError(f"row {i} is {reprlib.repr(row)}; a row is [{names}]")
+            symbols += self.encode([[self.parse_value(v, f"row {i}") for v in row]])
+        return symbols
+
+    def text_of(self, value: int) -> str:
+        """A class as it is shown and stands in a file."""
+        return str(value)
+
+    def show(self, symbols: Sequence[int]) -> str:
+        return "\n".join(" ".join(map(self.text_of, row)) for row in self.decode(symbols))
+
+    def read_prime(self, prime: str) -> list[int]:
+        path = Path(prime)
+        if path.suffix != ".csv":
+            return self.parse(prime)
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                rows = [row[1:] for row in csv.reader(file)]
+        except (OSError, ValueError, csv.Error) as error:
+            raise DataError(f"{path}: cannot be read ({error})") from None
+        return self.parse(rows[1:])
+
+    def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
+        """A CSV with the time in seconds and then the columns."""
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["time", *self.columns])
+            for i, row in enumerate(self.decode(symbols)):
+                writer.writerow([f"{i * self.period:g}", *map(self.text_of, row)])
+
+
+def rows_arguments(data: dict[str, Any]) -> tuple[list[str], int, float]:
+    """The arguments of `RowsCodec` in a card's codec.
+
+    Raises:
+        CheckpointError: one is missing, or of another kind.
+    """
+    columns, classes, period = (data.get(k) for k in ("columns", "classes", "period"))
+    if not isinstance(columns, list) or not all(isinstance(c, str) for c in columns):
+        raise CheckpointError("the card's codec needs `columns`, a list of names")
+    if type(classes) is not int or not isinstance(period, int | float):
+        raise CheckpointError("the card's codec needs `classes` and `period`, which are numbers")
+    return columns, classes, float(period)

@@ -1,0 +1,152 @@
+"""100,000 packets that nobody should send, while another session plays on in time."""
+
+from __future__ import annotations
+
+import random
+import re
+import socket
+import struct
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import make_models
+from talker import Talker, Witness
+
+from stream_rnn.bench.serve import children
+from stream_rnn.errors import ProtocolError
+from stream_rnn.wire import osc
+
+PACKETS = 100_000
+BATCH = 100  # what the socket's buffer surely holds
+WARM = 10_000
+GROWTH = 16e6  # bytes
+
+Running = tuple[subprocess.Popen[str], str, int]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Running]:
+    """A server that hears a sender however much it sends: process, HTTP address, OSC port."""
+    models, config, log = make_models(tmp_path), tmp_path / "serve.toml", tmp_path / "log"
+    config.write_text("[osc]\nrate = 1000000\n")
+    command = [sys.executable, "-m", "stream_rnn", "serve", "--port", "0", "--osc-port", "0"]
+    command += ["--models", str(models), "--config", str(config)]
+    with log.open("w") as stderr:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            port = re.search(r"OSC on udp://127.0.0.1:(\d+)", log.read_text())
+            assert port, log.read_text()
+            yield process, line.split("listening on ")[1].strip(), int(port[1])
+        finally:
+            process.terminate()
+            process.wait(10)
+            process.stdout.close()
+    assert "Traceback" not in log.read_text()
+
+
+def bundle(*elements: bytes, time: bytes = bytes(8), sizes: list[int] | None = None) -> bytes:
+    """A bundle that may lie about its elements' sizes."""
+    sizes = sizes or [len(e) for e in elements]
+    inside = (struct.pack(">i", n) + e for n, e in zip(sizes, elements, strict=True))
+    return b"#bundle\0" + time + b"".join(inside)
+
+
+def make_noise(dice: random.Random, n: int) -> bytes:
+    """A packet: real, or real once, or never."""
+    message = osc.message_bytes
+    real = [
+        message("/rnn/nobody/temperature", 0.5),
+        message("/rnn/n*/temperature/norm", 0.5),
+        message("/rnn/{nobody,none}/artist", "Ada", 2.0, "Bo", 1),
+        message("/rnn/nobody/feed", "to be or not"),
+        message("/rnn/nobody/pitches", 60, 64, 67),
+        message("/rnn/subscribe", "witness", 9),
+        message("/rnn/midi/learn", "temperature"),
+        message("/rnn/ping", n),
+        message("/rnn/nobody/x", b"a blob of some length"),
+        osc.bundle_bytes(time.time() + dice.random(), [
+            ("/rnn/nobody/feed", ("x",)), ("/rnn/nobody/step", (1,)),
+        ]),
+    ]  # fmt: skip
+    packet = dice.choice(real)
+    match n % 8:
+        case 0:
+            return dice.randbytes(dice.randrange(200))
+        case 1:  # cut short
+            return packet[: dice.randrange(len(packet))]
+        case 2:  # elements of a size that is not theirs: negative ones above all
+            size = dice.choice([-4, -1, 0, -(2**31), 2**31 - 1, len(packet) + 4, 3])
+            return bundle(packet, packet, sizes=[size, len(packet)])
+        case 3:
+            for _ in range(dice.randrange(2, 8)):
+                packet = bundle(packet, dice.choice(real), time=dice.randbytes(8))
+            return packet
+        case 4:
+            return b"#bundle\0" + dice.randbytes(4 * dice.randrange(30))
+        case 5 if n % 1000 == 5:
+            return message("/rnn/nobody/feed", "a" * dice.randrange(50_000))[:-4]
+        case _:
+            damaged = bytearray(packet)
+            for _ in range(dice.randrange(4)):
+                damaged[dice.randrange(len(damaged))] = dice.randrange(256)
+            return bytes(damaged)
+
+
+def is_refused(packet: bytes) -> bool:
+    try:
+        osc.parse_packet(packet)
+    except ProtocolError:
+        return True
+    return False
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process has now."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) * 1024
+
+
+def metrics(address: str) -> dict[str, float]:
+    with urllib.request.urlopen(f"{address}/metrics") as response:
+        lines = [line.split() for line in response.read().decode().splitlines()]
+    return {words[0]: float(words[1]) for words in lines if words[0] != "#"}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="/proc is how memory is read")
+def test_a_hundred_thousand_bad_packets_change_nothing(server: Running) -> None:
+    process, address, port = server
+    dice, refused, memory = random.Random(1), 0, 0
+    engines = children(process.pid)
+    with (
+        Witness(address),
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as noise,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as barrier,
+    ):
+        noise.connect(("127.0.0.1", port))
+        barrier.connect(("127.0.0.1", port))
+        barrier.settimeout(10)
+        for start in range(0, PACKETS, BATCH):
+            packets = [make_noise(dice, n) for n in range(start, start + BATCH)]
+            for packet in packets:
+                noise.send(packet)
+            # The answer comes when all that was sent before has been read.
+            barrier.send(osc.message_bytes("/rnn/ping", start))
+            (pong,) = osc.parse_packet(barrier.recv(1024))
+            assert (pong.address, pong.arguments) == ("/rnn/pong", (start,))
+            refused += sum(map(is_refused, packets))
+            if start == WARM:
+                memory = resident(process.pid)
+        grown = resident(process.pid) - memory
+    counted = metrics(address)
+    assert counted["stream_rnn_osc_refused_total"] == refused > PACKETS / 2
+    assert counted["stream_rnn_engine_deaths_total"] == 0 and children(process.pid) == engines
+    assert grown < GROWTH
+    with Talker(address) as talker:
+        assert talker.ask("ping", "pong", t0=0)["type"] == "pong"
