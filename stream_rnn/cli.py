@@ -206,7 +206,7 @@ def _serve(options: argparse.Namespace) -> None:
     from stream_rnn.gateway.house import Limits
     from stream_rnn.gateway.server import ServeOptions, serve
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    _log()
     limits = Limits(sessions=options.max_sessions)
     if options.never_idle:
         limits = Limits(sessions=options.max_sessions, idle_pause=float("inf"))
@@ -228,13 +228,18 @@ def _serve(options: argparse.Namespace) -> None:
     )
 
 
+def _log() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it tells of every connection
+
+
 def _play(options: argparse.Namespace) -> None:
     from msgspec.structs import replace
 
     from stream_rnn.config import Config, OscTarget, SessionConfig, read_config
     from stream_rnn.gateway.server import ServeOptions, serve
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    _log()
     folder = _model_folder(options.model)
     given = {name: getattr(options, name) for name in ("temperature", "rate", "bpm")}
     given["artist"] = _blend(options.artist)

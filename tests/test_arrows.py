@@ -49,12 +49,15 @@ TENSORLESS = {"engine.messages", "engine.client", "engine.process", "train.recip
 # Protocol code takes data and returns data, and time is passed in. These do the rest.
 OUTSIDE = {
     "asyncio": {"pipe", "midi.client", "gateway.osc", "gateway.osc_side",
-                "gateway.osc_targets", "gateway.discovery", "gateway.listeners", "gateway.outbox",
-                "gateway.playout", "gateway.server", "gateway.websocket", "bench.serve"},
+                "gateway.osc_targets", "gateway.discovery", "gateway.link", "gateway.listeners",
+                "gateway.outbox",
+                "gateway.playout", "gateway.server", "gateway.websocket", "bench.serve", "bench.midi",
+                "gateway.midi_side"},
     "socket": {"gateway.osc_targets", "gateway.discovery", "pipe", "midi.process",
-               "engine.process", "gateway.server", "bench.serve", "bench.osc"},
+               "engine.process", "gateway.server", "bench.serve", "bench.osc", "bench.midi"},
     # osc: a timetag is in the time of day, which only the wall clock has.
-    "time": {"clock", "midi.process", "engine.process", "train.loop", "gateway.osc", "bench.serve", "bench.osc"},
+    "time": {"clock", "midi.process", "engine.process", "train.loop", "gateway.osc", "bench.serve", "bench.osc",
+             "bench.midi", "bench.jack_listener"},
     "pickle": set(),
 }  # fmt: skip
 

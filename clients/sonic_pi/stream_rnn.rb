@@ -22,28 +22,29 @@ use_debug false
 use_cue_logging false
 use_osc host, port
 
-# Sonic Pi takes no OSC bundles, and what is to sound at a certain time comes in bundles. This takes
-# them apart: it waits until the time that a bundle carries, and passes on what is in it as cues.
-$rnn_bridge.kill if $rnn_bridge
-$rnn_socket.close if $rnn_socket
-$rnn_socket = UDPSocket.new
-$rnn_socket.bind(host == "127.0.0.1" ? host : "0.0.0.0", my_port)
-$rnn_bridge = Thread.new($rnn_socket) do |socket|
-  while true
-    data, _ = socket.recvfrom(65536)
-    messages = [data]
-    if data.start_with?("#bundle\0")
-      seconds, fraction = data[8, 8].unpack("NN")
-      wait = seconds - 2208988800 + fraction / 4294967296.0 - Time.now.to_f
-      Kernel.sleep(wait) if wait > 0
-      messages, at = [], 16
-      while at < data.bytesize
-        size = data[at, 4].unpack("N")[0]
-        messages << data[at + 4, size]
-        at += 4 + size
+# Sonic Pi takes no OSC bundles, and what is to sound at a certain time comes in bundles. This waits
+# until the time that a bundle carries, and passes on its first message as a cue: a character, or
+# a frame. (The notes of the frame follow, which are one cue each, and too many for Sonic Pi.)
+# It outlives a Run, so that nothing is lost then.
+ports = [host, my_port, cue_port]
+unless $rnn_bridge && $rnn_bridge.alive? && $rnn_ports == ports
+  $rnn_bridge.kill if $rnn_bridge
+  $rnn_socket.close if $rnn_socket
+  $rnn_ports = ports
+  $rnn_socket = UDPSocket.new
+  $rnn_socket.bind(host == "127.0.0.1" ? host : "0.0.0.0", my_port)
+  $rnn_bridge = Thread.new($rnn_socket) do |socket|
+    while true
+      message, _ = socket.recvfrom(65536)
+      if message.start_with?("#bundle\0")
+        seconds, fraction, size = message[8, 12].unpack("NNN")
+        wait = seconds - 2208988800 + fraction / 4294967296.0 - Time.now.to_f
+        Kernel.sleep(wait) if wait > 0
+        message = message[20, size]
       end
+      socket.send(message, 0, "127.0.0.1", cue_port)
+      Kernel.sleep(0.002) # `sync` overlooks a cue that comes right behind another
     end
-    messages.each { |message| socket.send(message, 0, "127.0.0.1", cue_port) }
   end
 end
 
@@ -77,19 +78,27 @@ live_loop :rnn_char do
   synth :pluck, note: (text == "\n" ? 36 : pitch), release: 0.6 unless text == " "
 end
 
+# Faded rather than killed; what nobody ends, ends by itself.
 $rnn_sounding ||= {}
-live_loop :rnn_note do
+release = ->(node) { control node, amp: 0, amp_slide: 0.1 }
+
+live_loop :rnn_frame do
   use_real_time
-  pitch, velocity, seconds = sync "#{cues}/note"
-  puts "note #{pitch} #{velocity} #{seconds}"
-  # Faded rather than killed; what nobody ends, ends by itself.
-  if (node = $rnn_sounding.delete(pitch))
-    control node, amp: 0, amp_slide: 0.1
+  frame = sync("#{cues}/frame").to_a
+  puts "frame #{frame.join(" ")}"
+  ($rnn_sounding.keys - frame).each { |pitch| release.call($rnn_sounding.delete(pitch)) }
+  (frame - $rnn_sounding.keys).each do |pitch|
+    $rnn_sounding[pitch] = synth :saw, note: pitch, amp: 0.2, cutoff: pitch + 24,
+      attack: 0.005, sustain: 4, release: 0.2
   end
-  if velocity > 0
-    $rnn_sounding[pitch] = synth :saw, note: pitch, amp: 0.3 * velocity / 127.0,
-      cutoff: pitch + 24, attack: 0.005, sustain: 3, release: 0.2
-  end
+end
+
+live_loop :rnn_paused do
+  use_real_time
+  sync "#{cues}/paused"
+  puts "paused"
+  $rnn_sounding.values.each { |node| release.call(node) }
+  $rnn_sounding = {}
 end
 
 # The control, its value, and the first symbol that obeys it.

@@ -138,7 +138,11 @@ class Core:
             What came of it, and when to ask again: at once (`now`), later, or (infinity)
             not before a command comes.
         """
-        choices = {name: self._choose(name, slots, now) for name, slots in self._models.items()}
+        choices = {
+            name: self._choose(name, slots, now)
+            for name, slots in self._models.items()
+            if not slots.empty
+        }
         # Among models that are late already, each has its turn: one that has too much to do
         # must not stop the others.
         urgent = min(
@@ -150,11 +154,13 @@ class Core:
             return [], min((choice.wake for choice in choices.values()), default=np.inf)
         self._served[urgent] = self._tiles
         self._tiles += 1
-        self._since.pop(urgent, None)
+        if not choices[urgent].collecting:
+            self._since.pop(urgent, None)
         return list(self._models[urgent].advance(choices[urgent].slots)), now
 
     def _choose(self, name: str, slots: Slots, now: float) -> Choice:
-        ready, deadlines = slots.ready(now)
+        near = self._options.near
+        ready, deadlines = slots.ready(now, near)
         if not len(ready):
             self._since.pop(name, None)
         return choose(
@@ -163,6 +169,6 @@ class Core:
             now=now,
             since=self._since.setdefault(name, now) if len(ready) else now,
             tile=slots.tile,
-            near=self._options.near,
+            near=near,
             collect=self._options.collect,
         )

@@ -65,8 +65,10 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
 def main() -> None:
     """Entry point of the child."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    # A Ctrl-C in the terminal is for the gateway, which ends us when it has drained.
+    # A Ctrl-C in the terminal, or a supervisor's SIGTERM, comes to the whole group. It is for
+    # the gateway, which ends us when it has drained.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     connection = socket.socket(fileno=int(sys.argv[1]))
     try:
         serve(connection, json.loads(sys.argv[2]))

@@ -15,11 +15,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Choice:
-    """`slots` to step now, or (none) the time to ask again: `wake`, perhaps infinite."""
+    """`slots` to step now, or (none) the time to ask again: `wake`, perhaps infinite.
+
+    `collecting` is whether others go on collecting meanwhile.
+    """
 
     slots: NDArray[np.int64]
     wake: float
     deadline: float
+    collecting: bool = False
 
 
 _NONE = np.zeros(0, np.int64)
@@ -53,7 +57,8 @@ def choose(
         if now < wake:
             return Choice(_NONE, wake, first)
         if now < since + collect:
-            ready = ready[deadlines - near <= now]
+            hurried = ready[deadlines - near <= now]
+            return Choice(hurried, now, first, collecting=len(hurried) < len(ready))
         return Choice(ready, now, first)
     if len(ready) > tile:
         # Ties go to the lower slot, so that the same load is stepped in the same order.

@@ -144,17 +144,24 @@ class Slots:
 
     # Stepping
 
-    def ready(self, now: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    @property
+    def empty(self) -> bool:
+        """Whether there is no session."""
+        return len(self._free) == len(self.key)
+
+    def ready(self, now: float, near: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Slots with credit left, and each one's deadline.
 
         Who catches up on what is forced lies behind its own timetable, perhaps far. That must
-        not set it before those who are late through no doing of their own.
+        not set it before those who are late through no doing of their own. And who is paused
+        has no timetable, but what is fed to it is often fed to hear what comes of it: that is
+        begun at once, though after those who are late. `near` is `schedule.choose`'s.
         """
         (slots,) = (self.next < self.until).nonzero()
         ahead = self.next[slots] - self._due_position[slots]
         deadlines = self._due[slots] + np.maximum(ahead, 0) * self._interval[slots]
         behind = self.next[slots] < self._forced_end[slots]
-        return slots, np.where(behind, np.maximum(deadlines, now), deadlines)
+        return slots, np.where(behind, np.clip(deadlines, now, now + near / 2), deadlines)
 
     def advance(self, slots: NDArray[np.int64]) -> list[Tile | Snapshot]:
         """Steps some sessions, at most a tile of them, by one symbol each."""

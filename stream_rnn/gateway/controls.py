@@ -10,7 +10,6 @@ from typing import Any
 
 from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.base import int_to_bytes
-from stream_rnn.codecs.performance import PerformanceCodec
 from stream_rnn.codecs.pianoroll import HIGHEST_PITCH, LOWEST_PITCH, PianorollCodec, pitches_to_mask
 from stream_rnn.engine.messages import Settings
 from stream_rnn.errors import DataError, ProtocolError
@@ -140,7 +139,7 @@ def merge_controls(old: Controls, changes: Mapping[str, Any], card: Card) -> Con
         elif name == "artist":
             new[name] = _blend(value, card)
         elif name == "sync":
-            new[name] = _sync(value, card)
+            new[name] = _sync(value)
         else:
             new[name] = _pitches(value, card)
     per_beat = steps_per_beat(card)
@@ -191,12 +190,10 @@ def _blend(value: object, card: Card) -> dict[str, float]:
     return {name: weight / total for name, weight in weights.items() if weight > 0}
 
 
-def _sync(value: object, card: Card) -> str:
+def _sync(value: object) -> str:
     known = (FREE, *SOURCES)
     if value not in known:
         raise _bad("sync", f"must be one of {', '.join(known)}, not {_shown(value)}")
-    if value != FREE and card.codec["domain"] == PerformanceCodec.domain:
-        raise _bad("sync", f"means nothing to the model {card.name!r}, which has a time of its own")
     return str(value)
 
 

@@ -29,14 +29,17 @@ PAUSES = (0.1, 0.5, 1.0)  # before it is started anew, by how often that failed 
 class MidiSide:
     """MIDI out and in.
 
+    Args:
+        bpm: the tempo until a MIDI clock is heard.
+
     Raises:
         ConfigError: a drum map or a controller that cannot be.
     """
 
     def __init__(
-        self, stage: Stage, clock: Clock, config: MidiConfig, conductor: Conductor
+        self, stage: Stage, clock: Clock, config: MidiConfig, conductor: Conductor, bpm: float
     ) -> None:
-        self._stage, self._clock, self._config = stage, clock, config
+        self._stage, self._clock, self._config, self._bpm = stage, clock, config, bpm
         self._sink = MidiSink(
             config.out_, self._play, self._silence, clock.now, self._steps_per_beat
         )
@@ -62,7 +65,7 @@ class MidiSide:
             return None
         from stream_rnn.gateway.listening import MidiInput
 
-        return MidiInput(self._config, self._stage, conductor)
+        return MidiInput(self._config, self._stage, conductor, bpm=self._bpm)
 
     def _steps_per_beat(self, model: str) -> int | None:
         played = self._stage.models[model]

@@ -35,6 +35,7 @@ class OscOptions:
         ahead: how far ahead an incoming timetag may lie, in seconds.
         waiting: how many messages may wait for their timetag.
         rate: packets a second that one sender may send, on average and at once.
+        errors: that one sender is told of in a second.
         peers: senders without a subscription that are remembered.
         subscriptions: how many there may be.
         silence: seconds after which a sender without subscriptions is forgotten.
@@ -45,6 +46,7 @@ class OscOptions:
     ahead: float = 10.0
     waiting: int = 4096
     rate: int = 2000
+    errors: int = 50
     peers: int = 256
     subscriptions: int = 256
     silence: float = 60.0
@@ -79,16 +81,33 @@ class OscPeer(OscVoices):
         )
         self.address = address
         self.heard_at = now
-        self._rate = options.rate
-        self._allowance = float(options.rate)
+        self._packets = _Bucket(options.rate, now)
+        self._errors = _Bucket(options.errors, now)
 
     def may_send(self, now: float) -> bool:
         """Takes a packet from its allowance, if any is left."""
-        self._allowance = min(self._rate, self._allowance + (now - self.heard_at) * self._rate)
         self.heard_at = now
-        if self._allowance < 1:
+        return self._packets.take(now)
+
+    def tell(self, event: wire.Event) -> None:
+        # Who sends nothing but mistakes has been told by then, and answers cost more than they.
+        if event.kind != "error" or self._errors.take(self.heard_at):
+            super().tell(event)
+
+
+class _Bucket:
+    """An allowance that fills up with time: so many a second, and at once."""
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._rate, self._left, self._at = rate, rate, now
+
+    def take(self, now: float) -> bool:
+        """Takes one, if there is one left."""
+        self._left = min(self._rate, self._left + (now - self._at) * self._rate)
+        self._at = now
+        if self._left < 1:
             return False
-        self._allowance -= 1
+        self._left -= 1
         return True
 
 

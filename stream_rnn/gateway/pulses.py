@@ -19,7 +19,6 @@ WINDOW = 48  # pulses that a tempo is estimated from: two beats
 ENOUGH = 6  # pulses without which it is the tempo before
 TREMOR = 0.003  # seconds that a pulse may be off without being news
 CHANGED = 3  # pulses off to the same side, after which the tempo has changed
-NEWS = 0.0005  # seconds by which a beat must move for a tempo to be told of
 
 
 class ClockFollower:
@@ -124,11 +123,7 @@ class ClockFollower:
     def _is_news(self, tempo: Tempo) -> bool:
         if self.tempo is None or self._count - self._told >= PULSES_PER_BEAT:
             return True
-        beat = tempo.beat_at(self.last)
-        return any(
-            abs(tempo.time_of(beat + ahead) - self.tempo.time_of(beat + ahead)) > NEWS
-            for ahead in (0.0, 1.0)
-        )
+        return tempo.moved(self.tempo, self.last)
 
 
 def _fit(pulses: list[tuple[int, float]]) -> tuple[float, float, float]:

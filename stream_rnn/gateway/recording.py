@@ -15,9 +15,10 @@ from mido.midifiles.meta import encode_variable_int
 
 from stream_rnn.errors import ConfigError
 from stream_rnn.gateway.audience import Moment, fits
+from stream_rnn.gateway.midi import Part
 from stream_rnn.midi.player import NOTE_ON, note_off
 from stream_rnn.wire import messages as wire
-from stream_rnn.wire.notes import Note, Voice
+from stream_rnn.wire.notes import Note
 
 TICKS_PER_BEAT = 480
 MICROSECONDS_PER_BEAT = 500_000
@@ -85,7 +86,7 @@ class Recorder:
             self._file = MidiFile(path)
         except OSError as error:
             raise ConfigError(f"cannot record to {path}: {error.strerror}") from None
-        self._voices: dict[str, tuple[Voice, int]] = {}  # and the channel, from 0
+        self._parts: dict[str, Part] = {}
         self._waiting: list[tuple[float, bytes]] = []
         self._began: float | None = None
         self._flushed = 0.0
@@ -95,27 +96,32 @@ class Recorder:
 
     def tell(self, event: wire.Event) -> None:
         session = event.fields.get("session", "")
-        if event.kind in ("paused", "reset", "rewound", "closed") and session in self._voices:
-            voice, channel = self._voices.pop(session)
-            self._add(self._now(), channel, voice.release())
+        if event.kind in ("paused", "reset", "rewound", "closed") and session in self._parts:
+            self._end(self._parts.pop(session))
 
     def symbol(self, event: wire.Event, moment: Moment) -> None:
         session, due = event.fields["session"], event.fields["due"]
-        controls = moment.controls
-        voice, channel = self._voices.get(session, (Voice(), controls.channel - 1))
-        if channel != controls.channel - 1:
-            self._add(due, channel, voice.release())
-        self._voices[session] = voice, controls.channel - 1
-        notes = voice.play(event.fields, velocity=controls.velocity, transpose=controls.transpose)
-        self._add(due, controls.channel - 1, notes)
+        controls, channel = moment.controls, moment.controls.channel - 1
+        part = self._parts.setdefault(session, Part(channel))
+        part.due = due
+        if channel != part.channel:
+            self._end(part)
+            part.channel = channel
+        velocity, transpose = controls.velocity, controls.transpose
+        notes = part.voice.play(event.fields, velocity=velocity, transpose=transpose)
+        self._add(due, channel, notes)
 
     def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
         """It records what is played, not what was."""
 
     def panic(self) -> None:
-        for voice, channel in self._voices.values():
-            self._add(self._now(), channel, voice.release())
-        self._voices.clear()
+        for part in self._parts.values():
+            self._end(part)
+        self._parts.clear()
+
+    def _end(self, part: Part) -> None:
+        # Not before what was handed out already has begun.
+        self._add(max(self._now(), part.due), part.channel, part.voice.release())
 
     def _add(self, at: float, channel: int, notes: list[Note]) -> None:
         if not notes:

@@ -43,6 +43,7 @@ from stream_rnn.gateway.websocket import Clients, run_connection
 from stream_rnn.wire.messages import MAX_MESSAGE
 
 if TYPE_CHECKING:
+    from stream_rnn.gateway.link import LinkSide
     from stream_rnn.gateway.midi_side import MidiSide
     from stream_rnn.gateway.osc_side import OscSide
 
@@ -160,6 +161,7 @@ async def _serve(
     # What is wrong in the file is told at once, before anything has been started.
     osc = _make_osc(options, stage, clock)
     midi = _make_midi(options, stage, clock)
+    link = _make_link(options, stage, clock)
     listening = [midi.input] if midi is not None and midi.input is not None else []
     if osc is not None and listening:
         osc.server.learner = listening[0]
@@ -188,6 +190,8 @@ async def _serve(
         tasks = [asyncio.create_task(play_out(stage, clock, listening))]
         if midi is not None:
             tasks.append(await midi.start())
+        if link is not None:
+            tasks.append(asyncio.create_task(link.run()))
         for recorder in recorders:
             stage.add_sink(recorder)
         # The sinks are there by now, and hear of each session that is opened.
@@ -243,7 +247,15 @@ def _make_midi(options: ServeOptions, stage: Stage, clock: MonotonicClock) -> Mi
 
     if config.in_:
         stage.tempi.offer("midi")
-    return MidiSide(stage, clock, config, Conductor(stage))
+    return MidiSide(stage, clock, config, Conductor(stage), options.config.tempo.bpm)
+
+
+def _make_link(options: ServeOptions, stage: Stage, clock: MonotonicClock) -> LinkSide | None:
+    from stream_rnn.gateway.link import LinkSide, wants_link
+
+    if not wants_link(options.config):
+        return None
+    return LinkSide(stage, Conductor(stage), clock, options.config.tempo.bpm)
 
 
 async def _keep_engine(

@@ -128,7 +128,7 @@ class Stage:
             case wire.Attach():
                 self._attach(viewer, session, message, now)
             case wire.Control():
-                self.tempi.check(message.controls)
+                self.tempi.check(message.controls, session.codec)
                 position, plan = session.change(message.controls, message.at, now)
                 self._engine.plan(plan)
                 self._broadcast(
@@ -196,7 +196,7 @@ class Stage:
                 field="model",
             )
         seed = secrets.randbelow(MAX_SEED) if message.seed is None else message.seed
-        self.tempi.check(message.controls)
+        self.tempi.check(message.controls, model.codec)
         asked = {**self.tempi.first_controls(model.codec), **message.controls}
         controls = merge_controls(default_controls(model.card, seed), asked, model.card)
         prime = self._parse(model.codec, message.prime, "prime") if message.prime else []

@@ -15,6 +15,7 @@ SOURCES = {
     "link": 'this server has not joined Ableton Link; say `sync = "link"` under [tempo]',
     "midi": "this server hears no MIDI clock; name a port in [[midi.in]]",
 }
+NEWS = 0.0005  # seconds by which a beat must move to count as moved
 ROUNDING = 1e-6  # steps: what a grid moment may lie before a time and still count as at it
 
 
@@ -47,6 +48,14 @@ class Tempo:
     def step_time(self, step: int, per_beat: int) -> float:
         """When a step of the grid is."""
         return self.time_of(step / per_beat)
+
+    def moved(self, before: Tempo, now: float) -> bool:
+        """Whether its beats come elsewhere than before: this one, or the next by the tempo."""
+        beat = self.beat_at(now)
+        return any(
+            abs(self.time_of(beat + ahead) - before.time_of(beat + ahead)) > NEWS
+            for ahead in (0.0, 1.0)
+        )
 
     def next_step(self, earliest: float, per_beat: int, *, phase: int = 0, cycle: int = 1) -> int:
         """The first step of the grid at `earliest` or later that is `phase` modulo `cycle`."""
@@ -84,12 +93,18 @@ class Tempi:
         follows = self.default in self._offered and not keeps_own_time(codec)
         return {"sync": self.default} if follows else {}
 
-    def check(self, controls: Mapping[str, Any]) -> None:
-        """Checks that controls name no source that there is not.
+    def check(self, controls: Mapping[str, Any], codec: Codec) -> None:
+        """Checks that controls name no source that there is not, or that cannot be followed.
 
         Raises:
             ProtocolError: `bad_value`; it says how the source is had.
         """
-        source = controls.get("sync")
-        if isinstance(source, str) and source in SOURCES and source not in self._offered:
-            raise ProtocolError("bad_value", SOURCES[source], field="controls.sync")
+        source, reason = controls.get("sync"), None
+        if not isinstance(source, str) or source not in SOURCES:
+            return
+        if keeps_own_time(codec):
+            reason = f"sync: a stream of {codec.domain} keeps a time of its own"
+        elif source not in self._offered:
+            reason = SOURCES[source]
+        if reason is not None:
+            raise ProtocolError("bad_value", reason, field="controls.sync")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -82,11 +83,11 @@ def port_names(api: int, client: str = "stream-rnn-ports") -> tuple[list[str], l
 def find_port(wanted: str, names: Sequence[str], own: str) -> int | None:
     """Where a port stands among names: the same name, or else the first that has it as a part.
 
-    Case does not matter. Ports of our own client are passed over: nobody wants to hear
-    themselves.
+    Case does not matter. Our own ports are passed over: nobody wants to hear themselves. JACK
+    numbers clients of one name (`stream-rnn-01`).
     """
-    plain = wanted.casefold()
-    others = [(i, n.casefold()) for i, n in enumerate(names) if not n.startswith(f"{own}:")]
+    plain, ours = wanted.casefold(), re.compile(re.escape(own) + r"(-\d+)?:")
+    others = [(i, n.casefold()) for i, n in enumerate(names) if not ours.match(n)]
     for fits in (lambda name: name == plain, lambda name: plain in name):
         for index, name in others:
             if fits(name):

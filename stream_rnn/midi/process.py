@@ -198,7 +198,7 @@ def _in_time() -> Iterator[None]:
 def main() -> int:
     """Entry point of the child."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    # Both come to the whole group; the gateway ends us, when it has ended what sounds.
+    # Both come to the whole group. They are for the gateway, which ends us when it has drained.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     connection = socket.socket(fileno=int(sys.argv[1]))

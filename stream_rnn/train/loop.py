@@ -29,12 +29,14 @@ from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import CheckpointError, ConfigError
 from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
 from stream_rnn.train.augment import augmenter
+from stream_rnn.train.backward import chunk_loss
 from stream_rnn.train.corpus import Corpus
 from stream_rnn.train.curves import Log, draw_curves
-from stream_rnn.train.evaluate import artist_vectors, boundary_of, evaluate, symbol_losses
+from stream_rnn.train.evaluate import artist_vectors, boundary_of, evaluate
 from stream_rnn.train.feed import Chunk, Feed
 from stream_rnn.train.recipe import OptimiserRecipe, Recipe
 from stream_rnn.train.split import SPLITS
+from stream_rnn.train.windows import WindowFeed
 
 LONGEST = 4096  # symbols in a row, when a network in training is scored
 
@@ -91,17 +93,7 @@ class Trainer:
             lr=self._options.learning_rate,
         )
         self._corpus_symbols = sum(len(d.symbols) for d in corpus.splits["train"])
-        epochs = self._steps * self._options.rows * self._options.chunk / self._corpus_symbols
-        self._feed = Feed(
-            corpus.splits["train"],
-            boundary_of(codec),
-            rows=self._options.rows,
-            chunk=self._options.chunk,
-            seed=self._options.seed,
-            restart=self._options.restart,
-            augment=augmenter(recipe.data, newline_of(codec)),
-            deals=max(1, round(epochs * len(corpus.splits["train"]))),
-        )
+        self._feed = self._make_feed()
         self._state = self.network.zero_state(self._options.rows)
         self.step = 0
         self._seconds = 0.0
@@ -109,6 +101,25 @@ class Trainer:
         self._best = math.inf
         self._worse = 0
         self._log = Log(run / "log.csv")
+
+    def _make_feed(self) -> Feed | WindowFeed:
+        options, corpus = self._options, self.corpus
+        documents, boundary = corpus.splits["train"], boundary_of(corpus.codec)
+        if options.window:
+            return WindowFeed(
+                documents, boundary, rows=options.rows, window=options.window, seed=options.seed
+            )
+        epochs = self._steps * options.rows * options.chunk / self._corpus_symbols
+        return Feed(
+            documents,
+            boundary,
+            rows=options.rows,
+            chunk=options.chunk,
+            seed=options.seed,
+            restart=options.restart,
+            augment=augmenter(self.recipe.data, newline_of(corpus.codec)),
+            deals=max(1, round(epochs * len(documents))),
+        )
 
     def card(self) -> Card:
         """The card as things stand."""
@@ -209,8 +220,9 @@ class Trainer:
         targets = torch.from_numpy(chunk.targets.astype(wide)).to(self._device)
         mask = torch.from_numpy(chunk.mask).to(self._device)
         artists = artist_vectors(self.network, torch.from_numpy(chunk.artists)).to(self._device)
-        logits, state = self.network(inputs, artists, state)
-        loss = (symbol_losses(self.network, logits, targets) * mask).sum() / mask.sum()
+        loss, state = chunk_loss(
+            self.network, inputs, targets, mask, artists, state, segment=self._options.segment
+        )
         self._optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._options.clip)

@@ -83,6 +83,9 @@ class OptimiserRecipe(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         rows: documents read side by side.
         chunk: symbols back-propagated through at a time; state is carried to the next.
+        segment: keep activations for so many symbols of a chunk only, and compute them again
+            for the gradient: less memory for long chunks. 0: keep all.
+        window: instead of chunks, train on windows of so many symbols, many to one. 0: do not.
         steps: how many chunks in all.
         learning_rate: the peak, after `warmup` steps; it falls along a cosine to 2 % of it.
         drops: or else it falls in steps, at these shares of the run,
@@ -100,6 +103,8 @@ class OptimiserRecipe(Struct, frozen=True, forbid_unknown_fields=True):
     chunk: Positive
     steps: Positive
     learning_rate: Annotated[float, Meta(gt=0.0)]
+    segment: Annotated[int, Meta(ge=0)] = 0
+    window: Annotated[int, Meta(ge=0)] = 0
     warmup: Annotated[int, Meta(ge=0)] = 200
     drops: tuple[Share, ...] = ()
     drop: Share = 0.25

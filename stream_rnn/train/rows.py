@@ -157,9 +157,8 @@ def read_touches(path: Path) -> NDArray[np.float64]:
         if path.suffix == ".csv":
             table = np.genfromtxt(path, delimiter=",", dtype=np.float64)
         else:
-            with np.load(path, allow_pickle=False) as file:
-                table = file[file.files[0]]
-        table = np.asarray(table)
+            loaded = np.load(path, allow_pickle=False)
+            table = loaded if isinstance(loaded, np.ndarray) else loaded[loaded.files[0]]
         whole = np.issubdtype(table.dtype, np.integer)
         rows = table.astype(np.float64).reshape(len(table), -1)
     except (OSError, ValueError, TypeError, IndexError, AttributeError) as error:

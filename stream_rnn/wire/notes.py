@@ -81,7 +81,7 @@ class Voice:
             transpose: semitones. What falls off the MIDI range is silent.
         """
         if symbol.get("fed"):
-            return self.release()
+            return [] if "event" in symbol else self.release()
         if "event" in symbol and "note" in symbol["event"]:
             return self._pluck(symbol["event"], velocity, transpose)
         if "event" in symbol:

@@ -163,6 +163,39 @@ def test_work_collects_while_no_deadline_is_near(models: Path) -> None:
     assert isinstance(events[0], m.Tile) and len(events[0].keys) == 3 * 8
 
 
+def test_what_is_fed_to_a_paused_session_does_not_wait(models: Path) -> None:
+    client = Client(models, tile=8)
+    client.open(1)
+    client.open(2)
+    client.credit({1: 3, 2: 3}, due=math.inf)
+    for n in range(9):
+        client.run(9.0 + n / 10)
+    assert len(client.made[1]) == len(client.made[2]) == 3
+    forced = read_card(models / "verse").make_codec().pack(np.array([5]))
+    settings = ((3, m.Settings(artists=(1.0, 0.0, 0.0))),)
+    assert not client.apply(m.Plan(1, 2, 3, settings, forced))
+    client.credit({1: 5, 2: 6}, due=math.inf)
+    assert client.core.step(10.0) == ([], 10.0), "stepped, though there is nothing to tell"
+    assert client.core.step(10.0)[1] > 10.0
+
+
+def test_who_collects_is_not_put_off_by_others_hurry(models: Path) -> None:
+    client = Client(models, tile=8)
+    client.open(1)
+    client.open(2)
+    client.credit({1: 1}, due=10.0)
+    (_, wake), now = client.core.step(0.0), 0.0
+    assert wake == pytest.approx(0.012)
+    for n in range(1, 9):
+        now = n * 0.001
+        client.credit({2: n}, due=now)
+        client.take(client.core.step(now)[0])
+        assert len(client.made[2]) == n and not client.made[1]
+    assert client.core.step(now) == ([], pytest.approx(0.012))
+    client.take(client.core.step(0.012)[0])
+    assert len(client.made[1]) == 1
+
+
 @pytest.mark.parametrize("due", [-5.0, math.inf], ids=["late", "paused"])
 def test_a_long_catch_up_does_not_hold_up_another_model(models: Path, due: float) -> None:
     client = Client(models)

@@ -31,7 +31,7 @@ def test_near_a_deadline_it_steps_at_once() -> None:
     choice = ask([9.0, 5.045], now=5.0, since=5.0)
     assert (len(choice.slots), choice.wake) == (0, 5.045 - NEAR)
     choice = ask([9.0, 5.03], now=5.0, since=5.0)
-    assert (choice.slots.tolist(), choice.deadline) == ([11], 5.03)
+    assert (choice.slots.tolist(), choice.deadline, choice.collecting) == ([11], 5.03, True)
 
 
 def test_what_has_collected_long_enough_goes_along() -> None:

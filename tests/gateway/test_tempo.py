@@ -46,10 +46,12 @@ def test_only_what_is_offered_can_be_followed(source: str) -> None:
     codec = TextCodec("abc")
     assert tempi.first_controls(codec) == {}
     with pytest.raises(ProtocolError, match="this server") as refused:
-        tempi.check({"sync": source, "temperature": 1})
+        tempi.check({"sync": source, "temperature": 1}, codec)
     assert (refused.value.code, refused.value.field) == ("bad_value", "controls.sync")
     tempi.offer(source)
-    tempi.check({"sync": source})
-    tempi.check({"sync": ["nonsense is for others to refuse"]})
+    tempi.check({"sync": source}, codec)
+    tempi.check({"sync": ["nonsense is for others to refuse"]}, codec)
     assert tempi.first_controls(codec) == {"sync": source}
-    assert tempi.first_controls(PerformanceCodec()) == {}  # keeps a time of its own
+    assert tempi.first_controls(PerformanceCodec()) == {}
+    with pytest.raises(ProtocolError, match="performance keeps a time of its own"):
+        tempi.check({"sync": source}, PerformanceCodec())

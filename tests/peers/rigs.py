@@ -87,7 +87,7 @@ class Listener:
         seen = {m["n"]: m["text"] for m in self.of("symbol")}
         numbers = [int(m[2]) for m in heard]
         assert len(numbers) >= least
-        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), numbers
         assert [m[1] for m in heard] == [seen[n] for n in numbers]
 
     def agree_on_notes(self, heard: Sequence[re.Match[str]], least: int = 40) -> None:
@@ -102,6 +102,13 @@ class Listener:
         assert len(notes) >= least
         starts = [_changes([*frames[start:], set()]) for start in range(len(frames))]
         assert any(notes == expected[: len(notes)] for expected in starts), (notes, frames)
+
+    def agree_on_frames(self, heard: Sequence[list[int]], least: int = 10) -> None:
+        """Holds that frames are a part of those that this viewer saw, none missing."""
+        frames = [m["notes"] for m in self.of("symbol")]
+        assert len(heard) >= least
+        runs = (frames[start : start + len(heard)] for start in range(len(frames)))
+        assert any(run == heard for run in runs), (heard, frames)
 
 
 def _changes(frames: Sequence[set[int]]) -> list[tuple[int, bool]]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import random
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +20,7 @@ import pytest
 from peers.programs import (
     Served,
     fluidsynth,
+    free_port,
     jack_ports,
     jack_server,
     needs,
@@ -238,6 +242,160 @@ def test_the_wav_of_a_synthesizer_sounds_and_the_recording_has_the_notes(
     assert [p for _, p in taken][: len(onsets)] == [p for _, p in onsets]
     for (moment, _), (due, _) in zip(taken, onsets, strict=False):
         assert moment == pytest.approx(due - first, abs=0.002)
+
+
+def test_one_session_is_the_same_everywhere(models: Path, tmp_path: Path) -> None:
+    """A WebSocket client, liblo's oscdump, an OSC target, fluidsynth and the wire, at once."""
+    port = free_port()
+    config = f"[[osc.target]]\nport = {port}\n"
+    options = ("--midi-out", "fluid", "--midi-out", "ear:in")
+    dump = tmp_path / "dump"
+    with (
+        dump.open("wb") as out,
+        running(["oscdump", "-L", str(port)], stdout=out),
+        stage(models, tmp_path, *options, config=config) as (server, env),
+        listener(env) as wire,
+        fluidsynth(env, tmp_path) as wav,
+        Talker(server.http) as talker,
+    ):
+        talker.ask("open", "opened", model="roll", session="s", seed=5)
+        symbols = talker.symbols(60)
+        talker.ask("pause", "paused", session="s")
+        until(lambda: not wire.hanging())
+        frames = until(lambda: found if len(found := frames_of(dump)) >= 60 else None)
+    wall = time.time() - time.monotonic()
+    for symbol, (stamp, pitches) in zip(symbols, frames, strict=False):
+        assert pitches == symbol["notes"]
+        assert stamp == pytest.approx(symbol["due"] + wall, abs=0.005)
+    onsets = list(begun(symbols))
+    heard = [(moment, data[1]) for moment, data in wire.heard if data[0] >> 4 == 9]
+    assert [pitch for _, pitch in heard][: len(onsets)] == [pitch for _, pitch in onsets]
+    assert sounds(wav)
+
+
+class Keys:
+    """What is played on it."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None
+        self._stdin = process.stdin
+
+    def send(self, data: bytes) -> None:
+        self._stdin.write(data.hex().encode() + b"\n")
+        self._stdin.flush()
+
+    def play(self, pitch: int, seconds: float) -> None:
+        self.send(bytes((0x90, pitch, 90)))
+        time.sleep(seconds)
+        self.send(bytes((0x80, pitch, 0)))
+
+
+@contextlib.contextmanager
+def keyboard(env: Mapping[str, str], client: str = "keys") -> Iterator[Keys]:
+    """A keyboard on JACK, in a process of its own; see `Keys`."""
+    code = (
+        "import sys, rtmidi\n"
+        "out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=sys.argv[1])\n"
+        "out.open_virtual_port('out')\n"
+        "print('ready', flush=True)\n"
+        "for line in sys.stdin:\n"
+        "    try: out.send_message(bytes.fromhex(line))\n"
+        "    except ValueError: pass\n"  # what python-rtmidi itself will not send
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with running([sys.executable, "-c", code, client], env=env, **pipes) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        yield Keys(process)
+
+
+IN = """
+[midi]
+api = "jack"
+[[midi.in]]
+port = "keys:out"
+session = "s"
+silence = 0.4
+[[midi.control]]
+cc = 1
+control = "temperature"
+"""
+
+
+def test_it_listens_while_one_plays_and_answers(models: Path, tmp_path: Path) -> None:
+    with (
+        stage(models, tmp_path, config=IN) as (server, env),
+        keyboard(env) as keys,
+        Talker(server.http) as talker,
+    ):
+        until(lambda: "is here: keys:out" in (tmp_path / "server.log").read_text())
+        talker.ask("open", "opened", model="roll", session="s", controls={"rate": 20})
+        talker.symbols(5)
+        for pitch in (60, 64, 67):
+            keys.play(pitch, 0.15)
+        talker.until("paused")
+        talker.until("playing")
+        fed = [set(m["notes"]) for m in talker.heard if m["type"] == "symbol" and m.get("fed")]
+        assert [p for p, _ in itertools.groupby(fed)] in ([{60}, {64}, {67}],)
+        assert all(not m.get("fed") for m in talker.symbols(5))
+        keys.send(bytes((0xB0, 1, 127)))
+        controlled = talker.until("controlled")
+        assert controlled["changed"] == ["temperature"]
+        assert controlled["controls"]["temperature"] == pytest.approx(2.0)
+
+
+def test_its_own_output_is_not_taken_for_input(models: Path, tmp_path: Path) -> None:
+    config = IN + '[[midi.out]]\nport = "thru"\nvirtual = true\n'
+    with (
+        stage(models, tmp_path, config=config) as (server, env),
+        keyboard(env),
+        listener(env) as wire,
+        Talker(server.http) as talker,
+    ):
+        ours = until(lambda: [p for p in jack_ports(env) if p.endswith(":thru")])[0]
+        ear = until(lambda: [p for p in jack_ports(env) if p.endswith(":keys:out")])[0]
+        for target in (ear, "ear:in"):
+            subprocess.run(["jack_connect", ours, target], env=env, check=True)
+        talker.ask("open", "opened", model="roll", session="s", controls={"rate": 20})
+        symbols = talker.symbols(80)
+        assert wire.begun() > 40, "it was heard, also by its own ear"
+        assert not any(m["type"] == "paused" for m in talker.heard)
+        assert not any(s.get("fed") for s in symbols)
+
+
+def test_random_bytes_from_a_port_stop_nothing(models: Path, tmp_path: Path) -> None:
+    numbers = random.Random(3)
+    with (
+        stage(models, tmp_path, config=IN) as (server, env),
+        keyboard(env) as keys,
+        Talker(server.http) as talker,
+    ):
+        until(lambda: "is here: keys:out" in (tmp_path / "server.log").read_text())
+        talker.ask("open", "opened", model="roll", session="s")
+        _, midi = children_of(server.pid)
+        with Witness(server.http):
+            for number in range(20_000):
+                data = numbers.randbytes(numbers.choice((1, 2, 3, 3, 3)))
+                if not {120, 123} & set(data):  # which would be a panic, and pause the witness
+                    keys.send(data)
+                if number % 100 == 0:
+                    time.sleep(0.02)
+        assert children_of(server.pid)[1] == midi, "the MIDI process lives on"
+        talker.ask("close", "closed", session="s")
+        talker.ask("open", "opened", model="roll", session="s")
+        talker.symbols(5)
+
+
+def frames_of(dump: Path) -> list[tuple[float, list[int]]]:
+    """(seconds since 1970, pitches) of each `/frame` that oscdump printed."""
+    frames = []
+    for line in dump.read_text(errors="replace").splitlines():
+        found = re.match(r"(\S+) /rnn/s/frame \S*(.*)", line)
+        if found:
+            seconds, _, fraction = found[1].partition(".")
+            stamp = int(seconds, 16) - 2_208_988_800 + int(fraction, 16) / 2**32
+            frames.append((stamp, [int(word) for word in found[2].split()]))
+    return frames
 
 
 def begun(symbols: list[dict[str, object]]) -> Iterator[tuple[float, int]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import random
 import re
 import shutil
 import socket
@@ -13,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from peers.programs import stream_rnn
 from support import make_models
-from talker import Talker, Witness
+from talker import Talker
 
-from stream_rnn.bench.serve import peak_memory
 from stream_rnn.wire import osc
 
 pytestmark = [
@@ -142,3 +140,47 @@ def test_notes_reach_oscdump_and_end_on_pause(server: Running, dump: tuple[int, 
             (sounding.add if int(m[2]) else sounding.discard)(int(m[1]))
         assert not sounding
         talker.ask("close", "closed", session="notes")
+
+
+def test_a_target_gets_superdirts_messages_for_the_moment_that_the_browser_is_told(
+    tmp_path: Path, dump: tuple[int, Path]
+) -> None:
+    dump_port, path = dump
+    config, latency = tmp_path / "serve.toml", 0.2
+    config.write_text(
+        f"""
+        [[session]]
+        name = "main"
+        model = "roll"
+        seed = 1
+        [[osc.target]]
+        port = {dump_port}
+        latency = {latency}
+        hold = 2.0
+        note = "/dirt/play s superpiano n {{note}} sustain {{seconds}}"
+        """
+    )
+    models = make_models(tmp_path / "models")
+    form = (
+        r"^(\w{8})\.(\w{8}) /dirt/play sssisf "
+        r'"s" "superpiano" "n" (-?\d+) "sustain" ([\d.]+)$'
+    )
+    with stream_rnn(models, tmp_path / "log", "--config", str(config)) as served:
+        heard = lines(path, form, 40)
+        with Talker(served.http) as talker:
+            talker.ask("attach", "opened", session="main", after=-1)
+            symbols = {m["due"]: m["notes"] for m in talker.symbols(60)}
+    wall = time.time() - time.monotonic()
+    held: list[int] = []
+    begun: dict[float, set[int]] = {}
+    for due, notes in symbols.items():
+        begun[due + wall + latency] = {pitch - 60 for pitch in notes if pitch not in held}
+        held = notes
+    for m in heard:
+        stamp = int(m[1], 16) - osc.NTP_TO_UNIX + int(m[2], 16) / 2**32
+        due = min(begun, key=lambda moment: abs(moment - stamp))
+        assert abs(due - stamp) < 0.002
+        begun[due].remove(int(m[3]))  # each once
+        assert float(m[4]) == pytest.approx(2 / 20, abs=1e-4)
+    last = max(int(m[1], 16) for m in heard) - osc.NTP_TO_UNIX - 1
+    assert not any(notes for due, notes in begun.items() if due < last), "and none was left out"

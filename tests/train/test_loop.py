@@ -170,6 +170,27 @@ def test_a_run_stops_early_when_it_no_longer_gets_better(corpus: Corpus, tmp_pat
     assert card.training["steps"] <= trainer.step - 4
 
 
+@pytest.mark.parametrize("options", [{"window": 12, "rows": 64}, {"segment": 5}])
+def test_windows_and_segments_learn_too_and_can_be_interrupted(
+    corpus: Corpus, tmp_path: Path, options: dict[str, int]
+) -> None:
+    train = msgspec.structs.replace(RECIPE.train, **options)
+    recipe = msgspec.structs.replace(RECIPE, train=train)
+    whole = Trainer(recipe, corpus, tmp_path / "whole", sampler=no_sample)
+    whole.train()
+    valid = logged(whole.run, "valid")
+    assert valid[-1][1] < valid[0][1]
+    first = Trainer(recipe, corpus, tmp_path / "part", sampler=no_sample)
+    for _ in range(7):
+        first._train_step(next(first._feed))
+        first.step += 1
+    first.save()
+    second = Trainer(recipe, corpus, tmp_path / "part", sampler=no_sample)
+    second.resume()
+    second.train()
+    assert same_weights(second, whole)
+
+
 def test_the_rate_falls_along_a_cosine_or_in_steps(corpus: Corpus, tmp_path: Path) -> None:
     def rates(**options: object) -> list[float]:
         train = msgspec.structs.replace(RECIPE.train, learning_rate=1.0, **options)

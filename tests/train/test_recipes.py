@@ -26,7 +26,7 @@ RECIPES = {
     if "[train]" in path.read_text(encoding="utf-8")
 }
 WORDS = "the a sea moon grave of death blood and night king princess said love int return".split()
-STEPS = 3
+STEPS = 6
 
 
 def words(dice: random.Random, count: int) -> str:
@@ -37,6 +37,7 @@ def make_corpus(folder: Path, recipe: DataRecipe) -> None:
     """What `recipe` asks for, a few kilobytes of it."""
     dice, path = random.Random(1), folder / recipe.source
     path.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     if recipe.format == "songs_csv":
         rows = [f'artist {i % 3},song {i},,"{words(dice, 9)}\n{words(dice, 9)}"' for i in range(90)]
         path.write_text("\n".join(["artist,song,link,text", *rows]) + "\n")
@@ -49,10 +50,10 @@ def make_corpus(folder: Path, recipe: DataRecipe) -> None:
             names = [header, *(f"{'AB'[i % 2]},{name}" for i, name in enumerate(names))]
         path.write_text("\n".join(names))
     elif recipe.format == "playlist":
-        names = [dice.choice(WORDS) + ("\n" * (i % 20 == 19)) for i in range(300)]
+        names = [WORDS[i % 7] + ("\n" * (i % 20 == 19)) for i in range(300)]
         path.write_text("\n".join(names))
     elif recipe.format == "touch":
-        np.savez(path, np.random.default_rng(1).integers(0, 128, (600, 3)))
+        np.savez(path, (np.sin(np.arange(1800).reshape(600, 3) / 9) * 60 + 64).astype(np.int64))
     elif recipe.format == "ensemble":
         assert not recipe.source  # simulated
     elif recipe.format in ("abc", "tabs"):
@@ -84,7 +85,14 @@ def shrunk(recipe: Recipe) -> Recipe:
         msgspec.structs.replace(recipe.data, least=1, passage=min(recipe.data.passage, 300)),
         msgspec.structs.replace(recipe.model, hidden=16),
         msgspec.structs.replace(
-            recipe.train, rows=4, steps=STEPS, evaluate_every=2, sample_every=STEPS, save_every=2
+            recipe.train,
+            rows=4,
+            steps=STEPS,
+            warmup=0,
+            learning_rate=1e-2,
+            evaluate_every=2,
+            sample_every=STEPS,
+            save_every=2,
         ),
     )
 

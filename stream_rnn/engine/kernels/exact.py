@@ -123,7 +123,6 @@ class ExactKernel:
         weighted = blend[named, None] * self._artists[named]
         return (self._biases[0] + weighted.sum(0)).float()
 
-    @torch.inference_mode()
     def step(self, symbols: Tensor, artist_bias: Tensor, state: State) -> State:
         """One step of each row.
 
@@ -150,7 +149,6 @@ class ExactKernel:
             cell.append(new_cell)
         return State(torch.stack(hidden), torch.stack(cell))
 
-    @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
         """What the head says, `[rows, symbols]`, of the last layer's `[rows, width]`."""
         return self._head(self._rounded(hidden)).add_(self._head_bias)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+from support import House
+
+from stream_rnn.cli import main
+from stream_rnn.config import Config, DiscoveryConfig, OscConfig, OscTarget
+from stream_rnn.errors import ConfigError
+from stream_rnn.gateway.osc_side import OscSide
+from stream_rnn.wire import osc
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[osc]\nhost = '0.0.0.0'", "say whose packets are taken"),
+        ("[osc]\nallow = ['studio']", "'studio' is neither an address nor a network"),
+        ("[[osc.target]]\nport = 1\nnote = '/a {loud}'", "there is no {loud} in a note template"),
+    ],
+)
+def test_what_is_wrong_in_the_file_ends_the_start_at_once(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, told: str
+) -> None:
+    config = tmp_path / "serve.toml"
+    config.write_text(text)
+    serve = ["serve", "--port", "0", "--osc-port", "0", "--models", str(models)]
+    assert main([*serve, "--config", str(config)]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["[[osc.target]]\nport = 1", "[discovery]\nport = 0"])
+def test_targets_and_discovery_need_osc(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    config = tmp_path / "serve.toml"
+    config.write_text(text)
+    serve = ["serve", "--port", "0", "--no-osc", "--models", str(models)]
+    assert main([*serve, "--config", str(config)]) == 2
+    assert "leave out --no-osc" in capsys.readouterr().err
+
+
+def test_it_starts_targets_and_discovery_and_ends_what_sounds(house: House) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
+        there.bind(("127.0.0.1", 0))
+        there.settimeout(5)
+        target = OscTarget(port=there.getsockname()[1])
+        config = Config(osc=OscConfig(target=(target,)), discovery=DiscoveryConfig(port=0))
+
+        async def play() -> None:
+            side = OscSide(house.stage, house.clock, config, 0)
+            await side.start()
+            house.say(house.join(), "open", model="roll", session="s", seed=1)
+            house.run(2.0)
+            await side.stop()
+            await side.stop()  # once more does no harm
+
+        asyncio.run(play())
+        sounding: set[int] = set()
+        struck = 0
+        there.setblocking(False)
+        for pitch, velocity in notes(there):
+            struck += bool(velocity)
+            (sounding.add if velocity else sounding.discard)(pitch)
+        assert struck and not sounding
+
+
+def notes(there: socket.socket) -> list[tuple[int, int]]:
+    """The notes among all that has arrived."""
+    found = []
+    while True:
+        try:
+            data = there.recv(1 << 16)
+        except BlockingIOError:
+            return found
+        for timed in osc.parse_packet(data):
+            if timed.address == "/rnn/s/note":
+                found.append((timed.arguments[0], timed.arguments[1]))
+
+
+def test_a_port_that_is_taken_is_told(house: House) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        side = OscSide(house.stage, house.clock, Config(), taken.getsockname()[1])
+        with pytest.raises(ConfigError, match="choose another --osc-port, or --no-osc"):
+            asyncio.run(side.start())

@@ -1,0 +1,93 @@
+"""Sessions into MIDI files, beside a real stage and engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mido
+import pytest
+from support import House
+
+from stream_rnn.errors import ConfigError
+from stream_rnn.gateway.recording import Recorder
+
+
+def taken(path: Path) -> list[tuple[float, int, int, bool]]:
+    """(seconds, channel from 1, pitch, whether it begins) of a file's notes."""
+    now, notes = 0.0, []
+    for message in mido.MidiFile(path):
+        now += message.time
+        if message.type in ("note_on", "note_off"):
+            begins = message.type == "note_on" and message.velocity > 0
+            notes.append((now, message.channel + 1, message.note, begins))
+    return notes
+
+
+def expected(symbols: list[dict[str, object]]) -> list[tuple[float, int, bool]]:
+    held: set[int] = set()
+    notes = []
+    for symbol in symbols:
+        now = set(symbol["notes"])  # type: ignore[call-overload]
+        due = float(symbol["due"])  # type: ignore[arg-type]
+        notes += [(due, p, False) for p in held - now] + [(due, p, True) for p in now - held]
+        held = now
+    return notes
+
+
+def test_a_recording_has_every_note_in_time(models: Path, tmp_path: Path) -> None:
+    house, path = House(models), tmp_path / "take.mid"
+    recorder, ear = Recorder(path, "s*", house.clock.now), house.join()
+    house.stage.add_sink(recorder)
+    house.say(ear, "open", model="roll", session="s", seed=5)
+    house.say(house.join(), "open", model="roll", session="other", seed=6)
+    house.run(5.0)
+    house.say(ear, "pause", session="s")
+    recorder.close()
+    want = expected(ear.of("symbol"))
+    first = min(t for t, _, _ in want)
+    notes = taken(path)
+    assert len(want) > 100
+    by_key = sorted((pitch, begins, moment) for moment, _, pitch, begins in notes)
+    for pitch, begins, due in sorted((p, b, t - first) for t, p, b in want):
+        near = [t for p, b, t in by_key if (p, b) == (pitch, begins) and abs(t - due) < 0.002]
+        assert len(near) == 1, (pitch, begins, due)
+    sounding = set()
+    for _, _, pitch, begins in notes:
+        (sounding.add if begins else sounding.discard)(pitch)
+    assert not sounding
+
+
+def test_the_file_is_whole_at_every_moment(models: Path, tmp_path: Path) -> None:
+    house, path = House(models), tmp_path / "take.mid"
+    recorder = Recorder(path, "*", house.clock.now)
+    house.stage.add_sink(recorder)
+    assert taken(path) == []
+    house.say(house.join(), "open", model="roll", session="s", seed=5)
+    lengths = []
+    for _ in range(5):
+        house.run(2.0)
+        lengths.append(len(taken(path)))  # as after a kill: nobody has closed it
+    assert lengths[0] > 10 and lengths == sorted(set(lengths))
+    recorder.close()
+
+
+def test_channels_are_kept_apart(models: Path, tmp_path: Path) -> None:
+    house, path = House(models), tmp_path / "take.mid"
+    recorder = Recorder(path, "*", house.clock.now)
+    house.stage.add_sink(recorder)
+    ear = house.join()
+    house.say(ear, "open", model="roll", session="s", seed=5)
+    house.run(1.0)
+    house.say(ear, "control", session="s", controls={"channel": 4})
+    house.run(1.0)
+    house.say(ear, "close", session="s")
+    recorder.close()
+    sounding = set()
+    for _, channel, pitch, begins in taken(path):
+        (sounding.add if begins else sounding.discard)((channel, pitch))
+    assert {channel for _, channel, _, _ in taken(path)} == {1, 4} and not sounding
+
+
+def test_a_file_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot record to"):
+        Recorder(tmp_path / "absent" / "take.mid", "*", lambda: 0.0)
