@@ -38,17 +38,26 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,train,discovery]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,train,discovery,link]'
 	touch $@ $(VENV)/.run
 
 # Real programs for tests/peers. Where apt or the right to use it is missing, those tests are
 # skipped, and say so; .ci/run does not let that pass.
-PEERS := chromium liblo-tools
+PEERS := chromium liblo-tools jackd2 fluidsynth timgm6mb-soundfont sox puredata-core chuck csound \
+  supercollider-language supercollider-server sonic-pi-server
+# Something of each that is there once it is installed.
+PRESENT := chromium oscsend jackd fluidsynth sox pd chuck csound sclang scsynth ruby \
+  /usr/share/sounds/sf2/TimGM6mb.sf2 /usr/lib/sonic-pi/app/server/ruby/bin/sonic-pi-server.rb
+# Debian's, unless there is a Node already, from wherever.
+NODE := $(if $(shell command -v npm),,nodejs npm)
 
 apt:
-	@if command -v chromium >/dev/null && command -v oscsend >/dev/null; then :; \
+	@for peer in $(PRESENT) npm; do command -v $$peer >/dev/null || [ -e $$peer ] || missing=1; done; \
+	if [ -z "$$missing" ]; then :; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-	  apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PEERS) >/dev/null; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get update -qq && \
+	  apt-get install -y -qq --no-install-recommends $(PEERS) $(NODE) >/dev/null; \
 	else false; fi || echo "make: $(PEERS): cannot be installed here; their tests will be skipped"
 
 clean:

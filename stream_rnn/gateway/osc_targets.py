@@ -68,6 +68,7 @@ class Targets:
         self._targets = [(target, form_of(target)) for target in targets]
         self._server, self._clock = server, clock
         self._own: list[asyncio.DatagramTransport] = []
+        self._sinks: list[TargetSink] = []
 
     async def open(self) -> list[TargetSink]:
         """The sinks, for the stage; the server's socket must be open.
@@ -75,10 +76,11 @@ class Targets:
         Raises:
             ConfigError: a host that is not known.
         """
-        return [
+        self._sinks = [
             TargetSink(target, form, await self._sender(target), self._clock)
             for target, form in self._targets
         ]
+        return self._sinks
 
     async def _sender(self, target: OscTarget) -> Callable[[bytes], None]:
         loop = asyncio.get_running_loop()
@@ -100,6 +102,8 @@ class Targets:
         return transport.sendto
 
     def close(self) -> None:
-        """Closes what is not the server's."""
+        """Ends what sounds, and closes the sockets that are not the server's."""
+        for sink in self._sinks:
+            sink.panic()
         for transport in self._own:
             transport.close()

@@ -99,8 +99,8 @@ def serve(options: ServeOptions, announce: Callable[[str], None]) -> None:
     for name, model in models.items():
         if model.card.name != name:
             raise ConfigError(f"{options.models / name}: its card says it is {model.card.name!r}")
-    listener = _bind(options.host, options.port)
-    uvloop.run(_serve(options, models, listener, announce))
+    with contextlib.closing(_bind(options.host, options.port)) as listener:
+        uvloop.run(_serve(options, models, listener, announce))
 
 
 def _folders(options: ServeOptions) -> dict[str, Path]:
@@ -224,7 +224,6 @@ async def _serve(
         await server.serve([listener])
     finally:
         engine.stop()
-        listener.close()
     if server.failure:
         raise server.failure
 

@@ -6,10 +6,8 @@ hands out what is due.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import math
-import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -22,8 +20,10 @@ from stream_rnn.gateway.commit_times import CommitTimes
 from stream_rnn.gateway.control_log import ControlLog
 from stream_rnn.gateway.controls import MAX_SEED, default_controls, merge_controls
 from stream_rnn.gateway.engine_link import EngineLink, unpack_tile
+from stream_rnn.gateway.events import opened_event, symbol_event
 from stream_rnn.gateway.house import Counters, Limits, Model
 from stream_rnn.gateway.journal import Committed, Journal
+from stream_rnn.gateway.roster import Roster
 from stream_rnn.gateway.session import Session, Timing
 from stream_rnn.gateway.status import Status
 from stream_rnn.gateway.tempo import Tempi
@@ -59,15 +59,12 @@ class Stage:
         self.tempi = tempi or Tempi()
         self.counters = Counters()
         self.times = CommitTimes()
-        self.sessions: dict[str, Session] = {}
-        self._timing = timing or Timing()
-        self._ring = ring
         self._engine = EngineLink(send)
-        self._by_key: dict[int, Session] = {}
         self._audience = Audience()
+        self._roster = Roster(self._audience, self.limits, timing or Timing(), self.tempi, ring)
+        self.sessions = self._roster.by_name
         self._sinks: list[Sink] = []
         self._observers: list[Callable[[wire.Event], None]] = []
-        self._numbers = itertools.count(1)
 
     # Clients
 
@@ -81,7 +78,7 @@ class Stage:
 
     def panic(self, viewer: Viewer, now: float, id: wire.Id = None) -> None:
         """Silence: what plays is paused, and every sink ends whatever it sounds."""
-        for session in self.sessions.values():
+        for session in self._roster:
             if session.playing:
                 session.move("pause")
                 session.paused_by_idleness = False
@@ -107,7 +104,7 @@ class Stage:
                     pong = wire.event("pong", t0=message.t0, t1=now, t2=now)
                     viewer.tell(pong.answering(message.id))
                 case _:
-                    self._handle_session(viewer, self._find(message.session), message, now)
+                    self._handle_session(viewer, self._roster.find(message.session), message, now)
         except ProtocolError as error:
             self.refuse(viewer, error, getattr(message, "session", None), message.id)
         self._engine.flush(now)
@@ -178,12 +175,6 @@ class Stage:
                 return
         self._touch(session, now)
 
-    def _find(self, name: str) -> Session:
-        session = self.sessions.get(name)
-        if session is None:
-            raise ProtocolError("unknown_session", f"there is no session {name!r}", field="session")
-        return session
-
     # Opening, viewing, closing
 
     def _open(self, viewer: Viewer, message: wire.Open, now: float) -> None:
@@ -200,8 +191,8 @@ class Stage:
         asked = {**self.tempi.first_controls(model.codec), **message.controls}
         controls = merge_controls(default_controls(model.card, seed), asked, model.card)
         prime = self._parse(model.codec, message.prime, "prime") if message.prime else []
-        name = message.session or self._make_name(message.model)
-        session = self._make_session(
+        name = message.session or self._roster.free_name(message.model)
+        session = self._roster.make(
             viewer, name, model, ControlLog(controls, model.card), Journal(model.codec.width)
         )
         self._begin(viewer, session, message.id, play=message.play, prime=prime, now=now)
@@ -217,55 +208,19 @@ class Stage:
         now: float,
     ) -> None:
         """A session that was just made comes to life, and its maker views it."""
+        self._engine.open(session)
         session.start(now)
         if play:
             session.move("play")
         self._engine.plan(session.restore_plan())
         for one in (viewer, *(sink for sink in self._sinks if sink.wants(session.name))):
             self._view(one, session)
-            self._tell_opened(one, session, id if one is viewer else None)
+            one.tell(opened_event(session).answering(id if one is viewer else None))
         for tell in self._observers:
             tell(wire.event("opened", session=session.name))
         self._feed(session, prime, now)
         self._enter(session)
         self._touch(session, now)
-
-    def _make_name(self, model: str) -> str:
-        stem = re.sub(r"[^A-Za-z0-9_.\-]", "-", model)[:48]
-        return next(name for n in self._numbers if (name := f"{stem}-{n}") not in self.sessions)
-
-    def _make_session(
-        self, viewer: Viewer, name: str, model: Model, controls: ControlLog, journal: Journal
-    ) -> Session:
-        if name in self.sessions:
-            raise ProtocolError(
-                "session_exists",
-                f"there is a session {name!r} already; attach to it",
-                field="session",
-            )
-        if self._audience.opened(viewer) >= self.limits.sessions_per_viewer:
-            raise ProtocolError(
-                "too_many_sessions",
-                f"one client may open {self.limits.sessions_per_viewer} sessions; close one",
-            )
-        self._check_room()
-        key = next(self._numbers)
-        session = Session(
-            name, key, model.card, model.codec, self._timing, self._ring, controls, journal,
-            self.tempi.heard,
-        )  # fmt: skip
-        self.sessions[name] = self._by_key[key] = session
-        self._audience.add_session(name, viewer)
-        self._engine.open(session)
-        return session
-
-    def _check_room(self) -> None:
-        active = sum(s.status is not Status.AWAY for s in self.sessions.values())
-        if active >= self.limits.sessions:
-            raise ProtocolError(
-                "too_many_sessions",
-                f"the server holds {self.limits.sessions} sessions, its limit; try again later",
-            )
 
     def _enter(self, session: Session) -> None:
         """A session made while the engine is down waits for it like the others."""
@@ -280,7 +235,7 @@ class Stage:
                 field="after",
             )
         self._view(viewer, session)
-        self._tell_opened(viewer, session, message.id)
+        viewer.tell(opened_event(session).answering(message.id))
         if message.after is not None:
             self._replay(viewer, session, message.after + 1)
         if session.paused_by_idleness:
@@ -301,23 +256,10 @@ class Stage:
         self._audience.view(session.name, viewer)
         session.idle_since = None
 
-    def _tell_opened(self, viewer: Viewer, session: Session, id: wire.Id) -> None:
-        controls = session.controls
-        opened = wire.event(
-            "opened",
-            session=session.name,
-            model=session.card.name,
-            controls=controls.to_json(),
-            seed=controls.seed,
-            position=session.position,
-            playing=session.playing,
-        )
-        viewer.tell(opened.answering(id))
-
     def _fork(self, viewer: Viewer, parent: Session, message: wire.Fork, now: float) -> None:
         at = parent.position if message.at is None else message.at
         parent.check_past(at, "at")
-        session = self._make_session(
+        session = self._roster.make(
             viewer,
             message.as_,
             self.models[parent.card.name],
@@ -332,8 +274,7 @@ class Stage:
         self._broadcast(session, viewer, id, "closed")
         if not away:
             self._engine.close(session)
-        del self.sessions[session.name], self._by_key[session.key]
-        self._audience.remove_session(session.name)
+        self._roster.remove(session)
         self.times.set(session.key, math.inf)
 
     def _play(self, session: Session, viewer: Viewer | None, id: wire.Id, now: float) -> None:
@@ -364,6 +305,7 @@ class Stage:
         start = session.position
         fed, plan = session.feed(symbols, now, in_time=in_time)
         self._engine.plan(plan)
+        self._engine.flush(now)  # the engine can begin while the viewers are told
         if len(fed) > LONG_FEED:
             for viewer in self._audience.of(session.name):
                 self._replay(viewer, session, start)
@@ -378,7 +320,7 @@ class Stage:
             cue: whether its beat begins at this moment.
             tell: whether the viewers should hear of it.
         """
-        for session in self.sessions.values():
+        for session in self._roster:
             if session.controls.sync != source or session.status is Status.AWAY:
                 continue
             session.retime(now, cue=cue)
@@ -399,7 +341,7 @@ class Stage:
     def sweep(self, now: float) -> None:
         """Pauses and puts away what nobody listens to; to be called every second or so."""
         away = [s for s in self.sessions.values() if s.status is Status.AWAY]
-        for session in list(self.sessions.values()):
+        for session in self._roster:
             if session.idle_since is None or session.status is Status.AWAY:
                 continue
             idle = now - session.idle_since
@@ -415,7 +357,7 @@ class Stage:
         self._engine.flush(now)
 
     def _bring_back(self, session: Session) -> None:
-        self._check_room()
+        self._roster.check_room()
         session.move("bring_back")
         self._engine.open(session)
         self._engine.plan(session.restore_plan())
@@ -434,15 +376,15 @@ class Stage:
                 case engine.Tile():
                     self._receive(event, now)
                 case engine.Snapshot(key, generation, position, state):
-                    if key in self._by_key:
-                        self._by_key[key].receive_snapshot(generation, position, state)
+                    if key in self._roster.by_key:
+                        self._roster.by_key[key].receive_snapshot(generation, position, state)
                 case engine.Failed(message):
                     log.error("engine: %s", message)
         self.tick(now)
 
     def _receive(self, tile: engine.Tile, now: float) -> None:
         for computed in unpack_tile(tile):
-            session = self._by_key.get(computed.key)
+            session = self._roster.by_key.get(computed.key)
             if session is None:
                 continue
             before = session.stalls
@@ -454,7 +396,7 @@ class Stage:
         """The engine has died: what plays stalls until `regain_engine`."""
         self._engine.up = False
         self.counters.engine_deaths += 1
-        for session in self.sessions.values():
+        for session in self._roster:
             playing = session.status is Status.PLAYING
             session.move("lose_engine")
             if playing:
@@ -465,7 +407,7 @@ class Stage:
     def regain_engine(self, now: float) -> None:
         """A new engine is up and knows nothing: every session goes on where it was."""
         self._engine.up = True
-        for session in self.sessions.values():
+        for session in self._roster:
             if session.status is Status.AWAY:
                 continue
             self._engine.open(session)
@@ -492,7 +434,7 @@ class Stage:
     def tick(self, now: float) -> None:
         """Commits and hands out everything that is due for it."""
         for key in self.times.due(now):
-            self._commit(self._by_key[key], now)
+            self._commit(self._roster.by_key[key], now)
         self._engine.flush(now)
 
     def _commit(self, session: Session, now: float) -> None:
@@ -516,11 +458,3 @@ class Stage:
         self._audience.tell(session.name, event, asker, id)
         for tell in self._observers:
             tell(event)
-
-
-def symbol_event(session: Session, committed: Committed) -> wire.Event:
-    """A committed symbol, as clients are told of it."""
-    fed = {"fed": True} if committed.fed else {}
-    shown = session.codec.event(committed.symbol)
-    n, due = committed.n, committed.due
-    return wire.event("symbol", session=session.name, n=n, due=due, **shown, **fed)

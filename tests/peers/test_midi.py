@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 import random
 import re
@@ -384,6 +385,34 @@ def test_random_bytes_from_a_port_stop_nothing(models: Path, tmp_path: Path) -> 
         talker.ask("close", "closed", session="s")
         talker.ask("open", "opened", model="roll", session="s")
         talker.symbols(5)
+
+
+def test_play_is_an_installation_in_one_command(models: Path, tmp_path: Path) -> None:
+    port, recorded = free_port(), tmp_path / "take.mid"
+    dump, log = tmp_path / "dump", tmp_path / "log"
+    command = [sys.executable, "-m", "stream_rnn", "play", models / "roll", "--midi-out", "ear:in"]
+    command += ["--osc-out", f"127.0.0.1:{port}", "--record", recorded, "--rate", "30"]
+    with (
+        jack_server(tmp_path, PERIOD) as (env, _),
+        listener(env) as wire,
+        dump.open("wb") as out,
+        log.open("wb") as err,
+        running(["oscdump", "-L", str(port)], stdout=out),
+        running(command, env=env, stdout=subprocess.PIPE, stderr=err, patience=10) as process,
+    ):
+        assert process.stdout is not None
+        assert b"playing; watch it at http://127.0.0.1:" in process.stdout.readline()
+        until(lambda: wire.begun() > 40, 30, log.read_text)
+        listed = subprocess.run(
+            [sys.executable, "-m", "stream_rnn", "ports", "--api", "jack", "--json"],
+            env=env, capture_output=True, text=True,
+        )  # fmt: skip
+        assert "ear:in" in json.loads(listed.stdout)["outs"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        until(lambda: not wire.hanging(), why=lambda: str(wire.hanging()))
+    assert dump.read_text(errors="replace").count("/rnn/main/frame") > 20
+    assert sum(m.type == "note_on" and m.velocity > 0 for m in mido.MidiFile(recorded)) > 30
 
 
 def frames_of(dump: Path) -> list[tuple[float, list[int]]]:

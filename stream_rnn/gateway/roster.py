@@ -1,0 +1,99 @@
+"""Which sessions there are: found by name, made within the limits, and struck off."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+
+from stream_rnn.errors import ProtocolError
+from stream_rnn.gateway.audience import Audience, Viewer
+from stream_rnn.gateway.control_log import ControlLog
+from stream_rnn.gateway.house import Limits, Model
+from stream_rnn.gateway.journal import Journal
+from stream_rnn.gateway.session import Session, Timing
+from stream_rnn.gateway.status import Status
+from stream_rnn.gateway.tempo import Tempi
+
+
+class Roster:
+    """The sessions, by name and by the key that the engine knows them by.
+
+    Args:
+        ring: the engine's.
+    """
+
+    def __init__(
+        self, audience: Audience, limits: Limits, timing: Timing, tempi: Tempi, ring: int
+    ) -> None:
+        self.by_name: dict[str, Session] = {}
+        self.by_key: dict[int, Session] = {}
+        self._audience, self._limits = audience, limits
+        self._timing, self._tempi, self._ring = timing, tempi, ring
+        self._numbers = itertools.count(1)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self.by_name.values()))
+
+    def find(self, name: str) -> Session:
+        """The session of a name.
+
+        Raises:
+            ProtocolError: `unknown_session`.
+        """
+        session = self.by_name.get(name)
+        if session is None:
+            raise ProtocolError("unknown_session", f"there is no session {name!r}", field="session")
+        return session
+
+    def free_name(self, model: str) -> str:
+        """A name for a session that was given none."""
+        stem = re.sub(r"[^A-Za-z0-9_.\-]", "-", model)[:48]
+        return next(name for n in self._numbers if (name := f"{stem}-{n}") not in self.by_name)
+
+    def make(
+        self, viewer: Viewer, name: str, model: Model, controls: ControlLog, journal: Journal
+    ) -> Session:
+        """A session on a client's account.
+
+        Raises:
+            ProtocolError: `session_exists` or `too_many_sessions`.
+        """
+        if name in self.by_name:
+            raise ProtocolError(
+                "session_exists",
+                f"there is a session {name!r} already; attach to it",
+                field="session",
+            )
+        if self._audience.opened(viewer) >= self._limits.sessions_per_viewer:
+            raise ProtocolError(
+                "too_many_sessions",
+                f"one client may open {self._limits.sessions_per_viewer} sessions; close one",
+            )
+        self.check_room()
+        key = next(self._numbers)
+        session = Session(
+            name, key, model.card, model.codec, self._timing, self._ring, controls, journal,
+            self._tempi.heard,
+        )  # fmt: skip
+        self.by_name[name] = self.by_key[key] = session
+        self._audience.add_session(name, viewer)
+        return session
+
+    def check_room(self) -> None:
+        """Checks that one more session can be active.
+
+        Raises:
+            ProtocolError: `too_many_sessions`.
+        """
+        active = sum(s.status is not Status.AWAY for s in self.by_name.values())
+        if active >= self._limits.sessions:
+            raise ProtocolError(
+                "too_many_sessions",
+                f"the server holds {self._limits.sessions} sessions, its limit; try again later",
+            )
+
+    def remove(self, session: Session) -> None:
+        """Forgets a session."""
+        del self.by_name[session.name], self.by_key[session.key]
+        self._audience.remove_session(session.name)
