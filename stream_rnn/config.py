@@ -42,6 +42,8 @@ class OscTarget(_Table, frozen=True, kw_only=True):
         session: name or pattern (`*`) of the sessions.
         latency: seconds added to the due times in timetags.
         hold: a note's `{seconds}`, in symbols.
+        plain: each message by itself at its moment, instead of a bundle ahead of it: for
+            programs that do not take bundles, at the price of the network's jitter.
         note, char, symbol: templates, for each note that begins, each character, each symbol;
             without any of them the target is sent what a subscriber gets.
     """
@@ -51,6 +53,7 @@ class OscTarget(_Table, frozen=True, kw_only=True):
     session: str = "*"
     latency: Latency = 0.0
     hold: Annotated[float, Meta(gt=0.0)] = 1.0
+    plain: bool = False
     note: str = ""
     char: str = ""
     symbol: str = ""

@@ -92,10 +92,11 @@ fun void listen() {
                 note(message.getInt(0), message.getInt(1));
             } else if (message.address == address("controlled")) {
                 // The control, its value, and the first symbol that obeys it.
+                message.getString(0) => string name;
                 if (message.typetag == "sfi")
-                    <<< "controlled", message.getString(0), message.getFloat(1), message.getInt(2) >>>;
+                    <<< "controlled", name, message.getFloat(1), message.getInt(2) >>>;
                 else if (message.typetag == "ssi")
-                    <<< "controlled", message.getString(0), message.getString(1), message.getInt(2) >>>;
+                    <<< "controlled", name, message.getString(1), message.getInt(2) >>>;
             }
         }
     }

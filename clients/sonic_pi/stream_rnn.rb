@@ -13,7 +13,8 @@ cue_port = 4560
 session = "main"
 model = "nottingham"
 
-# Steering. The model "lyrics" has artists to blend: {"Emily Dickinson" => 2, "Edgar Allan Poe" => 1}
+# Steering. The model "lyrics" has artists to blend, for example
+# artists = {"Emily Dickinson" => 2, "Edgar Allan Poe" => 1}
 temperature = 0.8
 artists = {}
 playing = true
@@ -22,9 +23,9 @@ use_debug false
 use_cue_logging false
 use_osc host, port
 
-# Sonic Pi takes no OSC bundles, and what is to sound at a certain time comes in bundles. This waits
-# until the time that a bundle carries, and passes on its first message as a cue: a character, or
-# a frame. (The notes of the frame follow, which are one cue each, and too many for Sonic Pi.)
+# Sonic Pi takes no OSC bundles, and what is to sound at a certain time comes in bundles. This
+# waits until the time that a bundle carries, and passes on its first message as a cue: a
+# character, or a frame. (The frame's notes follow: a cue each is too many for Sonic Pi.)
 # It outlives a Run, so that nothing is lost then.
 ports = [host, my_port, cue_port]
 unless $rnn_bridge && $rnn_bridge.alive? && $rnn_ports == ports

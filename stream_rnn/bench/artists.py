@@ -4,7 +4,9 @@
 
 A judge learns the artists from the validation and test verse, which the network has never
 seen: a multinomial naive Bayes over strings of one to four characters. It is then asked whose
-each of the model's texts is, at weight 1, and along a blend of two artists.
+each of the model's texts is, at weight 1, and along a blend of two artists. What the judge
+sees is each artist's likelihood against what texts of this kind have on average, since any
+made-up text is likelier under the writers of whom there is most to learn.
 """
 
 from __future__ import annotations
@@ -52,6 +54,12 @@ class Judge:
         for counts, label in zip(counted, labels, strict=True):
             self._add(table[label], counts)
         self._log = np.log(table / table.sum(1, keepdims=True))
+        self._usual = np.zeros(count)
+
+    def get_used_to(self, texts: Iterable[str]) -> None:
+        """Judges from now on by what is unusual among such texts."""
+        self._usual = np.zeros_like(self._usual)
+        self._usual = np.mean([self.scores(text) for text in texts], axis=0)
 
     def _add(self, row: NDArray[np.float64], counts: Counter[str]) -> None:
         # Logarithms: a refrain says little more the tenth time.
@@ -65,10 +73,10 @@ class Judge:
         return order
 
     def scores(self, text: str) -> NDArray[np.float64]:
-        """Log-likelihood under each artist."""
+        """Nats a feature that speak for each artist."""
         row = np.zeros(self._log.shape[1])
         self._add(row, features(text))
-        found: NDArray[np.float64] = self._log @ row
+        found: NDArray[np.float64] = self._log @ row / max(1.0, row.sum()) - self._usual
         return found
 
 
@@ -85,6 +93,7 @@ def cross_validated(texts: Sequence[str], labels: Sequence[int], count: int) -> 
         learnt = [i for i in range(len(texts)) if i % FOLDS != fold]
         asked = [i for i in range(len(texts)) if i % FOLDS == fold]
         judge = Judge([texts[i] for i in learnt], [labels[i] for i in learnt], count)
+        judge.get_used_to(texts[i] for i in asked)
         parts.append(recognised(judge, [texts[i] for i in asked], [labels[i] for i in asked]))
     first, five = np.mean(parts, axis=0)
     return float(first), float(five)
@@ -129,15 +138,17 @@ def main(arguments: list[str]) -> int:
     say(f"chance: {1 / count:.1%}, among five {5 / count:.1%}")
     say(f"held-out verse, {len(texts)} texts: {first:.1%}, among five {five:.1%}")
     written = [write({i: 1.0}, seed=1) for i in range(count)]
+    judge.get_used_to(written)
     first, five = recognised(judge, written, range(count))
     say(f"{card.name} at weight 1, {options.characters} characters: {first:.1%}, "
         f"among five {five:.1%}")  # fmt: skip
     a, b = (card.artists.index(name) for name in options.pair)
     for weight in BLEND:
         chosen = [write({a: 1 - weight, b: weight}, seed) for seed in range(2, 10)]
-        wins = [bool(s[b] > s[a]) for s in map(judge.scores, chosen)]
+        leans = [float(s[b] - s[a]) for s in map(judge.scores, chosen)]
         say(f"{1 - weight:.2f} {options.pair[0]} + {weight:.2f} {options.pair[1]}: "
-            f"{sum(wins)} of {len(wins)} taken for the second")  # fmt: skip
+            f"{sum(lean > 0 for lean in leans)} of {len(leans)} taken for the second, "
+            f"{np.mean(leans):+.4f} nats")  # fmt: skip
     return 0
 
 

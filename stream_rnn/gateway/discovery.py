@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import socket
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
 import msgspec
 import uvicorn
@@ -133,6 +135,8 @@ class Discovery:
         if self._announcement is not None:
             ports = {"_oscjson._tcp": self.port, "_osc._udp": osc_port}
             self._tasks.append(asyncio.create_task(self._announcement.start(address, ports)))
+        for task in self._tasks:
+            task.add_done_callback(_tell_failure)
 
     async def stop(self) -> None:
         """Takes back the announcement, and ends the server."""
@@ -181,6 +185,12 @@ class Discovery:
         return Starlette(routes=[WebSocketRoute("/", listen), Route("/{path:path}", get)])
 
 
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    """The stage goes on without OSCQuery, but nobody should have to guess."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error("OSCQuery has ended", exc_info=task.exception())
+
+
 async def _read(websocket: WebSocket, listener: Listener, listeners: Listeners) -> None:
     while (received := await websocket.receive())["type"] != "websocket.disconnect":
         # Values come by OSC itself: binary frames, which may carry it, are not read.
@@ -205,6 +215,21 @@ async def _write(websocket: WebSocket, listener: Listener) -> None:
         await websocket.close(TRY_AGAIN_LATER, "too much waits to be read")
 
 
+def is_ours(host: str) -> bool:
+    """Whether a `Host` can be this machine's: no name that somebody's DNS points here.
+
+    There is no token to keep out a page that comes by such a name.
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        if name == "localhost" or name.endswith(".local"):
+            return True
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
 class _Guard:
     """Lets in who may send OSC, and no pages from elsewhere."""
 
@@ -213,7 +238,10 @@ class _Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = scope.get("client") or ("",)
-        refusal = self._access.refusal(Headers(scope=scope), "")
+        headers = Headers(scope=scope)
+        refusal = self._access.refusal(headers, "")
+        if not is_ours(headers.get("host", "")):
+            refusal = 421, "ask by address, or by a name that ends in .local"
         if not self._allow.admits(client[0]):
             refusal = 403, f"{client[0]} is not among [osc] allow"
         if refusal is None:

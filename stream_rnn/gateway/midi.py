@@ -122,7 +122,10 @@ class MidiSink:
             self._send(port, part, due, notes)
 
     def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
-        """A synthesizer lives in the present."""
+        """A long feed. A synthesizer lives in the present, but what it interrupts has ended."""
+        first = next(events(), None)
+        if first is not None:
+            self._release(first.fields["session"], 0.0)
 
     def panic(self) -> None:
         for part in self._parts.values():

@@ -88,11 +88,12 @@ class MidiSide:
         return self._task
 
     def stop(self) -> None:
-        """Ends every note, and the process."""
+        """Ends every note, and the process; does nothing the second time."""
         if self._task is not None:
             self._task.cancel()
-        self._sink.panic()
-        self._process.stop()
+            self._task = None
+            self._sink.panic()
+            self._process.stop()
 
     def _play(self, messages: list[Timed]) -> None:
         if self.input is not None:

@@ -73,13 +73,13 @@ class OscPeer(OscVoices):
     def __init__(self, address: Address, server: OscServer, now: float) -> None:
         clock, options = server.clock, server.options
         super().__init__(
-            lambda data: server.send(data, address),
+            lambda data: server.send(data, self.reply_to),
             clock.now,
             lambda due: wall(due, clock),
             PlainForm(),
             options.latency,
         )
-        self.address = address
+        self.address = self.reply_to = address
         self.heard_at = now
         self._packets = _Bucket(options.rate, now)
         self._errors = _Bucket(options.errors, now)
@@ -244,6 +244,8 @@ class OscServer(asyncio.DatagramProtocol):
                 target = self._target(peer, port, now)
                 for session in asked.matching(pattern, target.sessions):
                     target.end(session)
+            case asked.Reply(port):
+                peer.reply_to = (peer.address[0], port or peer.address[1])
             case asked.Learn() | asked.Forget():
                 self._learn(peer, request, now)
             case asked.Panic():

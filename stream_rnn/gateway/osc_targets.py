@@ -14,6 +14,8 @@ from stream_rnn.gateway.audience import fits
 from stream_rnn.gateway.osc import Address, OscServer, wall
 from stream_rnn.gateway.osc_voices import Form, OscVoices, PlainForm, TemplateForm
 from stream_rnn.wire import messages as wire
+from stream_rnn.wire import osc
+from stream_rnn.wire.osc_answers import Message
 from stream_rnn.wire.template import FIELDS, Template
 
 
@@ -35,7 +37,7 @@ class TargetSink(OscVoices):
         self, target: OscTarget, form: Form, send: Callable[[bytes], None], clock: Clock
     ) -> None:
         super().__init__(send, clock.now, lambda due: wall(due, clock), form, target.latency)
-        self._pattern = target.session
+        self._pattern, self._plain = target.session, target.plain
 
     def wants(self, session: str) -> bool:
         return fits(self._pattern, session)
@@ -44,6 +46,15 @@ class TargetSink(OscVoices):
         if event.kind == "opened":
             self.begin(event.fields["session"])
         super().tell(event)
+
+    def _send_at(self, at: float, messages: list[Message]) -> None:
+        if not self._plain:
+            super()._send_at(at, messages)
+            return
+        loop = asyncio.get_running_loop()
+        wait = max(0.0, at + self._latency - self._now())
+        for address, arguments in messages:
+            loop.call_later(wait, self.send, osc.message_bytes(address, *arguments))
 
 
 class _SendOnly(asyncio.DatagramProtocol):

@@ -170,7 +170,10 @@ class OscVoices:
             self._send_at(part.due, self._form.symbol(event.fields, moment, part.voice))
 
     def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
-        """OSC programs live in the present."""
+        """A long feed. OSC programs live in the present, but what it interrupts has ended."""
+        first = next(events(), None)
+        if first is not None:
+            self._release(first.fields["session"], 0.0)
 
     def panic(self) -> None:
         """Ends whatever sounds, at once."""

@@ -17,8 +17,10 @@ from stream_rnn.wire.midi import PULSES_PER_BEAT, PULSES_PER_SIXTEENTH
 GAP = 0.5  # seconds without a pulse after which the clock is held to have stopped
 WINDOW = 48  # pulses that a tempo is estimated from: two beats
 ENOUGH = 6  # pulses without which it is the tempo before
-TREMOR = 0.003  # seconds that a pulse may be off without being news
+TREMOR = 0.003  # seconds that a pulse may be off without being news, of a clock that is steady
 CHANGED = 3  # pulses off to the same side, after which the tempo has changed
+SLOWER = 4  # pulses that each come late by as many whole pulses, after which the same holds
+WHOLE = 0.25  # of a pulse, by which what is late by whole pulses may be off them
 
 
 class ClockFollower:
@@ -27,6 +29,8 @@ class ClockFollower:
     The tempo is the least-squares line through the last pulses, without those that are far
     off it: a pulse comes through drivers and queues and trembles by a millisecond or more. When
     several in a row are off to one side the tempo has changed, and those before are forgotten.
+    One that is late by whole pulses says that some were lost on the way, and the beat goes on
+    as if they had come; if they do come after all, in a bunch, they are counted back.
 
     Args:
         bpm: the tempo until one is heard.
@@ -41,8 +45,12 @@ class ClockFollower:
         self._offset = 0  # from the count to the pulse's place in the piece
         self._resume = 0  # the place where a continue goes on
         self._armed: Transport | None = None  # what the next pulse begins
+        self._tremor = TREMOR  # the same of this clock
         self._off = 0  # pulses in a row that came late (above 0) or early (below)
         self._told = 0  # the count at which a tempo was told of last
+        self._missing = 0  # pulses that are held to be lost
+        self._losses = -1, 0  # before which pulse some were last lost, and how many
+        self._in_a_row = 0  # pulses before each of which the same number was lost
 
     def hear(self, event: midi.Event, time: float) -> list[Tempo | Transport]:
         """What a message means: what its sender does, and a tempo: news, or once a beat."""
@@ -70,23 +78,26 @@ class ClockFollower:
                 self._offset = place - self._count
         self.last = time
         began, self._armed = self._armed, None
+        self._take(time, began is not None)
         if began is not None:
-            self._offset = self._resume - self._count
-        self._take(time)
+            self._offset = self._resume - (self._count - 1)
         tempo = self._estimate()
         news = began is not None or self._is_news(tempo)
         if news:
             self.tempo, self._told = tempo, self._count
         return [*([tempo] if news else []), *([began] if began else [])]
 
-    def _take(self, time: float) -> None:
-        """Adds a pulse; forgets those before a change of tempo."""
+    def _take(self, time: float, begins: bool) -> None:
+        """Adds a pulse; forgets those before a change of tempo, or a beat that begins anew."""
         if len(self._pulses) >= ENOUGH:
             count, at = self._line()
             error = time - (at + (self._count - count) * self._period)
-            if abs(error) < TREMOR:
-                self._off = 0
-            elif self._off * error < 0:
+            if begins:
+                if abs(error) > self._tremor:
+                    self._pulses.clear()
+                error = 0.0
+            error -= self._lost(error) * self._period
+            if abs(error) < self._tremor or self._off * error < 0:
                 self._off = 0
             else:
                 self._off += 1 if error > 0 else -1
@@ -96,6 +107,27 @@ class ClockFollower:
                 self._off = 0
         self._pulses.append((self._count, time))
         self._count += 1
+
+    def _lost(self, error: float) -> int:
+        """Counts pulses that did not come; returns how many (fewer than 0: they did)."""
+        whole = round(error / self._period)
+        if not whole or self._off or abs(error / self._period - whole) > WHOLE:
+            return 0
+        if whole < 0 and self._missing < -whole:
+            return 0
+        again = self._losses == (self._count - 1, whole)
+        self._in_a_row = self._in_a_row + 1 if again else 1
+        self._losses = self._count + whole, whole
+        if whole > 0 and self._in_a_row == SLOWER:
+            # Before each pulse the same: it is the tempo that is so many times slower.
+            self._count -= (SLOWER - 1) * whole
+            self._missing -= (SLOWER - 1) * whole
+            self._period *= 1 + whole
+            self._pulses.clear()
+            return 0
+        self._count += whole
+        self._missing += whole
+        return whole
 
     def _estimate(self) -> Tempo:
         count, at = self._line()
@@ -109,6 +141,7 @@ class ClockFollower:
             slope, count, at = _fit(pulses)
             errors = [abs(t - at - (c - count) * slope) for c, t in pulses]
             limit = max(4 * median(errors), TREMOR / 3)
+            self._tremor = max(TREMOR, limit)
             near = [p for p, error in zip(pulses, errors, strict=True) if error <= limit]
             if ENOUGH <= len(near) < len(pulses):
                 slope, count, at = _fit(near)
@@ -135,6 +168,7 @@ def _fit(pulses: list[tuple[int, float]]) -> tuple[float, float, float]:
 
 
 Timed = tuple[float, bytes]
+TAIL = 0.25  # seconds that a stop may wait for the pulses before it
 LEAD = 0.001  # seconds that a start comes before the pulse that it announces
 
 
@@ -153,6 +187,7 @@ class ClockOut:
         self._per_beat = per_beat
         self._next: int | None = None  # the position that is expected; none while stopped
         self._ends = 0.0  # when the last symbol's pulses do
+        self._last = 0.0  # when the last pulse comes
 
     def symbol(self, n: int, due: float, ends: float, *, fed: bool = False) -> list[Timed]:
         """The messages of a symbol, as (time, bytes).
@@ -178,12 +213,13 @@ class ClockOut:
         stop = math.ceil((n + 1) * PULSES_PER_BEAT / self._per_beat)
         for pulse in range(first, stop):
             part = pulse * self._per_beat / PULSES_PER_BEAT - n
-            messages.append((due + max(0.0, part) * (ends - due), midi.CLOCK))
+            self._last = due + max(0.0, part) * (ends - due)
+            messages.append((self._last, midi.CLOCK))
         return messages
 
     def stop(self, now: float) -> list[Timed]:
-        """The messages of a stream that pauses, goes back or ends."""
+        """The messages of a stream that pauses, goes back or ends: after its last pulse."""
         if self._next is None:
             return []
         self._next = None
-        return [(now, midi.STOP)]
+        return [(max(now, min(self._last, now + TAIL)), midi.STOP)]

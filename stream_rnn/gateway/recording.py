@@ -7,6 +7,8 @@ recording is there.
 
 from __future__ import annotations
 
+import errno
+import logging
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +21,8 @@ from stream_rnn.gateway.midi import Part
 from stream_rnn.midi.player import NOTE_ON, note_off
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire.notes import Note
+
+log = logging.getLogger("stream_rnn.recording")
 
 TICKS_PER_BEAT = 480
 MICROSECONDS_PER_BEAT = 500_000
@@ -81,11 +85,15 @@ class Recorder:
     """
 
     def __init__(self, path: Path, pattern: str, now: Callable[[], float]) -> None:
-        self._pattern, self._now = pattern, now
+        self._path, self._pattern, self._now = path, pattern, now
+        self._file: MidiFile | None = None
         try:
             self._file = MidiFile(path)
         except OSError as error:
-            raise ConfigError(f"cannot record to {path}: {error.strerror}") from None
+            # A path that cannot be is a mistake. A full disk must not keep a show from starting.
+            if error.errno != errno.ENOSPC:
+                raise ConfigError(f"cannot record to {path}: {error.strerror}") from None
+            self._give_up(error)
         self._parts: dict[str, Part] = {}
         self._waiting: list[tuple[float, bytes]] = []
         self._began: float | None = None
@@ -112,7 +120,11 @@ class Recorder:
         self._add(due, channel, notes)
 
     def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
-        """It records what is played, not what was."""
+        """A long feed: what it interrupts has ended."""
+        first = next(events(), None)
+        part = first and self._parts.get(first.fields["session"])
+        if part:
+            self._end(part)
 
     def panic(self) -> None:
         for part in self._parts.values():
@@ -124,7 +136,7 @@ class Recorder:
         self._add(max(self._now(), part.due), part.channel, part.voice.release())
 
     def _add(self, at: float, channel: int, notes: list[Note]) -> None:
-        if not notes:
+        if not notes or self._file is None:
             return
         if self._began is None:
             self._began = self._flushed = at
@@ -137,16 +149,24 @@ class Recorder:
 
     def _write(self, until: float) -> None:
         """Writes what lies before a moment: sessions are handed out a little out of order."""
-        assert self._began is not None
+        assert self._began is not None and self._file is not None
         self._flushed = until
         self._waiting.sort(key=lambda message: message[0])
         ready = [m for m in self._waiting if m[0] <= until - self._began]
         self._waiting = self._waiting[len(ready) :]
-        self._file.add(ready)
+        try:
+            self._file.add(ready)
+        except OSError as error:  # a full disk; the show goes on
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        log.error("%s: %s; recording no more", self._path, error.strerror)
+        self._file = None
 
     def close(self) -> None:
         """Ends what sounds, and the file."""
         self.panic()
-        if self._began is not None:
+        if self._file is not None and self._began is not None:
             self._write(float("inf"))
-        self._file.close()
+        if self._file is not None:
+            self._file.close()

@@ -223,6 +223,8 @@ async def _serve(
         server.before_shutdown = drain
         await server.serve([listener])
     finally:
+        if midi is not None:
+            midi.stop()
         engine.stop()
     if server.failure:
         raise server.failure

@@ -1,7 +1,7 @@
-"""What a recurrent cell does with its gates, once the matrix products are done.
+"""The recurrent cells, as a step sees them: what becomes of the sums once they are made.
 
-The training forward uses torch's fused kernels; stepping uses these functions. A test
-holds the two together.
+Training runs whole sequences through other code (`network.py`, `multiplicative.py`). A test
+holds the two together, for each cell.
 
 A hyperbolic tangent is taken by the logistic function, `tanh(x) = 2 * logistic(2 * x) - 1`,
 to within 1e-7. On a CPU that is four times as fast. And torch leaves `tanh` to a vector
@@ -11,20 +11,88 @@ takes each element alone, wherever a row is a whole number of vectors.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
 from torch import Tensor
 
+Update = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""A step of a layer, `(inputs, recurrent, hidden, cell, parameters) -> (hidden, cell)`.
 
-def lstm_cell(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-    """One LSTM update (Hochreiter and Schmidhuber 1997, with the forget gate of Gers 2000).
+    inputs: `[rows, gates * hidden]`, the product with what comes from below, and a bias.
+        Overwritten.
+    recurrent: `[rows, gates * hidden]`, the product with the hidden state. Overwritten.
+    hidden, cell: `[rows, hidden]`, the state; `cell` is `[rows, 0]` for cells without one.
+    parameters: `[parameters, gates * hidden]`.
+"""
 
-    Args:
-        gates: `[rows, 4 * hidden]`, in torch's order: input, forget, candidate, output.
-            Overwritten.
-        cell: `[rows, hidden]`.
 
-    Returns:
-        The new hidden and cell state, `[rows, hidden]` each.
+@dataclass(frozen=True)
+class Cell:
+    """A kind of recurrent cell.
+
+    Attributes:
+        gates: sums that each unit takes.
+        remembers: whether it has a cell state beside the hidden one.
+        parameters: numbers for each sum, beside weights and a bias.
+        update: one step.
     """
+
+    gates: int
+    remembers: bool
+    parameters: int
+    update: Update
+
+
+def _lstm(
+    inputs: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, parameters: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Hochreiter and Schmidhuber 1997, with the forget gate of Gers 2000.
+
+    The gates are in torch's order: input, forget, candidate, output.
+    """
+    return _remember(inputs.add_(recurrent), cell)
+
+
+def _multiplicative_lstm(
+    inputs: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, parameters: Tensor
+) -> tuple[Tensor, Tensor]:
+    """An LSTM whose gates multiply what they sum (Wu et al. 2016, arXiv 1606.06630).
+
+    Parameters: alpha, of the product of both sums; beta of the recurrent one, beta of the
+    inputs' one, and the bias.
+    """
+    alpha, beta_recurrent, beta_inputs, bias = parameters
+    slope = (inputs * alpha).add_(beta_recurrent)
+    return _remember(inputs.mul_(beta_inputs).add_(bias).add_(recurrent.mul_(slope)), cell)
+
+
+def _gru(
+    inputs: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, parameters: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Cho et al. 2014, in the form of torch: the reset gate comes after the product.
+
+    The gates are in torch's order: reset, update, candidate. Parameters: the bias of the
+    recurrent sums.
+    """
+    rows, width = hidden.shape
+    recurrent += parameters[0]
+    reset, update = inputs[:, : 2 * width].add_(recurrent[:, : 2 * width]).sigmoid_().view(
+        rows, 2, width
+    ).unbind(1)  # fmt: skip
+    candidate = _tanh(inputs[:, 2 * width :].add_(recurrent[:, 2 * width :].mul_(reset)))
+    return (hidden - candidate).mul_(update).add_(candidate), cell
+
+
+def _plain(
+    inputs: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, parameters: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Elman 1990."""
+    return _tanh(inputs.add_(recurrent)), cell
+
+
+def _remember(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    """An LSTM's hidden and cell state from its gates, `[rows, 4 * hidden]`."""
     enter, forget, candidate, leave = gates.view(gates.shape[0], 4, -1).unbind(1)
     candidate.add_(candidate)
     gates.sigmoid_()
@@ -36,3 +104,15 @@ def _times_tanh(factor: Tensor, logistic: Tensor) -> Tensor:
     """`factor * tanh(x)`, where `logistic` is that of `2 * x`."""
     product = factor * logistic
     return product.add_(product).sub_(factor)
+
+
+def _tanh(x: Tensor) -> Tensor:
+    return (x + x).sigmoid_().mul_(2).sub_(1)
+
+
+CELLS: Mapping[str, Cell] = {
+    "lstm": Cell(4, True, 0, _lstm),
+    "mi-lstm": Cell(4, True, 4, _multiplicative_lstm),
+    "gru": Cell(3, False, 1, _gru),
+    "tanh": Cell(1, False, 0, _plain),
+}

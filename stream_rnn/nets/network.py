@@ -4,12 +4,14 @@ Each step's input is the symbol before, as a one-hot vector (or a frame's 0s and
 a vector over the artists: a one-hot vector in training, any convex blend when performing.
 The recurrent state is a value, passed in and handed back.
 
-`RecurrentNetwork.forward` runs whole sequences through torch's fused kernels, for training
-and scoring. To step, a kernel (`engine/kernels`) takes the weights from `layer_weights`.
+`RecurrentNetwork.forward` runs whole sequences, through torch's fused kernels where it has the
+cell, for training and scoring. To step, a kernel (`engine/kernels`) takes the weights from
+`layer_weights`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -18,13 +20,31 @@ from torch import Tensor, nn
 
 from stream_rnn.codecs.base import Head
 from stream_rnn.errors import CheckpointError
+from stream_rnn.nets.cells import CELLS
+from stream_rnn.nets.multiplicative import PARAMETERS, MultiplicativeLSTM
 
 
 class State(NamedTuple):
-    """Recurrent state, `[layers, rows, hidden]` each."""
+    """Recurrent state, `[layers, rows, hidden]` each; `cell` has width 0 where there is none."""
 
     hidden: Tensor
     cell: Tensor
+
+
+class LayerWeights(NamedTuple):
+    """One layer, as `cells.Update` wants it.
+
+    Attributes:
+        inputs: `[inputs, gates * hidden]`.
+        recurrent: `[hidden, gates * hidden]`.
+        bias: `[gates * hidden]`, added to the inputs' product.
+        parameters: `[parameters, gates * hidden]`.
+    """
+
+    inputs: Tensor
+    recurrent: Tensor
+    bias: Tensor
+    parameters: Tensor
 
 
 @dataclass(frozen=True)
@@ -37,7 +57,7 @@ class Architecture:
         hidden: units in a layer.
         layers: how many layers are stacked.
         head: how the outputs are read.
-        cell: which recurrent cell.
+        cell: which recurrent cell, of `cells.CELLS`.
         dropout: share of units dropped in training, between layers and before the head.
     """
 
@@ -50,8 +70,9 @@ class Architecture:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.cell != "lstm":
-            raise CheckpointError(f"unknown cell {self.cell!r}; this version has: lstm")
+        if self.cell not in CELLS:
+            known = ", ".join(CELLS)
+            raise CheckpointError(f"unknown cell {self.cell!r}; this version has: {known}")
         if self.head not in ("categorical", "bernoulli"):
             raise CheckpointError(f"unknown head {self.head!r}")
         for name, least in (("symbols", 1), ("artists", 0), ("hidden", 1), ("layers", 1)):
@@ -74,18 +95,12 @@ class Architecture:
 
 
 class RecurrentNetwork(nn.Module):
-    """Stacked LSTM layers and a linear head."""
+    """Stacked recurrent layers and a linear head."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a = self.architecture = architecture
-        self.recurrent = nn.LSTM(
-            a.symbols + a.artists,
-            a.hidden,
-            a.layers,
-            batch_first=True,
-            dropout=a.dropout if a.layers > 1 else 0.0,
-        )
+        self.recurrent = _layers(a)
         self.dropout = nn.Dropout(a.dropout)
         self.output = nn.Linear(a.hidden, a.symbols)
         for name, parameter in self.recurrent.named_parameters():
@@ -94,27 +109,36 @@ class RecurrentNetwork(nn.Module):
                 # they start at unit variance; torch's 1/sqrt(hidden) drowns them.
                 nn.init.normal_(parameter)
             elif "weight_hh" in name:
-                for gate in parameter.data.chunk(4):
+                for gate in parameter.data.chunk(CELLS[a.cell].gates):
                     nn.init.orthogonal_(gate)
-            elif "bias_ih" in name:
-                # A forget gate that starts open (Jozefowicz, Zaremba, Sutskever 2015).
+            elif name.startswith("bias"):
                 nn.init.zeros_(parameter)
-                parameter.data[a.hidden : 2 * a.hidden] = 1.0
-            elif "bias_hh" in name:
-                nn.init.zeros_(parameter)
+                if CELLS[a.cell].remembers and "bias_hh" not in name:
+                    # A forget gate that starts open (Jozefowicz, Zaremba, Sutskever 2015).
+                    parameter.data[a.hidden : 2 * a.hidden] = 1.0
 
-    def layer_weights(self, layer: int) -> tuple[Tensor, Tensor, Tensor]:
-        """A layer's weights for its inputs `[inputs, 4 * hidden]`, its weights for its own
-        output of the step before `[hidden, 4 * hidden]`, and its bias `[4 * hidden]`."""
-        weights = dict(self.recurrent.named_parameters())
-        bias = weights[f"bias_ih_l{layer}"] + weights[f"bias_hh_l{layer}"]
-        return weights[f"weight_ih_l{layer}"].t(), weights[f"weight_hh_l{layer}"].t(), bias
+    def layer_weights(self, layer: int) -> LayerWeights:
+        """A layer's weights, laid out for `cells.CELLS`."""
+        suffix = f"_l{layer}"
+        named = dict(self.recurrent.named_parameters())
+        mine = {k.removesuffix(suffix): v for k, v in named.items() if k.endswith(suffix)}
+        inputs, recurrent = mine["weight_ih"].t(), mine["weight_hh"].t()
+        none = inputs.new_zeros(0, inputs.shape[1])
+        match self.architecture.cell:
+            case "mi-lstm":
+                rows = tuple(mine[name] for name in PARAMETERS)
+                nothing = torch.zeros_like(mine["bias"])
+                return LayerWeights(inputs, recurrent, nothing, torch.stack(rows))
+            case "gru":
+                return LayerWeights(inputs, recurrent, mine["bias_ih"], mine["bias_hh"][None])
+            case _:
+                return LayerWeights(inputs, recurrent, mine["bias_ih"] + mine["bias_hh"], none)
 
     def zero_state(self, rows: int) -> State:
         """The state before any symbol."""
         a, device = self.architecture, self.output.weight.device
         zeros = torch.zeros(a.layers, rows, a.hidden, device=device)
-        return State(zeros, zeros.clone())
+        return State(zeros, torch.zeros_like(zeros[..., : a.hidden * CELLS[a.cell].remembers]))
 
     def encode(self, symbols: Tensor) -> Tensor:
         """Inputs of symbols: `[...]` indices or `[..., 88]` keys, to floats `[..., symbols]`."""
@@ -133,10 +157,24 @@ class RecurrentNetwork(nn.Module):
         Returns:
             Logits for the symbol after each, `[rows, time, symbols]`, and the new state.
         """
-        inputs = self.encode(symbols)
-        if self.architecture.artists:
-            blend = artists if artists.ndim == 3 else artists[:, None, :]
-            blend = blend.expand(-1, inputs.shape[1], -1)
-            inputs = torch.cat([inputs, blend], dim=2)
-        outputs, (hidden, cell) = self.recurrent(inputs, (state.hidden, state.cell))
-        return self.output(self.dropout(outputs)), State(hidden, cell)
+        blend = artists if artists.ndim == 3 else artists[:, None, :]
+        if isinstance(self.recurrent, MultiplicativeLSTM):
+            keys = self.architecture.head == "bernoulli"
+            first = self.recurrent.first(symbols.float() if keys else symbols.long(), blend)
+            outputs, after = self.recurrent(first, tuple(state))
+            return self.output(self.dropout(outputs)), State(*after)
+        blend = blend.expand(-1, symbols.shape[1], -1)
+        inputs = torch.cat([self.encode(symbols), blend], dim=2)
+        if CELLS[self.architecture.cell].remembers:
+            outputs, after = self.recurrent(inputs, tuple(state))
+            return self.output(self.dropout(outputs)), State(*after)
+        outputs, hidden = self.recurrent(inputs, state.hidden)
+        return self.output(self.dropout(outputs)), State(hidden, state.cell)
+
+
+def _layers(a: Architecture) -> nn.Module:
+    inputs, dropout = a.symbols + a.artists, a.dropout if a.layers > 1 else 0.0
+    if a.cell == "mi-lstm":
+        return MultiplicativeLSTM(inputs, a.hidden, a.layers, dropout)
+    kinds: dict[str, Callable[..., nn.Module]] = {"lstm": nn.LSTM, "gru": nn.GRU, "tanh": nn.RNN}
+    return kinds[a.cell](inputs, a.hidden, a.layers, batch_first=True, dropout=dropout)

@@ -80,6 +80,7 @@ class Trainer:
                 hidden=model.hidden,
                 layers=model.layers,
                 head=codec.head,
+                cell=model.cell,
                 dropout=model.dropout,
             )
         ).to(self._device)
@@ -296,8 +297,9 @@ class Trainer:
         """
         path = self.run / "resume" / "run.safetensors"
         facts, tensors = _read_run(path)
+        was_recipe = _recipe_of(facts["recipe"], path)
         for part in ("data", "model"):
-            if facts["recipe"][part] != _plain(getattr(self.recipe, part)):
+            if getattr(was_recipe, part) != getattr(self.recipe, part):
                 raise ConfigError(f"{path}: belongs to another recipe: its [{part}] differs")
         for name in ("seed", "rows", "chunk", "restart"):
             was, now = facts["recipe"]["train"][name], getattr(self._options, name)
@@ -347,6 +349,14 @@ def _read_run(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     except FileNotFoundError:
         raise CheckpointError(f"{path}: nothing to resume; start without --resume") from None
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged ({error})") from None
+
+
+def _recipe_of(data: object, path: Path) -> Recipe:
+    """A run's recipe; what is not in it, since it was not known then, had its default."""
+    try:
+        return msgspec.convert(data, Recipe)
+    except msgspec.ValidationError as error:
         raise CheckpointError(f"{path}: damaged ({error})") from None
 
 

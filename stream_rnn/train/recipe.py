@@ -65,12 +65,18 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ModelRecipe(Struct, frozen=True, forbid_unknown_fields=True):
-    """The network, and what its card says for people."""
+    """The network, and what its card says for people.
+
+    Attributes:
+        cell: which recurrent cell, see `nets/cells.py`.
+        dropout: share of units dropped in training.
+    """
 
     name: str
     title: str
     hidden: Positive
     layers: Positive
+    cell: Literal["lstm", "mi-lstm", "gru", "tanh"] = "lstm"
     dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
     defaults: dict[str, Any] = {}
     primes: tuple[str, ...] = ()

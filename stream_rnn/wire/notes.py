@@ -81,7 +81,7 @@ class Voice:
             transpose: semitones. What falls off the MIDI range is silent.
         """
         if symbol.get("fed"):
-            return [] if "event" in symbol else self.release()
+            return self._fed(symbol.get("event", {}), transpose)
         if "event" in symbol and "note" in symbol["event"]:
             return self._pluck(symbol["event"], velocity, transpose)
         if "event" in symbol:
@@ -102,6 +102,13 @@ class Voice:
         begun = [p for p in now if p not in self._sounding or p in again]
         self._sounding = now
         return [Note(p, 0) for p in ended] + [Note(p, velocity) for p in begun]
+
+    def _fed(self, event: Mapping[str, Any], transpose: int) -> list[Note]:
+        """What was fed sounds where it was played. Here it ends what it is in the place of."""
+        if "off" in event:
+            return self._event(event, 0, transpose)
+        # A performance's keys are added to those that sound; a frame or a letter replaces them.
+        return [] if {"on", "velocity", "shift"} & event.keys() else self.release()
 
     def _event(self, event: Mapping[str, Any], velocity: int, transpose: int) -> list[Note]:
         if "end" in event:  # of the piece, and of all that sounds

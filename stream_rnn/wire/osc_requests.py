@@ -46,6 +46,15 @@ class Unsubscribe:
 
 
 @dataclass(frozen=True)
+class Reply:
+    """Answers, errors and symbols for the sender go to this port of its machine from now on;
+    0: to the one it sends from. For programs that cannot hear where they send from.
+    """
+
+    port: int
+
+
+@dataclass(frozen=True)
 class Panic:
     """Silence: every session that plays is paused."""
 
@@ -70,7 +79,7 @@ class Forget:
     control: str | None = None
 
 
-Request = wire.Message | Learn | Forget | Subscribe | Unsubscribe | Panic | ListModels
+Request = wire.Message | Learn | Forget | Subscribe | Unsubscribe | Reply | Panic | ListModels
 
 
 def requests(address: str, arguments: tuple[Any, ...], sessions: Iterable[str]) -> list[Request]:
@@ -138,6 +147,7 @@ def _range(first: str, last: str, single: str) -> str:
 _GENERAL = {
     "subscribe": "SESSION [port]",
     "unsubscribe": "SESSION [port]",
+    "reply": "a port, or 0 for the sender's own",
     "models": "nothing",
     "ping": "one number, or nothing",
 }
@@ -153,6 +163,8 @@ def _general(action: str, arguments: tuple[Any, ...]) -> Request:
             return Unsubscribe(session)
         case "unsubscribe", (str(session), int(port)):
             return Unsubscribe(session, port)
+        case "reply", (int(port),) if 0 <= port < 65536:
+            return Reply(port)
         case "panic", _:
             return Panic()
         case "ping", ():
@@ -271,6 +283,9 @@ def _blend(arguments: tuple[Any, ...]) -> dict[str, Any]:
 def _symbols(arguments: tuple[Any, ...]) -> Any:
     if arguments and all(isinstance(a, str) for a in arguments):
         return "".join(arguments)
+    kinds, values = arguments[::2], arguments[1::2]
+    if len(kinds) == len(values) and kinds and all(isinstance(k, str) for k in kinds):
+        return [{kind: value} for kind, value in zip(kinds, values, strict=True)]
     return [list(arguments)]
 
 

@@ -118,6 +118,28 @@ def test_viewers_are_not_told_of_every_tremor(house: House, conductor: Conductor
         conductor.set_tempo("midi", Tempo(120.0 + 0.02 * (i % 3), now * 2, now), now)
         house.run(0.02, step=0.01)
     assert len(ear.of("controlled")) - before == 1
+    for i in range(400):  # nor of more than two a second, of a tempo that sways
+        now = house.clock.now()
+        conductor.set_tempo("midi", Tempo(120.0 + 0.3 * (i % 3), now * 2, now), now)
+        house.run(0.02, step=0.01)
+    assert 2 <= len(ear.of("controlled")) - before <= 18
+
+
+def test_after_a_feed_the_stream_goes_on_at_its_place_in_the_beat(
+    house: House, conductor: Conductor
+) -> None:
+    tempo = Tempo(120.0, 0.0, house.clock.now())
+    conductor.set_tempo("midi", tempo, house.clock.now())
+    ear = house.join()
+    open_following(house, ear)
+    house.run(4)
+    house.say(ear, "feed", session="a", symbols=[[60]] * 6)
+    last = dues(ear)[-1][1]
+    house.run(2)
+    heard = steps(ear, tempo)
+    assert in_phase(heard, PER_BEAT)
+    (_, due), *_ = [(n, due) for n, due in dues(ear) if due > last]
+    assert due - last == pytest.approx((1 + 6 % PER_BEAT) * 0.125)
 
 
 def test_a_tempo_that_is_none_is_passed_over_and_one_that_ends_leaves_the_own(

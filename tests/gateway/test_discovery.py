@@ -289,3 +289,15 @@ def test_a_port_that_is_taken_is_told(house: House) -> None:
                 await other.start(OSC_PORT)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("host", "ours"),
+    [
+        ("192.168.1.5:8767", True), ("[fe80::1]:8767", True), ("studio.local", True),
+        ("localhost:1", True), ("evil.example", False), ("local", False), ("", False), ("[", False),
+        ("192.168.1.5.evil.example", False),
+    ],
+)  # fmt: skip
+def test_only_names_that_no_dns_gives_are_ours(host: str, ours: bool) -> None:
+    assert discovery.is_ours(host) == ours

@@ -394,14 +394,20 @@ def test_what_is_learnt_can_be_forgotten(models: Path) -> None:
 
 @pytest.mark.parametrize("controller", [120, 123])
 def test_panic_by_a_controller_once_though_it_come_sixteen_times(
-    models: Path, controller: int
+    models: Path, controller: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig = Rig(models)
     rig.open()
     rig.run(0.2)
+    panics: list[float] = []
+    panic = rig.house.stage.panic
+    monkeypatch.setattr(
+        rig.house.stage, "panic", lambda viewer, now: (panics.append(now), panic(viewer, now))
+    )
     for channel in range(1, 17):
         rig.hear(cc(controller, 0, channel))
     assert rig.kinds() == ["opened", "paused"]
+    assert len(panics) == 1
 
 
 def test_our_own_silence_is_no_panic(models: Path) -> None:

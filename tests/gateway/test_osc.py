@@ -54,6 +54,16 @@ def test_symbols_go_to_subscribers_and_answers_to_the_sender(house: House) -> No
     assert sent.to(HERE) == [("/rnn/s/opened", ["verse", 0])]
 
 
+def test_answers_go_to_the_port_that_the_sender_names(house: House) -> None:
+    made, sent = server(house)
+    say(made, "/rnn/reply", THERE[1])
+    say(made, "/rnn/s/open", "no such model")
+    assert [name for name, _ in sent.to(THERE)] == ["/rnn/error"] and not sent.to(HERE)
+    say(made, "/rnn/reply", 0)
+    say(made, "/rnn/reply", "nine thousand")
+    assert [name for name, _ in sent.to(HERE)] == ["/rnn/error"]
+
+
 def test_notes_end_and_a_closed_session_gives_its_subscription_back(house: House) -> None:
     made, sent = server(house, subscriptions=1)
     for turn in range(3):

@@ -87,6 +87,29 @@ def test_characters_and_symbols_by_template_and_letters_as_notes(house: House) -
     assert not pi.of("/rnn/main/controlled")
 
 
+def test_a_plain_target_gets_no_bundles_and_each_message_at_its_moment(house: House) -> None:
+    packets: list[tuple[float, bytes]] = []
+
+    async def listen() -> None:
+        begin = time.monotonic()
+        target = OscTarget(port=9000, plain=True, latency=0.1, char="/c {char} {n}")
+        sink = TargetSink(
+            target, form_of(target), lambda d: packets.append((time.monotonic(), d)), house.clock
+        )
+        house.stage.add_sink(sink)
+        house.say(house.join(), "open", model="verse", session="s", controls={"rate": 50})
+        house.run(0.2)  # the stage's clock is ahead of ours by then
+        assert not packets
+        while len(packets) < 5 and time.monotonic() < begin + 5:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(listen())
+    assert len(packets) >= 5
+    assert all(data.startswith(b"/c\0") for _, data in packets)
+    moments = [moment for moment, _ in packets]
+    assert moments == sorted(moments)
+
+
 def test_only_sessions_that_fit_are_sent_and_each_has_its_own_voice(house: House) -> None:
     plain = Program(house, session="band-?")
     ear = house.join()
@@ -158,6 +181,13 @@ def test_performance_events_are_notes_and_events(house: House) -> None:
     assert plain.of("/rnn/p/event") == [["velocity", 100], ["on", 60], ["shift", 0.25], ["off", 60]]
     assert plain.of("/rnn/p/note") == [[60, 100, 0.0], [60, 0, 0.0]]
     assert dirt.of("/dirt") == [[60, 100, 2 * EVENT_SECONDS]]
+
+
+def test_a_long_feed_ends_what_sounds(house: House) -> None:
+    plain, ear = Program(house), house.join()
+    until_it_sounds(house, ear, plain)
+    house.say(ear, "feed", session="s", symbols=[[60]] * 300)
+    assert not plain.sounding("/rnn/s/note")
 
 
 def test_a_template_that_cannot_be_is_told_before_anything_starts(house: House) -> None:

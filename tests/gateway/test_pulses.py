@@ -70,7 +70,7 @@ def test_a_pulse_that_was_held_up_is_passed_over() -> None:
     assert follower.tempo.time_of(12.0) == pytest.approx(106.0, abs=0.001)
 
 
-@pytest.mark.parametrize("bpm", [60.0, 114.0, 126.0, 200.0])
+@pytest.mark.parametrize("bpm", [40.0, 60.0, 80.0, 114.0, 126.0, 200.0, 240.0])
 def test_another_tempo_is_followed_within_a_beat(bpm: float) -> None:
     follower = ClockFollower()
     before = pulses(120.0, 97)
@@ -80,6 +80,40 @@ def test_another_tempo_is_followed_within_a_beat(bpm: float) -> None:
     assert follower.tempo is not None
     assert follower.tempo.bpm == pytest.approx(bpm, rel=0.02)
     assert follower.tempo.time_of(5.0) == pytest.approx(after[-1], abs=0.003)
+
+
+def test_pulses_that_are_lost_do_not_lose_the_beat() -> None:
+    dice = random.Random(2)
+    follower = ClockFollower()
+    times = pulses(120.0, 24 * 60)
+    for i, time in enumerate(times):
+        if i < 48 or dice.random() > 0.05:
+            follower.hear(Clock(), time + dice.uniform(0, 0.002))
+    assert follower.tempo is not None
+    assert follower.tempo.time_of(60.0) == pytest.approx(130.001, abs=0.002)
+    assert follower.tempo.bpm == pytest.approx(120.0, abs=0.5)
+
+
+def test_pulses_that_come_in_bunches_are_each_counted() -> None:
+    follower = ClockFollower()
+    times = pulses(120.0, 24 * 60)
+    for i in range(48, len(times), 40):
+        for late in range(i, i + 4):  # four come when the last of them should
+            times[late] = times[i + 3]
+    run(follower, times)
+    assert follower.tempo is not None
+    assert follower.tempo.time_of(60.0) == pytest.approx(130.0, abs=0.002)
+
+
+def test_a_clock_that_begins_anew_on_start_is_followed_from_its_first_pulse() -> None:
+    follower = ClockFollower()
+    run(follower, pulses(120.0, 100))
+    begin = pulses(120.0, 100)[-1] + 0.03
+    follower.hear(Start(), begin - 0.002)
+    for i, time in enumerate(pulses(120.0, 60, start=begin)):
+        follower.hear(Clock(), time)
+        assert follower.tempo is not None
+        assert follower.tempo.time_of(i / 24) == pytest.approx(time, abs=0.0005)
 
 
 def test_a_slow_change_is_followed_all_along() -> None:
@@ -200,7 +234,7 @@ def test_a_stream_that_goes_on_tells_where() -> None:
     assert [data for _, data in sent[:2]] == [midi.song_position(37), midi.CONTINUE]
     assert places(sent)[0] == 37 / 4
     assert [time for time, _ in sent] == sorted(time for time, _ in sent)
-    assert clock.stop(10.2) == [(10.2, midi.STOP)]
+    assert clock.stop(10.02) == [(pytest.approx(10.0 + 5 / 6 * 0.1), midi.STOP)]
     assert clock.stop(10.3) == []
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import mido
 import pytest
-from support import House
+from support import Ear, House
 
 from stream_rnn.errors import ConfigError
-from stream_rnn.gateway.recording import Recorder
+from stream_rnn.gateway.recording import MidiFile, Recorder
 
 
 def taken(path: Path) -> list[tuple[float, int, int, bool]]:
@@ -91,3 +91,24 @@ def test_channels_are_kept_apart(models: Path, tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot record to"):
         Recorder(tmp_path / "absent" / "take.mid", "*", lambda: 0.0)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is full is Linux's")
+def test_a_full_disk_ends_the_recording_and_not_the_show(
+    models: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    house, ear = House(models), Ear()
+    monkeypatch.setattr(MidiFile, "__init__", lambda self, path: None)
+    recorder = Recorder(Path("/dev/full"), "*", house.clock.now)
+
+    def add(self: MidiFile, messages: object) -> None:
+        Path("/dev/full").write_bytes(b"note")
+
+    monkeypatch.setattr(MidiFile, "add", add)
+    monkeypatch.setattr(MidiFile, "close", lambda self: None)
+    house.stage.add_sink(recorder)
+    house.say(ear, "open", model="roll", session="s", seed=5)
+    house.run(4.0)
+    assert len(ear.of("symbol")) > 70
+    assert "No space left on device; recording no more" in caplog.text
+    recorder.close()

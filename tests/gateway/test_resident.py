@@ -43,7 +43,7 @@ def test_there_may_be_more_of_them_than_one_client_may_open(house: House) -> Non
         ({"seed": -1}, "'s': .*>= 0"),
         ({"controls": {"temprature": 1}}, "'s': temprature is not a control; there are: "),
         ({"controls": {"rate": 1e9}}, "'s': rate must be from 0.01 to 200"),
-        ({"prime": "0"}, "'s': prime: "),
+        ({"model": "roll", "prime": "abc"}, "'s': prime: "),
     ],
 )
 def test_what_cannot_be_opened_is_told_by_name(

@@ -1,18 +1,23 @@
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
 from stream_rnn.codecs.base import Head
+from stream_rnn.checkpoint import Card, load_network, read_card, save_model
+from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import CheckpointError
+from stream_rnn.nets.cells import CELLS
 from stream_rnn.nets.network import Architecture, RecurrentNetwork
 
 ROWS, TIME = 3, 12
 
 
-def network(head: Head, layers: int, *, artists: int = 0) -> RecurrentNetwork:
+def network(head: Head, layers: int, *, artists: int = 0, cell: str = "lstm") -> RecurrentNetwork:
     torch.manual_seed(layers)
     symbols = 11 if head == "categorical" else 88
-    made = RecurrentNetwork(Architecture(symbols, artists, hidden=16, layers=layers, head=head))
+    made = RecurrentNetwork(Architecture(symbols, artists, 16, layers, head, cell))
     for name, parameter in made.named_parameters():
         if "bias" in name:
             torch.nn.init.normal_(parameter)  # so that a bias left out would be seen
@@ -44,12 +49,16 @@ every_network = pytest.mark.parametrize(
 )
 
 
+every_cell = pytest.mark.parametrize("cell", CELLS)
+
+
 @every_network
+@every_cell
 @torch.no_grad()
 def test_state_carried_across_chunks_equals_the_whole(
-    head: Head, layers: int, artists: int
+    head: Head, layers: int, artists: int, cell: str
 ) -> None:
-    net = network(head, layers, artists=artists)
+    net = network(head, layers, artists=artists, cell=cell)
     symbols, blend = stream(net), blends(net)
     expected, final = net(symbols, blend, net.zero_state(ROWS))
     state, parts = net.zero_state(ROWS), []
@@ -57,12 +66,13 @@ def test_state_carried_across_chunks_equals_the_whole(
         logits, state = net(symbols[:, start:stop], blend, state)
         parts.append(logits)
     torch.testing.assert_close(torch.cat(parts, 1), expected, atol=1e-5, rtol=0)
-    torch.testing.assert_close(state.cell, final.cell, atol=1e-5, rtol=0)
+    torch.testing.assert_close(state, final, atol=1e-5, rtol=0)
 
 
+@every_cell
 @torch.no_grad()
-def test_the_artist_may_change_at_any_symbol() -> None:
-    net = network("categorical", 1, artists=4)
+def test_the_artist_may_change_at_any_symbol(cell: str) -> None:
+    net = network("categorical", 1, artists=4, cell=cell)
     symbols, first, second = stream(net), blends(net), blends(net)
     by_time = torch.stack([first] * 5 + [second] * (TIME - 5), 1)
     expected, _ = net(symbols, by_time, net.zero_state(ROWS))
@@ -73,6 +83,50 @@ def test_the_artist_may_change_at_any_symbol() -> None:
     assert not torch.allclose(other, after, atol=1e-3)
 
 
+@every_cell
+def test_every_cell_learns(cell: str) -> None:
+    """Each symbol twice, then another: what follows is in the state, not in the symbol."""
+    net = network("categorical", 2, artists=2, cell=cell).train()
+    symbols = torch.arange(11).repeat_interleave(2).repeat(ROWS, 2)
+    blend, optimiser = blends(net), torch.optim.Adam(net.parameters(), 0.02)
+    losses = []
+    for _ in range(60):
+        logits, _ = net(symbols[:, :-1], blend, net.zero_state(ROWS))
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), symbols[:, 1:].flatten())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.3 < 2 < losses[0]
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
+
+
+@every_cell
+@pytest.mark.parametrize("layers", [1, 2])
+@torch.no_grad()
+def test_every_cell_is_saved_and_loaded(cell: str, layers: int, tmp_path: Path) -> None:
+    codec = TextCodec("abcdefghij")
+    net = RecurrentNetwork(Architecture(codec.size, 2, 16, layers, "categorical", cell)).eval()
+    card = Card("it", "It", codec.to_json(), net.architecture.to_json(), artists=("A", "B"))
+    save_model(tmp_path, card, net, half=False)
+    loaded = load_network(tmp_path, read_card(tmp_path))
+    symbols, blend = torch.randint(codec.size, (ROWS, TIME)), torch.eye(2)[[0, 1, 0]]
+    start = net.zero_state(ROWS)
+    assert torch.equal(loaded(symbols, blend, start)[0], net(symbols, blend, start)[0])
+
+
+@every_cell
+def test_a_gate_that_forgets_starts_open(cell: str) -> None:
+    net = RecurrentNetwork(Architecture(5, 0, 16, 2, "categorical", cell))
+    for layer in range(2):
+        _, _, bias, parameters = net.layer_weights(layer)
+        bias = bias + parameters[-1] if len(parameters) else bias
+        expected = [0.0] * CELLS[cell].gates * 16
+        if CELLS[cell].remembers:
+            expected[16:32] = [1.0] * 16
+        assert bias.tolist() == expected
+
+
 def test_an_architecture_is_remade_from_its_json() -> None:
     made = Architecture(11, 2, 16, 1, "categorical", dropout=0.5)
     assert Architecture.from_json(made.to_json()) == made
@@ -81,7 +135,7 @@ def test_an_architecture_is_remade_from_its_json() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"cell": "gru"}, "unknown cell 'gru'; this version has: lstm"),
+        ({"cell": "qrnn"}, "unknown cell 'qrnn'; this version has: lstm, mi-lstm, gru, tanh"),
         ({"head": "softmax"}, "unknown head 'softmax'"),
         ({"hidden": 0}, "hidden is 0"),
         ({"layers": 1.0}, "layers is 1.0"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ class Listener:
         return self
 
     def __exit__(self, *error: object) -> None:
+        time.sleep(0.3)  # what the rig heard last is to be heard here, too
         self._stop.set()
         self._thread.join()
         self._talker.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,3 +91,20 @@ def test_plays_notes_until_it_is_paused(served: Served, tmp_path: Path) -> None:
         until(lambda: viewer.of("paused"))
         it.wait(r"^note: (\d+) 0 ", len(it.find(r"^note: \d+ [1-9]")))
     viewer.agree_on_notes(it.find(r"^note: (\d+) (\d+) "))
+
+
+def test_finds_a_server_that_was_started_anew(models: Path, tmp_path: Path) -> None:
+    port = ("--osc-port", str(free_port()))
+    with contextlib.ExitStack() as stack:
+        with stream_rnn(models, tmp_path / "log", *port) as served:
+            with Listener(served, "again", "verse"):
+                it, _ = stack.enter_context(rig(tmp_path, served, "again", "verse"))
+        before = len(it.find(r"^char: "))
+        time.sleep(3)  # long enough to be noticed: Pd's socket is told that nobody is there
+        with (
+            stream_rnn(models, tmp_path / "log", *port) as served,
+            Listener(served, "again", "verse") as viewer,
+        ):
+            it.wait(r"^char: ", before + 45)
+            stack.close()
+        viewer.agree_on_characters(it.find(r"^char: ([\s\S]) (\d+)$")[before:])

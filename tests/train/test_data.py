@@ -388,6 +388,29 @@ def test_mat_files_that_are_cut_short_or_hold_something_else_are_refused(tmp_pat
         load_corpus(recipe, tmp_path)
 
 
+def test_rolls_without_frames_are_passed_over_unless_there_are_no_others(tmp_path: Path) -> None:
+    from scipy.io import loadmat, savemat
+
+    recipe = made_mat(tmp_path)
+    data = loadmat(tmp_path / "made.mat")
+    sets = {k: v for k, v in data.items() if not k.startswith("__")}
+    sets["traindata"][0, 0] = np.zeros((0, 88), np.uint8)
+    savemat(tmp_path / "made.mat", sets)
+    assert len(load_corpus(recipe, tmp_path).splits["train"]) == 3
+    sets["testdata"][0, 0] = np.zeros((0, 88), np.uint8)
+    savemat(tmp_path / "made.mat", sets)
+    with pytest.raises(DataError, match="nothing to read in the test set"):
+        load_corpus(recipe, tmp_path)
+
+
+@pytest.mark.parametrize("format", ["midi", "performances"])
+def test_a_midi_file_without_notes_is_named(tmp_path: Path, format: Any) -> None:
+    composed(tmp_path, 9)
+    midi_from_notes([]).save(tmp_path / "A" / "silent.mid")
+    with pytest.raises(DataError, match=r"A/silent\.mid: no notes"):
+        load_corpus(DataRecipe(".", format, split=SHARES), tmp_path)
+
+
 def test_a_folder_of_midi_files_is_split_by_piece(tmp_path: Path) -> None:
     for i in range(30):
         roll = np.zeros((4, 88), np.uint8)

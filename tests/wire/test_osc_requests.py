@@ -60,6 +60,11 @@ def asked(address: str, *arguments: object) -> list[Request]:
         ("/rnn/main/pitches", (), control({"pitches": None})),
         ("/rnn/main/feed", ("to be",), wire.Feed(session="main", symbols="to be")),
         ("/rnn/main/feed", (60, 64), wire.Feed(session="main", symbols=[[60, 64]])),
+        (
+            "/rnn/main/feed",
+            ("on", 60, "shift", 0.5, "off", 60),
+            wire.Feed(session="main", symbols=[{"on": 60}, {"shift": 0.5}, {"off": 60}]),
+        ),
         ("/rnn/main/step", (), wire.Step(session="main", count=1)),
         ("/rnn/main/step", (3.0,), wire.Step(session="main", count=3)),
         ("/rnn/main/rewind", (40,), wire.Rewind(session="main", to=40)),

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from stream_rnn.nets.cells import lstm_cell
+from stream_rnn.nets.cells import CELLS
 from stream_rnn.nets.network import RecurrentNetwork, State
 
 HIDDEN_BITS = 8  # of a hidden state, beside its sign, in a product
@@ -74,13 +74,15 @@ class ExactKernel:
     @torch.no_grad()
     def __init__(self, network: RecurrentNetwork) -> None:
         a = self.architecture = network.architecture
+        self._cell = CELLS[a.cell]
         self.width = -(-a.hidden // LANES) * LANES
-        self.gates = 4 * self.width
+        self.gates = self._cell.gates * self.width
         self._recurrent: list[ExactProduct] = []
         self._below: list[ExactProduct] = []  # of each layer but the first
         self._biases: list[Tensor] = []  # [gates] each
+        self._parameters: list[Tensor] = []  # [parameters, gates] each
         for layer in range(a.layers):
-            inputs, recurrent, bias = network.layer_weights(layer)
+            inputs, recurrent, bias, parameters = network.layer_weights(layer)
             self._recurrent.append(ExactProduct(self._square(recurrent), bits=HIDDEN_BITS))
             if layer:
                 self._below.append(ExactProduct(self._square(inputs), bits=HIDDEN_BITS))
@@ -89,6 +91,7 @@ class ExactKernel:
                 self._table, self._artists = table[: a.symbols], table[a.symbols :].double()
             # Where a sum is 0, its sign may differ: adding 0, and not -0, makes it 0.
             self._biases.append(self._wide(bias) + 0.0)
+            self._parameters.append(self._wide(parameters) + 0.0)
         self._keys = ExactProduct(self._table, bits=0) if a.head == "bernoulli" else None
         head = network.output.weight.t()  # [hidden, symbols]
         self._head = ExactProduct(self._tall(head), bits=HIDDEN_BITS)
@@ -109,10 +112,10 @@ class ExactKernel:
         return self._wide(self._tall(weight))
 
     def zero_state(self, rows: int) -> State:
-        """The state before any symbol, `[layers, rows, width]` each."""
+        """The state before any symbol, `[layers, rows, width]` each; see `State`."""
         shape = (self.architecture.layers, rows, self.width)
         zeros = torch.zeros(shape, device=self._head_bias.device)
-        return State(zeros, zeros.clone())
+        return State(zeros, torch.zeros_like(zeros[..., : self.width * self._cell.remembers]))
 
     def artist_bias(self, blend: Tensor) -> Tensor:
         """The first layer's constant input, `[gates]`, for a blend `[artists]`.
@@ -143,8 +146,14 @@ class ExactKernel:
             else:
                 gates = self._keys(symbols) if self._keys else self._table[symbols]
                 gates += artist_bias
-            gates += recurrent(self._rounded(state.hidden[layer]))
-            new_hidden, new_cell = lstm_cell(gates, state.cell[layer])
+            before = state.hidden[layer]
+            new_hidden, new_cell = self._cell.update(
+                gates,
+                recurrent(self._rounded(before)),
+                before,
+                state.cell[layer],
+                self._parameters[layer],
+            )
             hidden.append(new_hidden)
             cell.append(new_cell)
         return State(torch.stack(hidden), torch.stack(cell))

@@ -6,10 +6,12 @@ from typing import cast
 
 import pytest
 import torch
+from support import assert_groups_alike
 from torch import Tensor
 
 from stream_rnn.codecs.base import Head
 from stream_rnn.engine.kernels.exact import BUDGET, HIDDEN_BITS, LANES, ExactKernel, ExactProduct
+from stream_rnn.nets.cells import CELLS
 from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
 
 ROWS, TIME = 3, 40
@@ -19,12 +21,14 @@ ROWS, TIME = 3, 40
 TOLERANCE = 0.02
 
 
-def make_network(head: Head, layers: int, artists: int, *, hidden: int = 24) -> RecurrentNetwork:
+def make_network(
+    head: Head, layers: int, artists: int, *, hidden: int = 24, cell: str = "lstm"
+) -> RecurrentNetwork:
     torch.manual_seed(layers)
     symbols = 11 if head == "categorical" else 88
-    network = RecurrentNetwork(Architecture(symbols, artists, hidden, layers, head))
+    network = RecurrentNetwork(Architecture(symbols, artists, hidden, layers, head, cell))
     for name, parameter in network.named_parameters():
-        if "bias" in name:
+        if "bias" in name or "alpha" in name or "beta" in name:
             torch.nn.init.normal_(parameter)  # so that a bias left out would be seen
     return network.eval()
 
@@ -50,12 +54,16 @@ every_network = pytest.mark.parametrize(
 )
 
 
+every_cell = pytest.mark.parametrize("cell", CELLS)
+
+
 @every_network
+@every_cell
 @torch.no_grad()
 def test_stepping_symbol_by_symbol_is_the_whole_sequence(
-    head: Head, layers: int, artists: int
+    head: Head, layers: int, artists: int, cell: str
 ) -> None:
-    network = make_network(head, layers, artists)
+    network = make_network(head, layers, artists, cell=cell)
     symbols, blends = make_stream(network)
     expected, final = network(symbols, blends, network.zero_state(ROWS))
     kernel = ExactKernel(network)
@@ -69,6 +77,16 @@ def test_stepping_symbol_by_symbol_is_the_whole_sequence(
     for part, whole in zip(state, final, strict=True):
         torch.testing.assert_close(part[..., :24], whole, atol=TOLERANCE, rtol=0)
         assert not part[..., 24:].any(), "the padding stays at 0"
+
+
+@every_cell
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("head", ["categorical", "bernoulli"])
+@torch.no_grad()
+def test_a_step_of_any_cell_gives_the_same_bits_in_any_group(
+    head: str, layers: int, cell: str
+) -> None:
+    assert_groups_alike(make_network(cast(Head, head), layers, 2, hidden=50, cell=cell))
 
 
 def integers(product: ExactProduct) -> Tensor:

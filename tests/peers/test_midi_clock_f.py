@@ -1,0 +1,105 @@
+"""MIDI clock on JACK: one that comes in is followed, and the followers' beat goes out again."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from peers.programs import jack_ports, needs, until
+from peers.test_midi import Keys, keyboard, listener, stage
+from talker import Talker
+
+pytestmark = [pytest.mark.peer, needs("jackd", "setpriv")]
+
+BPM = 110.0
+PULSE = 60 / BPM / 24
+CONFIG = """
+[midi]
+api = "jack"
+[[midi.in]]
+port = "keys:out"
+keys = "off"
+[[midi.out]]
+port = "thru"
+virtual = true
+clock = "s"
+"""
+
+
+class Sequencer:
+    """Sends start, and pulses at their times until it is told to stop."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.began = time.monotonic() + 0.1
+        self._thread.start()
+
+    def _run(self) -> None:
+        self._keys.send(b"\xfa")
+        pulse = 0
+        while not self._stop.is_set():
+            time.sleep(max(0.0, self.began + pulse * PULSE - time.monotonic()))
+            self._keys.send(b"\xf8")
+            pulse += 1
+        self._keys.send(b"\xfc")
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+def residuals(places: list[float], times: list[float]) -> tuple[float, list[float]]:
+    """The slope of a line through the points, and how far off it they are."""
+    n = len(places)
+    x, y = sum(places) / n, sum(times) / n
+    slope = sum((a - x) * (b - y) for a, b in zip(places, times, strict=True))
+    slope /= sum((a - x) ** 2 for a in places)
+    return slope, [b - y - slope * (a - x) for a, b in zip(places, times, strict=True)]
+
+
+def most(errors: list[float]) -> float:
+    """What nine in ten of some errors are below."""
+    return sorted(map(abs, errors))[int(0.9 * len(errors))]
+
+
+def test_a_clock_is_followed_and_sent_on(models: Path, tmp_path: Path) -> None:
+    with (
+        stage(models, tmp_path, config=CONFIG) as (server, env),
+        keyboard(env) as keys,
+        listener(env) as wire,
+        Talker(server.http) as talker,
+    ):
+        until(lambda: "is here: keys:out" in (tmp_path / "server.log").read_text())
+        ours = until(lambda: [p for p in jack_ports(env) if p.endswith(":thru")])[0]
+        subprocess.run(["jack_connect", ours, "ear:in"], env=env, check=True)
+        talker.ask(
+            "open", "opened", model="roll", session="s", play=False, controls={"sync": "midi"}
+        )
+        sequencer = Sequencer(keys)
+        talker.until("playing")
+        symbols = talker.symbols(80)
+        sequencer.stop()
+        talker.until("paused")
+        settled = symbols[16:]
+        slope, off = residuals([m["n"] for m in settled], [m["due"] for m in settled])
+        assert 60 / slope / 4 == pytest.approx(BPM, rel=0.002)
+        # JACK puts each pulse off by up to a period, a machine that is busy by more: 12 ms seen.
+        print("MOST", most(off), max(map(abs,off)))
+        assert most(off) < 0.004
+        late = [m["due"] - sequencer.began - m["n"] * 6 * PULSE for m in settled]
+        assert 0 < sum(late) / len(late) < 0.020  # that of two periods, and of the pipe
+
+        until(lambda: wire.heard[-1][1] == b"\xfc")
+        messages = [data for _, data in wire.heard if data[0] >= 0xF0]
+        assert messages[0] == b"\xfa"
+        pulses = [moment for moment, data in wire.heard if data == b"\xf8"]
+        assert 80 * 6 <= len(pulses) <= 86 * 6
+        slope, off = residuals([*map(float, range(96, 480))], pulses[96:480])
+        assert slope == pytest.approx(PULSE, rel=0.002)
+        print("MOST", most(off), max(map(abs,off)))
+        assert most(off) < 0.006
