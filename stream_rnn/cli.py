@@ -142,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--json", action="store_true")
 
     sub = command("bench", "Measure this machine.", _bench)
-    sub.add_argument("what", choices=("serve", "osc", "midi"))
+    sub.add_argument("what", choices=("serve", "osc", "midi", "train"))
     sub.add_argument("--sessions", type=_positive, default=100, metavar="N")
     sub.add_argument("--rate", type=float, default=15.0, metavar="R", help="symbols a second")
     sub.add_argument("--seconds", type=float, default=20.0, metavar="S")
@@ -456,6 +456,10 @@ def _bench(options: argparse.Namespace) -> None:
             from stream_rnn.bench.midi import bench_midi, describe
 
             result = bench_midi(**where, **load)
+        case "train":
+            from stream_rnn.bench.train import bench_train, describe
+
+            result = bench_train()
         case _:
             from stream_rnn.bench.serve import bench_serve, describe
 

@@ -124,7 +124,7 @@ def test_weights_that_are_missing_or_something_else_are_refused(folder: Path) ->
         (lambda d: d["architecture"].update(hidden=33), "does not fit the card: .*size mismatch"),
         (lambda d: d["architecture"].update(layers=2), "does not fit the card: .*Missing key"),
         (lambda d: d["architecture"].update(symbols=88), "do not fit the architecture"),
-        (lambda d: d["architecture"].update(cell="gru"), "unknown cell 'gru'"),
+        (lambda d: d["architecture"].update(cell="qrnn"), "unknown cell 'qrnn'"),
         (lambda d: d["architecture"].pop("hidden"), "architecture: .*'hidden'"),
         (lambda d: d["artists"].append("Dot"), "4 artists.* do not fit the architecture"),
         (lambda d: d["codec"].update(characters="abc"), r"\(5 symbols.* do not fit"),

@@ -20,7 +20,11 @@ ENOUGH = 6  # pulses without which it is the tempo before
 TREMOR = 0.003  # seconds that a pulse may be off without being news, of a clock that is steady
 CHANGED = 3  # pulses off to the same side, after which the tempo has changed
 SLOWER = 4  # pulses that each come late by as many whole pulses, after which the same holds
-WHOLE = 0.25  # of a pulse, by which what is late by whole pulses may be off them
+SURE = 24  # pulses without which none is held to be lost
+MANY = 8.0  # that are not lost in a beat or two: then the clock is learnt anew
+JUMP = 5.0  # times faster or slower that a tempo may be at once; more is a bunch of pulses
+CLEARLY = 0.15  # the same of several pulses in a row, if it is not the tempo that has changed
+WHOLE = 0.4  # of a pulse, by which what is late by whole pulses may be off them
 
 
 class ClockFollower:
@@ -49,6 +53,7 @@ class ClockFollower:
         self._off = 0  # pulses in a row that came late (above 0) or early (below)
         self._told = 0  # the count at which a tempo was told of last
         self._missing = 0  # pulses that are held to be lost
+        self._lately = 0.0  # the same, fading
         self._losses = -1, 0  # before which pulse some were last lost, and how many
         self._in_a_row = 0  # pulses before each of which the same number was lost
 
@@ -102,18 +107,24 @@ class ClockFollower:
             else:
                 self._off += 1 if error > 0 else -1
             if abs(self._off) >= CHANGED:
-                while len(self._pulses) >= ENOUGH:
-                    self._pulses.popleft()
                 self._off = 0
+                whole = round(error / self._period)
+                if whole > 0 and abs(error / self._period - whole) < CLEARLY:
+                    self._count += whole
+                    self._missing += whole
+                else:
+                    while len(self._pulses) >= ENOUGH:
+                        self._pulses.popleft()
+        self._lately *= 1 - 1 / WINDOW
         self._pulses.append((self._count, time))
         self._count += 1
 
     def _lost(self, error: float) -> int:
         """Counts pulses that did not come; returns how many (fewer than 0: they did)."""
         whole = round(error / self._period)
-        if not whole or self._off or abs(error / self._period - whole) > WHOLE:
+        if len(self._pulses) < SURE or not whole or abs(error / self._period - whole) > WHOLE:
             return 0
-        if whole < 0 and self._missing < -whole:
+        if self._off if whole > 0 else self._missing < -whole:
             return 0
         again = self._losses == (self._count - 1, whole)
         self._in_a_row = self._in_a_row + 1 if again else 1
@@ -123,6 +134,12 @@ class ClockFollower:
             self._count -= (SLOWER - 1) * whole
             self._missing -= (SLOWER - 1) * whole
             self._period *= 1 + whole
+            self._pulses.clear()
+            return 0
+        self._lately += whole
+        if self._lately > MANY:
+            # So many cannot be: the tempo is not what we hold it to be.
+            self._lately = 0.0
             self._pulses.clear()
             return 0
         self._count += whole
@@ -145,7 +162,7 @@ class ClockFollower:
             near = [p for p, error in zip(pulses, errors, strict=True) if error <= limit]
             if ENOUGH <= len(near) < len(pulses):
                 slope, count, at = _fit(near)
-            if slope > 0:
+            if self._period / JUMP < slope < self._period * JUMP:
                 self._period = slope
                 return count, at
         return (

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from stream_rnn.codecs.base import Head
 from stream_rnn.checkpoint import Card, load_network, read_card, save_model
+from stream_rnn.codecs.base import Head
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import CheckpointError
 from stream_rnn.nets.cells import CELLS

@@ -80,7 +80,7 @@ class Listener:
             if name in m["changed"]
         ]  # fmt: skip
 
-    def agree_on_characters(self, heard: Sequence[re.Match[str]], least: int = 40) -> None:
+    def agree_on_characters(self, heard: Sequence[re.Match[str]], least: int = 30) -> None:
         """Holds that characters with their numbers are those of this viewer, none missing.
 
         Args:
@@ -88,7 +88,7 @@ class Listener:
         """
         seen = {m["n"]: m["text"] for m in self.of("symbol")}
         numbers = [int(m[2]) for m in heard]
-        assert len(numbers) >= least
+        assert len(numbers) >= least, numbers
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), numbers
         assert [m[1] for m in heard] == [seen[n] for n in numbers]
 
@@ -101,14 +101,14 @@ class Listener:
         """
         notes = [(int(m[1]), int(m[2]) > 0) for m in heard]
         frames = [set(m["notes"]) for m in self.of("symbol")]
-        assert len(notes) >= least
+        assert len(notes) >= least, notes
         starts = [_changes([*frames[start:], set()]) for start in range(len(frames))]
         assert any(notes == expected[: len(notes)] for expected in starts), (notes, frames)
 
     def agree_on_frames(self, heard: Sequence[list[int]], least: int = 10) -> None:
         """Holds that frames are a part of those that this viewer saw, none missing."""
         frames = [m["notes"] for m in self.of("symbol")]
-        assert len(heard) >= least
+        assert len(heard) >= least, heard
         runs = (frames[start : start + len(heard)] for start in range(len(frames)))
         assert any(run == heard for run in runs), (heard, frames)
 
@@ -147,5 +147,5 @@ def check_steering(
     assert viewer.changes("artist")[-1] == ({"Ada": 0.25, "Bo": 0.75}, int(blended[2]))
     assert blended[1] == "Ada=0.25 Bo=0.75"
     # Mid-stream: there is a before and an after.
-    assert 0 < int(cooler[1]) < int(blended[2])
+    assert 0 < int(cooler[1]) < int(blended[2]), (cooler, blended)
     it.wait(rf" {int(blended[2]) + 10}\b")
