@@ -28,7 +28,8 @@ ARROWS: dict[str, set[str]] = {
     "train": {"errors", "codecs", "nets", "checkpoint"},
     "gateway": {
         "__init__", "errors", "clock", "codecs", "checkpoint", "wire",
-        "engine.messages", "engine.client", "config", "pipe", "midi.client", "midi.messages", "midi.player",
+        "engine.messages", "engine.client", "config", "pipe",
+        "midi.client", "midi.messages", "midi.player",
     },
     "bench": {
         "errors", "clock", "paths", "codecs", "checkpoint", "wire", "engine", "nets", "train",
@@ -50,9 +51,8 @@ TENSORLESS = {"engine.messages", "engine.client", "engine.process", "train.recip
 OUTSIDE = {
     "asyncio": {"pipe", "midi.client", "gateway.osc", "gateway.osc_side",
                 "gateway.osc_targets", "gateway.discovery", "gateway.link", "gateway.listeners",
-                "gateway.outbox",
-                "gateway.playout", "gateway.server", "gateway.websocket", "bench.serve", "bench.midi",
-                "gateway.midi_side"},
+                "gateway.outbox", "gateway.midi_side", "gateway.playout", "gateway.server",
+                "gateway.websocket", "bench.serve", "bench.midi"},
     "socket": {"gateway.osc_targets", "gateway.discovery", "pipe", "midi.process",
                "engine.process", "gateway.server", "bench.serve", "bench.osc", "bench.midi"},
     # osc: a timetag is in the time of day, which only the wall clock has.

@@ -91,20 +91,21 @@ def test_a_plain_target_gets_no_bundles_and_each_message_at_its_moment(house: Ho
     packets: list[tuple[float, bytes]] = []
 
     async def listen() -> None:
-        begin = time.monotonic()
+        enough = asyncio.Event()
+
+        def take(data: bytes) -> None:
+            packets.append((time.monotonic(), data))
+            if len(packets) == 5:
+                enough.set()
+
         target = OscTarget(port=9000, plain=True, latency=0.1, char="/c {char} {n}")
-        sink = TargetSink(
-            target, form_of(target), lambda d: packets.append((time.monotonic(), d)), house.clock
-        )
-        house.stage.add_sink(sink)
+        house.stage.add_sink(TargetSink(target, form_of(target), take, house.clock))
         house.say(house.join(), "open", model="verse", session="s", controls={"rate": 50})
         house.run(0.2)  # the stage's clock is ahead of ours by then
         assert not packets
-        while len(packets) < 5 and time.monotonic() < begin + 5:
-            await asyncio.sleep(0.01)
+        await asyncio.wait_for(enough.wait(), 5)
 
     asyncio.run(listen())
-    assert len(packets) >= 5
     assert all(data.startswith(b"/c\0") for _, data in packets)
     moments = [moment for moment, _ in packets]
     assert moments == sorted(moments)
