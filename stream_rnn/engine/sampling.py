@@ -150,7 +150,8 @@ def tempered_chances(
     row's result must not depend on when other rows are done.
     """
     barred = np.where(allowed, logits, -np.inf)
-    last = np.maximum(np.minimum(np.ceil(wanted), allowed.sum(1)) - 1, 0).astype(np.int64)
+    # fmin and fmax pass over what is not a number: a network that diverged in training.
+    last = np.fmax(np.fmin(np.ceil(wanted), allowed.sum(1)) - 1, 0).astype(np.int64)
     middle = np.take_along_axis(np.sort(barred, axis=1), -1 - last[:, None], axis=1)
     middle[np.isneginf(middle)] = 0
     # odds[key] * exp(-x) is what a chance has against it: no more exponentials of every key.

@@ -218,6 +218,12 @@ def test_keys_that_cannot_or_must_not_sound_have_chances_too() -> None:
             np.testing.assert_allclose(found.sum(1), wanted, atol=0.01)
 
 
+def test_logits_that_are_not_numbers_are_survived() -> None:
+    nothing = np.full((2, 5), np.nan)
+    assert not keys(nothing, 0.5).any() and not keys(nothing).any()
+    assert draw(nothing, numbers(1, 2)).tolist() == [0, 0]
+
+
 def test_keys_sound_independently_of_each_other() -> None:
     both = keys(np.zeros((20_000, 2)))
     assert float((both[:, 0] * both[:, 1]).mean()) == pytest.approx(0.25, abs=0.015)

@@ -13,6 +13,7 @@ from support import Ear, House
 
 from stream_rnn.config import OscTarget
 from stream_rnn.errors import ConfigError
+from stream_rnn.gateway import osc_targets
 from stream_rnn.gateway.audience import Moment
 from stream_rnn.gateway.controls import Controls
 from stream_rnn.gateway.osc import OscOptions, OscServer
@@ -20,7 +21,14 @@ from stream_rnn.gateway.osc_targets import Targets, TargetSink, form_of
 from stream_rnn.gateway.osc_voices import EVENT_SECONDS
 from stream_rnn.wire import messages as wire
 
+MIDNIGHT = 1_800_000_000.0  # the time of day when the stage's clock stands at 0
 Heard = list[tuple[str, list[Any], float]]
+
+
+@pytest.fixture(autouse=True)
+def clocks_that_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of day stands still with the stage's clock."""
+    monkeypatch.setattr(osc_targets, "wall", lambda due, clock: due + MIDNIGHT)
 
 
 class Program:
@@ -31,15 +39,10 @@ class Program:
         made = OscTarget(port=9000, **target)
         self.sink = TargetSink(made, form_of(made), self._take, house.clock)
         house.stage.add_sink(self.sink)
-        # What is on the stage's clock at a time of day.
-        self._offset = house.clock.now() - time.time()
-        self._house = house
 
     def _take(self, data: bytes) -> None:
-        # The stage's clock stands still while the day goes on, so the difference is taken now.
-        offset = self._house.clock.now() - time.time()
         for timed in OscPacket(data).messages:
-            at = timed.time + offset
+            at = timed.time - MIDNIGHT
             self.heard.append((timed.message.address, timed.message.params, at))
 
     def of(self, address: str) -> list[list[Any]]:
