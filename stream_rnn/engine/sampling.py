@@ -8,6 +8,7 @@ not depend on the number of rows.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,20 @@ Floats = NDArray[np.floating[Any]]
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
+_SHIFT_1, _SHIFT_2, _SHIFT_3 = np.uint64(30), np.uint64(27), np.uint64(31)
+_HALF = np.uint64(32)
 
 
 def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection that spreads every bit."""
-    x = (x ^ (x >> np.uint64(30))) * _MIX_1
-    x = (x ^ (x >> np.uint64(27))) * _MIX_2
-    return x ^ (x >> np.uint64(31))
+    x = (x ^ (x >> _SHIFT_1)) * _MIX_1
+    x = (x ^ (x >> _SHIFT_2)) * _MIX_2
+    return x ^ (x >> _SHIFT_3)
+
+
+@lru_cache
+def _lanes(count: int) -> NDArray[np.uint64]:
+    return np.arange(1, count + 1, dtype=np.uint64) * _GOLDEN
 
 
 def uniforms(
@@ -40,11 +48,8 @@ def uniforms(
 
     Each is a hash of (seed, position, lane) alone.
     """
-    with np.errstate(over="ignore"):
-        row = _mix(_mix(seeds.astype(np.uint64) + _GOLDEN) + positions.astype(np.uint64) * _GOLDEN)
-        lane = np.arange(1, lanes + 1, dtype=np.uint64) * _GOLDEN
-        bits = _mix(row[:, None] + lane[None, :])
-    return (bits >> np.uint64(32)).astype(np.float64) * 2.0**-32
+    row = _mix(_mix(seeds.view(np.uint64) + _GOLDEN) + positions.view(np.uint64) * _GOLDEN)
+    return np.asarray((_mix(row[:, None] + _lanes(lanes)) >> _HALF) * 2.0**-32)
 
 
 def draw_lanes(head: Head, symbols: int) -> int:

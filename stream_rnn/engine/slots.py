@@ -24,6 +24,7 @@ from stream_rnn.nets.network import RecurrentNetwork, State
 
 NEVER = np.iinfo(np.int64).max
 SNAPSHOT_EVERY = 256
+_AROUND = np.array([[-1], [0], [1]])  # the positions before, here and after
 TILE = 64  # most rows of a step; what a step gives does not depend on it
 
 
@@ -50,6 +51,7 @@ class Slots:
         self._hidden, self._cell = self.kernel.zero_state(count * ring)
         self._artist_bias = torch.zeros(count, self.kernel.gates, device=self.device)
         self._artists: dict[int, tuple[float, ...]] = {}  # whose bias that is
+        self._artists_from = np.zeros(count, np.int64)  # and since which position
         keys = () if a.head == "categorical" else (a.symbols,)
         self._symbols = np.zeros((count * ring, *keys), np.float32 if keys else np.int64)
         self._temperature = np.zeros(count)
@@ -82,6 +84,7 @@ class Slots:
             raise EngineError("no slot is free")
         slot = self._free.pop()
         self.key[slot], self.next[slot], self.until[slot] = key, 0, 0
+        self._artists_from[slot] = 0
         return slot
 
     def close(self, slot: int) -> None:
@@ -122,12 +125,32 @@ class Slots:
                 f"position {plan.position} is out of the ring of {self.ring} at {behind}"
             )
         self.next[slot] = min(behind, plan.position) if not plan.state else plan.position
+        if len(forced) and not plan.state and self._is_known(slot, start, behind, schedule):
+            self._symbols[slot * self.ring + start % self.ring] = forced[0]
+            self.next[slot] = start + 1
         self._forced[slot] = (start, forced)
         self._forced_end[slot] = start + len(forced)
         # What is forced has happened already, so it needs no credit.
         self.until[slot] = max(self.next[slot], self._forced_end[slot])
         self._schedule[slot] = schedule
         self._change[slot] = schedule[0][0] if schedule else NEVER
+
+    def _is_known(
+        self, slot: int, position: int, behind: int, schedule: list[tuple[int, Settings]]
+    ) -> bool:
+        """Whether the state after a position has been computed and would be the same again.
+
+        A step reads the symbol *before* its own. So where another symbol is now forced upon a
+        position, the step that was made there still holds, if the artists are the same; who
+        feeds a symbol and waits for the next waits for one step and not for two.
+        """
+        artists = [settings.artists for start, settings in schedule if start <= position][-1:]
+        return (
+            position < behind < position + self.ring
+            and self._artists_from[slot] <= position
+            and artists == [self._artists.get(slot)]
+            and (position + 1) % SNAPSHOT_EVERY != 0  # a plan's snapshots are its own
+        )
 
     def _restore(self, slot: int, plan: Plan) -> None:
         place = slot * self.ring + plan.position % self.ring
@@ -158,25 +181,30 @@ class Slots:
         begun at once, though after those who are late. `near` is `schedule.choose`'s.
         """
         (slots,) = (self.next < self.until).nonzero()
-        ahead = self.next[slots] - self._due_position[slots]
-        deadlines = self._due[slots] + np.maximum(ahead, 0) * self._interval[slots]
-        behind = self.next[slots] < self._forced_end[slots]
-        return slots, np.where(behind, np.clip(deadlines, now, now + near / 2), deadlines)
+        positions = self.next[slots]
+        ahead = np.maximum(positions - self._due_position[slots], 0)
+        deadlines = self._due[slots] + ahead * self._interval[slots]
+        behind = positions < self._forced_end[slots]
+        if behind.any():
+            bounded = np.minimum(np.maximum(deadlines, now), now + near / 2)
+            deadlines = np.where(behind, bounded, deadlines)
+        return slots, deadlines
 
     def advance(self, slots: NDArray[np.int64]) -> list[Tile | Snapshot]:
         """Steps some sessions, at most a tile of them, by one symbol each."""
         positions = self.next[slots]
         for slot in slots[positions >= self._change[slots]]:
             self._follow_schedule(int(slot))
-        here = slots * self.ring + positions % self.ring
-        there = slots * self.ring + (positions + 1) % self.ring
-        symbols = self._symbols[slots * self.ring + (positions - 1) % self.ring]
+        places = slots * self.ring + (positions + _AROUND) % self.ring
+        before, here, _ = places
+        symbols = self._symbols[before]
         symbols[positions == 0] = 0  # every codec's boundary is symbol 0: index 0, or no keys
-        at, after, row = (torch.from_numpy(x).to(self.device) for x in (here, there, slots))
+        _, at, after = torch.from_numpy(places).to(self.device).unbind()
+        row = torch.from_numpy(slots).to(self.device)
 
         state = State(self._hidden.index_select(1, at), self._cell.index_select(1, at))
         inputs = torch.from_numpy(symbols).to(self.device)
-        state = self.kernel.step(inputs, self._artist_bias[row], state)
+        state = self.kernel.step(inputs, self._artist_bias.index_select(0, row), state)
         self._hidden.index_copy_(1, after, state.hidden)
         self._cell.index_copy_(1, after, state.cell)
 
@@ -228,18 +256,19 @@ class Slots:
         if self.architecture.head == "bernoulli":
             allowed = self.codec.unpack(settings.allowed)[0] if settings.allowed else np.ones(1)
             self._allowed[slot] = allowed.astype(np.bool_)
+        self._artists_from[slot] = min(self._artists_from[slot], position)
         if self._artists.get(slot) != settings.artists:
             weights = settings.artists or (0.0,) * self.architecture.artists
             blend = torch.tensor(weights, dtype=torch.float32, device=self.device)
             self._artist_bias[slot] = self.kernel.artist_bias(blend)
-            self._artists[slot] = settings.artists
+            self._artists[slot], self._artists_from[slot] = settings.artists, position
 
     def _report(
         self, slots: NDArray[np.int64], positions: NDArray[np.int64], symbols: NDArray[Any]
     ) -> list[Tile | Snapshot]:
         events: list[Tile | Snapshot] = []
-        fresh = positions >= self._forced_end[slots]
-        if fresh.any():
+        (fresh,) = (positions >= self._forced_end[slots]).nonzero()
+        if len(fresh):
             made = slots[fresh]
             events.append(
                 Tile(
@@ -249,7 +278,7 @@ class Slots:
                     self.codec.pack(symbols[fresh]),
                 )
             )
-        for slot in slots[self.next[slots] % SNAPSHOT_EVERY == 0]:
+        for slot in slots[(positions + 1) % SNAPSHOT_EVERY == 0]:
             position = int(self.next[slot])
             place = int(slot) * self.ring + position % self.ring
             parts = self._hidden[:, place].flatten(), self._cell[:, place].flatten()

@@ -162,6 +162,12 @@ def test_a_stretched_piece_keeps_its_notes_and_no_error_adds_up(
     assert len(made) >= len(kept)
 
 
+def test_a_file_has_no_note_that_was_never_let_go(tmp_path: Path) -> None:
+    symbols = CODEC.parse([{"on": 60}, {"on": 64}, {"shift": 1}, {"off": 64}, {"shift": 30}])
+    CODEC.write_file(symbols, tmp_path / "x.mid", 120.0)
+    assert rounded(read_notes(tmp_path / "x.mid")) == [(0, 500, 60, 64), (0, 100, 64, 64)]
+
+
 def test_a_card_of_other_events_is_refused() -> None:
     with pytest.raises(CheckpointError, match="388 events, not 309"):
         PerformanceCodec.from_json({"domain": "performance", "events": 388})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from msgspec.structs import replace
 
 from stream_rnn.codecs.base import ints_from_bytes
 from stream_rnn.codecs.pianoroll import PianorollCodec
@@ -72,3 +75,68 @@ def test_alone_together_and_from_a_snapshot(cell: str, head: str) -> None:
     schedule = ((SNAPSHOT_EVERY, settings(4)),)
     restored.plan(row, Plan(4, 1, SNAPSHOT_EVERY, schedule, b"", snapshot.state, before))
     assert run(restored, [row], 40)[0][4] == streams[4][SNAPSHOT_EVERY:]
+
+
+def plan_of(key: int, position: int, forced: list[int], slots: Slots, **changed: Any) -> Plan:
+    width, generation = slots.codec.width, 2 if position else 1
+    schedule = ((position, replace(settings(key), **changed)),)
+    packed = b"".join(symbol.to_bytes(width, "little") for symbol in forced)
+    return Plan(key, generation, position, schedule, packed)
+
+
+@pytest.mark.parametrize("head", ["categorical", "bernoulli"])
+@pytest.mark.parametrize(
+    ("position", "ahead", "count", "artists", "saved"),
+    [
+        (20, 5, 1, (0.6, 0.4), 1),  # the step at 20 has been made, and is not made again
+        (20, 5, 3, (0.6, 0.4), 1),
+        (20, 1, 1, (0.6, 0.4), 1),
+        (20, 0, 1, (0.6, 0.4), 0),
+        (20, 5, 1, (1.0, 0.0), 0),  # other artists: another state
+        (0, 5, 2, (0.6, 0.4), 1),
+        (0, 30, 2, (0.6, 0.4), 0),  # out of the ring
+        (SNAPSHOT_EVERY - 1, 5, 1, (0.6, 0.4), 0),  # or the snapshot would be an older plan's
+    ],
+)
+def test_what_is_fed_where_a_step_was_made_already(
+    head: str, position: int, ahead: int, count: int, artists: tuple[float, ...], saved: int
+) -> None:
+    """It costs a step less, and what follows is what a session with that history has."""
+    slots = make_slots("lstm", head)
+    symbols = [3, 1, 4][:count]
+    row = slots.open(3)
+    slots.plan(row, plan_of(3, 0, [], slots))
+    stream = run(slots, [row], position + ahead)[0].get(3, [])
+    slots.plan(row, plan_of(3, position, symbols, slots, artists=artists))
+    assert slots.next[row] == position + saved
+    went_on, snapshots = run(slots, [row], 30 - saved)
+    assert len(snapshots) == (position == SNAPSHOT_EVERY - 1)
+
+    fresh = make_slots("lstm", head)
+    row = fresh.open(3)
+    first = plan_of(3, 0, stream[:position] + symbols, fresh)
+    fresh.plan(
+        row,
+        Plan(
+            3,
+            1,
+            0,
+            (*first.schedule, (position, replace(settings(3), artists=artists))),
+            first.forced,
+        ),
+    )
+    assert run(fresh, [row], position + 30)[0][3] == went_on[3]
+
+
+def test_the_artists_of_a_moment_before_do_not_count_as_those_of_then() -> None:
+    slots = make_slots("lstm", "categorical")
+    row = slots.open(3)
+    slots.plan(row, plan_of(3, 0, [], slots))
+    run(slots, [row], 12)
+    slots.plan(row, plan_of(3, 10, [], slots, artists=(1.0, 0.0)))
+    run(slots, [row], 4)
+    slots.plan(row, plan_of(3, 9, [2], slots, artists=(1.0, 0.0)))
+    assert slots.next[row] == 9, "at 9 the artists were others"
+    run(slots, [row], 3)
+    slots.plan(row, plan_of(3, 9, [2], slots, artists=(1.0, 0.0)))
+    assert slots.next[row] == 10

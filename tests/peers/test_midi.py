@@ -403,6 +403,7 @@ def test_play_is_an_installation_in_one_command(models: Path, tmp_path: Path) ->
         assert process.stdout is not None
         assert b"playing; watch it at http://127.0.0.1:" in process.stdout.readline()
         until(lambda: wire.begun() > 40, 30, log.read_text)
+        until(lambda: dump.read_text(errors="replace").count("/rnn/main/frame") > 20)
         listed = subprocess.run(
             [sys.executable, "-m", "stream_rnn", "ports", "--api", "jack", "--json"],
             env=env, capture_output=True, text=True,
@@ -411,7 +412,6 @@ def test_play_is_an_installation_in_one_command(models: Path, tmp_path: Path) ->
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
         until(lambda: not wire.hanging(), why=lambda: str(wire.hanging()))
-    assert dump.read_text(errors="replace").count("/rnn/main/frame") > 20
     assert sum(m.type == "note_on" and m.velocity > 0 for m in mido.MidiFile(recorded)) > 30
 
 

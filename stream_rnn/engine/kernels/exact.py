@@ -144,7 +144,7 @@ class ExactKernel:
                 gates = self._below[layer - 1](self._rounded(hidden[-1]))
                 gates += self._biases[layer]
             else:
-                gates = self._keys(symbols) if self._keys else self._table[symbols]
+                gates = self._keys(symbols) if self._keys else self._table.index_select(0, symbols)
                 gates += artist_bias
             before = state.hidden[layer]
             new_hidden, new_cell = self._cell.update(
@@ -156,6 +156,8 @@ class ExactKernel:
             )
             hidden.append(new_hidden)
             cell.append(new_cell)
+        if len(hidden) == 1:
+            return State(hidden[0][None], cell[0][None])
         return State(torch.stack(hidden), torch.stack(cell))
 
     def logits(self, hidden: Tensor) -> Tensor:
