@@ -43,6 +43,7 @@ def main() -> None:
     client.set_shutdown_callback(lambda status, reason: os._exit(1))
     gc.freeze()
     gc.disable()
+    sys.setswitchinterval(1e-4)  # seconds that the printer may keep JACK's thread waiting
     client.activate()
     threading.Thread(target=_print, args=(heard,), daemon=True).start()
     sys.stdin.read()

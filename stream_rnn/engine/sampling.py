@@ -166,5 +166,6 @@ def tempered_chances(
         chances = 1 / (1 + odds * np.exp(-x)[:, None])
         total = chances.sum(1)
         slope = total - (chances * chances).sum(1)
-        x += np.clip((wanted - total) / np.maximum(slope, 1e-6), -STRIDE, STRIDE)
+        step = (wanted - total) / np.maximum(slope, 1e-6)
+        x += np.minimum(np.maximum(step, -STRIDE), STRIDE)
     return np.asarray(1 / (1 + odds * np.exp(-x)[:, None]))

@@ -190,6 +190,7 @@ def _in_time() -> Iterator[None]:
     """Real-time priority where the system grants it: see docs/installations.md."""
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
+    sys.setswitchinterval(5e-4)  # seconds that what is heard may keep what is due waiting
     gc.collect()
     gc.freeze()
     yield
