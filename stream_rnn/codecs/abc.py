@@ -47,6 +47,11 @@ _ACCIDENTALS = {"^": 1, "^^": 2, "=": 0, "_": -1, "__": -2}
 _KEY = re.compile(r"([A-G][#b]?)\s*([A-Za-z]*)")
 _METER = re.compile(r"(\d{1,2})/(1|2|4|8|16)$")
 _FIELD = re.compile(r"[A-Za-z]:(?![|:])")  # `A:|` is a note before a repeat
+_INLINE_FIELD = re.compile(
+    r"(?<![\[\w])(M:[ \t]*\S+|L:[ \t]*\S+"
+    r"|K:[ \t]*[A-G][#b]?(?:[ \t]*(?:maj|min|ion|aeo|mix|dor|lyd|phr|loc)[A-Za-z]*|m)?(?!\w))",
+    re.IGNORECASE,
+)
 _NOTE = r"(?P<note>[_^=]{0,2}[A-Ga-gzx][,']*)(?P<length>\d*(?:/+\d*)?)"
 _LEXEMES = re.compile(
     r"(?P<skip>\"[^\"]*\"|![^!\n]*!|\+[^+\n]*\+|\{[^}]*\}|[\s`\\.~*!y)]|[H-WYh-w](?![:\w]*\])"
@@ -136,7 +141,8 @@ class AbcCodec(CategoricalCodec):
             value = " ".join(value)
         if not isinstance(value, str):
             raise DataError('this model takes ABC, such as "M:6/8\\nK:G\\nG2A B2c|"')
-        return self.encode(tokenize(value))
+        # People write a prime's header and its notes on one line.
+        return self.encode(tokenize(_INLINE_FIELD.sub(r"\n\1\n", value)))
 
     def event(self, symbol: int) -> dict[str, Any]:
         return {"text": text_of(self.vocabulary[symbol])}

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from stream_rnn.codecs.base import Head
 
-NEWTON_STEPS = 10
-STRIDE = 2.0
+NEWTON_STEPS = 6
+STRIDE = 4.0
+LEAST = 1e-30
 FAR = 300.0  # logits, in temperatures, that are as good as infinitely far away
 
 Floats = NDArray[np.floating[Any]]
@@ -149,10 +150,11 @@ def tempered_chances(
 ) -> NDArray[np.float64]:
     """Chances `logistic((logits + shift) / temperature)` that add up to `wanted` in each row.
 
-    By Newton's method on `shift / temperature`. It begins where the key that is the `wanted`-th
-    in order of likelihood has a chance of a half, so that the slope is not 0, and strides
-    are bounded, so that they do not leave for where it is. The number of steps is fixed: a
-    row's result must not depend on when other rows are done.
+    To within a few thousandths of a key, by Newton's method for `shift / temperature` and the
+    logarithm of the sum. It begins where the key that is the `wanted`-th in order of likelihood
+    has a chance of a half, so that the slope is not 0, and strides are bounded, so that they do
+    not leave for where it is. The number of steps is fixed: a row's result must not depend on
+    when other rows are done.
     """
     barred = np.where(allowed, logits, -np.inf)
     # fmin and fmax pass over what is not a number: a network that diverged in training.
@@ -166,6 +168,6 @@ def tempered_chances(
         chances = 1 / (1 + odds * np.exp(-x)[:, None])
         total = chances.sum(1)
         slope = total - (chances * chances).sum(1)
-        step = (wanted - total) / np.maximum(slope, 1e-6)
+        step = np.log((wanted + LEAST) / total) * total / np.maximum(slope, LEAST)
         x += np.minimum(np.maximum(step, -STRIDE), STRIDE)
     return np.asarray(1 / (1 + odds * np.exp(-x)[:, None]))

@@ -72,6 +72,7 @@ class Slots:
         self._interval = np.zeros(count, np.float64)
         self._change = np.full(count, NEVER, np.int64)  # where the schedule goes on
         self._forced_end = np.zeros(count, np.int64)
+        self._fed_end = np.full(count, -1, np.int64)  # the same, where anything is forced
         self._schedule: dict[int, list[tuple[int, Settings]]] = {}
         self._forced: dict[int, tuple[int, NDArray[Any]]] = {}
         self._free = list(range(count - 1, -1, -1))
@@ -84,7 +85,7 @@ class Slots:
             raise EngineError("no slot is free")
         slot = self._free.pop()
         self.key[slot], self.next[slot], self.until[slot] = key, 0, 0
-        self._artists_from[slot] = 0
+        self._artists_from[slot], self._fed_end[slot] = 0, -1
         return slot
 
     def close(self, slot: int) -> None:
@@ -130,6 +131,7 @@ class Slots:
             self.next[slot] = start + 1
         self._forced[slot] = (start, forced)
         self._forced_end[slot] = start + len(forced)
+        self._fed_end[slot] = start + len(forced) if len(forced) else -1
         # What is forced has happened already, so it needs no credit.
         self.until[slot] = max(self.next[slot], self._forced_end[slot])
         self._schedule[slot] = schedule
@@ -177,17 +179,18 @@ class Slots:
 
         Who catches up on what is forced lies behind its own timetable, perhaps far. That must
         not set it before those who are late through no doing of their own. And who is paused
-        has no timetable, but what is fed to it is often fed to hear what comes of it: that is
-        begun at once, though after those who are late. `near` is `schedule.choose`'s.
+        has no timetable, but what is fed to it is often fed to hear what comes of it: so that
+        is computed at once, up to the first symbol after it, though not before those who are
+        late. `near` is `schedule.choose`'s.
         """
         (slots,) = (self.next < self.until).nonzero()
         positions = self.next[slots]
         ahead = np.maximum(positions - self._due_position[slots], 0)
         deadlines = self._due[slots] + ahead * self._interval[slots]
-        behind = positions < self._forced_end[slots]
-        if behind.any():
+        fed = positions <= self._fed_end[slots]
+        if fed.any():
             bounded = np.minimum(np.maximum(deadlines, now), now + near / 2)
-            deadlines = np.where(behind, bounded, deadlines)
+            deadlines = np.where(fed, bounded, deadlines)
         return slots, deadlines
 
     def advance(self, slots: NDArray[np.int64]) -> list[Tile | Snapshot]:

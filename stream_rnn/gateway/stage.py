@@ -305,6 +305,7 @@ class Stage:
         start = session.position
         fed, plan = session.feed(symbols, now, in_time=in_time)
         self._engine.plan(plan)
+        self._engine.credit(session)
         self._engine.flush(now)  # the engine can begin while the viewers are told
         if len(fed) > LONG_FEED:
             for viewer in self._audience.of(session.name):

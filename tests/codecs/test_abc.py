@@ -105,6 +105,21 @@ def test_what_is_not_understood_is_shown(abc: str, said: str) -> None:
         tokenize(abc)
 
 
+@pytest.mark.parametrize(
+    ("prime", "tokens"),
+    [
+        ("M:6/8 K:D", ["M:6/8", "K:Dmaj"]),
+        ("M: 6/8 L:1/16 K:E Minor |: e2", ["M:6/8", "K:Emin", "|:", "e"]),
+        ("M:6/8\nK:Em\n|:e", ["M:6/8", "K:Emin", "|:", "e"]),
+        ("M:6/8 K:F#m e | e", ["M:6/8", "K:F#min", "e", "|", "e"]),
+        ("e [K:A] e", ["e", "[K:Amaj]", "e"]),
+    ],
+)
+def test_a_primes_header_may_stand_on_one_line(prime: str, tokens: list[str]) -> None:
+    codec = AbcCodec(["M:6/8", "K:Dmaj", "K:Emin", "K:F#min", "[K:Amaj]", "|:", "|", "e"])
+    assert codec.decode(codec.parse(prime)) == tokens
+
+
 def test_what_the_model_does_not_know_is_refused() -> None:
     codec = AbcCodec(["A", "|"])
     assert codec.parse("A|A|") == codec.parse(["A", "|A|"]) == [1, 2, 1, 2]

@@ -176,6 +176,8 @@ def test_what_is_fed_to_a_paused_session_does_not_wait(models: Path) -> None:
     assert not client.apply(m.Plan(1, 2, 3, settings, forced))
     client.credit({1: 5, 2: 6}, due=math.inf)
     assert client.core.step(10.0) == ([], 10.0), "stepped, though there is nothing to tell"
+    client.take(client.core.step(10.0)[0])
+    assert list(client.made[1]) == [0, 1, 2, 4] and list(client.made[2]) == [0, 1, 2]
     assert client.core.step(10.0)[1] > 10.0
 
 
