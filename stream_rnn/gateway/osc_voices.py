@@ -46,11 +46,13 @@ class PlainForm:
         if "text" in fields:
             return [(f"{base}/char", (fields["text"], fields["n"]))]
         notes = voice.play(fields, velocity=controls.velocity, transpose=controls.transpose)
-        if "event" in fields:
-            ((kind, value),) = fields["event"].items()
-            shown: Message = (f"{base}/event", (kind, value))
+        event = fields.get("event")
+        if event is None:
+            shown: Message = (f"{base}/frame", voice.sounding)
+        elif "gesture" in event:
+            shown = (f"{base}/gesture", (event["player"], event["gesture"]))
         else:
-            shown = (f"{base}/frame", voice.sounding)
+            shown = (f"{base}/event", tuple(x for item in event.items() for x in item))
         return [
             shown,
             *note_messages(fields["session"], notes, moment.ends - fields["due"]),

@@ -18,6 +18,7 @@ PENTATONIC = (0, 2, 4, 7, 9)
 MIDDLE_C = 60
 ACCENT = 24  # a capital is louder by so much
 MAX_VELOCITY = 127
+LONGEST = 5.0  # seconds that a performance may hold a key; of the notes of its corpus 99.9 % end
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Voice:
     """
 
     def __init__(self) -> None:
-        self._sounding: dict[int, None] = {}
+        self._sounding: dict[int, float] = {}  # since when
         self._strings: dict[int, int] = {}
         self._dynamics: int | None = None  # velocity that the stream itself gives
 
@@ -85,7 +86,8 @@ class Voice:
         if "event" in symbol and "note" in symbol["event"]:
             return self._pluck(symbol["event"], velocity, transpose)
         if "event" in symbol:
-            return self._event(symbol["event"], velocity, transpose)
+            due = symbol.get("due", 0.0)
+            return [*self._overdue(due), *self._event(symbol["event"], velocity, transpose, due)]
         if "text" in symbol:
             # What is longer than a letter is a token of a notation, such as a bar line.
             if len(symbol["text"]) > 1:
@@ -96,7 +98,8 @@ class Voice:
                 velocity = min(MAX_VELOCITY, velocity + ACCENT)
         else:
             pitches, struck = symbol.get("notes", []), symbol.get("onsets", [])
-        now = dict.fromkeys(p + transpose for p in pitches if 0 <= p + transpose < 128)
+        due = symbol.get("due", 0.0)
+        now = dict.fromkeys((p + transpose for p in pitches if 0 <= p + transpose < 128), due)
         again = {p + transpose for p in struck}
         ended = [p for p in self._sounding if p not in now or p in again]
         begun = [p for p in now if p not in self._sounding or p in again]
@@ -106,18 +109,27 @@ class Voice:
     def _fed(self, event: Mapping[str, Any], transpose: int) -> list[Note]:
         """What was fed sounds where it was played. Here it ends what it is in the place of."""
         if "off" in event:
-            return self._event(event, 0, transpose)
+            return self._event(event, 0, transpose, 0.0)
         # A performance's keys are added to those that sound; a frame or a letter replaces them.
         return [] if {"on", "velocity", "shift"} & event.keys() else self.release()
 
-    def _event(self, event: Mapping[str, Any], velocity: int, transpose: int) -> list[Note]:
+    def _overdue(self, due: float) -> list[Note]:
+        """Ends what has sounded too long: a network may forget to let a key go."""
+        ended = [p for p, since in self._sounding.items() if due - since > LONGEST]
+        for pitch in ended:
+            del self._sounding[pitch]
+        return [Note(p, 0) for p in ended]
+
+    def _event(
+        self, event: Mapping[str, Any], velocity: int, transpose: int, due: float
+    ) -> list[Note]:
         if "end" in event:  # of the piece, and of all that sounds
             return self.release()
         if "velocity" in event:
             self._dynamics = int(event["velocity"])
         elif "on" in event and 0 <= (pitch := event["on"] + transpose) < 128:
             ended = [Note(pitch, 0)] if pitch in self._sounding else []
-            self._sounding[pitch] = None
+            self._sounding[pitch] = due
             loud = velocity if self._dynamics is None else round(self._dynamics * velocity / 80)
             return [*ended, Note(pitch, min(max(loud, 1), MAX_VELOCITY))]
         elif "off" in event and (pitch := event["off"] + transpose) in self._sounding:
@@ -133,7 +145,7 @@ class Voice:
             del self._sounding[old]
         if not 0 <= pitch < 128:
             return [Note(p, 0) for p in ended]
-        self._sounding[pitch] = None
+        self._sounding[pitch] = 0.0
         self._strings[string] = pitch
         return [*(Note(p, 0) for p in ended), Note(pitch, velocity)]
 

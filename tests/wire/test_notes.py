@@ -72,6 +72,25 @@ def test_a_performance_keeps_its_dynamics() -> None:
     assert voice.play({"event": {"off": 60}}) == []
 
 
+def test_a_key_that_a_performance_forgets_is_let_go() -> None:
+    voice = Voice()
+    voice.play({"event": {"on": 60}, "due": 100.0})
+    assert voice.play({"event": {"shift": 1.0}, "due": 104.9}) == []
+    assert voice.play({"event": {"velocity": 80}, "due": 105.1}) == [Note(60, 0)]
+    assert voice.play({"event": {"off": 60}, "due": 105.2}) == []
+
+
+def test_a_string_is_plucked_again() -> None:
+    voice = Voice()
+    assert voice.play({"event": {"string": 1, "fret": 0, "note": 64}}) == [Note(64, 80)]
+    assert voice.play({"event": {"string": 2, "fret": 0, "note": 59}}) == [Note(59, 80)]
+    assert voice.play({"event": {"string": 1, "fret": 3, "note": 67}}) == [
+        Note(64, 0),
+        Note(67, 80),
+    ]
+    assert voice.sounding == (59, 67)
+
+
 def test_letters_sound_by_how_common_they_are() -> None:
     assert letter_pitch("e") == letter_pitch("E") == letter_pitch("é") == MIDDLE_C
     heights = [abs((letter_pitch(c) or 0) - MIDDLE_C) for c in LETTERS]

@@ -13,6 +13,7 @@ import { Stream } from "./stream.js";
 import { TextView } from "./text-view.js";
 import { tint } from "./tint.js";
 import { makeToaster } from "./toast.js";
+import { words } from "./words.js";
 
 const FRESH = 1.0; // s; what was due longer ago is history, and neither glows nor sounds
 const STATES = {
@@ -123,7 +124,7 @@ function showSymbol(symbol, time) {
   if (fresh) lateness += (Math.max(0, time - due) - lateness) * 0.1;
   const ink = tint(controls?.temperature);
   if (symbol.notes) roll.add({ ...symbol, ink, cues }, controls);
-  else text.add({ n, text: symbol.text ?? "", ink, fed: Boolean(fed), cues, fresh }, time);
+  else text.add({ n, text: symbol.text ?? words(symbol), ink, fed: Boolean(fed), cues, fresh }, time);
 }
 
 // Sound
