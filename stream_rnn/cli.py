@@ -202,7 +202,6 @@ def _print_json(value: object) -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    from stream_rnn.config import Config, read_config
     from stream_rnn.gateway.house import Limits
     from stream_rnn.gateway.server import ServeOptions, serve
 
@@ -222,7 +221,7 @@ def _serve(options: argparse.Namespace) -> None:
             anyone=options.anyone,
             origins=tuple(options.origin),
             limits=limits,
-            config=_with_outs(read_config(options.config) if options.config else Config(), options),
+            config=_config(options),
         ),
         announce=lambda address: print(f"stream-rnn: listening on {address}", flush=True),
     )
@@ -236,7 +235,7 @@ def _log() -> None:
 def _play(options: argparse.Namespace) -> None:
     from msgspec.structs import replace
 
-    from stream_rnn.config import Config, OscTarget, SessionConfig, read_config
+    from stream_rnn.config import OscTarget, SessionConfig
     from stream_rnn.gateway.server import ServeOptions, serve
 
     _log()
@@ -250,7 +249,7 @@ def _play(options: argparse.Namespace) -> None:
         seed=options.seed,
         prime=options.prime,
     )
-    config = _with_outs(read_config(options.config) if options.config else Config(), options)
+    config = _config(options)
     targets = [OscTarget(host=host, port=port) for host, port in map(_host, options.osc_out)]
     config = replace(
         config,
@@ -289,12 +288,13 @@ def _ports(options: argparse.Namespace) -> None:
         print(title, *(f"  {name}" for name in names or ["none"]), sep="\n")
 
 
-def _with_outs(config: Config, options: argparse.Namespace) -> Config:
-    """A configuration, and what the command line adds to it."""
+def _config(options: argparse.Namespace) -> Config:
+    """The configuration of `--config`, and what the command line adds to it."""
     from msgspec.structs import replace
 
-    from stream_rnn.config import MidiOut, Record
+    from stream_rnn.config import Config, MidiOut, Record, read_config
 
+    config = read_config(options.config) if options.config else Config()
     outs = [
         MidiOut(port=name.removeprefix("virtual:"), virtual=name.startswith("virtual:"))
         for name in options.midi_out

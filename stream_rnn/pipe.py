@@ -7,6 +7,7 @@ closes, so it never outlives the gateway, however that ends.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import os
@@ -14,8 +15,10 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
+
+from stream_rnn.errors import StreamRnnError
 
 log = logging.getLogger("stream_rnn.pipe")
 
@@ -48,6 +51,20 @@ class FrameReader:
             body = bytes(self._buffer[PREFIX.size : end])
             del self._buffer[:end]
             yield body
+
+
+async def start_anew(
+    start: Callable[[], Awaitable[object]], pauses: Sequence[float], what: str
+) -> None:
+    """Tries to start something until it does, after longer and longer pauses (seconds)."""
+    for pause in itertools.chain(pauses, itertools.repeat(pauses[-1])):
+        await asyncio.sleep(pause)
+        try:
+            await start()
+        except (StreamRnnError, OSError) as error:
+            log.error("%s could not be started: %s", what, error)
+            continue
+        return
 
 
 class Child:

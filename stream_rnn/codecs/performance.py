@@ -22,11 +22,10 @@ from typing import Any
 
 import mido
 import numpy as np
-from mido.midifiles.meta import KeySignatureError
 from numpy.typing import NDArray
 
 from stream_rnn.codecs.base import CategoricalCodec
-from stream_rnn.codecs.pianoroll import HIGHEST_PITCH, KEYS, LOWEST_PITCH
+from stream_rnn.codecs.pianoroll import HIGHEST_PITCH, KEYS, LOWEST_PITCH, UNREADABLE
 from stream_rnn.errors import CheckpointError, DataError
 
 TICK = 0.01  # seconds
@@ -265,15 +264,7 @@ def read_notes(path: Path) -> list[Note]:
             what = "its time is in SMPTE frames" if file.type != 2 else "its tracks are songs apart"
             raise DataError(f"{path}: {what}; export it with beats, as one song")
         notes = sorted(_sounding(file), key=lambda n: (n.start, n.pitch))
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        KeyError,
-        IndexError,
-        TypeError,
-        KeySignatureError,
-    ) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: not a readable MIDI file ({error})") from None
     if not notes:
         raise DataError(f"{path}: no notes on the piano's keys (drums do not count)")

@@ -28,6 +28,8 @@ KEYS = 88
 HIGHEST_PITCH = LOWEST_PITCH + KEYS - 1
 TICKS_PER_BEAT = 480
 MAX_FRAMES = 1_000_000
+# What mido raises of a file that is no MIDI file, or a broken one.
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, IndexError, TypeError, KeySignatureError)
 
 Roll = NDArray[np.uint8]
 
@@ -139,15 +141,7 @@ def roll_from_midi(path: Path, *, steps_per_beat: int) -> Roll:
     """
     try:
         file = mido.MidiFile(path)
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        KeyError,
-        IndexError,
-        TypeError,
-        KeySignatureError,
-    ) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: not a readable MIDI file ({error})") from None
     if file.ticks_per_beat <= 0:
         raise DataError(f"{path}: its time is in SMPTE frames, not in beats; export it with beats")

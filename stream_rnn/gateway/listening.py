@@ -19,6 +19,7 @@ from stream_rnn.gateway.knobs import Knobs
 from stream_rnn.gateway.pulses import GAP, ClockFollower
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.gateway.tempo import Tempo
+from stream_rnn.midi.player import CONTROL, NOTE_ON
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import midi
 from stream_rnn.wire.osc_requests import Forget, Learn
@@ -29,7 +30,6 @@ SOURCE = "midi"
 ECHO = 0.15  # seconds within which what we sent may come back
 SOON = 0.005  # seconds by which it may seem to come before it was sent
 PANIC_PAUSE = 1.0  # seconds in which one panic is enough: what it sends may come back
-NOTE_ON, CONTROL = 0x90, 0xB0
 SILENCING = (midi.ALL_SOUND_OFF, midi.ALL_NOTES_OFF)
 
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from stream_rnn.config import MidiOut
 from stream_rnn.errors import ConfigError
 from stream_rnn.gateway.audience import Moment, fits
 from stream_rnn.gateway.controls import Controls
+from stream_rnn.gateway.part import Part
 from stream_rnn.gateway.pulses import ClockOut
 from stream_rnn.midi.player import ALL_NOTES_OFF, CONTROL, NOTE_ON, Key, note_off
 from stream_rnn.wire import messages as wire
-from stream_rnn.wire.notes import Note, Voice
+from stream_rnn.wire.notes import Note
 
 PROGRAM = 0xC0
 DRUM_CHANNEL = 9  # 0 to 15; people call it 10
@@ -25,16 +25,6 @@ MEMORY = 5.0  # seconds; longer than it can take to see that the MIDI process is
 TAIL = 0.25  # seconds that what sounds may ring on after a pause, if its symbol lasts as long
 
 Timed = tuple[float, int, bytes]  # time, port, message
-
-
-@dataclass
-class Part:
-    """What one session plays on one port."""
-
-    channel: int
-    voice: Voice = field(default_factory=Voice)
-    due: float = 0.0
-    ends: float = 0.0
 
 
 class MidiSink:
@@ -98,6 +88,8 @@ class MidiSink:
         if event.kind == "closed":
             for port in self._ports_of(session):
                 self._parts.pop((session, port), None)
+            for port, _ in list(self._clocks_of(session)):
+                del self._clocks[port]
 
     def symbol(self, event: wire.Event, moment: Moment) -> None:
         session, due = event.fields["session"], event.fields["due"]
@@ -215,9 +207,7 @@ class MidiSink:
         for port in self._ports_of(session):
             part = self._parts.get((session, port))
             if part is not None:
-                # Not before what was handed out already has begun.
-                at = max(part.due, min(part.ends, max(now, part.due) + tail))
-                self._send(port, part, at, part.voice.release())
+                self._send(port, part, part.quiet_at(now, tail), part.voice.release())
 
     def _send(self, port: int, part: Part, at: float, notes: list[Note]) -> None:
         at += self._routes[port].latency

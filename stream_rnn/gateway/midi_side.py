@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from stream_rnn.clock import Clock
 from stream_rnn.config import MidiConfig
-from stream_rnn.errors import StreamRnnError
 from stream_rnn.gateway.conductor import Conductor
 from stream_rnn.gateway.controls import steps_per_beat
 from stream_rnn.gateway.midi import MidiSink, Timed
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.midi.client import ChildMidi
 from stream_rnn.midi.messages import Event, Heard, MidiOptions, Pong, Ports, PortSpec
+from stream_rnn.pipe import start_anew
 
 if TYPE_CHECKING:
     from stream_rnn.gateway.listening import MidiInput
@@ -150,12 +150,8 @@ class MidiSide:
         self._sink.died()
         self._connected = ()
         self._stage.counters.midi_deaths += 1
-        for attempt in range(1_000_000):
-            self._died.clear()
-            await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
-            try:
-                await self._process.start()
-            except (StreamRnnError, OSError) as error:
-                log.error("%s", error)
-                continue
-            break
+        await start_anew(self._start_process, PAUSES, "the MIDI process")
+
+    async def _start_process(self) -> None:
+        self._died.clear()
+        await self._process.start()

@@ -8,10 +8,11 @@ one of them, and sees to it that what it began there also ends.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from stream_rnn.gateway.audience import Moment
+from stream_rnn.gateway.part import Part
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
 from stream_rnn.wire.notes import Note, Voice
@@ -105,15 +106,6 @@ class TemplateForm:
         return []
 
 
-@dataclass
-class _Part:
-    """One session in one place: what sounds, and the latest symbol's times."""
-
-    voice: Voice = field(default_factory=Voice)
-    due: float = 0.0
-    ends: float = 0.0
-
-
 class OscVoices:
     """A viewer of the stage that sends what it hears to one address.
 
@@ -136,7 +128,7 @@ class OscVoices:
         self.send = send
         self._now, self._wall = now, wall
         self._form, self._latency = form, latency
-        self._parts: dict[str, _Part] = {}
+        self._parts: dict[str, Part] = {}
 
     @property
     def sessions(self) -> list[str]:
@@ -145,7 +137,7 @@ class OscVoices:
 
     def begin(self, session: str) -> None:
         """Listens to a session from now on."""
-        self._parts.setdefault(session, _Part())
+        self._parts.setdefault(session, Part())
 
     def end(self, session: str) -> None:
         """Listens to it no more."""
@@ -187,9 +179,7 @@ class OscVoices:
         part = self._parts.get(session)
         if part is None:
             return
-        # Not before what was handed out already has begun.
-        start = max(self._now(), part.due)
-        at = max(start, min(part.ends, start + tail))
+        at = part.quiet_at(self._now(), tail)
         self._send_at(at, self._form.ends(session, part.voice.release()))
 
     def _send_at(self, due: float, messages: list[Message]) -> None:

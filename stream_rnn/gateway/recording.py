@@ -17,7 +17,7 @@ from mido.midifiles.meta import encode_variable_int
 
 from stream_rnn.errors import ConfigError
 from stream_rnn.gateway.audience import Moment, fits
-from stream_rnn.gateway.midi import Part
+from stream_rnn.gateway.part import Part
 from stream_rnn.midi.player import NOTE_ON, note_off
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire.notes import Note
@@ -132,8 +132,7 @@ class Recorder:
         self._parts.clear()
 
     def _end(self, part: Part) -> None:
-        # Not before what was handed out already has begun.
-        self._add(max(self._now(), part.due), part.channel, part.voice.release())
+        self._add(part.quiet_at(self._now()), part.channel, part.voice.release())
 
     def _add(self, at: float, channel: int, notes: list[Note]) -> None:
         if not notes or self._file is None:

@@ -27,7 +27,7 @@ from stream_rnn.clock import MonotonicClock
 from stream_rnn.config import Config
 from stream_rnn.engine.client import ChildEngine
 from stream_rnn.engine.messages import Event
-from stream_rnn.errors import ConfigError, EngineError
+from stream_rnn.errors import ConfigError
 from stream_rnn.gateway.access import Access, is_loopback
 from stream_rnn.gateway.conductor import Conductor
 from stream_rnn.gateway.house import Limits, Model
@@ -40,6 +40,7 @@ from stream_rnn.gateway.session import Timing
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.gateway.tempo import Tempi
 from stream_rnn.gateway.websocket import Clients, run_connection
+from stream_rnn.pipe import start_anew
 from stream_rnn.wire.messages import MAX_MESSAGE
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ RING = 32
 SEND_BUFFER = 1 << 16
 DRAIN = 0.4  # seconds that clients have, at the end, to take what waits for them
 GRACE = 0.5
-RESTART_PAUSE = (0.1, 1.0, 5.0)  # before an engine is started anew, by how often it failed
+RESTART_PAUSES = (0.1, 1.0, 5.0)  # before an engine is started anew, by how often it failed
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ def serve(options: ServeOptions, announce: Callable[[str], None]) -> None:
             f"--host {options.host} can be reached from elsewhere: give a --token, or say "
             "--anyone if everybody on that network may play"
         )
-    folders = _folders(options)
+    found = find_models(options.models)
+    folders = {n: f for n, f in found.items() if not options.only or n in options.only}
     models = {name: Model.of(read_card(folder)) for name, folder in folders.items()}
     if not models:
         raise ConfigError(
@@ -100,13 +102,7 @@ def serve(options: ServeOptions, announce: Callable[[str], None]) -> None:
         if model.card.name != name:
             raise ConfigError(f"{options.models / name}: its card says it is {model.card.name!r}")
     with contextlib.closing(_bind(options.host, options.port)) as listener:
-        uvloop.run(_serve(options, models, listener, announce))
-
-
-def _folders(options: ServeOptions) -> dict[str, Path]:
-    """The folders of the models to serve, by name."""
-    found = find_models(options.models)
-    return {n: f for n, f in found.items() if not options.only or n in options.only}
+        uvloop.run(_serve(options, folders, models, listener, announce))
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -130,6 +126,7 @@ def _bind(host: str, port: int) -> socket.socket:
 
 async def _serve(
     options: ServeOptions,
+    folders: dict[str, Path],
     models: dict[str, Model],
     listener: socket.socket,
     announce: Callable[[str], None],
@@ -150,7 +147,7 @@ async def _serve(
 
     engine = ChildEngine(
         {
-            "models": {name: str(folder) for name, folder in _folders(options).items()},
+            "models": {name: str(folder) for name, folder in folders.items()},
             "device": options.device,
             "sessions": options.limits.sessions,
             "ring": RING,
@@ -246,8 +243,6 @@ def _make_midi(options: ServeOptions, stage: Stage, clock: MonotonicClock) -> Mi
         return None
     from stream_rnn.gateway.midi_side import MidiSide
 
-    if config.in_:
-        stage.tempi.offer("midi")
     return MidiSide(stage, clock, config, Conductor(stage), options.config.tempo.bpm)
 
 
@@ -268,16 +263,9 @@ async def _keep_engine(
         died.clear()
         log.error("the engine died; starting it anew")
         stage.lose_engine()
-        for attempt in range(1_000_000):
-            await asyncio.sleep(RESTART_PAUSE[min(attempt, len(RESTART_PAUSE) - 1)])
-            try:
-                await engine.start()
-            except (EngineError, OSError) as error:
-                log.error("the engine could not be started: %s", error)
-                continue
-            stage.regain_engine(clock.now())
-            log.info("engine %s goes on with %d sessions", engine.pid, len(stage.sessions))
-            break
+        await start_anew(engine.start, RESTART_PAUSES, "the engine")
+        stage.regain_engine(clock.now())
+        log.info("engine %s goes on with %d sessions", engine.pid, len(stage.sessions))
 
 
 def _app(options: ServeOptions, stage: Stage, clock: MonotonicClock, clients: Clients) -> ASGIApp:

@@ -14,7 +14,7 @@ from collections import Counter
 Key = tuple[int, int]  # channel 0 to 15, pitch
 
 NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
-ALL_SOUND_OFF, ALL_NOTES_OFF = 120, 123
+ALL_NOTES_OFF = 123
 
 
 class Player:

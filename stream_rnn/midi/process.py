@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import rtmidi
@@ -91,7 +91,7 @@ class Process:
                 spoken = time.monotonic()
                 for body in reader.feed(data):
                     self._obey(body)
-            elif spoken and time.monotonic() - spoken > SILENT_GATEWAY:
+            elif time.monotonic() - spoken > SILENT_GATEWAY:
                 log.error("the gateway says nothing; ending what sounds")
                 self.silence()
                 spoken = float("inf")
@@ -185,15 +185,13 @@ class Process:
             os.write(self._bell, b"!")
 
 
-@contextlib.contextmanager
-def _in_time() -> Iterator[None]:
+def _hurry() -> None:
     """Real-time priority where the system grants it: see docs/installations.md."""
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
     sys.setswitchinterval(5e-4)  # seconds that what is heard may keep what is due waiting
     gc.collect()
     gc.freeze()
-    yield
 
 
 def main() -> int:
@@ -204,12 +202,12 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     connection = socket.socket(fileno=int(sys.argv[1]))
     process = Process(connection, msgspec.json.decode(sys.argv[2], type=MidiOptions))
+    _hurry()
     code = 0
-    with _in_time():
-        try:
-            code = process.run()
-        except (BrokenPipeError, ConnectionResetError):
-            log.info("the gateway is gone")
+    try:
+        code = process.run()
+    except (BrokenPipeError, ConnectionResetError):
+        log.info("the gateway is gone")
     if code != GONE:
         process.silence()
         time.sleep(LAST_WORDS)

@@ -216,7 +216,8 @@ def test_the_wav_of_a_synthesizer_sounds_and_the_recording_has_the_notes(
     options = ("--midi-out", "fluid", "--midi-out", "ear:in", "--record", str(recorded))
     with stage(models, tmp_path, *options) as (server, env), listener(env) as wire:
         with fluidsynth(env, tmp_path) as wav:
-            until(lambda: "fluid:midi_00" in jack_ports(env))
+            until(lambda: (tmp_path / "server.log").read_text().count(" is here: ") == 2)
+            time.sleep(1)  # while JACK takes new connections up, it may drop messages
             with Talker(server.http) as talker:
                 talker.ask("open", "opened", model="roll", session="s", seed=5)
                 heard = talker.symbols(60)
@@ -259,6 +260,8 @@ def test_one_session_is_the_same_everywhere(models: Path, tmp_path: Path) -> Non
         fluidsynth(env, tmp_path) as wav,
         Talker(server.http) as talker,
     ):
+        until(lambda: (tmp_path / "server.log").read_text().count(" is here: ") == 2)
+        time.sleep(1)  # while JACK takes new connections up, it may drop messages
         talker.ask("open", "opened", model="roll", session="s", seed=5)
         symbols = talker.symbols(60)
         talker.ask("pause", "paused", session="s")

@@ -1,0 +1,30 @@
+"""What one session plays in one place: on a port, at an OSC address, into a recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from stream_rnn.wire.notes import Voice
+
+
+@dataclass
+class Part:
+    """What sounds there, and the times of the latest symbol.
+
+    Attributes:
+        channel: MIDI channel, from 0, where there is one.
+    """
+
+    channel: int = 0
+    voice: Voice = field(default_factory=Voice)
+    due: float = 0.0
+    ends: float = 0.0
+
+    def quiet_at(self, now: float, tail: float = 0.0) -> float:
+        """When what sounds is to end, if nothing follows.
+
+        Not before what was handed out already has begun; and it may ring on for `tail`
+        seconds, as long as its symbol lasts.
+        """
+        start = max(now, self.due)
+        return max(start, min(self.ends, start + tail))
