@@ -65,7 +65,7 @@ _LEXEMES = re.compile(
     r"|(?P<broken>>{1,3}|<{1,3})"
     r"|(?P<tie>-)"
 )
-_TOKEN_NOTE = re.compile(r"([_^=]{0,2})([A-Ga-gz])([,']*)$")
+_TOKEN_NOTE = re.compile(r"(\^{0,2}|_{0,2}|=?)([A-Ga-gz])([,']*)$")
 _TOKEN_LENGTH = re.compile(r"(\d*)(?:/(\d+))?$")
 _TOKEN_TUPLET = re.compile(r"\((\d)(?::(\d?))?(?::(\d?))?$")
 

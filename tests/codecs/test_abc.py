@@ -2,7 +2,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stream_rnn.codecs.abc import (
@@ -83,6 +83,7 @@ def test_symbols_come_back_and_the_tunes_are_numbered(some: list[list[str]]) -> 
 
 
 @given(st.text(alphabet="ABCdefgz|:[](){}<>/2345^_=-'\", \n%!XKMLV", max_size=60))
+@example("=^A")
 def test_any_text_is_tokens_or_an_error_that_shows_where(text: str) -> None:
     try:
         tokens = tokenize(text)
