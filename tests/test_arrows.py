@@ -42,6 +42,15 @@ ARROWS: dict[str, set[str]] = {
     "__main__": {"cli"},
 }  # fmt: skip
 
+# The same inside the gateway: `stage` is what lies directly in it, and knows of no protocol.
+GATEWAY: dict[str, set[str]] = {
+    "stage": {"beat.tempo"},
+    "beat": {"stage"},
+    "web": {"stage"},
+    "osc": {"stage", "beat"},
+    "midi": {"stage", "beat"},
+}
+
 TENSORS = {"torch", "safetensors"}
 TENSOR_ROOMS = {"nets", "engine", "train"}
 TENSOR_BENCHES = {"bench.train", "bench.backprop", "bench.primes"}  # they measure networks
@@ -50,14 +59,15 @@ TENSORLESS = {"engine.messages", "engine.client", "engine.process", "train.recip
 
 # Protocol code takes data and returns data, and time is passed in. These do the rest.
 OUTSIDE = {
-    "asyncio": {"pipe", "midi.client", "gateway.osc", "gateway.osc_side",
-                "gateway.osc_targets", "gateway.discovery", "gateway.link", "gateway.listeners",
-                "gateway.outbox", "gateway.midi_side", "gateway.playout", "gateway.server",
-                "gateway.websocket", "bench.serve", "bench.midi"},
-    "socket": {"gateway.osc_targets", "gateway.discovery", "pipe", "midi.process",
+    "asyncio": {"pipe", "midi.client", "gateway.osc.socket", "gateway.osc.side",
+                "gateway.osc.targets", "gateway.osc.discovery", "gateway.osc.listeners",
+                "gateway.beat.link", "gateway.web.outbox", "gateway.web.websocket",
+                "gateway.midi.side", "gateway.playout", "gateway.server", "bench.serve",
+                "bench.midi"},
+    "socket": {"gateway.osc.targets", "gateway.osc.discovery", "pipe", "midi.process",
                "engine.process", "gateway.server", "bench.serve", "bench.osc", "bench.midi"},
     # osc: a timetag is in the time of day, which only the wall clock has.
-    "time": {"clock", "midi.process", "engine.process", "train.loop", "gateway.osc",
+    "time": {"clock", "midi.process", "engine.process", "train.loop", "gateway.osc.socket",
              "bench.serve", "bench.osc", "bench.train", "bench.midi", "bench.jack_listener"},
     "pickle": set(),
 }  # fmt: skip
@@ -100,10 +110,34 @@ def imports(module: str) -> Iterator[tuple[str, bool]]:
     yield from walk(ast.parse(MODULES[module].read_text(encoding="utf-8")), True)
 
 
+def gateway_room(module: str) -> str | None:
+    """`osc` of `gateway.osc.socket`, `stage` of `gateway.session`; the root has no room."""
+    match module.split("."):
+        case ["gateway", inner, _]:
+            return inner
+        case ["gateway", name] if name != "server":
+            return "stage"
+    return None
+
+
 def ours(name: str) -> str | None:
     if name == "stream_rnn":
         return "__init__"
     return name.removeprefix("stream_rnn.") if name.startswith("stream_rnn.") else None
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if gateway_room(m)])
+def test_the_stage_knows_of_no_protocol(module: str) -> None:
+    mine = gateway_room(module)
+    assert mine is not None
+    for name, _ in imports(module):
+        inside = ours(name) or ""
+        theirs = gateway_room(inside)
+        if theirs not in (None, mine):
+            allowed = GATEWAY[mine]
+            assert theirs in allowed or inside.removeprefix("gateway.") in allowed, (
+                f"{module} imports {name}"
+            )
 
 
 def test_every_room_is_in_the_table() -> None:

@@ -10,9 +10,9 @@ import pytest
 from stream_rnn.checkpoint import find_models
 from stream_rnn.config import Config, read_config
 from stream_rnn.errors import ConfigError
-from stream_rnn.gateway.osc import OscOptions
-from stream_rnn.gateway.osc_targets import form_of
-from stream_rnn.gateway.osc_voices import PlainForm, TemplateForm
+from stream_rnn.gateway.osc.socket import OscOptions
+from stream_rnn.gateway.osc.targets import form_of
+from stream_rnn.gateway.osc.voices import PlainForm, TemplateForm
 
 ROOT = Path(__file__).parents[1]
 

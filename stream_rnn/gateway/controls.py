@@ -13,7 +13,7 @@ from stream_rnn.codecs.base import int_to_bytes
 from stream_rnn.codecs.pianoroll import HIGHEST_PITCH, LOWEST_PITCH, PianorollCodec, pitches_to_mask
 from stream_rnn.engine.messages import Settings
 from stream_rnn.errors import DataError, ProtocolError
-from stream_rnn.gateway.tempo import FREE, SOURCES
+from stream_rnn.gateway.beat.tempo import FREE, SOURCES
 
 MAX_RATE = 200.0
 MAX_SEED = 2**53 - 1  # what JSON numbers carry exactly in every language

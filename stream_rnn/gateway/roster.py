@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 from stream_rnn.errors import ProtocolError
 from stream_rnn.gateway.audience import Audience, Viewer
+from stream_rnn.gateway.beat.tempo import Tempi
 from stream_rnn.gateway.control_log import ControlLog
 from stream_rnn.gateway.house import Limits, Model
 from stream_rnn.gateway.journal import Journal
 from stream_rnn.gateway.session import Session, Timing
 from stream_rnn.gateway.status import Status
-from stream_rnn.gateway.tempo import Tempi
 
 
 class Roster:

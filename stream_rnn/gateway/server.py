@@ -29,24 +29,24 @@ from stream_rnn.engine.client import ChildEngine
 from stream_rnn.engine.messages import Event
 from stream_rnn.errors import ConfigError
 from stream_rnn.gateway.access import Access, is_loopback
-from stream_rnn.gateway.conductor import Conductor
+from stream_rnn.gateway.beat.conductor import Conductor
+from stream_rnn.gateway.beat.tempo import Tempi
 from stream_rnn.gateway.house import Limits, Model
-from stream_rnn.gateway.http import routes
-from stream_rnn.gateway.metrics import make_registry
+from stream_rnn.gateway.midi.recording import Recorder
 from stream_rnn.gateway.playout import play_out
-from stream_rnn.gateway.recording import Recorder
 from stream_rnn.gateway.resident import open_sessions
 from stream_rnn.gateway.session import Timing
 from stream_rnn.gateway.stage import Stage
-from stream_rnn.gateway.tempo import Tempi
-from stream_rnn.gateway.websocket import Clients, run_connection
+from stream_rnn.gateway.web.http import routes
+from stream_rnn.gateway.web.metrics import make_registry
+from stream_rnn.gateway.web.websocket import Clients, run_connection
 from stream_rnn.pipe import start_anew
 from stream_rnn.wire.messages import MAX_MESSAGE
 
 if TYPE_CHECKING:
-    from stream_rnn.gateway.link import LinkSide
-    from stream_rnn.gateway.midi_side import MidiSide
-    from stream_rnn.gateway.osc_side import OscSide
+    from stream_rnn.gateway.beat.link import LinkSide
+    from stream_rnn.gateway.midi.side import MidiSide
+    from stream_rnn.gateway.osc.side import OscSide
 
 log = logging.getLogger("stream_rnn")
 
@@ -232,7 +232,7 @@ def _make_osc(options: ServeOptions, stage: Stage, clock: MonotonicClock) -> Osc
         if options.config.osc.target or options.config.discovery.port is not None:
             raise ConfigError("[[osc.target]] and [discovery] need OSC; leave out --no-osc")
         return None
-    from stream_rnn.gateway.osc_side import OscSide
+    from stream_rnn.gateway.osc.side import OscSide
 
     return OscSide(stage, clock, options.config, options.osc_port)
 
@@ -241,13 +241,13 @@ def _make_midi(options: ServeOptions, stage: Stage, clock: MonotonicClock) -> Mi
     config = options.config.midi
     if not config.out_ and not config.in_:
         return None
-    from stream_rnn.gateway.midi_side import MidiSide
+    from stream_rnn.gateway.midi.side import MidiSide
 
     return MidiSide(stage, clock, config, Conductor(stage), options.config.tempo.bpm)
 
 
 def _make_link(options: ServeOptions, stage: Stage, clock: MonotonicClock) -> LinkSide | None:
-    from stream_rnn.gateway.link import LinkSide, wants_link
+    from stream_rnn.gateway.beat.link import LinkSide, wants_link
 
     if not wants_link(options.config):
         return None

@@ -16,6 +16,7 @@ from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.base import Codec
 from stream_rnn.engine.messages import Plan
 from stream_rnn.errors import ProtocolError
+from stream_rnn.gateway.beat.tempo import Tempo
 from stream_rnn.gateway.control_log import ControlLog
 from stream_rnn.gateway.controls import (
     BEATS_PER_BAR,
@@ -27,7 +28,6 @@ from stream_rnn.gateway.controls import (
 )
 from stream_rnn.gateway.journal import Committed, Journal
 from stream_rnn.gateway.status import TRANSITIONS, Status
-from stream_rnn.gateway.tempo import Tempo
 from stream_rnn.gateway.timeline import Pace, Timeline
 
 

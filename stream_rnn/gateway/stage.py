@@ -16,6 +16,7 @@ from stream_rnn.codecs.base import Codec
 from stream_rnn.engine import messages as engine
 from stream_rnn.errors import DataError, ProtocolError
 from stream_rnn.gateway.audience import Audience, Moment, Sink, Viewer
+from stream_rnn.gateway.beat.tempo import Tempi
 from stream_rnn.gateway.commit_times import CommitTimes
 from stream_rnn.gateway.control_log import ControlLog
 from stream_rnn.gateway.controls import MAX_SEED, default_controls, merge_controls
@@ -26,7 +27,6 @@ from stream_rnn.gateway.journal import Committed, Journal
 from stream_rnn.gateway.roster import Roster
 from stream_rnn.gateway.session import Session, Timing
 from stream_rnn.gateway.status import Status
-from stream_rnn.gateway.tempo import Tempi
 from stream_rnn.wire import messages as wire
 
 log = logging.getLogger("stream_rnn.stage")

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 from stream_rnn.codecs.base import Codec
+from stream_rnn.gateway.beat.tempo import Tempo, keeps_own_time
 from stream_rnn.gateway.controls import BEATS_PER_BAR
-from stream_rnn.gateway.tempo import Tempo, keeps_own_time
 
 MAX_AT_ONCE = 256  # symbols that take no time, before time passes anyway
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stream_rnn.codecs.performance import SHIFT, VELOCITY, PerformanceCodec
 from stream_rnn.codecs.text import TextCodec
-from stream_rnn.gateway.tempo import Tempo
+from stream_rnn.gateway.beat.tempo import Tempo
 from stream_rnn.gateway.timeline import MAX_AT_ONCE, Pace, Timeline
 
 AHEAD = 0.02

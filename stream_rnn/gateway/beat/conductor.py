@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stream_rnn.gateway.audience import Moment
+from stream_rnn.gateway.beat.tempo import Tempo
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.gateway.status import Status
-from stream_rnn.gateway.tempo import Tempo
 from stream_rnn.wire import messages as wire
 
 log = logging.getLogger("stream_rnn.conductor")

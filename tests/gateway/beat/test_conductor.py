@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from support import Ear, House
 
-from stream_rnn.gateway.conductor import Conductor
-from stream_rnn.gateway.tempo import Tempo
+from stream_rnn.gateway.beat.conductor import Conductor
+from stream_rnn.gateway.beat.tempo import Tempo
 
 PER_BEAT = 4  # of the tests' models
 

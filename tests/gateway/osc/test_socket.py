@@ -10,7 +10,7 @@ from support import House
 
 from stream_rnn.config import OscConfig
 from stream_rnn.errors import ConfigError
-from stream_rnn.gateway.osc import OscOptions, OscServer
+from stream_rnn.gateway.osc.socket import OscOptions, OscServer
 from stream_rnn.wire import osc
 
 HERE, THERE = ("127.0.0.1", 5000), ("127.0.0.1", 9000)

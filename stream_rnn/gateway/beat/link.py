@@ -15,10 +15,10 @@ from typing import Any
 from stream_rnn.clock import Clock
 from stream_rnn.config import Config
 from stream_rnn.errors import ConfigError
-from stream_rnn.gateway.conductor import Conductor
+from stream_rnn.gateway.beat.conductor import Conductor
+from stream_rnn.gateway.beat.tempo import Tempo
 from stream_rnn.gateway.controls import BEATS_PER_BAR
 from stream_rnn.gateway.stage import Stage
-from stream_rnn.gateway.tempo import Tempo
 
 log = logging.getLogger("stream_rnn.link")
 

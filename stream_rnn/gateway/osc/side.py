@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from stream_rnn.clock import Clock
 from stream_rnn.config import Config
 from stream_rnn.errors import ConfigError
-from stream_rnn.gateway.osc import OscOptions, OscServer
-from stream_rnn.gateway.osc_targets import Targets
+from stream_rnn.gateway.osc.socket import OscOptions, OscServer
+from stream_rnn.gateway.osc.targets import Targets
 from stream_rnn.gateway.stage import Stage
 
 if TYPE_CHECKING:
-    from stream_rnn.gateway.discovery import Discovery
+    from stream_rnn.gateway.osc.discovery import Discovery
 
 log = logging.getLogger("stream_rnn")
 
@@ -38,7 +38,7 @@ class OscSide:
     def _make_discovery(self) -> Discovery | None:
         if self._config.discovery.port is None:
             return None
-        from stream_rnn.gateway.discovery import Discovery
+        from stream_rnn.gateway.osc.discovery import Discovery
 
         allow, host = self.server.options.allow, self._config.osc.host
         return Discovery(self._stage, host, allow, self._config.discovery)

@@ -13,8 +13,8 @@ from stream_rnn.config import MidiOut
 from stream_rnn.errors import ConfigError
 from stream_rnn.gateway.audience import Moment, fits
 from stream_rnn.gateway.controls import Controls
+from stream_rnn.gateway.midi.pulses import ClockOut
 from stream_rnn.gateway.part import Part
-from stream_rnn.gateway.pulses import ClockOut
 from stream_rnn.midi.player import ALL_NOTES_OFF, CONTROL, NOTE_ON, Key, note_off
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire.notes import Note

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from stream_rnn.codecs.performance import PerformanceCodec
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import ProtocolError
-from stream_rnn.gateway.tempo import SOURCES, Tempi, Tempo
+from stream_rnn.gateway.beat.tempo import SOURCES, Tempi, Tempo
 
 bpms = st.floats(10, 1000)
 beats = st.floats(-1e5, 1e5)

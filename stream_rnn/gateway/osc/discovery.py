@@ -26,11 +26,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from stream_rnn.config import DiscoveryConfig
 from stream_rnn.errors import ConfigError, ProtocolError
 from stream_rnn.gateway.access import Access, AllowList, is_loopback
-from stream_rnn.gateway.announce import Announcement
+from stream_rnn.gateway.beat.tempo import FREE, SOURCES
 from stream_rnn.gateway.controls import RANGES
-from stream_rnn.gateway.listeners import Listener, Listeners
+from stream_rnn.gateway.osc.announce import Announcement
+from stream_rnn.gateway.osc.listeners import Listener, Listeners
 from stream_rnn.gateway.stage import Stage
-from stream_rnn.gateway.tempo import FREE, SOURCES
 from stream_rnn.wire.oscquery import (
     Host,
     Namespace,

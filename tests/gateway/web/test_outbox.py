@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stream_rnn.gateway.outbox import Outbox
+from stream_rnn.gateway.web.outbox import Outbox
 from stream_rnn.wire.messages import event
 
 Take = Callable[..., list[dict[str, Any]]]

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from stream_rnn.gateway.stage import Stage
-from stream_rnn.gateway.websocket import model_json
+from stream_rnn.gateway.web.websocket import model_json
 
 HEADERS = {
     "Content-Security-Policy": (

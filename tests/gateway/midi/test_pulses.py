@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_rnn.gateway.pulses import ClockFollower, ClockOut
-from stream_rnn.gateway.tempo import Tempo
+from stream_rnn.gateway.beat.tempo import Tempo
+from stream_rnn.gateway.midi.pulses import ClockFollower, ClockOut
 from stream_rnn.wire import midi
 from stream_rnn.wire.midi import Clock, Continue, Reader, SongPosition, Start, Stop
 

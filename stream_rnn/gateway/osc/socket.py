@@ -16,7 +16,7 @@ from stream_rnn.config import OscConfig
 from stream_rnn.errors import ProtocolError
 from stream_rnn.gateway.access import AllowList
 from stream_rnn.gateway.audience import Viewer
-from stream_rnn.gateway.osc_voices import OscVoices, PlainForm
+from stream_rnn.gateway.osc.voices import OscVoices, PlainForm
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.gateway.status import Status
-from stream_rnn.gateway.websocket import Clients
+from stream_rnn.gateway.web.websocket import Clients
 
 LATENESS = (
     -0.02,

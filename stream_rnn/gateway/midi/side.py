@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from stream_rnn.clock import Clock
 from stream_rnn.config import MidiConfig
-from stream_rnn.gateway.conductor import Conductor
+from stream_rnn.gateway.beat.conductor import Conductor
 from stream_rnn.gateway.controls import steps_per_beat
-from stream_rnn.gateway.midi import MidiSink, Timed
+from stream_rnn.gateway.midi.out import MidiSink, Timed
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.midi.client import ChildMidi
 from stream_rnn.midi.messages import Event, Heard, MidiOptions, Pong, Ports, PortSpec
 from stream_rnn.pipe import start_anew
 
 if TYPE_CHECKING:
-    from stream_rnn.gateway.listening import MidiInput
+    from stream_rnn.gateway.midi.listening import MidiInput
 
 log = logging.getLogger("stream_rnn.midi")
 
@@ -63,7 +63,7 @@ class MidiSide:
     def _make_input(self, conductor: Conductor) -> MidiInput | None:
         if not self._config.in_:
             return None
-        from stream_rnn.gateway.listening import MidiInput
+        from stream_rnn.gateway.midi.listening import MidiInput
 
         return MidiInput(self._config, self._stage, conductor, bpm=self._bpm)
 

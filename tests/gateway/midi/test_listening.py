@@ -13,11 +13,11 @@ from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.performance import PerformanceCodec
 from stream_rnn.config import MidiConfig, MidiControl, MidiIn
 from stream_rnn.errors import ConfigError, ProtocolError
-from stream_rnn.gateway.conductor import Conductor
+from stream_rnn.gateway.beat.conductor import Conductor
+from stream_rnn.gateway.beat.tempo import Tempo
 from stream_rnn.gateway.house import Model
-from stream_rnn.gateway.listening import EchoGuard, MidiInput
+from stream_rnn.gateway.midi.listening import EchoGuard, MidiInput
 from stream_rnn.gateway.stage import Stage
-from stream_rnn.gateway.tempo import Tempo
 from stream_rnn.wire.midi import NoteOff, NoteOn
 from stream_rnn.wire.osc_requests import Forget, Learn
 

@@ -17,9 +17,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from stream_rnn.config import DiscoveryConfig
 from stream_rnn.errors import ConfigError
-from stream_rnn.gateway import discovery, listeners
 from stream_rnn.gateway.access import AllowList
-from stream_rnn.gateway.discovery import Discovery
+from stream_rnn.gateway.osc import discovery, listeners
+from stream_rnn.gateway.osc.discovery import Discovery
 
 OSC_PORT = 8766
 

@@ -14,7 +14,7 @@ from stream_rnn.codecs.pianoroll import HIGHEST_PITCH, LOWEST_PITCH, PianorollCo
 from stream_rnn.config import MidiIn
 from stream_rnn.gateway.audience import Viewer
 from stream_rnn.gateway.controls import BEATS_PER_BAR, default_controls, steps_per_beat
-from stream_rnn.gateway.phrases import Phrase, as_events, as_frames
+from stream_rnn.gateway.midi.phrases import Phrase, as_events, as_frames
 from stream_rnn.gateway.session import Session
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.gateway.status import Status

@@ -10,7 +10,7 @@ from support import House
 from stream_rnn.cli import main
 from stream_rnn.config import Config, DiscoveryConfig, OscConfig, OscTarget
 from stream_rnn.errors import ConfigError
-from stream_rnn.gateway.osc_side import OscSide
+from stream_rnn.gateway.osc.side import OscSide
 from stream_rnn.wire import osc
 
 

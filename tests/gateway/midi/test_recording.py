@@ -9,7 +9,7 @@ import pytest
 from support import Ear, House
 
 from stream_rnn.errors import ConfigError
-from stream_rnn.gateway.recording import MidiFile, Recorder
+from stream_rnn.gateway.midi.recording import MidiFile, Recorder
 
 
 def taken(path: Path) -> list[tuple[float, int, int, bool]]:

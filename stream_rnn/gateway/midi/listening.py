@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from stream_rnn.config import MidiConfig, MidiIn
 from stream_rnn.gateway.audience import Moment, Viewer
-from stream_rnn.gateway.conductor import Conductor
-from stream_rnn.gateway.duet import Keys, make_keys
-from stream_rnn.gateway.knobs import Knobs
-from stream_rnn.gateway.pulses import GAP, ClockFollower
+from stream_rnn.gateway.beat.conductor import Conductor
+from stream_rnn.gateway.beat.tempo import Tempo
+from stream_rnn.gateway.midi.duet import Keys, make_keys
+from stream_rnn.gateway.midi.knobs import Knobs
+from stream_rnn.gateway.midi.pulses import GAP, ClockFollower
 from stream_rnn.gateway.stage import Stage
-from stream_rnn.gateway.tempo import Tempo
 from stream_rnn.midi.player import CONTROL, NOTE_ON
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import midi

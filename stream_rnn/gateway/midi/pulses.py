@@ -9,8 +9,8 @@ import math
 from collections import deque
 from statistics import median
 
-from stream_rnn.gateway.conductor import Transport
-from stream_rnn.gateway.tempo import Tempo
+from stream_rnn.gateway.beat.conductor import Transport
+from stream_rnn.gateway.beat.tempo import Tempo
 from stream_rnn.wire import midi
 from stream_rnn.wire.midi import PULSES_PER_BEAT, PULSES_PER_SIXTEENTH
 

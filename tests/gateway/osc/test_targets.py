@@ -13,12 +13,12 @@ from support import Ear, House
 
 from stream_rnn.config import OscTarget
 from stream_rnn.errors import ConfigError
-from stream_rnn.gateway import osc_targets
 from stream_rnn.gateway.audience import Moment
 from stream_rnn.gateway.controls import Controls
-from stream_rnn.gateway.osc import OscOptions, OscServer
-from stream_rnn.gateway.osc_targets import Targets, TargetSink, form_of
-from stream_rnn.gateway.osc_voices import EVENT_SECONDS
+from stream_rnn.gateway.osc import targets
+from stream_rnn.gateway.osc.socket import OscOptions, OscServer
+from stream_rnn.gateway.osc.targets import Targets, TargetSink, form_of
+from stream_rnn.gateway.osc.voices import EVENT_SECONDS
 from stream_rnn.wire import messages as wire
 
 MIDNIGHT = 1_800_000_000.0  # the time of day when the stage's clock stands at 0
@@ -28,7 +28,7 @@ Heard = list[tuple[str, list[Any], float]]
 @pytest.fixture(autouse=True)
 def clocks_that_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time of day stands still with the stage's clock."""
-    monkeypatch.setattr(osc_targets, "wall", lambda due, clock: due + MIDNIGHT)
+    monkeypatch.setattr(targets, "wall", lambda due, clock: due + MIDNIGHT)
 
 
 class Program:

@@ -11,8 +11,8 @@ from stream_rnn.config import OscTarget
 from stream_rnn.errors import ConfigError
 from stream_rnn.gateway.access import is_loopback
 from stream_rnn.gateway.audience import fits
-from stream_rnn.gateway.osc import Address, OscServer, wall
-from stream_rnn.gateway.osc_voices import Form, OscVoices, PlainForm, TemplateForm
+from stream_rnn.gateway.osc.socket import Address, OscServer, wall
+from stream_rnn.gateway.osc.voices import Form, OscVoices, PlainForm, TemplateForm
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
 from stream_rnn.wire.osc_answers import Message

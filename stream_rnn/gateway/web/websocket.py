@@ -14,8 +14,8 @@ from stream_rnn.clock import Clock
 from stream_rnn.errors import ProtocolError
 from stream_rnn.gateway.audience import Moment
 from stream_rnn.gateway.controls import default_controls
-from stream_rnn.gateway.outbox import Outbox
 from stream_rnn.gateway.stage import Stage
+from stream_rnn.gateway.web.outbox import Outbox
 from stream_rnn.wire import messages as wire
 
 TRY_AGAIN_LATER = 1013

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from stream_rnn.codecs.performance import PerformanceCodec, decode_notes
 from stream_rnn.codecs.pianoroll import PianorollCodec
-from stream_rnn.gateway.phrases import FORGOTTEN, Phrase, Played, as_events, as_frames
+from stream_rnn.gateway.midi.phrases import FORGOTTEN, Phrase, Played, as_events, as_frames
 
 
 def frames(notes: list[Played], step: float = 0.1, limit: int = 100) -> list[list[int]]:

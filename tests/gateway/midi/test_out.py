@@ -9,7 +9,7 @@ from support import House
 
 from stream_rnn.config import MidiOut
 from stream_rnn.errors import ConfigError
-from stream_rnn.gateway.midi import MidiSink, Timed
+from stream_rnn.gateway.midi.out import MidiSink, Timed
 from stream_rnn.midi.player import Player
 
 
