@@ -18,7 +18,7 @@ from stream_rnn.codecs.registry import codec_from_json
 from stream_rnn.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from stream_rnn.nets.network import RecurrentNetwork
+    from stream_rnn.nets.baselines import Network
 
 CARD = "card.json"
 WEIGHTS = "weights.safetensors"
@@ -107,8 +107,8 @@ def find_models(root: Path) -> dict[str, Path]:
     return {p.parent.name: p.parent for p in sorted(root.glob(f"*/{CARD}"))}
 
 
-def save_model(folder: Path, card: Card, network: RecurrentNetwork, *, half: bool) -> Card:
-    """Writes weights and card; the weights in 16-bit floats if `half`.
+def save_model(folder: Path, card: Card, network: Network, *, half: bool) -> Card:
+    """Writes weights and card; the weights in 16-bit floats if `half`. Whole numbers stay so.
 
     Returns:
         The card as written, with the weights' dtype and checksum.
@@ -117,23 +117,25 @@ def save_model(folder: Path, card: Card, network: RecurrentNetwork, *, half: boo
     from safetensors.torch import save
 
     dtype = torch.float16 if half else torch.float32
-    data = save({k: v.detach().cpu().to(dtype) for k, v in network.state_dict().items()})
+    tensors = {k: v.detach().cpu() for k, v in network.state_dict().items()}
+    floats = {k: v.to(dtype) for k, v in tensors.items() if v.is_floating_point()}
+    data = save(tensors | floats)
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / (WEIGHTS + ".new")
     temporary.write_bytes(data)
     temporary.replace(folder / WEIGHTS)
     weights = {
-        "dtype": str(dtype).removeprefix("torch."),
+        "dtype": str(dtype).removeprefix("torch.") if floats else "integers",
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
-        "parameters": sum(p.numel() for p in network.parameters()),
+        "parameters": sum(v.numel() for v in tensors.values()),
     }
     written = Card(**{**vars(card), "weights": weights})
     write_card(folder, written)
     return written
 
 
-def load_network(folder: Path, card: Card) -> RecurrentNetwork:
+def load_network(folder: Path, card: Card) -> Network:
     """The network of a model folder, in 32-bit floats on the CPU.
 
     Raises:
@@ -142,12 +144,17 @@ def load_network(folder: Path, card: Card) -> RecurrentNetwork:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    from stream_rnn.nets.baselines import BASELINES, CountingArchitecture, counting_network
+    from stream_rnn.nets.heads import FITTING
     from stream_rnn.nets.network import Architecture, RecurrentNetwork
 
-    architecture = Architecture.from_json(card.architecture)
+    counted = card.architecture.get("cell") in BASELINES
+    kind = CountingArchitecture if counted else Architecture
+    architecture = kind.from_json(card.architecture)
     codec = card.make_codec()
     described = (codec.size, codec.head, len(card.artists))
-    if described != (architecture.symbols, architecture.head, architecture.artists):
+    fits = described[::2] == (architecture.symbols, architecture.artists)
+    if not fits or architecture.head not in FITTING[codec.head]:
         raise CheckpointError(
             f"{folder / CARD}: codec and artists ({described[0]} symbols, {described[1]}, "
             f"{described[2]} artists) do not fit the architecture"
@@ -158,10 +165,12 @@ def load_network(folder: Path, card: Card) -> RecurrentNetwork:
         raise CheckpointError(f"{folder}: {WEIGHTS} is missing") from None
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{folder / WEIGHTS}: damaged or cut short ({error})") from None
-    network = RecurrentNetwork(architecture)
     try:
+        if isinstance(architecture, CountingArchitecture):
+            return counting_network(architecture, tensors).eval()
+        network = RecurrentNetwork(architecture)
         network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    except RuntimeError as error:
+    except (RuntimeError, CheckpointError) as error:
         reason = str(error).replace("\n", " ")
         raise CheckpointError(f"{folder / WEIGHTS}: does not fit the card: {reason}") from None
     return network.eval()

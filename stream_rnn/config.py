@@ -44,7 +44,8 @@ class OscTarget(_Table, frozen=True, kw_only=True):
         hold: a note's `{seconds}`, in symbols.
         plain: each message by itself at its moment, instead of a bundle ahead of it: for
             programs that do not take bundles, at the price of the network's jitter.
-        note, char, symbol: templates, for each note that begins, each character, each symbol;
+        note, char, symbol, touch: templates, for each note that begins, each character, each
+            symbol, each touch of an ensemble's players;
             without any of them the target is sent what a subscriber gets.
     """
 
@@ -57,6 +58,7 @@ class OscTarget(_Table, frozen=True, kw_only=True):
     note: str = ""
     char: str = ""
     symbol: str = ""
+    touch: str = ""
 
 
 class OscConfig(_Table, frozen=True, kw_only=True):
@@ -83,7 +85,9 @@ class MidiOut(_Table, frozen=True, kw_only=True):
         port: part of a port's name, or with `virtual` the name of one that is made.
         session: name or pattern of the sessions.
         channel: 1 to 16; absent: each session's own `channel` control.
-        program: sent whenever the port (re)appears and when a session begins.
+        program: sent whenever the port (re)appears and when a session begins; several are for
+            the players of an ensemble, each on a channel of their own.
+        led: whether players of an ensemble sound whose gestures a person makes.
         velocity: in place of the session's own.
         transpose: semitones, on top of the session's own.
         drums: pitch to drum key: what is in it sounds there on channel 10, all else is silent.
@@ -96,11 +100,12 @@ class MidiOut(_Table, frozen=True, kw_only=True):
     virtual: bool = False
     session: str = "*"
     channel: Channel | None = None
-    program: Seven | None = None
+    program: Seven | Annotated[tuple[Seven, ...], Meta(max_length=8)] | None = None
     velocity: Seven | None = None
     transpose: Annotated[int, Meta(ge=-48, le=48)] = 0
     drums: dict[str, Seven] = {}
     text: bool = True
+    led: bool = False
     clock: str = ""
     latency: Latency = 0.0
 

@@ -12,6 +12,7 @@ import torch
 
 from stream_rnn.checkpoint import Card, find_models, read_card, save_model
 from stream_rnn.clock import ManualClock
+from stream_rnn.codecs.ensemble import EnsembleCodec
 from stream_rnn.codecs.pianoroll import PianorollCodec
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.engine.client import InlineEngine
@@ -39,6 +40,17 @@ def make_roll_model(folder: Path, *, hidden: int = 32, layers: int = 2) -> Card:
     """A piano-roll model of the same kind."""
     codec = PianorollCodec(4)
     return _save(folder, codec, Architecture(codec.size, 0, hidden, layers, "bernoulli"))
+
+
+def make_band_model(folder: Path) -> Card:
+    """A model of an ensemble, of the same kind."""
+    codec = EnsembleCodec.usual()
+    return _save(folder, codec, Architecture(codec.size, 0, 32, 1, "categorical"))
+
+
+def make_categorical_model(folder: Path, codec: Any) -> Card:
+    """A model of any codec of indices, of the same kind."""
+    return _save(folder, codec, Architecture(codec.size, 0, 32, 1, "categorical"))
 
 
 def _save(folder: Path, codec: Any, architecture: Architecture) -> Card:
@@ -74,7 +86,7 @@ def assert_groups_alike(network: RecurrentNetwork, *, rows: int = 70, groupings:
         return torch.randn(*shape, generator=generator).to(device)
 
     symbols = torch.randint(0, a.symbols, (rows,), generator=generator).to(device)
-    if a.head == "bernoulli":
+    if a.keys:
         symbols = (noise(rows, a.symbols) > 1.5).float()
     bias = noise(rows, kernel.gates)
     state = State(*(noise(*part.shape).tanh() for part in kernel.zero_state(rows)))

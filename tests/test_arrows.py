@@ -26,6 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "checkpoint": {"errors", "codecs", "nets"},
     "engine": {"errors", "clock", "pipe", "codecs", "nets", "checkpoint"},
     "train": {"errors", "codecs", "nets", "checkpoint"},
+    "inspect": {"errors", "codecs", "nets", "checkpoint", "train"},
     "gateway": {
         "__init__", "errors", "clock", "codecs", "checkpoint", "wire",
         "engine.messages", "engine.client", "config", "pipe",
@@ -35,10 +36,11 @@ ARROWS: dict[str, set[str]] = {
         "errors", "clock", "paths", "codecs", "checkpoint", "wire", "engine", "nets", "train",
         "gateway", "config", "midi",
     },
-    "cli": {
-        "__init__", "errors", "paths", "config", "midi", "codecs", "checkpoint", "engine",
-        "train", "gateway", "bench",
+    "commands": {
+        "errors", "paths", "config", "midi", "codecs", "checkpoint", "engine",
+        "train", "inspect", "gateway", "bench",
     },
+    "cli": {"__init__", "errors", "commands"},
     "__main__": {"cli"},
 }  # fmt: skip
 
@@ -52,8 +54,8 @@ GATEWAY: dict[str, set[str]] = {
 }
 
 TENSORS = {"torch", "safetensors"}
-TENSOR_ROOMS = {"nets", "engine", "train"}
-TENSOR_BENCHES = {"bench.train", "bench.backprop", "bench.primes"}  # they measure networks
+TENSOR_ROOMS = {"nets", "engine", "train", "inspect"}
+TENSOR_BENCHES = {"bench.train", "bench.backprop", "bench.primes", "bench.band"}  # they measure networks
 # What the gateway shares with the engine has to do without tensors, too.
 TENSORLESS = {"engine.messages", "engine.client", "engine.process", "train.recipe", "train.curves"}
 
@@ -169,10 +171,13 @@ def test_sockets_tasks_and_the_time_are_met_in_few_places(outside: str) -> None:
     assert found <= OUTSIDE[outside]
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if room(m) in ("cli", "__main__")])
+COMMAND_LINE = ("cli", "commands", "__main__")
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if room(m) in COMMAND_LINE])
 def test_the_command_line_imports_what_it_runs_only_when_it_runs(module: str) -> None:
-    at_top = {ours(name) for name, top in imports(module) if top and ours(name)}
-    assert at_top <= {"__init__", "errors", "paths", "cli"}
+    at_top = {room(inside) for name, top in imports(module) if top and (inside := ours(name))}
+    assert at_top <= {"__init__", "errors", "paths", *COMMAND_LINE}
 
 
 def loaded_after(statement: str) -> set[str]:

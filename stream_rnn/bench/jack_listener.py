@@ -19,7 +19,7 @@ from collections import deque
 
 import jack
 
-PRIORITY = 20
+PRIORITY = 5  # below the MIDI process, which it must not keep waiting
 
 
 def main() -> None:

@@ -2,9 +2,11 @@
 
 A JACK server without a sound card, a stream-rnn server that plays every session to three
 places at once (a WebSocket client, an OSC target, a MIDI port), and listeners of our own at all
-three. MIDI is stamped in JACK's process callback, on the period in which it arrives; python-rtmidi
-hands its messages over at the beginning of a period, so a period (0.7 ms at 32 frames) is added
-to what our own process is late.
+three. What the server's MIDI process says of its own lateness stands beside it.
+
+MIDI is stamped in JACK's process callback, on the period in which it arrives; python-rtmidi hands
+its messages over at the beginning of a period, so a period (0.7 ms at 32 frames) is added to what
+our own process is late.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -20,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
@@ -35,6 +40,7 @@ from stream_rnn.errors import StreamRnnError
 PERIOD = 32  # frames, at 48 kHz
 CHANNELS = 16
 NEAR = 0.1  # seconds within which a note on the wire is held to be the one that was due
+OSC_LATENCY = 0.05  # seconds that the target plays after the due time, as configured for it
 NTP_TO_UNIX = 2_208_988_800
 Due = dict[tuple[str, int, int], list[float]]  # by listener, channel, pitch
 
@@ -168,7 +174,11 @@ class _OscEar:
 
 def _config(ears: list[str], osc_port: int) -> str:
     outs = [f'[[midi.out]]\nport = "{ear}:in"\nsession = "{ear}-*"\n' for ear in ears]
-    return '[midi]\napi = "jack"\n' + "".join(outs) + f"[[osc.target]]\nport = {osc_port}\n"
+    return (
+        '[midi]\napi = "jack"\n'
+        + "".join(outs)
+        + f"[[osc.target]]\nport = {osc_port}\nlatency = {OSC_LATENCY}\n"
+    )
 
 
 async def _load(
@@ -196,17 +206,37 @@ async def _load(
             await asyncio.sleep(1.0 / rate / sessions)  # not all in the same millisecond
         begin = time.monotonic() + WARM_UP
         end = begin + seconds
+        before = await asyncio.to_thread(_handed_over, address)
         async with asyncio.TaskGroup() as group:
             for number, client in enumerate(clients):
                 ear, channel = ears[number // CHANNELS], number % CHANNELS
                 group.create_task(_listen(client, ear, channel, due, late, begin, end))
+    after = await asyncio.to_thread(_handed_over, address)
     return {
         "model": name,
+        "midi_handed_over_within_ms": _shares(before, after),
         "symbols": len(late),
         "websocket_lateness_ms": percentiles(late),
         "due": due,
         "span": (begin, end),
     }
+
+
+def _handed_over(address: str) -> dict[float, float]:
+    """By lateness in seconds: how many messages the driver had taken no later than that."""
+    with urllib.request.urlopen(f"{address}/metrics") as response:
+        lines = response.read().decode().splitlines()
+    found = (
+        re.match(r'stream_rnn_midi_lateness_seconds_bucket\{le="(.+)"\} (.+)', x) for x in lines
+    )
+    return {float(edge[1]): float(edge[2]) for edge in found if edge}
+
+
+def _shares(before: dict[float, float], after: dict[float, float]) -> dict[str, float]:
+    """The same between two moments, in per cent, by milliseconds."""
+    counts = {edge: after[edge] - before[edge] for edge in after}
+    total = counts.pop(math.inf) or math.nan
+    return {f"{1000 * edge:g}": round(100 * n / total, 2) for edge, n in counts.items()}
 
 
 async def _listen(
@@ -257,15 +287,19 @@ def describe(result: dict[str, Any]) -> str:
         return ", ".join(f"{key} {value} ms" for key, value in figures.items())
 
     notes = result["midi_notes"]
+    within = result["midi_handed_over_within_ms"].items()
+    handed = ", ".join(f"{share} % within {edge} ms" for edge, share in within)
     return "\n".join(
         (
             f"{result['sessions']} sessions of {result['model']!r} at {result['rate']:g} frames a "
             f"second for {result['seconds']:g} s, each to MIDI, OSC and WebSocket",
+            f"  MIDI, taken by the driver minus due  {handed}",
             f"  MIDI note-ons, arrived minus due     {shown('midi_lateness_ms')} "
             f"(a JACK period of {result['jack_period_ms']} ms included)",
             f"  of {notes['expected']:,} notes {notes['heard']:,} were heard, and "
             f"{notes['unexpected']} that nobody sent",
-            f"  OSC, arrived minus timetag           {shown('osc_lateness_ms')}; "
+            f"  OSC, arrived minus timetag           {shown('osc_lateness_ms')} "
+            f"(due and {1000 * OSC_LATENCY:g} ms); "
             f"{result['osc_after_timetag']} of {result['osc_packets']:,} came after it",
             f"  WebSocket, arrived minus due         {shown('websocket_lateness_ms')}",
         )

@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional
 
 from stream_rnn.checkpoint import Card, load_network, read_card
-from stream_rnn.nets.network import RecurrentNetwork
+from stream_rnn.nets.baselines import Network
 from stream_rnn.paths import bundled
 from stream_rnn.train.corpus import Document
 from stream_rnn.train.data import corpus_of_card
@@ -26,7 +26,7 @@ ROWS = 64
 
 @torch.no_grad()
 def continuation_loss(
-    network: RecurrentNetwork,
+    network: Network,
     documents: list[Document],
     artists: torch.Tensor,
     prime: int,

@@ -21,28 +21,23 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from stream_rnn.codecs.base import CategoricalCodec
-from stream_rnn.codecs.performance import Note, midi_from_notes
+from stream_rnn.codecs.base import CategoricalCodec, Sound
+from stream_rnn.codecs.melody import BARS, TOKEN_NOTE, Tune, natural_pitch, notes_of
+from stream_rnn.codecs.performance import midi_from_notes
 from stream_rnn.errors import CheckpointError, DataError
 
 HEADER = "X:1\n{}\nL:1/8\n"
-BARS = ("|", "||", "|:", ":|", "::")
 MAX_VOCABULARY = 1024
-ROUNDING = 1e-6  # of an eighth: triplets do not add up exactly
 
 _MODES = {
     "": "maj", "maj": "maj", "ion": "maj", "m": "min", "min": "min", "aeo": "min", "mix": "mix",
     "dor": "dor", "lyd": "lyd", "phr": "phr", "loc": "loc",
 }  # fmt: skip
-# How many fifths above its major key a mode's signature lies.
-_FIFTHS = {"maj": 0, "mix": -1, "dor": -2, "min": -3, "phr": -4, "loc": -5, "lyd": 1}
-_LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_ACCIDENTALS = {"^": 1, "^^": 2, "=": 0, "_": -1, "__": -2}
 
 _KEY = re.compile(r"([A-G][#b]?)\s*([A-Za-z]*)")
 _METER = re.compile(r"(\d{1,2})/(1|2|4|8|16)$")
@@ -65,9 +60,6 @@ _LEXEMES = re.compile(
     r"|(?P<broken>>{1,3}|<{1,3})"
     r"|(?P<tie>-)"
 )
-_TOKEN_NOTE = re.compile(r"(\^{0,2}|_{0,2}|=?)([A-Ga-gz])([,']*)$")
-_TOKEN_LENGTH = re.compile(r"(\d*)(?:/(\d+))?$")
-_TOKEN_TUPLET = re.compile(r"\((\d)(?::(\d?))?(?::(\d?))?$")
 
 
 class AbcCodec(CategoricalCodec):
@@ -91,6 +83,12 @@ class AbcCodec(CategoricalCodec):
             raise CheckpointError("an ABC token stands twice in the vocabulary")
         if len(self.vocabulary) > MAX_VOCABULARY:
             raise CheckpointError(f"more than {MAX_VOCABULARY} ABC tokens")
+        note, _ = Tune().after("A")
+        for token in self.vocabulary:
+            try:
+                note.after(token)
+            except (ArithmeticError, LookupError, ValueError):
+                raise CheckpointError(f"{token!r} is no ABC token") from None
         self.size = len(self.vocabulary)
 
     @classmethod
@@ -147,6 +145,9 @@ class AbcCodec(CategoricalCodec):
     def event(self, symbol: int) -> dict[str, Any]:
         return {"text": text_of(self.vocabulary[symbol])}
 
+    def reading(self) -> AbcReading:
+        return AbcReading(self.vocabulary)
+
     def show(self, symbols: Sequence[int]) -> str:
         """ABC, its tunes numbered."""
         tunes = "".join(text_of(t) for t in self.decode(symbols)).strip().split("X:1\n")
@@ -161,6 +162,21 @@ class AbcCodec(CategoricalCodec):
             midi_from_notes(notes_of(self.decode(symbols), bpm)).save(path)
         else:
             path.write_text(self.show(symbols) + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class AbcReading:
+    """A stream of ABC tokens in mid-tune: a note begins to sound with the one that settles it."""
+
+    vocabulary: tuple[str, ...]
+    tune: Tune = Tune()
+
+    def after(self, symbol: int) -> tuple[AbcReading, Sound | None]:
+        tune, sound = self.tune.after(self.vocabulary[symbol])
+        return AbcReading(self.vocabulary, tune), sound
+
+    def unheard(self) -> AbcReading:
+        return AbcReading(self.vocabulary, self.tune.unheard())
 
 
 def text_of(token: str) -> str:
@@ -237,7 +253,7 @@ def tokenize(abc: str) -> list[str]:
             elif found["ending"]:
                 tokens.append("[" + found["ending"].lstrip("["))
             elif found["tie"]:
-                last = next((t for t in reversed(tokens) if _TOKEN_NOTE.match(t)), "")
+                last = next((t for t in reversed(tokens) if TOKEN_NOTE.match(t)), "")
                 pending_tie = last.lstrip("_^=")
             elif kind in ("tuplet", "broken"):
                 tokens.append(found[0])
@@ -298,135 +314,5 @@ def _highest(chord: str, outer: str) -> tuple[str, str]:
     notes = list(re.finditer(_NOTE, chord))
     if not notes:
         raise DataError(f"not understood as ABC: [{chord}]")
-    top = max(notes, key=lambda n: _natural_pitch(n["note"].lstrip("_^=")))
+    top = max(notes, key=lambda n: natural_pitch(n["note"].lstrip("_^=")))
     return top["note"], outer or top["length"]
-
-
-def _natural_pitch(name: str) -> int:
-    letter = name[0]
-    if letter in "zx":
-        return -1
-    octave = 12 * (letter.islower() + name.count("'") - name.count(","))
-    return 60 + _LETTERS[letter.upper()] + octave
-
-
-# What a tune sounds like
-
-
-def key_signature(key: str) -> dict[str, int]:
-    """Sharps (1) and flats (-1) by letter, of a key such as `Gmaj` or `F#min`."""
-    tonic, mode = key[:-3], key[-3:]
-    fifths = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}[tonic[0]]
-    fifths += 7 * (tonic.count("#") - tonic.count("b")) + _FIFTHS[mode]
-    order = "FCGDAEB"
-    if fifths >= 0:
-        return {letter: 1 + (fifths - 7 > i) for i, letter in enumerate(order[:fifths])}
-    return dict.fromkeys(order[::-1][:-fifths], -1)
-
-
-def melody(tokens: Iterable[str]) -> list[tuple[int | None, float]]:
-    """The MIDI pitches (None for a rest) and lengths in eighths of a tune, repeats once.
-
-    Accidentals hold to the end of their bar, ties join notes, and `>` and tuplets are worked
-    out.
-    """
-    sounds: list[tuple[int | None, float, bool]] = []  # whether it is tied to the one before
-    signature: dict[str, int] = {}
-    in_bar: dict[str, int] = {}
-    meter = Fraction(4, 4)
-    tuplet, left, stretch, tied = 1.0, 0, 1.0, False
-
-    def scale(by: float) -> None:
-        pitch, length, joined = sounds[-1]
-        sounds[-1] = (pitch, length * by, joined)
-
-    for token in tokens:
-        note, bent, times = (
-            pattern.match(token) for pattern in (_TOKEN_NOTE, _TOKEN_TUPLET, _TOKEN_LENGTH)
-        )
-        plain = token.strip("[]")
-        if note:
-            accidental, letter, _ = note.groups()
-            name = token[len(accidental) :]
-            if accidental:
-                in_bar[name] = _ACCIDENTALS[accidental]
-            by = in_bar.get(name, signature.get(letter.upper(), 0))
-            pitch = None if letter == "z" else _natural_pitch(name) + by
-            joined = tied and bool(sounds)
-            if joined:
-                pitch = sounds[-1][0]  # an accidental goes over the bar line with a tie
-            sounds.append((pitch, tuplet * stretch if left else stretch, joined))
-            left, stretch, tied = max(0, left - 1), 1.0, False
-        elif token in BARS:
-            in_bar.clear()
-        elif plain.startswith("K:"):
-            signature = key_signature(plain[2:])
-        elif plain.startswith("M:"):
-            meter = Fraction(plain[2:])
-        elif token == "-":
-            tied = True
-        elif bent:
-            count = int(bent[1])
-            # Two in the time of three, three of two, and so on; five in that of the meter.
-            usual = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}.get(count) or (
-                3 if meter.denominator == 8 or meter.numerator % 3 == 0 else 2
-            )
-            tuplet = int(bent[2] or usual) / (count or 1)
-            left = int(bent[3] or count)
-        elif token[0] in "<>" and sounds:
-            short = 0.5 ** len(token)
-            first, stretch = (2 - short, short) if token[0] == ">" else (short, 2 - short)
-            scale(first)
-        elif times and sounds:
-            scale(int(times[1] or 1) / int(times[2] or 1))
-    merged: list[tuple[int | None, float]] = []
-    for pitch, length, joined in sounds:
-        if joined:
-            length += merged.pop()[1]
-        merged.append((pitch, length))
-    return merged
-
-
-def notes_of(tokens: Sequence[str], bpm: float) -> list[Note]:
-    """The notes of some tunes, one after another, as they are played; `bpm` is quarter notes."""
-    notes: list[Note] = []
-    now, eighth = 0.0, 30.0 / bpm
-    breaks = [i for i, token in enumerate(tokens) if not token]
-    for begin, end in pairwise([-1, *breaks, len(tokens)]):
-        for pitch, length in melody(tokens[begin + 1 : end]):
-            lasts = float(length) * eighth
-            if pitch is not None and 0 <= pitch <= 127:
-                notes.append(Note(now, now + 0.9 * lasts, pitch, 80))
-            now += lasts
-        now += 4 * eighth
-    return notes
-
-
-def bars_add_up(tokens: Sequence[str]) -> bool:
-    """Whether a tune has a meter, a key and notes, and each bar is as long as its meter says.
-
-    The first and the last bar between two double bars, repeats or endings may be shorter, as
-    upbeats make them; lines of repeat with nothing between are no bars.
-    """
-    if len(tokens) < 3 or not tokens[0].startswith("M:") or not tokens[1].startswith("K:"):
-        return False
-    header = list(tokens[:2])
-    eighths = float(8 * Fraction(tokens[0][2:]))
-    bars = 0
-    now: list[str] = []
-    edge = True  # the bar before this one ended a part
-    for token in [*tokens[2:], "||"]:
-        if token.startswith("[M:"):
-            eighths = float(8 * Fraction(token[3:-1]))
-        if token not in BARS:
-            now.append(token)
-            # An ending may begin with a short bar, where the repeat leads into it.
-            edge = edge or (token[0] == "[" and token[1].isdigit())
-            continue
-        length = sum(length for _, length in melody([*header, *now]))
-        ends = token != "|"
-        if length > eighths + ROUNDING or (length < eighths - ROUNDING and not (edge or ends)):
-            return False
-        bars += length > 0
-        edge, now = ends or (edge and not length), []
-    return bars >= 4

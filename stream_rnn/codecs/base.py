@@ -9,6 +9,7 @@ For the tensors a codec turns that same byte string into an array.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -17,6 +18,33 @@ from numpy.typing import NDArray
 
 Head = Literal["categorical", "bernoulli"]
 Symbols = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A note that a stream spells out, or a rest.
+
+    Attributes:
+        pitch: MIDI, perhaps beyond its range; none for a rest.
+        beats: its length, in quarter notes.
+        ago: how many symbols back it was written.
+    """
+
+    pitch: int | None
+    beats: float
+    ago: int
+
+
+class Reading(Protocol):
+    """A stream in mid-reading, as a value."""
+
+    def after(self, symbol: int) -> tuple[Reading, Sound | None]:
+        """The same one symbol further, and what begins to sound with that symbol, if anything."""
+        ...
+
+    def unheard(self) -> Reading:
+        """The same, if what was read last was fed, so that it does not sound."""
+        ...
 
 
 class Codec(Protocol):
@@ -30,6 +58,7 @@ class Codec(Protocol):
         boundary: the symbol that stands before the first and after the last symbol of a
             document; the network reads it at position 0.
         unsampled: vocabulary indices that are never drawn.
+        turns: which symbol may follow which, `[size, size]`, where symbols take turns.
         endings: of the files that `write_file` makes, such as `.mid`; the usual one first.
         printable: whether `show` is what a person wants of it, or a mere look.
     """
@@ -40,6 +69,7 @@ class Codec(Protocol):
     width: int
     boundary: int
     unsampled: tuple[int, ...]
+    turns: NDArray[np.bool_] | None
     endings: tuple[str, ...]
     printable: bool
 
@@ -64,6 +94,14 @@ class Codec(Protocol):
 
         None where the session's rate says it: a character, a frame. 0.0 is at once with
         what follows, as a note-on is.
+        """
+        ...
+
+    def reading(self) -> Reading | None:
+        """How a stream is read from its beginning, where it takes several symbols to spell a note.
+
+        Such a stream keeps the time of what it spells: the symbol with which a note begins to
+        sound lasts as long as the note, and all others take no time. None elsewhere.
         """
         ...
 
@@ -102,8 +140,12 @@ class CategoricalCodec:
     width = 4
     boundary = 0
     unsampled: tuple[int, ...] = ()
+    turns: NDArray[np.bool_] | None = None
 
     def seconds(self, symbol: int) -> float | None:
+        return None
+
+    def reading(self) -> Reading | None:
         return None
 
     def pack(self, array: Symbols) -> bytes:

@@ -8,9 +8,16 @@ that the network sees the same, and each answer takes account of those before it
 
 from __future__ import annotations
 
+import csv
+import reprlib
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import mido
+
 from stream_rnn.codecs.rows import RowsCodec, rows_arguments
+from stream_rnn.codecs.snippets import PROGRAMS, score
 from stream_rnn.errors import DataError
 
 GESTURES = (
@@ -19,12 +26,16 @@ GESTURES = (
 )  # fmt: skip
 SHORT = ("N", "FT", "ST", "FS", "FSA", "VSS", "BS", "SS", "C")
 PLAYERS = ("lead", "one", "two", "three")
+TICKS_PER_ROW = 480
+DRUMS = 9  # MIDI channel, from 0
+TIMES = ("time", "seconds", "index", "")  # what a column is called that is no player
 
 
 class EnsembleCodec(RowsCodec):
     """Gestures of players, a row a second; the first player leads."""
 
     domain = "ensemble"
+    endings: tuple[str, ...] = (".csv", ".mid")
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> EnsembleCodec:
@@ -62,3 +73,77 @@ class EnsembleCodec(RowsCodec):
         if isinstance(value, str) and value.isdecimal():
             return super().parse_value(int(value[:9]), where)
         return super().parse_value(value, where)
+
+    def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
+        """A CSV, or a MIDI file of what fingers make of the gestures, a track a player."""
+        if path.suffix != ".mid":
+            super().write_file(symbols, path, bpm)
+            return
+        channels = [(p + (p >= DRUMS)) % 16 for p in range(len(self.columns))]
+        tempo = mido.MetaMessage("set_tempo", tempo=round(self.period * 1e6))  # a row is a beat
+        file = mido.MidiFile(ticks_per_beat=TICKS_PER_ROW)
+        for player, name in enumerate(self.columns):
+            program = PROGRAMS[player % len(PROGRAMS)]
+            track = mido.MidiTrack([mido.MetaMessage("track_name", name=name), tempo])
+            track.append(mido.Message("program_change", channel=channels[player], program=program))
+            file.tracks.append(track)
+        at = [0] * len(self.columns)
+        for row, player, pitch, velocity in score(self.decode(symbols), path.stem):
+            tick = round(row * TICKS_PER_ROW)
+            note = {"note": pitch, "velocity": velocity, "time": tick - at[player]}
+            file.tracks[player].append(mido.Message("note_on", channel=channels[player], **note))
+            at[player] = tick
+        file.save(path)
+
+    def read_prime(self, prime: str) -> list[int]:
+        path = Path(prime)
+        return self.encode(read_csv(path)) if path.suffix == ".csv" else self.parse(prime)
+
+
+def read_csv(path: Path) -> list[list[int]]:
+    """The gestures of a CSV with a row a second and a column a player, of the first four players.
+
+    The layout of the published recordings, and of what `sample` writes: a header, the time in
+    the first column, and classes as numbers; either of the first two may be missing. `2.0` is 2,
+    a class may be a name of `SHORT`, and an empty cell is a player who is not there.
+
+    Raises:
+        DataError: not such a file; it says in which line.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            table = [(reader.line_num, row) for row in reader if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read ({error})") from None
+    names = [cell.strip().lower() for cell in table[0][1]] if table else []
+    headed = names[:1] == ["time"] or all(_gesture(name) is None for name in names if name)
+    body = table[headed:]
+    times = names[:1] if headed else []
+    timed = times[0] in TIMES if times else None in [_gesture(row[0]) for _, row in body]
+    rows = []
+    for line, row in body:
+        cells = row[timed:][: len(PLAYERS)]
+        if len(cells) < len(PLAYERS):
+            raise DataError(
+                f"{path}, line {line}: {len(cells)} players; {len(PLAYERS)} are needed, "
+                "a column each"
+            )
+        gestures = [_gesture(cell) for cell in cells]
+        if None in gestures:
+            wrong = reprlib.repr(cells[gestures.index(None)])
+            last = len(GESTURES) - 1
+            raise DataError(f"{path}, line {line}: {wrong} is not a gesture, 0 to {last}")
+        rows.append([g for g in gestures if g is not None])
+    return rows
+
+
+def _gesture(cell: str) -> int | None:
+    cell = cell.strip()
+    if cell.upper() in SHORT or not cell:
+        return SHORT.index(cell.upper()) if cell else 0
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return int(value) if value in range(len(GESTURES)) else None

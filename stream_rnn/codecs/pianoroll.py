@@ -47,6 +47,7 @@ class PianorollCodec:
     width = KEYS // 8
     boundary = 0
     unsampled: tuple[int, ...] = ()
+    turns: NDArray[np.bool_] | None = None
     endings: tuple[str, ...] = (".mid",)
     printable = False
 
@@ -77,6 +78,9 @@ class PianorollCodec:
         return {"notes": mask_to_pitches(symbol)}
 
     def seconds(self, symbol: int) -> float | None:
+        return None
+
+    def reading(self) -> None:
         return None
 
     def show(self, symbols: Sequence[int]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,9 +38,19 @@ def codec_from_json(data: dict[str, Any]) -> Codec:
         CheckpointError: an unknown domain, or a field missing.
     """
     domain = data.get("domain")
-    if not isinstance(domain, str) or domain not in CODECS:
+    made = (CODECS.get(domain) or _added(domain)) if isinstance(domain, str) else None
+    if made is None:
         raise CheckpointError(f"unknown domain {domain!r}; known: {', '.join(sorted(CODECS))}")
-    return CODECS[domain](data)
+    return made(data)
+
+
+def _added(domain: str) -> Callable[[dict[str, Any]], Codec] | None:
+    """The codec of a domain that has been added: `CODEC` in the file of its name beside this."""
+    name = f"{__package__}.{domain}"
+    if not domain.isidentifier() or importlib.util.find_spec(name) is None:
+        return None
+    codec = getattr(importlib.import_module(name), "CODEC", None)
+    return codec and codec.from_json
 
 
 def read_prime(codec: Codec, prime: str) -> list[int]:

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from stream_rnn.codecs.base import CategoricalCodec
 from stream_rnn.errors import CheckpointError, DataError
 
@@ -40,6 +42,12 @@ class RowsCodec(CategoricalCodec):
         self.size = 1 + len(self.columns) * classes
         if not 2 <= self.size <= MAX_SIZE or classes < 2:
             raise CheckpointError(f"{self.domain}: {len(self.columns)} columns of {classes}")
+        # The columns in their order; the boundary is one more, which may be left out.
+        column = np.concatenate([[-1], np.repeat(np.arange(len(self.columns)), classes)])
+        after = (column + 1) % len(self.columns)
+        self.turns = column[None, :] == after[:, None]
+        self.turns[after == 0, self.boundary] = True
+        self.turns[self.boundary, self.boundary] = False
         if not 0.001 <= period <= 60:
             raise CheckpointError(f"{self.domain}: a row cannot last {period} seconds")
 

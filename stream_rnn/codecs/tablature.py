@@ -84,8 +84,10 @@ class TablatureCodec(CategoricalCodec):
     def event(self, symbol: int) -> dict[str, Any]:
         text = column_text(symbol) + ("\n" if symbol == self.boundary else " ")
         _, column = divmod(symbol - 1, COLUMNS)
-        if symbol == self.boundary or column < FIRST:
-            return {"text": text}
+        if symbol == self.boundary:
+            return {"text": text, "event": {"end": 1}}
+        if column < FIRST:
+            return {"text": text} | ({"event": {"rest": 1}} if column == REST else {})
         string, fret = divmod(column - FIRST, FRETS + 1)
         note = TUNING[string] + fret
         return {"text": text, "event": {"string": 6 - string, "fret": fret, "note": note}}

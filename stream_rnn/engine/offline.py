@@ -9,11 +9,11 @@ import numpy as np
 from stream_rnn.codecs.base import Codec, ints_from_bytes
 from stream_rnn.engine.messages import Plan, Settings, Tile
 from stream_rnn.engine.slots import Slots
-from stream_rnn.nets.network import RecurrentNetwork
+from stream_rnn.nets.baselines import Network
 
 
 def generate(
-    network: RecurrentNetwork,
+    network: Network,
     codec: Codec,
     settings: Settings,
     *,

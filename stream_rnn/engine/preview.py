@@ -5,14 +5,14 @@ from __future__ import annotations
 from stream_rnn.checkpoint import Card
 from stream_rnn.engine.messages import Settings
 from stream_rnn.engine.offline import generate
-from stream_rnn.nets.network import RecurrentNetwork
+from stream_rnn.nets.baselines import Network
 
 LENGTH = 400
 FRAMES = 64
 TEMPERATURE = 0.8
 
 
-def preview(network: RecurrentNetwork, card: Card, step: int) -> str:
+def preview(network: Network, card: Card, step: int) -> str:
     """A sample of each of a few artists, or one; a roll is drawn a row a frame."""
     codec = card.make_codec()
     count = len(card.artists)

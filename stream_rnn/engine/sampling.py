@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rnn.codecs.base import Head
+from stream_rnn.nets.heads import Kind
 
 NEWTON_STEPS = 6
 STRIDE = 4.0
@@ -53,8 +53,8 @@ def uniforms(
     return np.asarray((_mix(row[:, None] + _lanes(lanes)) >> _HALF) * 2.0**-32)
 
 
-def draw_lanes(head: Head, symbols: int) -> int:
-    """How many uniform numbers one draw takes."""
+def draw_lanes(head: Kind, symbols: int) -> int:
+    """How many uniform numbers one draw takes: one, or for a chord at most one a key."""
     return 1 if head == "categorical" else symbols
 
 
@@ -127,7 +127,7 @@ def draw_bernoulli(
         allowed: `[rows, keys]` bool.
     """
     wide = logits.astype(np.float64) + density[:, None]
-    chances = _logistic(wide)
+    chances = logistic(wide)
     (turned,) = ((temperature > 0) & (temperature != 1)).nonzero()
     if len(turned):
         wanted = (chances[turned] * allowed[turned]).sum(1)
@@ -138,7 +138,8 @@ def draw_bernoulli(
     return np.asarray(np.where(cold, wide > 0, uniform < chances) & allowed)
 
 
-def _logistic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def logistic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The chance whose logit is x; of NaN, NaN."""
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x))
 
 

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stream_rnn.codecs.base import Codec, int_to_bytes
-from stream_rnn.engine.kernels.exact import ExactKernel
+from stream_rnn.engine.kernels import make_kernel
 from stream_rnn.engine.messages import Plan, Settings, Snapshot, Tile
+from stream_rnn.engine.nade import ChordDraw
 from stream_rnn.engine.sampling import draw_bernoulli, draw_categorical, draw_lanes, uniforms
 from stream_rnn.errors import EngineError
-from stream_rnn.nets.network import RecurrentNetwork, State
+from stream_rnn.nets.baselines import Network
+from stream_rnn.nets.network import State
 
 NEVER = np.iinfo(np.int64).max
 SNAPSHOT_EVERY = 256
@@ -40,19 +42,20 @@ class Slots:
     """
 
     def __init__(
-        self, network: RecurrentNetwork, codec: Codec, *, count: int, ring: int, tile: int
+        self, network: Network, codec: Codec, *, count: int, ring: int, tile: int
     ) -> None:
         a = self.architecture = network.architecture
         self.codec, self.ring, self.tile = codec, ring, tile
-        self.device = network.output.weight.device
-        self.kernel = ExactKernel(network)
+        self.kernel = make_kernel(network)
 
         # On the device: what the network reads and writes. Here: the draw and what it needs.
         self._hidden, self._cell = self.kernel.zero_state(count * ring)
+        self.device = self._hidden.device
         self._artist_bias = torch.zeros(count, self.kernel.gates, device=self.device)
         self._artists: dict[int, tuple[float, ...]] = {}  # whose bias that is
         self._artists_from = np.zeros(count, np.int64)  # and since which position
-        keys = () if a.head == "categorical" else (a.symbols,)
+        self._draw_keys = ChordDraw(network.chords) if network.chords else draw_bernoulli
+        keys = (a.symbols,) if a.keys else ()
         self._symbols = np.zeros((count * ring, *keys), np.float32 if keys else np.int64)
         self._temperature = np.zeros(count)
         self._top_k = np.zeros(count, np.int64)
@@ -61,6 +64,8 @@ class Slots:
         self._allowed = np.zeros((count, a.symbols), np.bool_)
         self._never = np.zeros(a.symbols)
         self._never[list(codec.unsampled)] = -np.inf
+        # By the symbol before, where symbols take turns.
+        self._turns = None if codec.turns is None else np.where(codec.turns, 0.0, -np.inf)
 
         self.key = np.full(count, -1, np.int64)
         self.generation = np.zeros(count, np.int64)
@@ -240,9 +245,13 @@ class Slots:
         temperature = self._temperature[slots]
         if a.head == "categorical":
             limits = self._top_k[slots], self._top_p[slots]
-            return draw_categorical(logits + self._never, numbers, temperature, *limits)
+            logits = logits + self._never
+            if self._turns is not None:
+                before = self._symbols[slots * self.ring + (positions - 1) % self.ring]
+                logits += self._turns[np.where(positions == 0, 0, before)]
+            return draw_categorical(logits, numbers, temperature, *limits)
         density, allowed = self._density[slots], self._allowed[slots]
-        return draw_bernoulli(logits, numbers, temperature, density, allowed)
+        return self._draw_keys(logits, numbers, temperature, density, allowed)
 
     def _follow_schedule(self, slot: int) -> None:
         """Makes the settings of the slot's next position the current ones."""
@@ -256,7 +265,7 @@ class Slots:
         self._temperature[slot] = settings.temperature
         self._top_k[slot], self._top_p[slot] = settings.top_k, settings.top_p
         self._density[slot], self._seed[slot] = settings.density, settings.seed
-        if self.architecture.head == "bernoulli":
+        if self.architecture.keys:
             allowed = self.codec.unpack(settings.allowed)[0] if settings.allowed else np.ones(1)
             self._allowed[slot] = allowed.astype(np.bool_)
         self._artists_from[slot] = min(self._artists_from[slot], position)

@@ -10,6 +10,7 @@ from typing import Any
 
 from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.base import int_to_bytes
+from stream_rnn.codecs.ensemble import EnsembleCodec
 from stream_rnn.codecs.pianoroll import HIGHEST_PITCH, LOWEST_PITCH, PianorollCodec, pitches_to_mask
 from stream_rnn.engine.messages import Settings
 from stream_rnn.errors import DataError, ProtocolError
@@ -198,7 +199,7 @@ def _sync(value: object) -> str:
 
 
 def _pitches(value: object, card: Card) -> str | tuple[int, ...] | None:
-    if card.codec["domain"] != PianorollCodec.domain:
+    if card.codec["domain"] not in (PianorollCodec.domain, EnsembleCodec.domain):
         raise _bad("pitches", f"means nothing to the model {card.name!r}, which has no pitches")
     if value is None:
         return None

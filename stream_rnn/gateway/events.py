@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from stream_rnn.gateway.band import BandSession, Played
 from stream_rnn.gateway.journal import Committed
 from stream_rnn.gateway.session import Session
 from stream_rnn.wire import messages as wire
@@ -21,9 +24,27 @@ def opened_event(session: Session) -> wire.Event:
     )
 
 
+def sounds(session: Session, committed: Committed) -> list[dict[str, Any]]:
+    """What begins with a symbol, in place of what sounded before; nothing: it goes on."""
+    sound = committed.sound
+    if sound is None:
+        return []
+    seconds, n = round(session.seconds_of(committed), 6), committed.n - sound.ago
+    return [{"pitch": sound.pitch, "seconds": seconds, "n": n}]
+
+
 def symbol_event(session: Session, committed: Committed) -> wire.Event:
     """A committed symbol, as clients are told of it."""
     fed = {"fed": True} if committed.fed else {}
     shown = session.codec.event(committed.symbol)
+    if session.spells:
+        shown["sounds"] = sounds(session, committed)
     n, due = committed.n, committed.due
     return wire.event("symbol", session=session.name, n=n, due=due, **shown, **fed)
+
+
+def touch_event(session: BandSession, played: Played) -> wire.Event:
+    """A finger of an ensemble's player, between the symbols."""
+    fed = {"fed": True} if played.fed else {}
+    touch = session.touch_fields(played)
+    return wire.event("touch", session=session.name, due=played.due, touch=touch, **fed)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.base import Codec
+from stream_rnn.errors import DataError, ProtocolError
+from stream_rnn.midi.messages import LATENESS, Pong
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,43 @@ class Limits:
     idle_pause: float = 30.0
     idle_away: float = 3600.0
 
+    def parse(self, codec: Codec, value: object, name: str) -> list[int]:
+        """The symbols of what a client sent as `name`.
+
+        Raises:
+            ProtocolError: they are not of the codec's domain, or too many.
+        """
+        try:
+            symbols = codec.parse(value)
+        except DataError as error:
+            raise ProtocolError("bad_value", f"{name}: {error}", field=name) from None
+        if len(symbols) > self.prime:
+            raise ProtocolError(
+                "bad_value", f"{name} has {len(symbols)} symbols; at most {self.prime}", field=name
+            )
+        return symbols
+
+
+@dataclass
+class MidiLateness:
+    """How late MIDI messages were sent; see `midi.messages.Pong`.
+
+    Attributes:
+        counts: of all so far, by `midi.messages.LATENESS`.
+        total: seconds, of all so far together.
+        worst: seconds, of the last moment.
+    """
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(LATENESS) + 1))
+    total: float = 0.0
+    worst: float = 0.0
+
+    def add(self, pong: Pong) -> None:
+        """Counts the messages of a moment."""
+        self.counts = [a + b for a, b in zip(self.counts, pong.late, strict=True)]
+        self.total += pong.total
+        self.worst = pong.worst
+
 
 @dataclass
 class Counters:
@@ -53,7 +92,6 @@ class Counters:
     engine_deaths: int = 0
     osc_refused: int = 0
     osc_late: int = 0
-    midi_sent: int = 0
+    midi: MidiLateness = field(default_factory=MidiLateness)
     midi_deaths: int = 0
-    midi_worst: float = 0.0  # seconds that a message was sent late, the worst of late
     lateness: Callable[[float], None] = field(default=lambda seconds: None)

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stream_rnn.codecs.base import int_to_bytes
+from stream_rnn.codecs.base import Sound, int_to_bytes
 
 HISTORY = 200_000
 SNAPSHOTS = 96
@@ -20,12 +20,17 @@ SNAPSHOTS = 96
 
 @dataclass(frozen=True)
 class Committed:
-    """One symbol of the history."""
+    """One symbol of the history.
+
+    Attributes:
+        sound: what began with it, in streams that spell out notes.
+    """
 
     n: int
     symbol: int
     due: float
     fed: bool
+    sound: Sound | None = None
 
 
 class Journal:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from stream_rnn.wire.notes import Voice
+from stream_rnn.wire.notes import Note, Voice
+
+DRUM_CHANNEL = 9  # 0 to 15; people call it 10
 
 
 @dataclass
@@ -19,6 +21,14 @@ class Part:
     voice: Voice = field(default_factory=Voice)
     due: float = 0.0
     ends: float = 0.0
+
+    def channel_of(self, note: Note) -> int:
+        """The channel of a note: an ensemble's players have one each, from the part's own on.
+
+        The drums' channel is passed over, unless all is for drums.
+        """
+        channel = self.channel + note.player
+        return (channel + (self.channel < DRUM_CHANNEL <= channel)) % 16
 
     def quiet_at(self, now: float, tail: float = 0.0) -> float:
         """When what sounds is to end, if nothing follows.

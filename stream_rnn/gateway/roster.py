@@ -6,8 +6,10 @@ import itertools
 import re
 from collections.abc import Iterator
 
+from stream_rnn.codecs.ensemble import EnsembleCodec
 from stream_rnn.errors import ProtocolError
 from stream_rnn.gateway.audience import Audience, Viewer
+from stream_rnn.gateway.band import BandSession
 from stream_rnn.gateway.beat.tempo import Tempi
 from stream_rnn.gateway.control_log import ControlLog
 from stream_rnn.gateway.house import Limits, Model
@@ -72,7 +74,8 @@ class Roster:
             )
         self.check_room()
         key = next(self._numbers)
-        session = Session(
+        kind = BandSession if isinstance(model.codec, EnsembleCodec) else Session
+        session = kind(
             name, key, model.card, model.codec, self._timing, self._ring, controls, journal,
             self._tempi.heard,
         )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -91,12 +91,29 @@ class Session:
 
     def __post_init__(self) -> None:
         self._timeline = Timeline(steps_per_beat(self.card), self.timing.commit_ahead)
-        self._pace = Pace(self.codec, default_controls(self.card, 0).rate)
+        speed = default_controls(self.card, 0).rate
+        self._pace = Pace(self.codec, speed, steps_per_beat(self.card))
+        self._spelling = self._pace.spelling
+        self._spelling.recall(self.journal)
 
     @property
     def position(self) -> int:
         """How many symbols are committed; the `n` of the next one."""
         return self.journal.position
+
+    @property
+    def spells(self) -> bool:
+        """Whether its symbols spell out notes, several to one."""
+        return self._spelling.there
+
+    def seconds_of(self, committed: Committed) -> float:
+        """How long what a symbol began to sound lasts, in the tempo that was in force."""
+        beats = committed.sound.beats if committed.sound else 0.0
+        return beats * steps_per_beat(self.card) / self.log.at(committed.n).rate
+
+    def since(self, start: int) -> Iterator[Committed]:
+        """What was committed from a position on, with what it sounded."""
+        return self._spelling.told(self.journal, start)
 
     @property
     def controls(self) -> Controls:
@@ -186,9 +203,10 @@ class Session:
             if in_time and self.status is Status.PLAYING:
                 due = self.next_due
                 self.journal.append(symbol, due, fed=True)
-                self._advance(symbol, due)
+                self._advance(symbol, due, fed=True)
             else:
                 self.journal.append(symbol, now, fed=True)
+                self._spelling.read(symbol, fed=True)
         if not symbols:
             return [], None
         self._timeline.skip(self.position, self.tempo)
@@ -204,6 +222,7 @@ class Session:
         self.check_past(position, "to")
         self.journal.truncate(position)
         self.log.truncate(position)
+        self._spelling.recall(self.journal)
         self.owed = 0
         self.start(now)
         return self.restore_plan()
@@ -212,6 +231,7 @@ class Session:
         """Begins again at position 0, with the controls as they are now."""
         self.log = ControlLog(self.log.at(self.position), self.card)
         self.journal = Journal(self.codec.width)
+        self._spelling.recall(self.journal)
         self.owed = 0
         self.start(now)
         return self._plan(0)
@@ -316,10 +336,10 @@ class Session:
         self.journal.append(symbol, due, fed=False)
         self._settle_snapshots()
         self._advance(symbol, due)
-        return Committed(n, symbol, due, fed=False)
+        return Committed(n, symbol, due, fed=False, sound=self._spelling.sound)
 
-    def _advance(self, symbol: int, due: float) -> None:
-        steps = self._pace.pass_on(symbol)
+    def _advance(self, symbol: int, due: float, *, fed: bool = False) -> None:
+        steps = self._pace.pass_on(symbol, fed=fed)
         rate = self.log.at(self.position).rate
         self._timeline.advance(due, steps, self.position, rate=rate, tempo=self.tempo)
 

@@ -12,16 +12,17 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from stream_rnn.codecs.base import Codec
+from stream_rnn.codecs.snippets import Touch
 from stream_rnn.engine import messages as engine
-from stream_rnn.errors import DataError, ProtocolError
+from stream_rnn.errors import ProtocolError
 from stream_rnn.gateway.audience import Audience, Moment, Sink, Viewer
+from stream_rnn.gateway.band import BandSession, Played, as_band
 from stream_rnn.gateway.beat.tempo import Tempi
 from stream_rnn.gateway.commit_times import CommitTimes
 from stream_rnn.gateway.control_log import ControlLog
 from stream_rnn.gateway.controls import MAX_SEED, default_controls, merge_controls
 from stream_rnn.gateway.engine_link import EngineLink, unpack_tile
-from stream_rnn.gateway.events import opened_event, symbol_event
+from stream_rnn.gateway.events import opened_event, symbol_event, touch_event
 from stream_rnn.gateway.house import Counters, Limits, Model
 from stream_rnn.gateway.journal import Committed, Journal
 from stream_rnn.gateway.roster import Roster
@@ -129,18 +130,20 @@ class Stage:
                 position, plan = session.change(message.controls, message.at, now)
                 self._engine.plan(plan)
                 self._broadcast(
-                    session,
-                    viewer,
-                    message.id,
-                    "controlled",
-                    position=position,
+                    session, viewer, message.id, "controlled", position=position,
                     controls=session.controls_at(position).to_json(),
                     changed=sorted(message.controls),
-                )
+                )  # fmt: skip
             case wire.Feed():
-                symbols = self._parse(session.codec, message.symbols, "symbols")
+                symbols = self.limits.parse(session.codec, message.symbols, "symbols")
                 self._feed(session, symbols, now, in_time=message.in_time)
                 self._broadcast(session, viewer, message.id, "fed", position=session.position)
+            case wire.Lead():
+                led = as_band(session).lead(message.player, message.gesture)
+                self._broadcast(session, viewer, message.id, "led", **led)
+            case wire.Touch(x=x, y=y, down=down, player=player):
+                touch = Touch(x, y, bool(down))
+                self._show_touch(band := as_band(session), band.touch(player, touch, now))
             case wire.Step():
                 session.move("step")
                 if session.owed + message.count > wire.MAX_STEPS:
@@ -160,13 +163,9 @@ class Stage:
             case wire.Rewind():
                 self._engine.plan(session.rewind(message.to, now))
                 self._broadcast(
-                    session,
-                    viewer,
-                    message.id,
-                    "rewound",
-                    position=session.position,
+                    session, viewer, message.id, "rewound", position=session.position,
                     controls=session.controls.to_json(),
-                )
+                )  # fmt: skip
             case wire.Fork():
                 self._fork(viewer, session, message, now)
                 return
@@ -190,7 +189,7 @@ class Stage:
         self.tempi.check(message.controls, model.codec)
         asked = {**self.tempi.first_controls(model.codec), **message.controls}
         controls = merge_controls(default_controls(model.card, seed), asked, model.card)
-        prime = self._parse(model.codec, message.prime, "prime") if message.prime else []
+        prime = self.limits.parse(model.codec, message.prime, "prime") if message.prime else []
         name = message.session or self._roster.free_name(message.model)
         session = self._roster.make(
             viewer, name, model, ControlLog(controls, model.card), Journal(model.codec.width)
@@ -249,7 +248,7 @@ class Stage:
             )
             start = journal.first
         if start < stop:
-            past = (c for c in journal.since(start) if c.n < stop)
+            past = (c for c in session.since(start) if c.n < stop)
             viewer.history(lambda: (symbol_event(session, c) for c in past))
 
     def _view(self, viewer: Viewer, session: Session) -> None:
@@ -285,19 +284,6 @@ class Stage:
         session.owed = 0
         self._enter(session)
         self._broadcast(session, viewer, id, "playing", position=session.position)
-
-    def _parse(self, codec: Codec, value: object, name: str) -> list[int]:
-        try:
-            symbols = codec.parse(value)
-        except DataError as error:
-            raise ProtocolError("bad_value", f"{name}: {error}", field=name) from None
-        if len(symbols) > self.limits.prime:
-            raise ProtocolError(
-                "bad_value",
-                f"{name} has {len(symbols)} symbols; at most {self.limits.prime}",
-                field=name,
-            )
-        return symbols
 
     def _feed(
         self, session: Session, symbols: list[int], now: float, *, in_time: bool = False
@@ -440,11 +426,27 @@ class Stage:
 
     def _commit(self, session: Session, now: float) -> None:
         while session.commit_time() <= now:
+            if isinstance(session, BandSession) and self._between(session, now):
+                continue
             committed = session.commit(now)
             self.counters.lateness(now - committed.due)
             self._show(session, committed)
         self._engine.credit(session)
         self.times.set(session.key, session.commit_time())
+
+    def _between(self, session: BandSession, now: float) -> bool:
+        """Hands out what comes before a band's next symbol, if something does."""
+        if (played := session.take_touch(now)) is not None:
+            self._show_touch(session, played)
+        elif (held := session.take_held(now)) is not None:
+            self._feed(session, [held], now, in_time=True)
+        else:
+            return False
+        return True
+
+    def _show_touch(self, session: BandSession, played: Played) -> None:
+        moment = Moment(session.controls, played.due)
+        self._audience.show(session.name, touch_event(session, played), moment)
 
     def _show(self, session: Session, committed: Committed) -> None:
         self.counters.symbols += 1

@@ -12,6 +12,7 @@ import math
 from stream_rnn.codecs.base import Codec
 from stream_rnn.gateway.beat.tempo import Tempo, keeps_own_time
 from stream_rnn.gateway.controls import BEATS_PER_BAR
+from stream_rnn.gateway.spelling import Spelling
 
 MAX_AT_ONCE = 256  # symbols that take no time, before time passes anyway
 
@@ -21,27 +22,33 @@ class Pace:
 
     Args:
         speed: the model's own rate, at which the seconds that symbols name are seconds.
+        per_beat: steps in a beat.
 
     Attributes:
         own: whether symbols say it themselves, so that no grid is followed.
+        spelling: what symbols sound; where they spell notes they last as long as those.
     """
 
-    def __init__(self, codec: Codec, speed: float) -> None:
+    def __init__(self, codec: Codec, speed: float, per_beat: int = 4) -> None:
         self.own = keeps_own_time(codec)
-        self._codec, self._speed = codec, speed
+        self.spelling = Spelling(codec)
+        self._codec, self._speed, self._per_beat = codec, speed, per_beat
         self._at_once = 0
 
     def steps(self, symbol: int) -> float:
-        """How long a symbol lasts, in steps of the rate."""
+        """How long a symbol lasts, in steps of the rate; about, where notes are spelt out."""
         seconds = self._codec.seconds(symbol)
         return 1.0 if seconds is None else seconds * self._speed
 
-    def pass_on(self, symbol: int) -> float:
-        """The same for the next symbol of the stream, in which time passes in the end.
+    def pass_on(self, symbol: int, *, fed: bool = False) -> float:
+        """Takes the next symbol of the stream, and says how long it lasts, in steps.
 
-        One in which it does not would take the machine for itself.
+        In the end time passes: a stream in which it does not would take the machine for itself.
         """
-        steps = self.steps(symbol)
+        self.spelling.read(symbol, fed=fed)
+        steps, sound = self.steps(symbol), self.spelling.sound
+        if self.spelling.there:
+            steps = sound.beats * self._per_beat if sound else 0.0
         self._at_once = 0 if steps else self._at_once + 1
         return 1.0 if self._at_once and self._at_once % MAX_AT_ONCE == 0 else steps
 

@@ -64,11 +64,22 @@ class Heard(Struct, frozen=True, tag=True, array_like=True):
     data: bytes
 
 
-class Pong(Struct, frozen=True, tag=True, array_like=True):
-    """Since the last one: messages sent, and the worst lateness of one, in seconds."""
+# Seconds that a message may be late: the upper edges of `Pong.late`, whose last has none.
+LATENESS = (0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 
-    sent: int
+
+class Pong(Struct, frozen=True, tag=True, array_like=True):
+    """Of what was sent since the last one.
+
+    Attributes:
+        late: how many messages were so late, by `LATENESS`, when the driver had taken them.
+        worst: the lateness of the latest, in seconds.
+        total: of all together.
+    """
+
+    late: tuple[int, ...]
     worst: float
+    total: float
 
 
 Event = Ports | Heard | Pong

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
 
@@ -22,6 +23,7 @@ import msgspec
 import rtmidi
 
 from stream_rnn.midi.messages import (
+    LATENESS,
     Event,
     Heard,
     MidiOptions,
@@ -62,7 +64,7 @@ class Process:
         self._read_bell, self._bell = os.pipe()
         os.set_blocking(self._bell, False)
         self._scanned = -SCAN
-        self._sent, self._worst = 0, 0.0
+        self._late: list[float] = []
 
     def run(self) -> int:
         """Serves until the pipe closes or the MIDI server dies; returns the exit code."""
@@ -71,8 +73,7 @@ class Process:
             now = time.monotonic()
             for due, port, data in self._player.due(now):
                 self._outs[port].send(data)
-                self._sent += 1
-                self._worst = max(self._worst, now - due)
+                self._late.append(time.monotonic() - due)
             self._look_at_ports(now)
             wake = min(self._player.first(), self._scanned + SCAN + GAP)
             wait = max(0.0, wake - time.monotonic())
@@ -105,12 +106,18 @@ class Process:
                 case Silence():
                     self.silence()
                 case Ping():
-                    self._say([Pong(self._sent, self._worst)])
-                    self._sent, self._worst = 0, 0.0
+                    self._say([self._account()])
 
     def _say(self, events: Sequence[Event]) -> None:
         if events:
             self._connection.sendall(frame(encode(events)))
+
+    def _account(self) -> Pong:
+        late, self._late = self._late, []
+        counts = [0] * (len(LATENESS) + 1)
+        for seconds in late:
+            counts[bisect_left(LATENESS, seconds)] += 1
+        return Pong(tuple(counts), max(late, default=0.0), sum(late))
 
     def silence(self) -> None:
         """Ends what sounds."""

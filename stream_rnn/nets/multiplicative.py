@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-# The paper's, for characters.
+# Where public implementations begin: there, or at 1 throughout (Caffe2's MILSTMCell). What the
+# paper's own experiments began with could not be looked up.
 ALPHA, BETA = 1.0, 0.5
 PARAMETERS = ("alpha", "beta_hh", "beta_ih", "bias")
 

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
-from stream_rnn.codecs.base import Head
 from stream_rnn.errors import CheckpointError
 from stream_rnn.nets.cells import CELLS
+from stream_rnn.nets.heads import Chords, Kind
 from stream_rnn.nets.multiplicative import PARAMETERS, MultiplicativeLSTM
 
 
@@ -56,31 +56,49 @@ class Architecture:
         artists: how many artists the input vector has; 0 for none.
         hidden: units in a layer.
         layers: how many layers are stacked.
-        head: how the outputs are read.
+        head: how the outputs are read, see `heads`.
         cell: which recurrent cell, of `cells.CELLS`.
         dropout: share of units dropped in training, between layers and before the head.
+        head_hidden: hidden units of the head itself, where it is `nade`.
     """
 
     symbols: int
     artists: int
     hidden: int
     layers: int
-    head: Head
+    head: Kind
     cell: str = "lstm"
     dropout: float = 0.0
+    head_hidden: int = 0
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
             known = ", ".join(CELLS)
             raise CheckpointError(f"unknown cell {self.cell!r}; this version has: {known}")
-        if self.head not in ("categorical", "bernoulli"):
+        if self.head not in get_args(Kind):
             raise CheckpointError(f"unknown head {self.head!r}")
-        for name, least in (("symbols", 1), ("artists", 0), ("hidden", 1), ("layers", 1)):
+        least = {"symbols": 1, "artists": 0, "hidden": 1, "layers": 1, "head_hidden": 0}
+        for name, lowest in least.items():
             value = getattr(self, name)
-            if type(value) is not int or not least <= value <= 65_536:
+            if type(value) is not int or not lowest <= value <= 65_536:
                 raise CheckpointError(f"architecture: {name} is {value!r}")
+        if (self.head == "nade") != (self.head_hidden > 0):
+            raise CheckpointError(
+                f"architecture: head_hidden is {self.head_hidden}, and the head {self.head!r}; "
+                "units of its own are what nade has, and no other head"
+            )
         if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
             raise CheckpointError(f"architecture: dropout is {self.dropout!r}")
+
+    @property
+    def keys(self) -> bool:
+        """Whether a symbol is a set of keys, and not an index."""
+        return self.head != "categorical"
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the head is given for a symbol."""
+        return self.symbols + self.head_hidden
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Architecture:
@@ -95,14 +113,20 @@ class Architecture:
 
 
 class RecurrentNetwork(nn.Module):
-    """Stacked recurrent layers and a linear head."""
+    """Stacked recurrent layers, a linear map to the outputs, and what else the head has.
+
+    Attributes:
+        chords: the joint head, or None.
+    """
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a = self.architecture = architecture
         self.recurrent = _layers(a)
         self.dropout = nn.Dropout(a.dropout)
-        self.output = nn.Linear(a.hidden, a.symbols)
+        self.output = nn.Linear(a.hidden, a.outputs)
+        joint = a.head == "nade"
+        self.chords = Chords(a.symbols, a.head_hidden, a.dropout) if joint else None
         for name, parameter in self.recurrent.named_parameters():
             if name == "weight_ih_l0":
                 # Only a few of these inputs are 1 at a time, as in an embedding, and like one
@@ -142,7 +166,7 @@ class RecurrentNetwork(nn.Module):
 
     def encode(self, symbols: Tensor) -> Tensor:
         """Inputs of symbols: `[...]` indices or `[..., 88]` keys, to floats `[..., symbols]`."""
-        if self.architecture.head == "categorical":
+        if not self.architecture.keys:
             return nn.functional.one_hot(symbols.long(), self.architecture.symbols).float()
         return symbols.float()
 
@@ -155,11 +179,12 @@ class RecurrentNetwork(nn.Module):
             state: the state before the first of them.
 
         Returns:
-            Logits for the symbol after each, `[rows, time, symbols]`, and the new state.
+            Outputs for the symbol after each, `[rows, time, outputs]`, and the new state. They
+            are its logits, unless the head is `nade`, which makes those of them.
         """
         blend = artists if artists.ndim == 3 else artists[:, None, :]
         if isinstance(self.recurrent, MultiplicativeLSTM):
-            keys = self.architecture.head == "bernoulli"
+            keys = self.architecture.keys
             first = self.recurrent.first(symbols.float() if keys else symbols.long(), blend)
             outputs, after = self.recurrent(first, tuple(state))
             return self.output(self.dropout(outputs)), State(*after)

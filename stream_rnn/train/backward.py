@@ -31,8 +31,8 @@ def chunk_loss(
 
     def run(start: int, stop: int, before: State) -> tuple[Tensor, State]:
         here = slice(start, stop)
-        logits, after = network(inputs[:, here], artists[:, here], before)
-        return (symbol_losses(network, logits, targets[:, here]) * mask[:, here]).sum(), after
+        outputs, after = network(inputs[:, here], artists[:, here], before)
+        return (symbol_losses(network, outputs, targets[:, here]) * mask[:, here]).sum(), after
 
     time = inputs.shape[1]
     if not segment or segment >= time:

@@ -1,11 +1,23 @@
-"""Loss curves: `log.csv`, and a picture of it."""
+"""Loss curves: `log.csv`, and pictures of it."""
 
 from __future__ import annotations
 
 import csv
+import math
+from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stream_rnn.errors import DataError
+from stream_rnn.train.runs import Point, Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLUMNS = ("step", "split", "loss", "learning_rate", "seconds")
+# Okabe and Ito's, which the colour-blind tell apart, without the yellow.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 
 
 class Log:
@@ -53,3 +65,70 @@ def draw_curves(log: Path, picture: Path, *, title: str) -> None:
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(picture, dpi=110)
+
+
+AXES = {"step": "step", "symbols": "million symbols trained on", "minutes": "minutes of training"}
+
+
+def draw_comparison(runs: Sequence[Run], picture: Path, *, by: str = "step") -> None:
+    """Draws the losses of several runs in one figure.
+
+    Args:
+        by: what runs along the x axis, of `AXES`.
+
+    Raises:
+        DataError: matplotlib is absent, or a run does not know its symbols.
+    """
+    figure = new_figure((9, 5.2))
+    axes = figure.subplots()
+    highest = []
+    for run, colour in zip(runs, cycle(COLOURS), strict=False):
+        best = run.best()
+        label = run.name
+        if best is not None:
+            label += f": {best.loss:.3f} at step {best.step:,}"
+        train, valid = run.of("train"), run.of("valid")
+        x = [_along(run, p, by) for p in train]
+        axes.plot(x, [p.loss for p in train], color=colour, alpha=0.3, lw=0.8)
+        x = [_along(run, p, by) for p in valid]
+        axes.plot(x, [p.loss for p in valid], color=colour, marker="o", ms=3, lw=1.8, label=label)
+        if best is not None:
+            axes.plot(_along(run, best, by), best.loss, marker="o", ms=9, mfc="none", color=colour)
+        highest += [p.loss for p in valid[:1]] or [p.loss for p in train[:1]]
+    losses = [p.loss for run in runs for p in run.points if math.isfinite(p.loss)]
+    if losses:
+        # The first steps fall from a height that would flatten all the rest.
+        low, high = min(losses), min(max(losses), max(highest))
+        axes.set_ylim(low - 0.05 * (high - low) - 1e-3, high + 0.1 * (high - low) + 1e-3)
+    axes.set(xlabel=AXES[by], ylabel="nats a symbol")
+    axes.set_title(
+        "validation (dots; the best ringed) and training (thin)", loc="left", fontsize=11
+    )
+    axes.set_xlim(left=0)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, title="best validation", alignment="left")
+    figure.savefig(picture, dpi=120)
+
+
+def _along(run: Run, point: Point, by: str) -> float:
+    if by == "minutes":
+        return point.seconds / 60
+    if by == "step":
+        return point.step
+    if run.symbols_a_step is None:
+        raise DataError(f"{run.name}: has no model yet that says how many symbols a step takes")
+    return point.step * run.symbols_a_step / 1e6
+
+
+def new_figure(inches: tuple[float, float]) -> Figure:
+    """An empty figure, white, that lays itself out.
+
+    Raises:
+        DataError: matplotlib is absent.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise DataError("drawing needs matplotlib: pip install 'stream-rnn[train]'") from None
+    return Figure(figsize=inches, layout="constrained")

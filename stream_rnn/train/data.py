@@ -10,7 +10,7 @@ import msgspec
 from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.base import Codec
 from stream_rnn.errors import CheckpointError, DataError
-from stream_rnn.train import folk, notes, rows, texts
+from stream_rnn.train import folders, folk, notes, rows, texts
 from stream_rnn.train.corpus import Corpus
 from stream_rnn.train.recipe import DataRecipe
 
@@ -29,6 +29,7 @@ READERS: dict[str, Reader] = {
     "performances": notes.performances,
     "ensemble": rows.ensembles,
     "touch": rows.touches,
+    "files": folders.files,
 }
 
 
@@ -52,7 +53,12 @@ def load_corpus(
     path = data / recipe.source
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; give the data folder with --data")
-    corpus = READERS[recipe.format](path, recipe, codec, artists)
+    try:
+        corpus = READERS[recipe.format](path, recipe, codec, artists)
+    except DataError as error:
+        # What a codec says of its symbols does not say whose they are.
+        told = str(path) in str(error)
+        raise error if told else DataError(f"{path}: {error}") from None
     for name, documents in corpus.splits.items():
         if not any(len(d.symbols) for d in documents):
             raise DataError(f"{path}: nothing to read in the {name} set")

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from stream_rnn.codecs.base import Codec
-from stream_rnn.nets.network import RecurrentNetwork, State
+from stream_rnn.nets.baselines import Network
+from stream_rnn.nets.network import State
 from stream_rnn.train.corpus import Document
 
 ROWS = 64
@@ -32,15 +33,21 @@ def boundary_of(codec: Codec) -> np.ndarray:
     return np.asarray(element)
 
 
-def symbol_losses(network: RecurrentNetwork, logits: Tensor, targets: Tensor) -> Tensor:
-    """Nats of each symbol, `[rows, time]`; for keys, the sum over the 88."""
+def symbol_losses(network: Network, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Nats of each symbol, `[rows, time]`; for keys, the sum over the 88.
+
+    Args:
+        outputs: the network's, `[rows, time, outputs]`.
+        targets: `[rows, time]` indices or `[rows, time, 88]` keys.
+    """
     if network.architecture.head == "categorical":
-        return functional.cross_entropy(logits.transpose(1, 2), targets.long(), reduction="none")
+        return functional.cross_entropy(outputs.transpose(1, 2), targets.long(), reduction="none")
+    logits = network.chords.logits(outputs, targets) if network.chords else outputs
     losses = functional.binary_cross_entropy_with_logits(logits, targets.float(), reduction="none")
     return losses.sum(2)
 
 
-def artist_vectors(network: RecurrentNetwork, artists: Tensor) -> Tensor:
+def artist_vectors(network: Network, artists: Tensor) -> Tensor:
     """One-hot artist vectors `[..., artists]` of indices `[...]`."""
     count = network.architecture.artists
     if not count:
@@ -50,7 +57,7 @@ def artist_vectors(network: RecurrentNetwork, artists: Tensor) -> Tensor:
 
 @torch.no_grad()
 def evaluate(
-    network: RecurrentNetwork,
+    network: Network,
     documents: Sequence[Document],
     codec: Codec,
     *,
@@ -66,7 +73,7 @@ def evaluate(
         progress: called with the number of symbols done since the last call.
     """
     network.eval()
-    device = network.output.weight.device
+    device = network.zero_state(1).hidden.device
     boundary = boundary_of(codec)
     categorical = codec.head == "categorical"
     by_length = sorted((d for d in documents if len(d.symbols)), key=lambda d: len(d.symbols))
@@ -88,8 +95,8 @@ def evaluate(
         state: State = network.zero_state(len(group))
         for start in range(0, longest, TIME):
             stop = min(start + TIME, longest)
-            logits, state = network(symbols[:, start:stop], artists, state)
-            losses = symbol_losses(network, logits, symbols[:, start + 1 : stop + 1]).cpu()
+            outputs, state = network(symbols[:, start:stop], artists, state)
+            losses = symbol_losses(network, outputs, symbols[:, start + 1 : stop + 1]).cpu()
             part = torch.from_numpy(mask[:, start:stop])
             total += float((losses * part).double().sum())
             count += int(part.sum())

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stream_rnn.codecs.abc import BARS, AbcCodec, bars_add_up, melody, tokenize
+from stream_rnn.codecs.abc import AbcCodec, tokenize
 from stream_rnn.codecs.base import Codec
+from stream_rnn.codecs.melody import BARS, bars_add_up, melody
 from stream_rnn.codecs.tablature import (
     HOLD,
     REST,

@@ -23,9 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from stream_rnn.checkpoint import Card, load_network, read_card, save_model
-from stream_rnn.codecs.base import Codec
-from stream_rnn.codecs.text import TextCodec
+from stream_rnn.checkpoint import Card, save_model
 from stream_rnn.errors import CheckpointError, ConfigError
 from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
 from stream_rnn.train.augment import augmenter
@@ -34,14 +32,12 @@ from stream_rnn.train.corpus import Corpus
 from stream_rnn.train.curves import Log, draw_curves
 from stream_rnn.train.evaluate import artist_vectors, boundary_of, evaluate
 from stream_rnn.train.feed import Chunk, Feed
+from stream_rnn.train.finish import Sampler, finish, hardware, newline_of, plain
 from stream_rnn.train.recipe import OptimiserRecipe, Recipe
-from stream_rnn.train.split import SPLITS
 from stream_rnn.train.windows import WindowFeed
 
 LONGEST = 4096  # symbols in a row, when a network in training is scored
 
-Sampler = Callable[[RecurrentNetwork, Card, int], str]
-"""Makes a text to look at from (network, card, step)."""
 
 
 class Trainer:
@@ -67,6 +63,7 @@ class Trainer:
         device: str = "cpu",
     ) -> None:
         self.recipe, self.corpus, self.run = recipe, corpus, run
+        assert recipe.train is not None
         self._options: OptimiserRecipe = recipe.train
         self._steps = steps or recipe.train.steps
         self._sampler, self._device = sampler, torch.device(device)
@@ -79,9 +76,10 @@ class Trainer:
                 artists=len(corpus.artists),
                 hidden=model.hidden,
                 layers=model.layers,
-                head=codec.head,
+                head=model.head or codec.head,
                 cell=model.cell,
                 dropout=model.dropout,
+                head_hidden=model.head_hidden,
             )
         ).to(self._device)
         matrices = [p for p in self.network.parameters() if p.ndim > 1]
@@ -134,14 +132,14 @@ class Trainer:
             defaults=model.defaults,
             primes=model.primes,
             notes=model.notes,
-            data={"recipe": _plain(data), "sizes": self.corpus.sizes()},
+            data={"recipe": plain(data), "sizes": self.corpus.sizes()},
             training={
                 "steps": self.step,
                 "symbols": self._symbols,
                 "seconds": round(self._seconds),
                 "epochs": round(self._symbols / self._corpus_symbols, 2),
                 "hardware": hardware(self._device),
-                "optimiser": _plain(self._options),
+                "optimiser": plain(self._options),
             },
         )
 
@@ -181,7 +179,13 @@ class Trainer:
         if self._worse >= self._options.patience:
             tqdm.write(f"stopped early: {self._worse} evaluations without a better validation loss")
         self.save()
-        return self.finish()
+        return finish(
+            self.run / "best",
+            self.corpus,
+            {"seconds": round(self._seconds)},
+            half=self._options.half,
+            device=self._device,
+        )
 
     def _periodic(self, loss: float, bar: tqdm[Any]) -> None:
         options, last = self._options, self.step == self._steps
@@ -216,7 +220,7 @@ class Trainer:
             group["lr"] = self._rate()
         keep = torch.from_numpy(~chunk.restart).float()[None, :, None].to(self._device)
         state = State(self._state.hidden * keep, self._state.cell * keep)
-        wide = np.int64 if self.network.architecture.head == "categorical" else np.uint8
+        wide = np.uint8 if self.network.architecture.keys else np.int64
         inputs = torch.from_numpy(chunk.inputs.astype(wide)).to(self._device)
         targets = torch.from_numpy(chunk.targets.astype(wide)).to(self._device)
         mask = torch.from_numpy(chunk.mask).to(self._device)
@@ -246,22 +250,6 @@ class Trainer:
         else:
             self._worse += 1
 
-    def finish(self) -> Card:
-        """Scores the best model, as it lies on disk, and completes its card."""
-        folder = self.run / "best"
-        card = read_card(folder)
-        network = load_network(folder, card).to(self._device)
-        scores: dict[str, Any] = {}
-        for split in SPLITS[1:]:
-            score = evaluate(network, self.corpus.splits[split], self.corpus.codec)
-            scores[split] = {"nll": round(score.nll, 4), "symbols": score.symbols}
-        scores["measure"] = measure_of(card)
-        done = Card(**{**vars(card), "scores": scores})
-        done = Card(
-            **{**vars(done), "training": {**card.training, "seconds": round(self._seconds)}}
-        )
-        return save_model(folder, done, network, half=self._options.half)
-
     # Resuming
 
     def save(self) -> None:
@@ -280,7 +268,7 @@ class Trainer:
             "best": self._best,
             "worse": self._worse,
             "feed": self._feed.state(),
-            "recipe": _plain(self.recipe),
+            "recipe": plain(self.recipe),
         }
         folder = self.run / "resume"
         folder.mkdir(parents=True, exist_ok=True)
@@ -358,38 +346,3 @@ def _recipe_of(data: object, path: Path) -> Recipe:
         return msgspec.convert(data, Recipe)
     except msgspec.ValidationError as error:
         raise CheckpointError(f"{path}: damaged ({error})") from None
-
-
-def _plain(value: object) -> Any:
-    """As it will come back from JSON."""
-    return msgspec.json.decode(msgspec.json.encode(value))
-
-
-def newline_of(codec: Codec) -> int | None:
-    """The symbol of a line's end, for text."""
-    if not isinstance(codec, TextCodec) or "\n" not in codec.vocabulary:
-        return None
-    return codec.vocabulary.index("\n")
-
-
-def measure_of(card: Card) -> str:
-    """What a score of this model means, for the card."""
-    unit = {"text": "character", "pianoroll": "frame"}.get(card.codec["domain"], "symbol")
-    return (
-        f"mean negative log-likelihood in nats a {unit}, over every {unit} of the split, each "
-        "document from a zero state, with the weights as shipped: stream-rnn eval"
-    )
-
-
-def hardware(device: torch.device) -> str:
-    """What a run was made on, for the card."""
-    import platform
-
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
-        name = names[0].partition(":")[2].strip() if names else name
-    return f"{name}, {torch.get_num_threads()} thread(s)"

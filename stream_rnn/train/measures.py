@@ -1,19 +1,33 @@
 """What can be said of things that a model made, beyond its score.
 
-`python -m stream_rnn.train.measures names FILE CORPUS` tells how many of the names in a file are
-not in the corpus, `… code FILE` how much of some C has its brackets balanced, and `… abc FILE`
-how many tunes parse and have bars that add up.
+`python -m stream_rnn.train.measures KIND FILE [--model FOLDER --data DIR]`, where KIND is
+
+* names: how many of the names in a text are different ones, and how many of those new;
+* code: how many functions there are in some C, and in how many all brackets are balanced;
+* abc: how many tunes parse, and how many of those have bars that add up;
+* notes: how many keys of a MIDI file are down at once, and for how long.
+
+With a model's folder and the data, names are looked for in its training set, and code and notes
+are measured beside its test set.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from stream_rnn.codecs.abc import bars_add_up, tokenize
+from stream_rnn.checkpoint import read_card
+from stream_rnn.codecs.abc import tokenize
+from stream_rnn.codecs.melody import bars_add_up
+from stream_rnn.codecs.performance import Note, decode_notes, read_notes
+from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import DataError, StreamRnnError
+from stream_rnn.train.corpus import Corpus
+from stream_rnn.train.data import corpus_of_card
+from stream_rnn.train.songs import read_text
 
 _LITERALS = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL)
 _PAIRS = {")": "(", "]": "[", "}": "{"}
@@ -64,34 +78,96 @@ def sound_tunes(abc: str) -> tuple[int, int, int]:
     return len(tunes), len(parsed), sum(map(bars_add_up, parsed))
 
 
-def describe(kind: str, made: str, corpus: str) -> str:
-    """One line on what was made.
+def describe_names(made: str, corpus: Corpus | None) -> str:
+    """Of a name a line."""
+    names = made.split("\n")
+    if corpus is None:
+        count, different, _ = new_names(names, [])
+        return f"{count} names, {different} different"
+    known = texts_of(corpus, "train")
+    count, different, new = new_names(names, known)
+    *_, unseen = new_names(names, [*known, *texts_of(corpus, "valid"), *texts_of(corpus, "test")])
+    return (
+        f"{count} names, {different} different, {new} of those not in the training set "
+        f"({new - unseen} of them in the other sets)"
+    )
+
+
+def describe_code(made: str, corpus: Corpus | None) -> str:
+    """Of some C, and of as much of the test set."""
+    said = "{} functions, {} of them balanced".format(*balanced_functions(made))
+    if corpus is None:
+        return said
+    held_out = "\n".join(texts_of(corpus, "test"))[: len(made)]
+    return f"{said}; test set: " + describe_code(held_out, None)
+
+
+def describe_abc(made: str) -> str:
+    """Of a file of tunes."""
+    count, parsed, right = sound_tunes(made)
+    return f"{count} tunes, {parsed} parse, {right} of those have bars that add up"
+
+
+def describe_notes(pieces: Sequence[Sequence[Note]]) -> str:
+    """Of some pieces: keys down at once by the time that they are, and how long notes last."""
+    lasts = sorted(note.stop - note.start for piece in pieces for note in piece)
+    if not lasts:
+        raise DataError("no notes in it")
+    seconds = sum(max(note.stop for note in piece) for piece in pieces if piece)
+    middle, late = lasts[len(lasts) // 2], lasts[len(lasts) * 9 // 10]
+    return (
+        f"{len(lasts)} notes in {seconds:.0f} s, {sum(lasts) / seconds:.1f} keys down at once; "
+        f"half of the notes last {middle:.2f} s or less, nine tenths {late:.2f}"
+    )
+
+
+def texts_of(corpus: Corpus, split: str) -> list[str]:
+    """A split's documents as texts.
 
     Raises:
-        DataError: an unknown kind.
+        DataError: they are no texts.
     """
-    if kind == "names":
-        count, different, new = new_names(made.split("\n"), corpus.split("\n"))
-        return f"{count} names, {different} different, {new} of those not in the corpus"
-    if kind == "code":
-        count, balanced = balanced_functions(made)
-        return f"{count} functions, {balanced} of them balanced"
+    codec = corpus.codec
+    if not isinstance(codec, TextCodec):
+        raise DataError("the model is not one of text")
+    return [codec.decode(d.symbols.tolist()) for d in corpus.splits[split]]
+
+
+def describe(kind: str, made: Path, corpus: Corpus | None) -> str:
+    """One line on a file that a model made.
+
+    Raises:
+        DataError: the file cannot be read, or the corpus is of something else.
+    """
+    if kind == "notes":
+        said = describe_notes([read_notes(made)])
+        if corpus is None:
+            return said
+        if corpus.codec.domain != "performance":
+            raise DataError("the model is not one of performances")
+        pieces = [decode_notes(d.symbols.tolist()) for d in corpus.splits["test"]]
+        return f"{said}; test set: {describe_notes(pieces)}"
     if kind == "abc":
-        count, parsed, right = sound_tunes(made)
-        return f"{count} tunes, {parsed} parse, {right} of those have bars that add up"
-    raise DataError(f"{kind!r} is not measured; names, code and abc are")
+        return describe_abc(read_text(made))
+    return {"names": describe_names, "code": describe_code}[kind](read_text(made), corpus)
 
 
 def main(arguments: list[str]) -> int:
     """The command line; see the module."""
-    if not 2 <= len(arguments) <= 3:
-        sys.stderr.write(f"{__doc__}\n")
-        return 2
-    kind, made, *corpus = arguments
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("kind", choices=("names", "code", "abc", "notes"))
+    parser.add_argument("made", type=Path, metavar="FILE")
+    parser.add_argument("--model", type=Path, metavar="FOLDER", help="needs --data")
+    parser.add_argument("--data", type=Path, metavar="DIR")
+    options = parser.parse_args(arguments)
+    if (options.model is None) != (options.data is None):
+        parser.error("--model and --data go together")
     try:
-        texts = [Path(name).read_text(encoding="utf-8") for name in (made, *corpus)]
-        sys.stdout.write(describe(kind, texts[0], "".join(texts[1:])) + "\n")
-    except (OSError, ValueError, StreamRnnError) as error:
+        corpus = corpus_of_card(read_card(options.model), options.data) if options.model else None
+        sys.stdout.write(describe(options.kind, options.made, corpus) + "\n")
+    except (OSError, StreamRnnError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,13 @@ from stream_rnn.codecs.performance import PerformanceCodec, encode_notes, read_n
 from stream_rnn.codecs.pianoroll import KEYS, PianorollCodec, roll_from_midi
 from stream_rnn.errors import DataError
 from stream_rnn.train.corpus import Corpus, Document
+from stream_rnn.train.folders import folder_corpus
 from stream_rnn.train.recipe import DataRecipe
-from stream_rnn.train.split import SPLITS, artist_index, split_documents
+from stream_rnn.train.split import SPLITS
 
 Artists = tuple[str, ...] | None
+
+MIDI = (".mid", ".midi")
 
 
 def rolls_mat(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
@@ -33,7 +35,7 @@ def rolls_midi(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Art
         return roll_from_midi(file, steps_per_beat=recipe.steps_per_beat)
 
     chosen = codec or PianorollCodec(recipe.steps_per_beat)
-    return _midi_corpus(path, recipe, chosen, artists, read)
+    return folder_corpus(path, recipe, chosen, artists, MIDI, read)
 
 
 def performances(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
@@ -42,34 +44,7 @@ def performances(path: Path, recipe: DataRecipe, codec: Codec | None, artists: A
     def read(file: Path) -> NDArray[Any]:
         return encode_notes(read_notes(file))
 
-    return _midi_corpus(path, recipe, codec or PerformanceCodec(), artists, read)
-
-
-def _midi_corpus(
-    path: Path,
-    recipe: DataRecipe,
-    codec: Codec,
-    artists: Artists,
-    read: Callable[[Path], NDArray[Any]],
-) -> Corpus:
-    """A corpus of a folder; with `by_artist` its sub-folders are the composers."""
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".mid", ".midi"))
-    if not files:
-        raise DataError(f"{path}: no MIDI files (.mid) in it")
-
-    def composer(file: Path) -> str:
-        return file.relative_to(path).parts[0] if file.parent != path else ""
-
-    index = artist_index(path, recipe, artists, {composer(f) for f in files} - {""})
-    for file in files:
-        if index and composer(file) not in index:
-            raise DataError(f"{file}: in no composer's folder, as by_artist asks")
-    parts = split_documents(files, recipe.split, lambda p: [str(p.relative_to(path))])
-    splits = {
-        name: [Document(read(file), index.get(composer(file), 0)) for file in part]
-        for name, part in parts.items()
-    }
-    return Corpus(codec, tuple(index), splits)
+    return folder_corpus(path, recipe, codec or PerformanceCodec(), artists, MIDI, read)
 
 
 def _mat(path: Path) -> dict[str, list[NDArray[np.uint8]]]:

@@ -29,7 +29,8 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
             rolls), `performances` (a folder, as events), `lines` (a name a line), `abc` (a
             folder of tunes), `tabs` (the same for guitar),
             `playlist` (a name a line, in order), `ensemble` (CSVs, a row a second; simulated
-            without a source), `touch` (a table).
+            without a source), `touch` (a table), `files` (a folder of files of `codec`'s kind).
+        codec: for `files`, the domain.
         by_artist: whether the network is given the artist.
         split: shares of the songs for training, validation and test, where the corpus has
             no split of its own.
@@ -48,8 +49,9 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
     source: str
     format: Literal[
         "songs_csv", "text", "lines", "playlist", "abc", "tabs", "rolls_mat", "midi",
-        "performances", "ensemble", "touch",
+        "performances", "ensemble", "touch", "files",
     ]  # fmt: skip
+    codec: str = ""
     by_artist: bool = False
     split: tuple[Share, Share, Share] = (0.9, 0.05, 0.05)
     steps_per_beat: Annotated[int, Meta(ge=1, le=96)] = 4
@@ -68,19 +70,40 @@ class ModelRecipe(Struct, frozen=True, forbid_unknown_fields=True):
     """The network, and what its card says for people.
 
     Attributes:
-        cell: which recurrent cell, see `nets/cells.py`.
+        hidden, layers: how many units in a layer, how many layers; none for a baseline.
+        cell: which recurrent cell, see `nets/cells.py`, or baseline, see `nets/baselines.py`.
+        order: for `markov`, the most symbols that are looked back upon: up to so many, as
+            many as foretell the validation set best.
         dropout: share of units dropped in training.
+        head: `nade` for rolls whose notes depend on each other within a frame, see
+            `nets/heads.py`; otherwise what the codec's symbols are usually read with.
+        head_hidden: hidden units of that head.
     """
 
     name: str
     title: str
-    hidden: Positive
-    layers: Positive
-    cell: Literal["lstm", "mi-lstm", "gru", "tanh"] = "lstm"
+    hidden: Annotated[int, Meta(ge=0)] = 0
+    layers: Annotated[int, Meta(ge=0)] = 0
+    cell: Literal["lstm", "mi-lstm", "gru", "tanh", "uniform", "unigram", "markov"] = "lstm"
+    order: Annotated[int, Meta(ge=0, le=12)] = 0
     dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
+    head: Literal["", "nade"] = ""
+    head_hidden: Annotated[int, Meta(ge=0)] = 0
     defaults: dict[str, Any] = {}
     primes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it is a baseline."""
+        return self.cell in ("uniform", "unigram", "markov")
+
+    def __post_init__(self) -> None:
+        shape = (self.hidden > 0, self.layers > 0, self.order > 0)
+        if shape != (not self.is_counted, not self.is_counted, self.cell == "markov"):
+            wants = "hidden and layers" if not self.is_counted else "no hidden, no layers"
+            order = "an" if self.cell == "markov" else "no"
+            raise ValueError(f"{self.cell} takes {wants}, and {order} order")
 
 
 class OptimiserRecipe(Struct, frozen=True, forbid_unknown_fields=True):
@@ -128,11 +151,15 @@ class OptimiserRecipe(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
-    """All of one TOML file."""
+    """All of one TOML file; a baseline's has no `[train]`."""
 
     data: DataRecipe
     model: ModelRecipe
-    train: OptimiserRecipe
+    train: OptimiserRecipe | None = None
+
+    def __post_init__(self) -> None:
+        if (self.train is None) != self.model.is_counted:
+            raise ValueError(f"{self.model.cell} takes {'no' if self.train else 'a'} [train]")
 
 
 def read_recipe(path: Path) -> Recipe:

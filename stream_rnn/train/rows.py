@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stream_rnn.codecs.base import Codec
-from stream_rnn.codecs.ensemble import GESTURES, PLAYERS, EnsembleCodec
+from stream_rnn.codecs.ensemble import PLAYERS, EnsembleCodec, read_csv
 from stream_rnn.codecs.touch import TouchCodec
 from stream_rnn.errors import DataError
 from stream_rnn.train.corpus import Corpus, Document
@@ -18,7 +17,7 @@ from stream_rnn.train.split import SPLITS, split_documents
 
 Artists = tuple[str, ...] | None
 
-SIMULATED = 300  # performances
+SIMULATED = 1000  # performances
 LENGTH = (200, 420)  # seconds of each
 BLOCKS = 100  # stretches that a recording is cut into, to split it
 LEVELS = 32
@@ -32,67 +31,36 @@ def ensembles(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Arti
     assert isinstance(codec, EnsembleCodec)
     if recipe.source:
         files = sorted(path.rglob("*.csv")) if path.is_dir() else [path]
-        played = [(str(f), read_gestures(f)) for f in files]
+        played = [(str(f), np.array(read_csv(f))) for f in files]
         if not played:
             raise DataError(f"{path}: no .csv files in it")
+        if empty := [name for name, rows in played if not len(rows)]:
+            raise DataError(f"{empty[0]}: no rows in it")
     else:
         played = [(str(i), simulated(i)) for i in range(SIMULATED)]
     parts = split_documents(played, recipe.split, lambda p: [p[0]])
     splits = {
         name: [
-            # Each player leads once: what is learnt holds for whoever comes first.
+            # Of a recording each player leads once: nobody is known to have led. Of the simulated
+            # ones the first does.
             Document(np.array(codec.encode(np.roll(rows, -lead, axis=1).tolist()), np.uint16))
             for _, rows in part
-            for lead in (range(len(PLAYERS)) if name == "train" else range(1))
+            for lead in range(len(PLAYERS) if recipe.source and name == "train" else 1)
         ]
         for name, part in parts.items()
     }
     return Corpus(codec, (), splits)
 
 
-def read_gestures(path: Path) -> NDArray[np.int64]:
-    """The gestures `[seconds, 4]` of a CSV with a row a second and a column a player.
-
-    A header is passed over, and so are columns that hold anything but classes, such as the
-    time. Of more than four players the first four are read.
-
-    Raises:
-        DataError: fewer than four players, or no rows; it says which file.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = [row for row in csv.reader(file, strict=True) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from None
-    body = table[1:] if table and not any(map(_is_class, table[0])) else table
-    if not body:
-        raise DataError(f"{path}: no rows in it")
-    width = min(map(len, body))
-    columns = [c for c in range(width) if all(_is_class(row[c]) for row in body)]
-    if len(columns) < len(PLAYERS):
-        raise DataError(
-            f"{path}: {len(columns)} columns of gestures 0 to {len(GESTURES) - 1}; "
-            f"{len(PLAYERS)} players are needed"
-        )
-    chosen = columns[: len(PLAYERS)]
-    return np.array([[int(float(row[c])) for c in chosen] for row in body])
-
-
-def _is_class(cell: str) -> bool:
-    try:
-        value = float(cell)
-    except ValueError:
-        return False
-    return value in range(len(GESTURES))
-
-
 def simulated(seed: int) -> NDArray[np.int64]:
-    """A performance by four players who listen to each other, `[seconds, 4]`.
+    """A performance by four players, of whom the first leads, `[seconds, 4]`.
 
-    Somebody has an idea, a gesture, and the others take it up with a lag of a few seconds,
-    each in a way of their own. They hold it, vary it with its neighbours, rest. Now and then
-    a new idea comes, and all change together, as Martin, Gardner and Swift (2015) found that
-    such ensembles do.
+    The lead does as people do: waits, has an idea, a gesture, and stays with it for some
+    seconds; goes on to one that lies near, or far off; rests. The others take an idea up, each
+    with a lag of a few seconds and in a way of their own. They hold it, vary it with its
+    neighbours and come back, rest, and change together with the lead, as Martin, Gardner and
+    Swift (2015) found that such ensembles do. Where the lead rests for long they thin out, and
+    now and then one of them has an idea that the others follow.
     """
     dice = np.random.default_rng((2017, seed))
     seconds = int(dice.integers(*LENGTH))
@@ -102,25 +70,40 @@ def simulated(seed: int) -> NDArray[np.int64]:
     np.fill_diagonal(near, 0.0)
     near /= near.sum(1, keepdims=True)
     eagerness = dice.uniform(0.25, 0.7, len(PLAYERS))
-    restlessness = dice.uniform(0.01, 0.06, len(PLAYERS))
-    idea = int(dice.choice(ideas))
-    playing = np.zeros(len(PLAYERS), np.int64)
+    restlessness = dice.uniform(0.02, 0.1, len(PLAYERS))
+    patience = dice.uniform(4.0, 20.0)  # seconds that the lead stays with an idea
     rows = np.zeros((seconds, len(PLAYERS)), np.int64)
-    since = 0
+    playing = np.zeros(len(PLAYERS), np.int64)
+    idea, since, rested = 0, 0, 0
+    left = dice.exponential(3.0)  # seconds until the lead does something else
     for now in range(seconds):
-        if since > 8 and dice.random() < 1 / 25:
-            idea, since = int(dice.choice(ideas, p=near[idea - 1])), 0
-            playing[dice.integers(len(PLAYERS))] = idea  # whose idea it is
-        since += 1
+        left, since = left - 1, since + 1
+        if left <= 0:
+            if playing[0] and dice.random() < 0.2:
+                playing[0], left = 0, dice.exponential(5.0)
+            else:
+                far = idea == 0 or dice.random() < 0.4
+                playing[0] = dice.choice(ideas, p=None if far else near[idea - 1])
+                idea, since, left = playing[0], 0, dice.exponential(patience)
+        rested = 0 if playing[0] else rested + 1
         winding_down = now > seconds - 12
-        for player in range(len(PLAYERS)):
+        if winding_down and dice.random() < 0.3:
+            playing[0], left = 0, seconds
+        if rested > 4 and not winding_down and dice.random() < 1 / 15:
+            idea, since = int(dice.choice(ideas)), 0
+            playing[dice.integers(1, len(PLAYERS))] = idea  # whose idea it is
+        for player in range(1, len(PLAYERS)):
             if winding_down and dice.random() < 0.3:
                 playing[player] = 0
-            elif not winding_down and playing[player] != idea:
-                if dice.random() < eagerness[player] * (0.3 if since < 2 else 1.0):
+            elif rested > 4 and since > 8:
+                if dice.random() < 0.12:
+                    playing[player] = 0
+            elif not winding_down and idea and playing[player] != idea:
+                if dice.random() < eagerness[player] * (0.3 if since < 1 else 1.0):
                     playing[player] = idea
             elif dice.random() < restlessness[player]:
-                playing[player] = 0 if dice.random() < 0.4 else dice.choice(ideas, p=near[idea - 1])
+                near_by = near[playing[player] - 1] if playing[player] else None
+                playing[player] = 0 if dice.random() < 0.4 else dice.choice(ideas, p=near_by)
         rows[now] = playing
     return rows
 

@@ -70,6 +70,24 @@ class Feed(Request, frozen=True):
     in_time: bool = False
 
 
+class Lead(Request, frozen=True):
+    """Takes a player's part in an ensemble, and holds a gesture; none gives the part back."""
+
+    session: Name
+    gesture: Annotated[int, Meta(ge=0, le=255)] | None
+    player: Annotated[int, Meta(ge=0, le=255)] = 0
+
+
+class Touch(Request, frozen=True):
+    """A finger on a surface, by which a player's part in an ensemble is played."""
+
+    session: Name
+    x: Annotated[float, Meta(ge=0, le=1)]
+    y: Annotated[float, Meta(ge=0, le=1)]
+    down: Annotated[int, Meta(ge=0, le=1)] = 1
+    player: Annotated[int, Meta(ge=0, le=255)] = 0
+
+
 class Step(Request, frozen=True):
     """Asks a paused session for some symbols at once."""
 
@@ -123,7 +141,8 @@ class Ping(Request, frozen=True):
 
 
 Message = (
-    Open | Attach | Control | Feed | Step | Play | Pause | Reset | Close | Rewind | Fork | Ping
+    Open | Attach | Control | Feed | Lead | Touch | Step | Play | Pause | Reset | Close | Rewind
+    | Fork | Ping
 )
 
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)

@@ -7,9 +7,11 @@ that whatever begins also ends. No I/O and no time: a symbol's notes begin when 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from stream_rnn.codecs.snippets import loudness
 
 # Letters by how common they are in English. The commonest sound near middle C, on a major
 # pentatonic scale, alternately above and below it; so a verse hovers, and rare letters leap.
@@ -19,14 +21,16 @@ MIDDLE_C = 60
 ACCENT = 24  # a capital is louder by so much
 MAX_VELOCITY = 127
 LONGEST = 5.0  # seconds that a performance may hold a key; of the notes of its corpus 99.9 % end
+RING = 2.0  # seconds that a plucked string rings on, if nothing ends it
 
 
 @dataclass(frozen=True)
 class Note:
-    """A key that begins, or one that ends (`velocity` 0)."""
+    """A key that begins, or one that ends (`velocity` 0); `player` of an ensemble, or 0."""
 
     pitch: int
     velocity: int
+    player: int = 0
 
 
 def letter_pitch(character: str) -> int | None:
@@ -49,14 +53,25 @@ def _degree(degree: int) -> int:
     return MIDDLE_C + 12 * octave + PENTATONIC[step]
 
 
+def is_verse(symbol: Mapping[str, Any]) -> bool:
+    """Whether a symbol is a letter, which may be a note and need not; not a notation's token."""
+    return len(symbol.get("text", "")) == 1 and not {"event", "sounds"} & symbol.keys()
+
+
 class Voice:
     """What of one stream sounds in one place.
 
     A key that stands in successive frames is held. It is struck again where the symbol says
-    so (`onsets`), and in texts, where each letter is a note of its own.
+    so (`onsets`), and in texts, where each letter is a note of its own. A finger of an
+    ensemble's player sounds while it is down: another key where it moves to another pitch.
+
+    Args:
+        led: whether players sound whose gestures a person makes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, led: bool = False) -> None:
+        self._led = led
+        self._fingers: dict[int, int] = {}  # pitch, by player
         self._sounding: dict[int, float] = {}  # since when
         self._strings: dict[int, int] = {}
         self._dynamics: int | None = None  # velocity that the stream itself gives
@@ -74,31 +89,35 @@ class Voice:
         Args:
             symbol: the fields of its `symbol` message: `notes` and perhaps `onsets`; or
                 `event`, which is `{"on": pitch}`, `{"off": pitch}`, `{"velocity": v}`,
-                `{"shift": seconds}`, `{"end": 1}`, or `{"string": s, "note": pitch}`, which
-                ends the string's last note; or `text`. One that was fed is shown and not
-                sounded.
+                `{"shift": seconds}`, `{"rest": 1}`, `{"end": 1}`, or `{"string": s, "note":
+                pitch}`, which ends the string's last note; or `sounds`, which take the place of
+                what sounded, if there are any; or `text`; or `touch`. One that was fed is shown
+                and not sounded.
             velocity: of what begins; where the stream has dynamics of its own they are
                 scaled by it, 80 leaving them as they are.
             transpose: semitones. What falls off the MIDI range is silent.
         """
+        if "touch" in symbol:
+            silent = bool(symbol.get("fed")) and not self._led
+            return self._touch(symbol["touch"], silent, velocity, transpose)
         if symbol.get("fed"):
             return self._fed(symbol.get("event", {}), transpose)
-        if "event" in symbol and "note" in symbol["event"]:
-            return self._pluck(symbol["event"], velocity, transpose)
+        due = symbol.get("due", 0.0)
+        if "sounds" in symbol:
+            return self._melody(symbol["sounds"], velocity, transpose, due)
         if "event" in symbol:
-            due = symbol.get("due", 0.0)
-            return [*self._overdue(due), *self._event(symbol["event"], velocity, transpose, due)]
+            play = self._pluck if "note" in symbol["event"] else self._event
+            return [*self._overdue(due), *play(symbol["event"], velocity, transpose, due)]
         if "text" in symbol:
             # What is longer than a letter is a token of a notation, such as a bar line.
             if len(symbol["text"]) > 1:
-                return []
+                return self._overdue(due)
             pitch = letter_pitch(symbol["text"])
             pitches = struck = [] if pitch is None else [pitch]
             if symbol["text"].isupper():
                 velocity = min(MAX_VELOCITY, velocity + ACCENT)
         else:
             pitches, struck = symbol.get("notes", []), symbol.get("onsets", [])
-        due = symbol.get("due", 0.0)
         now = dict.fromkeys((p + transpose for p in pitches if 0 <= p + transpose < 128), due)
         again = {p + transpose for p in struck}
         ended = [p for p in self._sounding if p not in now or p in again]
@@ -110,12 +129,16 @@ class Voice:
         """What was fed sounds where it was played. Here it ends what it is in the place of."""
         if "off" in event:
             return self._event(event, 0, transpose, 0.0)
-        # A performance's keys are added to those that sound; a frame or a letter replaces them.
-        return [] if {"on", "velocity", "shift"} & event.keys() else self.release()
+        # A performance's keys are added to those that sound, and a lead's gesture is not the
+        # others'; a frame or a letter replaces what sounds.
+        added = {"on", "velocity", "shift", "gesture"} & event.keys()
+        return [] if added else self.release()
 
     def _overdue(self, due: float) -> list[Note]:
         """Ends what has sounded too long: a network may forget to let a key go."""
-        ended = [p for p, since in self._sounding.items() if due - since > LONGEST]
+        strings = self._strings.values()
+        longest = {p: RING if p in strings else LONGEST for p in self._sounding}
+        ended = [p for p, since in self._sounding.items() if due - since > longest[p]]
         for pitch in ended:
             del self._sounding[pitch]
         return [Note(p, 0) for p in ended]
@@ -123,7 +146,7 @@ class Voice:
     def _event(
         self, event: Mapping[str, Any], velocity: int, transpose: int, due: float
     ) -> list[Note]:
-        if "end" in event:  # of the piece, and of all that sounds
+        if "end" in event or "rest" in event:  # of the piece, and of all that sounds
             return self.release()
         if "velocity" in event:
             self._dynamics = int(event["velocity"])
@@ -137,7 +160,19 @@ class Voice:
             return [Note(pitch, 0)]
         return []
 
-    def _pluck(self, event: Mapping[str, Any], velocity: int, transpose: int) -> list[Note]:
+    def _melody(
+        self, sounds: Sequence[Mapping[str, Any]], velocity: int, transpose: int, due: float
+    ) -> list[Note]:
+        if not sounds:
+            return []
+        ended = self.release()
+        pitches = [s["pitch"] + transpose for s in sounds if s["pitch"] is not None]
+        self._sounding = {p: due for p in pitches if 0 <= p < 128}
+        return [*ended, *(Note(p, velocity) for p in self._sounding)]
+
+    def _pluck(
+        self, event: Mapping[str, Any], velocity: int, transpose: int, due: float
+    ) -> list[Note]:
         pitch, string = event["note"] + transpose, event.get("string", 0)
         before = self._strings.pop(string, None)
         ended = [p for p in dict.fromkeys((before, pitch)) if p in self._sounding]
@@ -145,12 +180,28 @@ class Voice:
             del self._sounding[old]
         if not 0 <= pitch < 128:
             return [Note(p, 0) for p in ended]
-        self._sounding[pitch] = 0.0
+        self._sounding[pitch] = due
         self._strings[string] = pitch
         return [*(Note(p, 0) for p in ended), Note(pitch, velocity)]
+
+    def _touch(
+        self, touch: Mapping[str, Any], silent: bool, velocity: int, transpose: int
+    ) -> list[Note]:
+        player, pitch = touch["player"], touch["pitch"] + transpose
+        before = self._fingers.get(player)
+        sounds = touch["down"] and not silent and 0 <= pitch < 128
+        if sounds and pitch == before:
+            return []
+        self._fingers.pop(player, None)
+        ended = [] if before is None else [Note(before, 0, player)]
+        if not sounds:
+            return ended
+        self._fingers[player] = pitch
+        return [*ended, Note(pitch, loudness(touch["y"], velocity), player)]
 
     def release(self) -> list[Note]:
         """Ends all that sounds."""
         ended = [Note(p, 0) for p in self._sounding]
-        self._sounding = {}
+        ended += [Note(p, 0, player) for player, p in self._fingers.items()]
+        self._sounding, self._strings, self._fingers = {}, {}, {}
         return ended

@@ -10,6 +10,8 @@ from stream_rnn.wire.notes import Note
 
 Message = tuple[str, tuple[Any, ...]]
 
+LED_BY_NETWORK = -1  # in the place of a gesture, since OSC has nothing that is none everywhere
+
 
 def answers(event: wire.Event) -> list[Message]:
     """An event that is no symbol, as addresses and arguments."""
@@ -30,6 +32,9 @@ def answers(event: wire.Event) -> list[Message]:
             (base, (name, flat(fields["controls"].get(name)), position))
             for name in fields["changed"]
         ]
+    if kind == "led":
+        gesture = LED_BY_NETWORK if fields["gesture"] is None else fields["gesture"]
+        return [(base, (fields["player"], gesture, fields["position"]))]
     if kind == "opened":
         return [(base, (fields["model"], fields["position"]))]
     return [(base, (fields["position"],) if "position" in fields else ())]

@@ -12,6 +12,7 @@ from typing import Any
 
 from stream_rnn.errors import ProtocolError
 from stream_rnn.wire import messages as wire
+from stream_rnn.wire.osc_answers import LED_BY_NETWORK
 
 MAX_STARS = 4
 MAX_PATTERN = 256
@@ -212,6 +213,8 @@ def _for_session(
             _checked("feed", symbols=_symbols(arguments), **base),
         ],
         "feed": lambda: [_checked("feed", symbols=_symbols(arguments), **base)],
+        "touch": lambda: [_checked("touch", **_touching(arguments), **base)],
+        "lead": lambda: [_checked("lead", **_leading(arguments), **base)],
         "step": lambda: [_checked("step", count=_one(int, action, arguments or (1,)), **base)],
         "rewind": lambda: [_checked("rewind", to=_one(int, action, arguments), **base)],
         "fork": lambda: [_checked("fork", **_forking(arguments), **base)],
@@ -236,6 +239,33 @@ def _opening(arguments: tuple[Any, ...]) -> dict[str, Any]:
         case (str(model), int(seed)):
             return {"model": model, "seed": seed, "play": play}
     raise ProtocolError("bad_value", "/rnn/SESSION/open takes a model [seed] ['paused']")
+
+
+def _touching(arguments: tuple[Any, ...]) -> dict[str, Any]:
+    match arguments:
+        case [int() | float() as x, int() | float() as y, (0 | 1) as down, *player] if (
+            not player or (len(player) == 1 and isinstance(player[0], int))
+        ):
+            return {
+                "x": x,
+                "y": y,
+                "down": int(down),
+                **dict(zip(["player"], player, strict=False)),
+            }
+    raise ProtocolError(
+        "bad_value", "/rnn/SESSION/touch takes x, y (0 to 1), 1 or 0 for lifted, [player]"
+    )
+
+
+def _leading(arguments: tuple[Any, ...]) -> dict[str, Any]:
+    whole = [int(a) if isinstance(a, float) and a.is_integer() else a for a in arguments]
+    player = whole.pop() if len(whole) == 2 else 0
+    match whole, player:
+        case [int(gesture)], int() if gesture >= LED_BY_NETWORK:
+            return {"gesture": None if gesture == LED_BY_NETWORK else gesture, "player": player}
+    raise ProtocolError(
+        "bad_value", "/rnn/SESSION/lead takes a gesture, or -1 for the network's, [player]"
+    )
 
 
 def _forking(arguments: tuple[Any, ...]) -> dict[str, Any]:

@@ -51,6 +51,8 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "rewind": ("i", "goes back to a position"),
     "feed": ("s", "puts symbols into the stream"),
     "prime": ("s", "begins again, from these symbols"),
+    "lead": ("i", "of a band: the gesture 0 to 8 that the lead holds; -1 for the network's own"),
+    "touch": ("ffi", "of a band: x, y and whether the finger of the lead is down"),
     "fork": ("s", "a new session of this name, with the same past"),
 }
 GENERAL: dict[str, tuple[str, str]] = {

@@ -14,18 +14,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from stream_rnn.errors import ConfigError
+from stream_rnn.wire.notes import Note
 from stream_rnn.wire.osc_answers import Message
 
 # By what a template is filled in for: what there is to fill in. A field that is an argument
 # by itself is sent as its value's type: a whole number (pitch, note, velocity, n), a number
 # with a point (gain, seconds), or a string.
 _ALWAYS = frozenset({"n", "seconds", "session"})
-FIELDS: dict[str, frozenset[str]] = {
-    "note": _ALWAYS | {"pitch", "note", "velocity", "gain"},
+FIELDS: dict[str, frozenset[str] | set[str]] = {
+    "note": _ALWAYS | {"pitch", "note", "velocity", "gain", "player"},
     "char": _ALWAYS | {"char"},
     "symbol": _ALWAYS,
+    "touch": {"session", "player", "x", "y", "down", "pitch"},
 }
-IN_ADDRESSES = frozenset({"session", "n", "pitch", "note", "velocity"})
+IN_ADDRESSES = frozenset({"session", "n", "pitch", "note", "velocity", "player", "down"})
 
 MIDDLE_C = 60
 MAX_VELOCITY = 127
@@ -59,7 +61,7 @@ class Template:
         """The template that a text describes.
 
         Args:
-            kind: what it is filled in for: `note`, `char` or `symbol`.
+            kind: what it is filled in for: `note`, `char`, `symbol` or `touch`.
 
         Raises:
             ConfigError: it names the template, and what is wrong in it.
@@ -95,13 +97,14 @@ class Template:
         )
 
 
-def note_values(pitch: int, velocity: int) -> dict[str, Any]:
+def note_values(note: Note) -> dict[str, Any]:
     """What the fields of a `note` template say of a key that begins."""
     return {
-        "pitch": pitch,
-        "note": pitch - MIDDLE_C,
-        "velocity": velocity,
-        "gain": velocity / MAX_VELOCITY,
+        "pitch": note.pitch,
+        "note": note.pitch - MIDDLE_C,
+        "velocity": note.velocity,
+        "gain": note.velocity / MAX_VELOCITY,
+        "player": note.player,
     }
 
 

@@ -5,14 +5,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stream_rnn.codecs.abc import (
-    AbcCodec,
-    bars_add_up,
-    key_signature,
-    melody,
-    text_of,
-    tokenize,
-)
+from stream_rnn.codecs.abc import AbcCodec, text_of, tokenize
+from stream_rnn.codecs.melody import bars_add_up, key_signature, melody
 from stream_rnn.errors import CheckpointError, DataError
 
 TUNE = """X: 12

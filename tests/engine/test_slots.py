@@ -15,15 +15,18 @@ from stream_rnn.codecs.text import TextCodec
 from stream_rnn.engine.messages import Plan, Settings, Snapshot, Tile
 from stream_rnn.engine.slots import SNAPSHOT_EVERY, Slots
 from stream_rnn.nets.cells import CELLS
+from stream_rnn.nets.heads import Kind
 from stream_rnn.nets.network import Architecture, RecurrentNetwork
 
 LENGTH = SNAPSHOT_EVERY + 40
 
 
-def make_slots(cell: str, head: str) -> Slots:
-    codec = TextCodec("abcdefghijkl ") if head == "categorical" else PianorollCodec(4)
+def make_slots(cell: str, kind: Kind) -> Slots:
+    codec = TextCodec("abcdefghijkl ") if kind == "categorical" else PianorollCodec(4)
     torch.manual_seed(5)
-    network = RecurrentNetwork(Architecture(codec.size, 2, 40, 2, codec.head, cell)).eval()
+    units = 24 if kind == "nade" else 0
+    architecture = Architecture(codec.size, 2, 40, 2, kind, cell, head_hidden=units)
+    network = RecurrentNetwork(architecture).eval()
     with torch.no_grad():
         network.output.weight.mul_(8)
         network.output.bias.fill_(-2.0)
@@ -50,8 +53,8 @@ def run(slots: Slots, rows: list[int], steps: int) -> tuple[dict[int, list[int]]
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("head", ["categorical", "bernoulli"])
-def test_alone_together_and_from_a_snapshot(cell: str, head: str) -> None:
+@pytest.mark.parametrize("head", ["categorical", "bernoulli", "nade"])
+def test_alone_together_and_from_a_snapshot(cell: str, head: Kind) -> None:
     together = make_slots(cell, head)
     rows = []
     for key in range(6):
@@ -84,7 +87,7 @@ def plan_of(key: int, position: int, forced: list[int], slots: Slots, **changed:
     return Plan(key, generation, position, schedule, packed)
 
 
-@pytest.mark.parametrize("head", ["categorical", "bernoulli"])
+@pytest.mark.parametrize("head", ["categorical", "bernoulli", "nade"])
 @pytest.mark.parametrize(
     ("position", "ahead", "count", "artists", "saved"),
     [
@@ -99,7 +102,7 @@ def plan_of(key: int, position: int, forced: list[int], slots: Slots, **changed:
     ],
 )
 def test_what_is_fed_where_a_step_was_made_already(
-    head: str, position: int, ahead: int, count: int, artists: tuple[float, ...], saved: int
+    head: Kind, position: int, ahead: int, count: int, artists: tuple[float, ...], saved: int
 ) -> None:
     """It costs a step less, and what follows is what a session with that history has."""
     slots = make_slots("lstm", head)

@@ -18,6 +18,8 @@ from stream_rnn.checkpoint import find_models, read_card
 ROOT = Path(__file__).parents[2]
 MODELS = find_models(ROOT / "models")
 
+SOUNDING = ("pianoroll", "performance", "abc", "tablature")
+
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, socket.socket]]:
@@ -57,3 +59,5 @@ def test_it_streams_and_obeys(stage: tuple[str, socket.socket], name: str) -> No
         addresses |= {m.message.address for m in OscPacket(ear.recv(1 << 16)).messages}
     shown = {f"/rnn/{name}/{kind}" for kind in ("char", "frame", "event", "gesture")}
     assert addresses & shown
+    if read_card(MODELS[name]).make_codec().domain in SOUNDING:
+        assert f"/rnn/{name}/note" in addresses

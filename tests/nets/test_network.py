@@ -5,19 +5,22 @@ import torch
 from torch import Tensor
 
 from stream_rnn.checkpoint import Card, load_network, read_card, save_model
-from stream_rnn.codecs.base import Head
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import CheckpointError
 from stream_rnn.nets.cells import CELLS
+from stream_rnn.nets.heads import Kind
 from stream_rnn.nets.network import Architecture, RecurrentNetwork
 
 ROWS, TIME = 3, 12
 
 
-def network(head: Head, layers: int, *, artists: int = 0, cell: str = "lstm") -> RecurrentNetwork:
+def network(head: Kind, layers: int, *, artists: int = 0, cell: str = "lstm") -> RecurrentNetwork:
     torch.manual_seed(layers)
     symbols = 11 if head == "categorical" else 88
-    made = RecurrentNetwork(Architecture(symbols, artists, 16, layers, head, cell))
+    units = 20 if head == "nade" else 0
+    made = RecurrentNetwork(
+        Architecture(symbols, artists, 16, layers, head, cell, head_hidden=units)
+    )
     for name, parameter in made.named_parameters():
         if "bias" in name:
             torch.nn.init.normal_(parameter)  # so that a bias left out would be seen
@@ -26,7 +29,7 @@ def network(head: Head, layers: int, *, artists: int = 0, cell: str = "lstm") ->
 
 def stream(net: RecurrentNetwork) -> Tensor:
     a = net.architecture
-    if a.head == "categorical":
+    if not a.keys:
         return torch.randint(a.symbols, (ROWS, TIME))
     return (torch.rand(ROWS, TIME, a.symbols) < 0.1).float()
 
@@ -45,6 +48,7 @@ every_network = pytest.mark.parametrize(
         ("categorical", 1, 0),
         ("bernoulli", 1, 0),
         ("bernoulli", 2, 3),
+        ("nade", 1, 2),
     ],
 )
 
@@ -56,7 +60,7 @@ every_cell = pytest.mark.parametrize("cell", CELLS)
 @every_cell
 @torch.no_grad()
 def test_state_carried_across_chunks_equals_the_whole(
-    head: Head, layers: int, artists: int, cell: str
+    head: Kind, layers: int, artists: int, cell: str
 ) -> None:
     net = network(head, layers, artists=artists, cell=cell)
     symbols, blend = stream(net), blends(net)

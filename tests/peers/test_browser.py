@@ -46,12 +46,18 @@ pytestmark = [
 
 
 def make_models(root: Path) -> None:
-    """A text model with artists and a piano-roll model, both untrained."""
+    """A text model with artists, and one of each domain of music, all untrained."""
     import torch
 
     from stream_rnn.checkpoint import Card, save_model
+    from stream_rnn.codecs.abc import AbcCodec
+    from stream_rnn.codecs.base import Codec
+    from stream_rnn.codecs.ensemble import EnsembleCodec
+    from stream_rnn.codecs.performance import PerformanceCodec
     from stream_rnn.codecs.pianoroll import PianorollCodec
+    from stream_rnn.codecs.tablature import TablatureCodec
     from stream_rnn.codecs.text import TextCodec
+    from stream_rnn.codecs.touch import TouchCodec
     from stream_rnn.nets.network import Architecture, RecurrentNetwork
 
     torch.manual_seed(1)
@@ -66,6 +72,18 @@ def make_models(root: Path) -> None:
     card = Card("piano", "Untrained piano", roll.to_json(), architecture.to_json(), (),
                 {"rate": 8.0, "density": -3.5})  # fmt: skip
     save_model(root / "piano", card, RecurrentNetwork(architecture), half=False)
+    music: dict[str, tuple[Codec, dict[str, float]]] = {
+        "tunes": (AbcCodec(["M:4/4", "K:Dmaj", *"ABcdef", "2", "|"]), {"rate": 24.0}),
+        "recital": (PerformanceCodec(), {"rate": 60.0}),
+        "guitar": (TablatureCodec(), {"rate": 12.0}),
+        "band": (EnsembleCodec.usual(), {"rate": 8.0}),
+        "hand": (TouchCodec(["x", "y", "pressure"], 16, 0.05), {"rate": 60.0}),
+    }
+    for name, (codec, defaults) in music.items():
+        architecture = Architecture(codec.size, 0, 16, 1, codec.head)
+        card = Card(name, f"Untrained {name}", codec.to_json(), architecture.to_json(), (),
+                    defaults)  # fmt: skip
+        save_model(root / name, card, RecurrentNetwork(architecture), half=False)
 
 
 @pytest.fixture(scope="module")
@@ -611,6 +629,69 @@ def test_the_piano_is_drawn_and_sounds(visit: Any, server: str) -> None:
     await_equal(lambda: {dial: sessions(server)[name]["controls"][dial] for dial in dials}, dials)
     it.pause()
     it.until("page.notes.voices === 0")
+
+
+@pytest.mark.parametrize("model", ["tunes", "recital", "guitar", "band", "hand"])
+def test_every_domain_is_drawn_and_sounds(visit: Any, client: Client, model: str) -> None:
+    it = visit()
+    name = it.play(model, symbols=30)
+    assert not it.page.get_by_role("img", name=re.compile("Piano roll")).evaluate(BLANK)
+    it.until("page.notes.drawn > 1 && page.notes.on > 1 && page.notes.voices > 0")
+    it.pause()
+    it.until("page.notes.voices === 0")
+    if model == "tunes":
+        await_equal(it.shown_text, client.text(name))
+
+
+def test_the_lead_of_a_band_is_played_by_hand(visit: Any, client: Client) -> None:
+    it = visit()
+    name = it.play("band", rate=20, symbols=8)
+    it.page.keyboard.press("3")
+    it.page.get_by_role("button", name="3 slow taps", pressed=True).wait_for()
+    it.until("page.last > arg", it.know("last") + 12)
+    it.page.get_by_role("button", name="2 fast taps").click()
+    it.page.get_by_role("button", name="2 fast taps", pressed=True).wait_for()
+    it.until("page.last > arg", it.know("last") + 12)
+    it.page.keyboard.press("0")
+    it.page.get_by_role("button", name="let the network lead", disabled=True).wait_for()
+    it.pause()
+    led = [s["event"]["gesture"] for s in client.history(name) if s.get("fed")]
+    assert 2 in led and led[-1] == 1 and set(led) == {2, 1}
+
+
+def test_rewind_goes_on_another_way_from_there(visit: Any, client: Client) -> None:
+    it = visit()
+    name = it.play("verse", rate=20, symbols=100)
+    it.pause()
+    before = client.history(name)
+    it.button("Rewind").click()
+    it.until("page.last < arg", len(before) - 70)
+    after = client.history(name)
+    assert [s["text"] for s in after] == [s["text"] for s in before[: len(after)]]
+    await_equal(it.shown_text, "".join(s["text"] for s in after))
+
+
+def test_a_fork_is_a_twin_on_a_page_of_its_own(visit: Any, client: Client) -> None:
+    it = visit()
+    name = it.play(symbols=40)
+    it.pause()
+    twin = visit("/" + it.page.get_by_role("link", name="Fork").get_attribute("href"))
+    twin.until("page.state === 'paused' && page.shown > 40")
+    assert twin.know("session") != name
+    await_equal(twin.shown_text, it.shown_text())
+    twin.button("Play").click()
+    twin.until("page.text.length > arg", len(it.shown_text()) + 10)
+    assert it.know("state") == "paused"
+
+
+def test_chords_are_written_to_prime_a_roll(visit: Any, client: Client) -> None:
+    it = visit()
+    it.choose("piano", rate=10)
+    it.page.get_by_label("Prime", exact=True).fill("C4 Eb4 67 | a3")
+    it.button("Play").click()
+    it.until("page.shown > 12")
+    symbols = client.history(it.know("session"))
+    assert [s["notes"] for s in symbols if s.get("fed")] == [[60, 63, 67]] * 4 + [[57]] * 4
 
 
 def test_sound_waits_for_a_gesture(visit: Any, client: Client) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from stream_rnn.checkpoint import Card
-from stream_rnn.codecs.abc import AbcCodec, bars_add_up, tokenize
+from stream_rnn.codecs.abc import AbcCodec, tokenize
 from stream_rnn.codecs.base import ints_from_bytes
+from stream_rnn.codecs.melody import bars_add_up
 from stream_rnn.codecs.performance import Note, decode_notes, encode_notes, midi_from_notes
 from stream_rnn.codecs.pianoroll import PianorollCodec, midi_from_roll
 from stream_rnn.codecs.playlist import PlaylistCodec
@@ -158,8 +159,8 @@ def test_a_corpus_knows_its_artists_and_learns_from_the_training_set_alone(tmp_p
         (DataRecipe("songs.csv", "text", split=(0.5, 0.5, 0.0)), "ab " * 999, "in the test set"),
         (DataRecipe("songs.csv", "text"), b"a\nb\n\xff", "line 3: not UTF-8"),
         (DataRecipe("songs.csv", "rolls_mat"), b"no mat", "not a piano-roll .mat file"),
-        (DataRecipe("songs.csv", "midi"), "", "no MIDI files"),
-        (DataRecipe("songs.csv", "performances"), "", "no MIDI files"),
+        (DataRecipe("songs.csv", "midi"), "", "no .mid files"),
+        (DataRecipe("songs.csv", "performances"), "", "no .mid files"),
         (DataRecipe("songs.csv", "lines"), " \n\n", "no names in it"),
         (DataRecipe("songs.csv", "lines"), b"caf\xe9\n" * 9, "line 1: not UTF-8"),
         (DataRecipe("songs.csv", "lines", column="Title"), "A,B\n1,2\n", "no column 'Title'"),
@@ -446,7 +447,7 @@ def test_the_folders_of_midi_files_are_their_composers(tmp_path: Path, format: A
         pitches += [e["event"]["on"] for e in events if "on" in e.get("event", {})]
         assert pitches and all((p > 60) == document.artist for p in pitches)
     midi_from_notes([Note(0, 1, 60, 60)]).save(tmp_path / "stray.mid")
-    with pytest.raises(DataError, match=r"stray\.mid: in no composer's folder"):
+    with pytest.raises(DataError, match=r"stray\.mid: in no artist's folder"):
         load_corpus(recipe, tmp_path)
 
 

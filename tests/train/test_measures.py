@@ -1,14 +1,23 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from stream_rnn.checkpoint import Card, write_card
+from stream_rnn.codecs.performance import Note, midi_from_notes
+from stream_rnn.errors import DataError
+from stream_rnn.train.corpus import Corpus
+from stream_rnn.train.data import load_corpus
 from stream_rnn.train.measures import (
     balanced_functions,
+    describe_notes,
     is_balanced,
     main,
     new_names,
     sound_tunes,
+    texts_of,
 )
+from stream_rnn.train.recipe import DataRecipe
 
 FUNCTION = """static int f(struct a *b, int c)
 {
@@ -45,16 +54,70 @@ def test_tunes_parse_and_add_up_or_not() -> None:
     assert sound_tunes(good + short + strange + good + "X:9\ncut off") == (4, 3, 2)
 
 
+def written(folder: Path, recipe: DataRecipe, corpus: Corpus) -> str:
+    """A model's folder without a network: its card knows its corpus."""
+    folder.mkdir()
+    data = {"recipe": msgspec.to_builtins(recipe)}
+    write_card(folder, Card("made-up", "Made up", corpus.codec.to_json(), {}, data=data))
+    return str(folder)
+
+
+def test_names_are_looked_for_in_the_training_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"{a}{b}" for a in "Grave Tomb Rot Dirge Crypt".split() for b in "abcdefgh"]
+    (tmp_path / "names.txt").write_text("\n".join(names))
+    recipe = DataRecipe("names.txt", "lines", split=(0.6, 0.2, 0.2), least=1)
+    corpus = load_corpus(recipe, tmp_path)
+    model = written(tmp_path / "model", recipe, corpus)
+    known, held_out = texts_of(corpus, "train"), texts_of(corpus, "test")
+    made = tmp_path / "made.txt"
+    made.write_text("\n\n\n".join([known[0], known[0], known[1], held_out[0], "Zombie"]))
+    assert main(["names", str(made)]) == 0
+    assert capsys.readouterr().out == "5 names, 4 different\n"
+    assert main(["names", str(made), "--model", model, "--data", str(tmp_path)]) == 0
+    said = "2 of those not in the training set (1 of them in the other sets)"
+    assert said in capsys.readouterr().out
+
+
+def test_code_is_measured_beside_as_much_of_the_test_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "code.c").write_text("\n".join([FUNCTION] * 100))
+    recipe = DataRecipe("code.c", "text", split=(0.5, 0.2, 0.3), least=1)
+    model = written(tmp_path / "model", recipe, load_corpus(recipe, tmp_path))
+    made = tmp_path / "made.txt"
+    made.write_text(FUNCTION * 9 + FUNCTION.replace("g(c)", "g(c"))
+    assert main(["code", str(made), "--model", model, "--data", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("10 functions, 9 of them balanced; test set: ")
+    count = int(said.split("test set: ")[1].split()[0])
+    assert 8 <= count <= 10 and f"{count} functions, {count} of" in said
+
+
+def test_keys_that_are_down_at_once_are_counted_by_their_time() -> None:
+    piece = [Note(0.0, 2.0, 60, 64), Note(0.0, 1.0, 64, 64), Note(1.0, 4.0, 67, 64)]
+    said = describe_notes([piece, [], [Note(0.0, 4.0, 60, 64)]])
+    assert said.startswith("4 notes in 8 s, 1.2 keys down at once; half of the notes last 3.00")
+    with pytest.raises(DataError, match="no notes"):
+        describe_notes([[]])
+
+
 def test_the_command_line_says_it_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made, known = tmp_path / "made.txt", tmp_path / "known.txt"
+    made = tmp_path / "made.txt"
     made.write_text("Grave\nTomb\n")
-    known.write_text("Grave\n")
-    assert main(["names", str(made), str(known)]) == 0
-    assert capsys.readouterr().out == "2 names, 2 different, 1 of those not in the corpus\n"
     assert main(["code", str(made)]) == main(["abc", str(made)]) == 0
     assert capsys.readouterr().out.startswith("0 functions, 0 of them")
-    assert main(["poems", str(made)]) == main(["abc", str(tmp_path / "none")]) == 1
-    assert "is not measured" in capsys.readouterr().err
-    assert main([]) == 2
+    midi_from_notes([Note(0.0, 1.0, 60, 64)]).save(tmp_path / "made.mid")
+    assert main(["notes", str(tmp_path / "made.mid")]) == 0
+    assert "1 notes in 1 s, 1.0 keys down" in capsys.readouterr().out
+    assert main(["abc", str(tmp_path / "none")]) == main(["notes", str(made)]) == 1
+    assert capsys.readouterr().err.count("\n") == 2
+    model = ["--model", str(tmp_path / "none"), "--data", str(tmp_path)]
+    assert main(["names", str(made), *model]) == 1
+    assert "not a model folder" in capsys.readouterr().err
+    for wrong in ([], ["poems", str(made)], ["names", str(made), *model[:2]]):
+        with pytest.raises(SystemExit, match="2"):
+            main(wrong)

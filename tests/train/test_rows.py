@@ -3,18 +3,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream_rnn.codecs.ensemble import EnsembleCodec
+from stream_rnn.codecs.ensemble import EnsembleCodec, read_csv
 from stream_rnn.codecs.touch import TouchCodec
 from stream_rnn.errors import DataError
 from stream_rnn.train.data import load_corpus
 from stream_rnn.train.recipe import DataRecipe
-from stream_rnn.train.rows import read_gestures, read_touches, simulated
+from stream_rnn.train.rows import SIMULATED, read_touches, simulated
 
 SHARES = (0.6, 0.2, 0.2)
 
 
-def test_a_simulated_band_copies_lags_and_changes_together() -> None:
-    together, alone, changes = [], [], []
+def test_a_simulated_band_follows_its_lead_lags_and_changes_together() -> None:
+    together, alone, changes, taken_up, ahead = [], [], [], [], 0
     for seed in range(20):
         rows = simulated(seed)
         np.testing.assert_array_equal(rows, simulated(seed))
@@ -26,44 +26,73 @@ def test_a_simulated_band_copies_lags_and_changes_together() -> None:
         alone.append(np.mean(lead[:length] == stranger[:length]))
         changed = (np.diff(rows[20:-15], axis=0) != 0).sum(1)
         changes.append(np.mean(changed >= 2))
+        for t in range(21, len(rows) - 25):
+            idea = rows[t, 0]
+            if idea and (rows[t : t + 6, 0] == idea).all() and not (rows[t - 1] == idea).any():
+                taken_up.append(np.mean(rows[t + 5, 1:] == idea))
+                ahead += (rows[t, 1:] == idea).sum()
     assert np.mean(together) > 0.5 > 2 * np.mean(alone)  # they listen to each other
     # New ideas: two change within a second more often than by chance.
     assert np.mean(changes) > 0.01
+    # What the lead stays with is taken up within seconds, and seldom at once.
+    assert len(taken_up) > 50 and np.mean(taken_up) > 0.6 > 0.3 > ahead / (3 * len(taken_up))
 
 
-def test_without_a_source_the_ensemble_is_simulated_and_each_player_leads(tmp_path: Path) -> None:
+def test_without_a_source_the_ensemble_is_simulated_and_the_first_leads(tmp_path: Path) -> None:
     corpus = load_corpus(DataRecipe("", "ensemble", split=SHARES), tmp_path)
     codec = corpus.codec
     assert isinstance(codec, EnsembleCodec)
-    first = [np.array(codec.decode(d.symbols)) for d in corpus.splits["train"][:4]]
-    for lead, rows in enumerate(first):
-        np.testing.assert_array_equal(rows, np.roll(first[0], -lead, axis=1))
-    assert len(corpus.splits["train"]) == 4 * (
-        300 - len(corpus.splits["valid"] + corpus.splits["test"])
-    )
+    assert sum(map(len, corpus.splits.values())) == SIMULATED
+    rows = np.array(codec.decode(corpus.splits["train"][0].symbols))
+    assert any(np.array_equal(rows, simulated(seed)) for seed in range(10))
 
 
-def test_published_csvs_are_read_by_player_and_the_time_is_passed_over(tmp_path: Path) -> None:
+def test_published_csvs_are_read_by_player_and_each_player_leads(tmp_path: Path) -> None:
     lines = [f"2014-08-14 18:40:{i:02},{i % 9},{(i + 1) % 9},0,8,3" for i in range(40)]
     for name in range(20):
         header = "time,ann,ben,col,dee,eve\n" if name % 2 else ""
         (tmp_path / f"{name}.csv").write_text(header + "\n".join(lines[name % 2 :]) + "\n")
-    rows = read_gestures(tmp_path / "0.csv")
-    assert rows.shape == (40, 4) and rows[9].tolist() == [0, 1, 0, 8]
-    assert read_gestures(tmp_path / "1.csv").shape == (39, 4)
+    rows = read_csv(tmp_path / "0.csv")
+    assert len(rows) == 40 and rows[9] == [0, 1, 0, 8]
+    assert len(read_csv(tmp_path / "1.csv")) == 39
     corpus = load_corpus(DataRecipe(".", "ensemble", split=SHARES), tmp_path)
-    assert len(corpus.splits["train"]) == 4 * (
-        20 - len(corpus.splits["valid"] + corpus.splits["test"])
-    )
+    held_out = len(corpus.splits["valid"] + corpus.splits["test"])
+    assert len(corpus.splits["train"]) == 4 * (20 - held_out)
+    codec = corpus.codec
+    assert isinstance(codec, EnsembleCodec)
+    first = [np.array(codec.decode(d.symbols)) for d in corpus.splits["train"][:4]]
+    for lead, rolled in enumerate(first):
+        np.testing.assert_array_equal(rolled, np.roll(first[0], -lead, axis=1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "time,ann,ben,col,dee\n2013-08-03 17:11:00,5,0,2,0\n2013-08-03 17:11:01,6,8,0,1\n",
+        "\ufefftime,1,2,3,4\r\n2014-12-12T12:05:58.59,5,0,2,0\r\n2014-12-12T12:05:59.6,6,8,0,1\r\n",
+        "time,ann,ben,col,dee\n0.0,5.0,,2.0,0.0\n1.0,6.0,8.0,0.0,1.0\n",
+        ",lead,rnn-player-0,rnn-player-1,rnn-player-2\n0,5,0,2,0\n1,6,8,0,1\n",
+        "lead,one,two,three\nVSS,N,ST,n\nBS,C,N,FT\n",
+        "5,0,2,0\n6,8,0,1\n",
+        "17:11:00,5,0,2,0,7\n17:11:01,6,8,0,1,7\n",
+    ],
+)
+def test_the_time_and_the_header_may_be_there_or_not(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(text, encoding="utf-8", newline="")
+    assert read_csv(path) == [[5, 0, 2, 0], [6, 8, 0, 1]]
+    band = EnsembleCodec.usual()
+    assert band.read_prime(str(path)) == band.encode([[5, 0, 2, 0], [6, 8, 0, 1]])
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "no rows in it"),
-        ("time,a,b\n", "no rows in it"),
-        ("time,a,b,c\n0.5,1,2,3\n1.5,1,2,3\n", "3 columns of gestures 0 to 8; 4 players"),
-        ("1,2,3,4\n1,2,3,9\n", "3 columns of gestures"),
+        ("time,a,b,c\n0.5,1,2,3\n1.5,1,2,3\n", "line 2: 3 players; 4 are needed"),
+        ("time,a,b,c,d\n0.5,1,2,3,4\n1.5,1,2,3\n", "line 3: 3 players"),
+        ("1,2,3,4\n\n1,2,3,9\n", "line 3: '9' is not a gesture, 0 to 8"),
+        ("time,a,b,c,d\n0,1,2,3,4\n1,1,2.5,3,4\n", "line 3: '2.5' is not"),
+        ("time,a,b,c,d\n0,1,2,3,nan\n", "line 2: 'nan' is not"),
         (b"1,2,3,\xff\n", "cannot be read"),
     ],
 )
@@ -71,7 +100,15 @@ def test_gestures_that_are_none_are_refused(tmp_path: Path, text: str | bytes, s
     path = tmp_path / "x.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(DataError, match=said):
-        read_gestures(path)
+        read_csv(path)
+
+
+@pytest.mark.parametrize("text", ["", "time,a,b,c,d\n"])
+def test_a_file_without_rows_is_no_performance(tmp_path: Path, text: str) -> None:
+    (tmp_path / "0.csv").write_text("1,2,3,4\n")
+    (tmp_path / "1.csv").write_text(text)
+    with pytest.raises(DataError, match=r"1\.csv: no rows in it"):
+        load_corpus(DataRecipe(".", "ensemble"), tmp_path)
 
 
 def test_an_empty_folder_has_no_ensemble(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ GOOD: list[tuple[dict[str, Any], wire.Message]] = [
     ({"type": "control", "session": "s", "controls": {}, "at": "bar"},
      wire.Control("s", {}, at="bar")),
     ({"type": "feed", "session": "s", "symbols": "ab"}, wire.Feed("s", "ab")),
+    ({"type": "touch", "session": "s", "x": 0.5, "y": 1}, wire.Touch(session="s", x=0.5, y=1)),
+    ({"type": "lead", "session": "s", "gesture": 3}, wire.Lead(session="s", gesture=3)),
     ({"type": "step", "session": "s"}, wire.Step("s", 1)),
     ({"type": "step", "session": "s", "count": 4096}, wire.Step("s", 4096)),
     ({"type": "play", "session": "s", "id": "x"}, wire.Play("s", id="x")),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_rnn.wire.notes import LETTERS, MIDDLE_C, Note, Voice, letter_pitch
+from stream_rnn.wire.notes import LETTERS, MIDDLE_C, Note, Voice, is_verse, letter_pitch
 
 pitches = st.integers(0, 127)
 frames = st.builds(
@@ -22,6 +22,12 @@ performed = st.builds(
     st.sampled_from(["on", "off", "velocity"]),
     st.integers(1, 127),
 )
+touches = st.builds(
+    lambda player, down, pitch, fed: {
+        "touch": {"player": player, "x": 0.5, "y": 0.5, "down": down, "pitch": pitch}, "fed": fed
+    },
+    st.integers(0, 3), st.integers(0, 1), st.integers(50, 53), st.booleans(),
+)  # fmt: skip
 fed = st.builds(lambda notes: {"notes": sorted(notes), "fed": True}, st.sets(pitches, max_size=3))
 
 
@@ -107,3 +113,83 @@ def test_each_letter_is_struck_anew_and_a_capital_is_louder(text: str) -> None:
     assert first == [Note(MIDDLE_C, 104 if text[0] == "E" else 80)]
     assert voice.play({"text": text[1]}) == [Note(MIDDLE_C, 0), Note(MIDDLE_C, 80)]
     assert voice.play({"text": " "}) == [Note(MIDDLE_C, 0)]
+
+
+@given(st.lists(st.one_of(touches, fed), max_size=60), st.integers(-60, 80), st.booleans())
+def test_a_finger_sounds_one_key_at_a_time_on_a_part_of_its_own(
+    symbols: list[dict[str, Any]], transpose: int, led: bool
+) -> None:
+    voice = Voice(led=led)
+    sounding: dict[int, int] = {}
+    for symbol in symbols:
+        for note in voice.play(symbol, transpose=transpose):
+            if "touch" not in symbol:
+                sounding.pop(note.player, None)
+            elif note.velocity:
+                assert note.player not in sounding and 0 <= note.pitch < 128
+                sounding[note.player] = note.pitch
+            else:
+                assert sounding.pop(note.player) == note.pitch
+        if touch := symbol.get("touch"):
+            sounds = touch["down"] and (led or not symbol["fed"])
+            pitch = touch["pitch"] + transpose
+            expected = pitch if sounds and 0 <= pitch < 128 else None
+            assert sounding.get(touch["player"]) == expected
+    for note in voice.release():
+        sounding.pop(note.player, None)
+    assert not sounding and not voice.release()
+
+
+def test_a_persons_gesture_ends_nobodys_notes() -> None:
+    voice = Voice()
+    touch = {"player": 2, "x": 0.5, "y": 0.5, "down": 1, "pitch": 60}
+    assert voice.play({"touch": touch}) == [Note(60, 80, 2)]
+    assert voice.play({"event": {"player": 0, "gesture": 3}, "fed": True}) == []
+    assert voice.play({"touch": touch}) == []  # it is held
+    assert voice.play({"event": {"end": 1}}) == [Note(60, 0, 2)]
+
+
+def test_what_a_stream_spells_takes_the_place_of_what_sounded() -> None:
+    voice = Voice()
+
+    def play(text: str, *pitches: int | None, **fields: Any) -> list[Note]:
+        sounds = [{"pitch": pitch, "seconds": 0.2, "n": 0} for pitch in pitches]
+        return voice.play({"text": text, "sounds": sounds, **fields}, transpose=1)
+
+    assert play("G") == []  # a token, not a letter
+    assert play("A", 67) == [Note(68, 80)]
+    assert play("2") == [] and voice.sounding == (68,)
+    assert play("A", 67) == [Note(68, 0), Note(68, 80)]
+    assert play("z", None) == [Note(68, 0)]
+    assert play("c", 127) == []
+    assert play("d", 60) == [Note(61, 80)]
+    assert play("e", fed=True) == [Note(61, 0)]
+
+
+def test_a_rest_and_the_end_silence_every_string() -> None:
+    for silencing in ({"rest": 1}, {"end": 1}):
+        voice = Voice()
+        voice.play({"event": {"string": 1, "note": 64}, "text": "e0 "})
+        voice.play({"event": {"string": 2, "note": 59}, "text": "B0 "})
+        assert voice.play({"text": "- "}) == []
+        assert voice.play({"event": silencing, "text": "x "}) == [Note(64, 0), Note(59, 0)]
+        # What was forgotten does not end another string's note of that pitch.
+        voice.play({"event": {"string": 2, "note": 64}, "text": "B5 "})
+        voice.play({"event": {"string": 1, "note": 67}, "text": "e3 "})
+        assert voice.sounding == (64, 67)
+
+
+def test_a_string_that_is_left_to_ring_ends() -> None:
+    voice = Voice()
+    voice.play({"event": {"string": 1, "note": 64}, "due": 10.0})
+    assert voice.play({"event": {"string": 2, "note": 59}, "due": 11.5}) == [Note(59, 80)]
+    assert voice.play({"text": "- ", "due": 12.1}) == [Note(64, 0)]
+    assert voice.play({"text": "- ", "due": 13.6}) == [Note(59, 0)]
+
+
+def test_only_plain_text_is_verse() -> None:
+    assert is_verse({"text": "a"})
+    assert not is_verse({"text": "A", "sounds": []})
+    assert not is_verse({"text": "D0 ", "event": {"note": 50}})
+    assert not is_verse({"text": "- "})
+    assert not is_verse({"notes": [60]})

@@ -17,6 +17,10 @@ def test_answers_name_control_value_and_position() -> None:
     ]
     error = wire.error_event(ProtocolError("bad_value", "no"), id="/rnn/main/x")
     assert answers(error) == [("/rnn/error", ("bad_value", "no", "/rnn/main/x"))]
+    led = wire.event("led", session="main", position=8, player=0, gesture=3)
+    assert answers(led) == [("/rnn/main/led", (0, 3, 8))]
+    given_back = wire.event("led", session="main", position=8, player=2, gesture=None)
+    assert answers(given_back) == [("/rnn/main/led", (2, -1, 8))]
     learned = wire.event("learned", control="rate", cc=74, channel=1)
     assert answers(learned) == [("/rnn/midi/learned", ("rate", 74, 1))]
     assert answers(wire.event("pong", t0=7, t1=1.0, t2=1.0)) == [("/rnn/pong", (7,))]

@@ -77,7 +77,8 @@ def test_every_method_takes_what_its_type_says() -> None:
     example = {"i": 1, "f": 0.5, "s": "main", "N": None}
     for node in nodes(get("/")):
         if node["ACCESS"] & 2:
-            assert requests(node["FULL_PATH"], (example[node["TYPE"]],), SESSIONS)
+            arguments = tuple(example[tag] for tag in node["TYPE"])
+            assert requests(node["FULL_PATH"], arguments, SESSIONS)
     # Actions are sent with nil by some browsers of OSC.
     nil = b"/rnn/main/play\0\0,N\0\0"
     assert osc.parse_packet(nil)[0].arguments == (None,)

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from stream_rnn.errors import ConfigError
 from stream_rnn.wire import osc
+from stream_rnn.wire.notes import Note
 from stream_rnn.wire.template import FIELDS, Template, note_values
 
-VALUES = {**note_values(67, 80), "seconds": 0.25, "n": 7, "session": "main", "char": "e"}
+VALUES = {**note_values(Note(67, 80)), "seconds": 0.25, "n": 7, "session": "main", "char": "e"}
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,17 @@
-/* A small piano, and the way from the server's clock to the sound card's. */
+/* A small piano, plucked strings and a reed, and the way from the server's clock to the sound card's. */
 
 const LEAD = 0.03; // s that every note is moved back by: a steady delay, where a late note stumbles
 const MOST_LEAD = 0.3;
 const VOICES = 40;
+
+// The partials of each, from the fundamental; what it falls to after the stroke, how fast that
+// dies away beside a piano's, and how bright it begins.
+const TIMBRES = {
+  // A struck string: falling off quickly, the seventh nearly missing.
+  piano: { partials: [1, 0.46, 0.24, 0.16, 0.09, 0.05, 0.01, 0.025, 0.012, 0.008], attack: 0.004, rest: 0.45, decay: 1, bright: 7, beat: 2.5 },
+  string: { partials: [1, 0.62, 0.5, 0.3, 0.22, 0.16, 0.12, 0.08, 0.06, 0.04], attack: 0.002, rest: 0.36, decay: 0.42, bright: 11, beat: 1.2 },
+  reed: { partials: [1, 0.5, 0.34, 0.26, 0.12, 0.1, 0.05, 0.03], attack: 0.022, rest: 0.8, decay: 2.6, bright: 3.4, beat: 5 },
+};
 
 /** How far notes are moved back: more after one that came too late, slowly less again. */
 export class Lead {
@@ -22,7 +31,7 @@ export class Piano {
   #context = null;
   #out;
   #mute;
-  #wave;
+  #waves;
   #voices = new Map(); // key -> voice that is held
   #ringing = new Set(); // every voice that still sounds
   #lead = new Lead();
@@ -67,15 +76,16 @@ export class Piano {
    *
    * @param key what `noteOff` will call it. @param pitch MIDI pitch, 0 to 127.
    * @param velocity 1 to 127. @param ahead s from now until it is due; may be below 0.
+   * @param timbre "piano", "string" or "reed".
    */
-  noteOn(key, pitch, velocity, ahead) {
+  noteOn(key, pitch, velocity, ahead, timbre = "piano") {
     this.counts.on += 1;
     if (!this.audible || pitch < 0 || pitch > 127) return;
     if (this.#ringing.size >= VOICES) this.#end(this.#ringing.values().next().value, this.#now, 0.02);
     const when = this.#now + this.#lead.place(ahead);
     this.#out.gain.cancelScheduledValues(this.#now);
     this.#out.gain.setTargetAtTime(1, this.#now, 0.005);
-    this.#voices.set(key, this.#strike(pitch, velocity / 127, when));
+    this.#voices.set(key, this.#strike(pitch, velocity / 127, when, timbre));
   }
 
   noteOff(key, ahead) {
@@ -85,6 +95,11 @@ export class Piano {
     this.#voices.delete(key);
     const when = this.#now + Math.max(0, ahead + this.#lead.value);
     this.#end(voice, Math.max(when, voice.struck + 0.02), 0.11);
+  }
+
+  /** Everything that is held ends at a moment. */
+  releaseAll(ahead) {
+    for (const key of [...this.#voices.keys()]) this.noteOff(key, ahead);
   }
 
   /** Everything ends now, the echo included. */
@@ -103,9 +118,12 @@ export class Piano {
   #build() {
     const context = (this.#context = new AudioContext({ latencyHint: "interactive" }));
     context.onstatechange = () => this.#onState();
-    // Partials of a struck string: falling off quickly, the seventh nearly missing.
-    const partials = [0, 1, 0.46, 0.24, 0.16, 0.09, 0.05, 0.01, 0.025, 0.012, 0.008];
-    this.#wave = context.createPeriodicWave(new Float32Array(partials.length), new Float32Array(partials));
+    this.#waves = Object.fromEntries(
+      Object.entries(TIMBRES).map(([name, { partials }]) => {
+        const sines = new Float32Array([0, ...partials]);
+        return [name, context.createPeriodicWave(new Float32Array(sines.length), sines)];
+      }),
+    );
     this.#mute = context.createGain();
     this.#out = context.createGain();
     const limit = context.createDynamicsCompressor();
@@ -120,27 +138,28 @@ export class Piano {
     limit.connect(this.#mute).connect(context.destination);
   }
 
-  #strike(pitch, force, when) {
+  #strike(pitch, force, when, timbre) {
+    const { attack, rest, decay: dying, bright, beat } = TIMBRES[timbre];
     const context = this.#context;
     const frequency = 440 * 2 ** ((pitch - 69) / 12);
     const peak = 0.05 + 0.3 * force ** 1.6;
-    const decay = 1.6 * 2 ** ((60 - pitch) / 26); // low strings ring longer
+    const decay = dying * 1.6 * 2 ** ((60 - pitch) / 26); // low strings ring longer
     // 0 from the start: a note that is taken back before it begins must not sound at all.
     const level = new GainNode(context, { gain: 0 });
     level.gain.setValueAtTime(0, when);
-    level.gain.linearRampToValueAtTime(peak, when + 0.004);
-    level.gain.setTargetAtTime(peak * 0.45, when + 0.004, 0.12);
+    level.gain.linearRampToValueAtTime(peak, when + attack);
+    level.gain.setTargetAtTime(peak * rest, when + attack, 0.12);
     level.gain.setTargetAtTime(0, when + 0.3, decay);
     const tone = context.createBiquadFilter();
     tone.type = "lowpass";
-    tone.frequency.setValueAtTime(Math.min(14000, 500 + frequency * (2 + 7 * force)), when);
+    tone.frequency.setValueAtTime(Math.min(14000, 500 + frequency * (2 + bright * force)), when);
     tone.frequency.setTargetAtTime(Math.min(9000, 250 + frequency * 1.8), when, 0.35 * decay);
     const place = context.createStereoPanner();
     place.pan.value = Math.max(-0.6, Math.min(0.6, (pitch - 62) / 60));
     // Two strings a hair apart beat as a piano's do.
-    const strings = [-2.5, 2.5].map((cents) => {
+    const strings = [-beat, beat].map((cents) => {
       const string = context.createOscillator();
-      string.setPeriodicWave(this.#wave);
+      string.setPeriodicWave(this.#waves[timbre]);
       string.frequency.value = frequency;
       string.detune.value = cents;
       string.connect(tone);

@@ -1,21 +1,23 @@
-/* Puts the page together: connection → stream → playhead → verse or roll and piano. */
+/* Puts the page together: connection → stream → playhead → the domain's view, and its sound. */
 
+import { address, findPosition, linkFor, query, remember, sessions } from "./address.js";
 import { Piano } from "./audio.js";
 import { ClockSync, now } from "./clock.js";
 import { coalesce } from "./coalesce.js";
 import { Connection } from "./connection.js";
 import { ControlLog, describeChange } from "./control-log.js";
-import { NoteTracker } from "./notes.js";
+import { LeadPad } from "./lead-pad.js";
 import { Panel } from "./panel.js";
 import { Playhead } from "./playhead.js";
-import { RollView } from "./roll-view.js";
+import { Sounding } from "./sounding.js";
 import { Stream } from "./stream.js";
 import { TextView } from "./text-view.js";
 import { tint } from "./tint.js";
 import { makeToaster } from "./toast.js";
-import { words } from "./words.js";
+import { Views } from "./views.js";
 
 const FRESH = 1.0; // s; what was due longer ago is history, and neither glows nor sounds
+const BACK = 4; // s that "rewind" goes back by
 const STATES = {
   idle: "ready",
   joining: "joining",
@@ -25,7 +27,6 @@ const STATES = {
   waiting: "waiting for the session",
 };
 
-const query = new URLSearchParams(location.search);
 const isStage = query.has("stage");
 const find = (id) => document.getElementById(id);
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
@@ -38,11 +39,12 @@ const stream = new Stream(connection, findPosition, { reopens: true });
 const panel = new Panel(document);
 const toast = makeToaster(find("toasts"));
 const log = new ControlLog();
-const tracker = new NoteTracker();
 const piano = new Piano(showSound);
 const text = new TextView(find("scroller"), find("verse"), { calm, onFollow: showFollowing });
-const roll = new RollView(find("roll"), { calm });
-const playhead = new Playhead(serverTime, showSymbol);
+const views = new Views(find("roll"), text, { calm });
+const sounding = new Sounding(piano, (due) => due - serverTime());
+const pad = new LeadPad(find("pad"), (gesture) => stream.live && stream.command("lead", { gesture }));
+const playhead = new Playhead(serverTime, show);
 
 let changed = {}; // what the performer set before there is a session
 let cuedUpTo = -1; // cues of symbols up to here are on the page
@@ -57,6 +59,7 @@ connection.addEventListener("up", ({ detail: hello }) => {
   connected = true;
   panel.setModels(hello.models);
   if (welcomed) stream.resume();
+  else if (query.has("fork") && query.get("session")) fork(query.get("session"));
   else if (query.get("session")) stream.join(query.get("session"));
   else if (isStage) followAny();
   welcomed = true;
@@ -76,6 +79,9 @@ stream.addEventListener("opened", ({ detail }) => {
   cuedUpTo = detail.position;
   changed = {};
   remember(detail.session);
+  find("stage-link").href = linkFor({ stage: true });
+  find("fork-link").href = linkFor({ fork: true });
+  find("fork-link").hidden = false;
 });
 
 stream.addEventListener("state", ({ detail: state }) => {
@@ -89,8 +95,8 @@ stream.addEventListener("cleared", () => {
   log.clear();
   if (stream.controls) log.add(0, stream.controls);
   cuedUpTo = -1;
-  text.clear();
-  roll.clear();
+  views.clear();
+  pad.show(null);
   silence();
   showState();
 });
@@ -102,10 +108,17 @@ stream.addEventListener("controlled", ({ detail }) => {
 });
 
 stream.addEventListener("symbol", ({ detail: symbol }) => {
-  if (symbol.notes) sound(symbol);
+  sounding.take(symbol, log.at(symbol.n));
   playhead.push(symbol);
   if (document.body.dataset.view === "front") showState();
 });
+
+stream.addEventListener("touch", ({ detail: message }) => {
+  sounding.take(message, stream.controls);
+  playhead.push(message);
+});
+
+stream.addEventListener("led", ({ detail }) => detail.player === 0 && pad.show(detail.gesture));
 
 stream.addEventListener("gap", () => {
   text.gap();
@@ -114,42 +127,25 @@ stream.addEventListener("gap", () => {
 
 stream.addEventListener("failed", ({ detail: error }) => toast(error.message));
 
-function showSymbol(symbol, time) {
-  const { n, due, fed } = symbol;
+function show(message, time) {
+  const { n, due, touch } = message;
+  const domain = panel.model?.domain;
+  if (touch) return views.add(domain, message, stream.controls, time);
   const controls = log.at(n);
   const cues = log.cues(cuedUpTo, n);
   const fresh = time - due < FRESH;
   cuedUpTo = Math.max(cuedUpTo, n);
   shown += 1;
   if (fresh) lateness += (Math.max(0, time - due) - lateness) * 0.1;
-  const ink = tint(controls?.temperature);
-  if (symbol.notes) roll.add({ ...symbol, ink, cues }, controls);
-  else text.add({ n, text: symbol.text ?? words(symbol), ink, fed: Boolean(fed), cues, fresh }, time);
+  views.add(domain, { ...message, ink: tint(controls?.temperature), cues, fresh }, controls, time);
 }
 
 // Sound
 
-let heldUntil = Infinity; // when notes must end if no frame comes any more
-
-function sound({ n, due, notes, fed }) {
-  const { velocity = 80, transpose = 0, rate = 8 } = log.at(n) ?? {};
-  const ahead = due - serverTime();
-  // What comes after its frame is over is not played, but a note held on from it is, then.
-  const audible = !fed && ahead > -Math.max(0.1, 1 / rate);
-  const { on, off } = tracker.frame(n, audible ? notes : []);
-  for (const pitch of off) piano.noteOff(pitch, ahead);
-  for (const pitch of on) piano.noteOn(pitch, pitch + transpose, velocity, ahead);
-  heldUntil = due + 2 / rate + 0.3;
-}
-
-function silence() {
-  tracker.release();
-  heldUntil = Infinity;
-  piano.silence();
-}
+const silence = () => sounding.release();
 
 /** A frame that never comes must not leave a note sounding. */
-setInterval(() => serverTime() > heldUntil && silence(), 250);
+setInterval(() => sounding.overdue(serverTime()) && silence(), 250);
 
 addEventListener("pagehide", silence);
 
@@ -198,9 +194,19 @@ panel.addEventListener("reset", async () => {
   if (reset && panel.prime) stream.command("feed", { symbols: panel.prime });
 });
 
+panel.addEventListener("rewind", () => {
+  if (stream.live && stream.last >= 0) stream.command("rewind", { to: stream.ago(BACK) });
+});
+
+/** A session with the same past, which this page views instead. */
+function fork(name) {
+  query.delete("fork");
+  return stream.fork(name, `${name.slice(0, 56)}-${Math.random().toString(36).slice(2, 6)}`);
+}
+
 function play() {
   if (!connected) return toast("There is no connection to the server yet.");
-  if (panel.model?.domain === "pianoroll" && !piano.audible) piano.wake();
+  if (views.sounds(panel.model?.domain) && !piano.audible) piano.wake();
   if (stream.live) return stream.command("play");
   if (stream.state === "joining") return undefined;
   const { seed, ...controls } = changed;
@@ -224,6 +230,7 @@ function isForPlaying({ key, target, ctrlKey, altKey, metaKey }) {
   return !(target.matches("button, a") && target.matches(":focus-visible"));
 }
 addEventListener("keydown", (event) => {
+  if (panel.model?.domain === "ensemble" && pad.key(event)) return;
   if (!isForPlaying(event)) return;
   event.preventDefault();
   if (!event.repeat) toggle();
@@ -257,36 +264,6 @@ function showFigures() {
 }
 setInterval(showFigures, 250);
 
-/** Puts the session's name into the address, so that a reload or a friend finds it. */
-function remember(session) {
-  query.set("session", session);
-  history.replaceState(null, "", `?${query}`.replace("stage=", "stage"));
-  document.title = `${session} · stream-rnn`;
-  const stage = new URLSearchParams(query);
-  stage.set("stage", "");
-  find("stage-link").href = `?${stage}`.replace("stage=", "stage");
-}
-
-function address(path, scheme = "http") {
-  const url = new URL(path, location);
-  if (scheme === "ws") url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  if (query.has("token")) url.searchParams.set("token", query.get("token"));
-  return url;
-}
-
-async function sessions() {
-  try {
-    const response = await fetch(address("/v1/sessions"));
-    return response.ok ? (await response.json()).sessions : [];
-  } catch {
-    return []; // the connection says by itself that it is lost
-  }
-}
-
-async function findPosition(name) {
-  return (await sessions()).find(({ session }) => session === name)?.position;
-}
-
 /** A stage that was told no session shows the one that plays. */
 async function followAny() {
   const all = await sessions();
@@ -297,9 +274,7 @@ async function followAny() {
 
 function frame() {
   playhead.frame();
-  const time = serverTime();
-  if (document.body.dataset.view === "pianoroll") roll.frame(time, stream.state === "playing");
-  else text.frame(time);
+  views.frame(document.body.dataset.view, serverTime(), stream.state === "playing");
   requestAnimationFrame(frame);
 }
 
@@ -326,7 +301,7 @@ window.streamRnn = {
   get last() { return stream.last; },
   get shown() { return shown; },
   get text() { return find("verse").textContent; },
-  get notes() { return { ...piano.counts, voices: piano.voices, drawn: roll.notes, lead: piano.lead }; },
+  get notes() { return { ...piano.counts, voices: piano.voices, drawn: views.count(panel.model?.domain), lead: piano.lead }; },
   get lateness() { return lateness; },
   get roundTrip() { return clock.roundTrip; },
 };

@@ -2,6 +2,7 @@
 
 import { Blend } from "./blend.js";
 import { round } from "./control-log.js";
+import { PLACEHOLDERS, readPrime } from "./primes.js";
 import { tint } from "./tint.js";
 
 const BUSY = 400; // ms after a touch in which a slider is the performer's, not the server's
@@ -14,6 +15,14 @@ const DIALS = [
   { name: "velocity", text: String },
   { name: "transpose", text: (value) => (value > 0 ? "+" : "") + value },
 ];
+
+// What the rate is of, where it is not of symbols.
+const RATES = {
+  abc: "sixteenth notes a second",
+  performance: "20 is the tempo it was played in",
+  ensemble: "4 is a gesture a second",
+  touch: "60 is the speed of a hand",
+};
 
 export const SCALES = [
   "major", "minor", "harmonic minor", "dorian", "phrygian", "lydian", "mixolydian",
@@ -56,7 +65,7 @@ export class Panel extends EventTarget {
       event.preventDefault();
       if (this.prime) this.#say("prime", this.prime);
     });
-    for (const type of ["play", "pause", "reset"]) {
+    for (const type of ["play", "pause", "rewind", "reset"]) {
       find(type).addEventListener("click", () => this.#say(type));
     }
   }
@@ -66,8 +75,9 @@ export class Panel extends EventTarget {
     return this.#model;
   }
 
+  /** What is in the field, as the model takes it. */
   get prime() {
-    return this.#model?.domain === "text" ? this.find("prime").value : "";
+    return readPrime(this.#model?.domain, this.find("prime").value);
   }
 
   /** The seed in the field; undefined for one that the server draws. */
@@ -89,12 +99,15 @@ export class Panel extends EventTarget {
   showModel(name) {
     const model = this.#models.find((candidate) => candidate.name === name);
     if (!model || model === this.#model) return;
+    if (model.domain !== this.#model?.domain) this.find("prime").value = "";
     this.#model = model;
     this.find("model").value = name;
     this.find("title").textContent = model.title;
     for (const element of document.querySelectorAll("[data-domain]")) {
-      element.hidden = element.dataset.domain !== model.domain;
+      element.hidden = !element.dataset.domain.split(" ").includes(model.domain);
     }
+    this.find("prime").placeholder = PLACEHOLDERS[model.domain] ?? "";
+    this.find("rate-value").title = this.find("rate").title = RATES[model.domain] ?? "";
     this.#blend.setArtists(model.artists);
     this.find("primes").replaceChildren(
       ...model.primes.map((prime) => {

@@ -1,7 +1,8 @@
 /* One session as this page follows it: every symbol exactly once and in order, come what may.
  *
- * Emits "opened", "symbol", "controlled", "state" (detail: the state), "cleared" (what is shown
- * no longer holds), "gap" (symbols that are gone for good) and "failed" (detail: the error).
+ * Emits "opened", "symbol", "touch" (between symbols, of an ensemble), "led", "controlled", "state"
+ * (detail: the state), "cleared" (what is shown no longer holds), "gap" (symbols that are gone for
+ * good) and "failed" (detail: the error).
  *
  * States: "idle" (no session), "joining", "playing", "paused", "engine" (it would play, but its
  * engine is being started anew), "waiting" (for a session of this name to appear).
@@ -21,6 +22,7 @@ export class Stream extends EventTarget {
   #findPosition;
   #reopens;
   #lastDue = null;
+  #past = []; // { n, due } of the latest symbols
   #recheck = false; // whether the next symbol is the one we have, asked for again
   #askedAfter = null; // the last n at which a gap made us ask again
   #epoch = 0; // of the latest open or attach: an answer to an older one is void
@@ -81,6 +83,16 @@ export class Stream extends EventTarget {
     await this.#attach(this.last - 1, { recheck: true });
   }
 
+  /** Makes a session with the same past, under another name, and views that. */
+  async fork(name, as) {
+    try {
+      await this.#connection.request({ type: "fork", session: name, as });
+    } catch (error) {
+      if (error.code !== "session_exists") this.#fail(error);
+    }
+    await this.join(as);
+  }
+
   /** Ends the session for everybody. */
   async close() {
     const name = this.name;
@@ -95,6 +107,12 @@ export class Stream extends EventTarget {
       if (error.code !== "unknown_session") this.#fail(error);
     }
     this.#closing = null;
+  }
+
+  /** The number of the first symbol due within so many seconds of the latest. */
+  ago(seconds) {
+    const since = this.#past.at(-1).due - seconds;
+    return this.#past.find(({ due }) => due >= since).n;
   }
 
   /** Sends something about this session; what is wrong with it is emitted as "failed". */
@@ -186,6 +204,12 @@ export class Stream extends EventTarget {
       case "gap":
         if (this.#settled) this.#gap(message);
         break;
+      case "touch":
+        if (this.#settled) this.#emit("touch", message);
+        break;
+      case "led":
+        this.#emit("led", message);
+        break;
       case "controlled":
         this.controls = message.controls;
         this.#emit("controlled", message);
@@ -225,6 +249,8 @@ export class Stream extends EventTarget {
     if (message.n > this.last + 1) return this.#gap({ before: message.n });
     this.last = message.n;
     this.#lastDue = message.due;
+    this.#past.push({ n: message.n, due: message.due });
+    if (this.#past.length > HISTORY) this.#past.shift();
     this.#askedAfter = null;
     this.#emit("symbol", message);
   }
@@ -244,6 +270,7 @@ export class Stream extends EventTarget {
   #forget() {
     this.last = -1;
     this.#lastDue = null;
+    this.#past = [];
     this.#recheck = false;
     this.#askedAfter = null;
     this.#emit("cleared");

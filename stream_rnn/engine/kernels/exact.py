@@ -92,8 +92,8 @@ class ExactKernel:
             # Where a sum is 0, its sign may differ: adding 0, and not -0, makes it 0.
             self._biases.append(self._wide(bias) + 0.0)
             self._parameters.append(self._wide(parameters) + 0.0)
-        self._keys = ExactProduct(self._table, bits=0) if a.head == "bernoulli" else None
-        head = network.output.weight.t()  # [hidden, symbols]
+        self._keys = ExactProduct(self._table, bits=0) if a.keys else None
+        head = network.output.weight.t()  # [hidden, outputs]
         self._head = ExactProduct(self._tall(head), bits=HIDDEN_BITS)
         self._head_bias = network.output.bias + 0.0
         # A tensor, since torch takes twice as long over a Python number.
@@ -161,7 +161,10 @@ class ExactKernel:
         return State(torch.stack(hidden), torch.stack(cell))
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """What the head says, `[rows, symbols]`, of the last layer's `[rows, width]`."""
+        """What the head is given, `[rows, outputs]`, of the last layer's `[rows, width]`.
+
+        They are logits, unless the head makes those of them: see `RecurrentNetwork.forward`.
+        """
         return self._head(self._rounded(hidden)).add_(self._head_bias)
 
     def _rounded(self, hidden: Tensor) -> Tensor:

@@ -65,7 +65,7 @@ class Tempo:
 
 def keeps_own_time(codec: Codec) -> bool:
     """Whether symbols say themselves how long they last, so that they follow no beat."""
-    return codec.seconds(codec.boundary) is not None
+    return codec.seconds(codec.boundary) is not None or codec.reading() is not None
 
 
 @dataclass

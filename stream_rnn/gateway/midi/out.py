@@ -14,13 +14,12 @@ from stream_rnn.errors import ConfigError
 from stream_rnn.gateway.audience import Moment, fits
 from stream_rnn.gateway.controls import Controls
 from stream_rnn.gateway.midi.pulses import ClockOut
-from stream_rnn.gateway.part import Part
+from stream_rnn.gateway.part import DRUM_CHANNEL, Part
 from stream_rnn.midi.player import ALL_NOTES_OFF, CONTROL, NOTE_ON, Key, note_off
 from stream_rnn.wire import messages as wire
-from stream_rnn.wire.notes import Note
+from stream_rnn.wire.notes import Note, Voice, is_verse
 
 PROGRAM = 0xC0
-DRUM_CHANNEL = 9  # 0 to 15; people call it 10
 MEMORY = 5.0  # seconds; longer than it can take to see that the MIDI process is dead
 TAIL = 0.25  # seconds that what sounds may ring on after a pause, if its symbol lasts as long
 
@@ -75,8 +74,9 @@ class MidiSink:
             case "opened":
                 for port in self._ports_of(session):
                     channel = self._channel(port, event.fields["controls"]["channel"])
-                    self._parts[session, port] = Part(channel)
-                    self._send_program(port, channel)
+                    voice = Voice(led=self._routes[port].led)
+                    part = self._parts[session, port] = Part(channel, voice)
+                    self._send_program(port, part)
                 self._open_clocks(session, event.fields["model"])
             case "paused" | "closed":
                 self._release(session, TAIL)
@@ -98,13 +98,13 @@ class MidiSink:
             self._play_clock(port, clock.symbol(event.fields["n"], due, moment.ends, fed=fed))
         for port in self._ports_of(session):
             route, part = self._routes[port], self._parts[session, port]
-            if "text" in event.fields and not route.text:
+            if is_verse(event.fields) and not route.text:
                 continue
             channel = self._channel(port, moment.controls.channel)
             if channel != part.channel:
                 self._send(port, part, due, part.voice.release())
                 part.channel = channel
-                self._send_program(port, channel)
+                self._send_program(port, part)
             notes = part.voice.play(
                 event.fields,
                 velocity=self._velocity(port, moment.controls),
@@ -143,8 +143,9 @@ class MidiSink:
             if came:
                 now = self._now()
                 self._play([(now, port, end) for end in self._hanging_ends(port)])
-                for channel in self._channels(port):
-                    self._send_program(port, channel)
+                for (_, number), part in self._parts.items():
+                    if number == port:
+                        self._send_program(port, part)
 
     def _hanging_ends(self, port: int) -> list[bytes]:
         keys = sorted(self._hanging[port])
@@ -194,13 +195,12 @@ class MidiSink:
         velocity = self._routes[port].velocity
         return controls.velocity if velocity is None else velocity
 
-    def _channels(self, port: int) -> list[int]:
-        return sorted({part.channel for (_, p), part in self._parts.items() if p == port})
-
-    def _send_program(self, port: int, channel: int) -> None:
+    def _send_program(self, port: int, part: Part) -> None:
         program = self._routes[port].program
-        if program is not None:
-            self._play([(self._now(), port, bytes((PROGRAM | channel, program)))])
+        programs = () if program is None else (program,) if isinstance(program, int) else program
+        for player, number in enumerate(programs):
+            channel = part.channel_of(Note(0, 0, player))
+            self._play([(self._now(), port, bytes((PROGRAM | channel, number)))])
 
     def _release(self, session: str, tail: float) -> None:
         now = self._now()
@@ -218,9 +218,10 @@ class MidiSink:
             pitch = drums.get(note.pitch) if drums else note.pitch
             if pitch is None:
                 continue
-            key = (part.channel, pitch)
+            channel = part.channel if drums else part.channel_of(note)
+            key = (channel, pitch)
             if note.velocity:
-                messages.append((at, port, bytes((NOTE_ON | part.channel, pitch, note.velocity))))
+                messages.append((at, port, bytes((NOTE_ON | channel, pitch, note.velocity))))
             else:
                 messages.append((at, port, note_off(key)))
                 self._ended.append((at, port, key))

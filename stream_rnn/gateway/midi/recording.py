@@ -117,7 +117,7 @@ class Recorder:
             part.channel = channel
         velocity, transpose = controls.velocity, controls.transpose
         notes = part.voice.play(event.fields, velocity=velocity, transpose=transpose)
-        self._add(due, channel, notes)
+        self._add(due, part, notes)
 
     def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
         """A long feed: what it interrupts has ended."""
@@ -132,14 +132,15 @@ class Recorder:
         self._parts.clear()
 
     def _end(self, part: Part) -> None:
-        self._add(part.quiet_at(self._now()), part.channel, part.voice.release())
+        self._add(part.quiet_at(self._now()), part, part.voice.release())
 
-    def _add(self, at: float, channel: int, notes: list[Note]) -> None:
+    def _add(self, at: float, part: Part, notes: list[Note]) -> None:
         if not notes or self._file is None:
             return
         if self._began is None:
             self._began = self._flushed = at
         for note in notes:
+            channel = part.channel_of(note)
             begins = bytes((NOTE_ON | channel, note.pitch, note.velocity))
             data = begins if note.velocity else note_off((channel, note.pitch))
             self._waiting.append((at - self._began, data))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from stream_rnn.clock import Clock
 from stream_rnn.config import MidiConfig
 from stream_rnn.gateway.beat.conductor import Conductor
+from stream_rnn.gateway.beat.tempo import keeps_own_time
 from stream_rnn.gateway.controls import steps_per_beat
 from stream_rnn.gateway.midi.out import MidiSink, Timed
 from stream_rnn.gateway.stage import Stage
@@ -70,7 +71,7 @@ class MidiSide:
     def _steps_per_beat(self, model: str) -> int | None:
         played = self._stage.models[model]
         # A stream whose symbols last as long as they say has no beat.
-        return None if played.codec.seconds(0) is not None else steps_per_beat(played.card)
+        return None if keeps_own_time(played.codec) else steps_per_beat(played.card)
 
     async def start(self) -> asyncio.Task[None]:
         """Starts the process, and puts the ports on the stage.
@@ -112,10 +113,8 @@ class MidiSide:
                 self._sink.ports(event.outs)
             case Heard(port, time, data) if self.input is not None:
                 self.input.heard(port, time, data, self._clock.now())
-            case Pong(sent, worst):
-                counters = self._stage.counters
-                counters.midi_sent += sent
-                counters.midi_worst = worst
+            case Pong():
+                self._stage.counters.midi.add(event)
 
     def _tell_of(self, ports: Ports) -> None:
         """For the log: what came, what went, and what is not there."""

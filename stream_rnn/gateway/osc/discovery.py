@@ -61,7 +61,7 @@ class _Infos(Mapping[str, SessionInfo]):
         session = self._stage.sessions[name]
         artists = session.card.artists
         absent = set() if artists else {"artist"}
-        if session.codec.domain != "pianoroll":
+        if session.codec.domain not in ("pianoroll", "ensemble"):
             absent.add("pitches")
         return SessionInfo(
             f"{session.card.title or session.card.name}, {session.status.value}",

@@ -15,12 +15,14 @@ from stream_rnn.gateway.audience import Moment
 from stream_rnn.gateway.part import Part
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
-from stream_rnn.wire.notes import Note, Voice
+from stream_rnn.wire.notes import Note, Voice, is_verse
 from stream_rnn.wire.osc_answers import Message, answers, note_messages
 from stream_rnn.wire.template import Template, note_values
 
 TAIL = 0.05  # seconds that what sounds may ring on after a pause; less than it takes to start
 EVENT_SECONDS = 0.25  # what `{seconds}` says of a performance's note, which ends by another event
+
+TOUCH = ("player", "x", "y", "down", "pitch")  # what `/touch` says, in this order
 
 
 class Form(Protocol):
@@ -44,20 +46,21 @@ class PlainForm:
 
     def symbol(self, fields: dict[str, Any], moment: Moment, voice: Voice) -> list[Message]:
         base, controls = f"/rnn/{fields['session']}", moment.controls
+        notes: list[Note] = []
+        if not is_verse(fields):
+            notes = voice.play(fields, velocity=controls.velocity, transpose=controls.transpose)
+        sounds = note_messages(fields["session"], notes, moment.ends - fields["due"])
+        if "touch" in fields:
+            touch = tuple(fields["touch"][name] for name in TOUCH)
+            return [(f"{base}/touch", touch), *note_messages(fields["session"], notes, 0.0)]
         if "text" in fields:
-            return [(f"{base}/char", (fields["text"], fields["n"]))]
-        notes = voice.play(fields, velocity=controls.velocity, transpose=controls.transpose)
+            return [(f"{base}/char", (fields["text"], fields["n"])), *sounds]
         event = fields.get("event")
         if event is None:
-            shown: Message = (f"{base}/frame", voice.sounding)
-        elif "gesture" in event:
-            shown = (f"{base}/gesture", (event["player"], event["gesture"]))
-        else:
-            shown = (f"{base}/event", tuple(x for item in event.items() for x in item))
-        return [
-            shown,
-            *note_messages(fields["session"], notes, moment.ends - fields["due"]),
-        ]
+            return [(f"{base}/frame", voice.sounding), *sounds]
+        if "gesture" in event:
+            return [(f"{base}/gesture", (event["player"], event["gesture"])), *sounds]
+        return [(f"{base}/event", tuple(x for item in event.items() for x in item)), *sounds]
 
     def ends(self, session: str, notes: list[Note]) -> list[Message]:
         return note_messages(session, notes, 0.0)
@@ -71,7 +74,8 @@ class TemplateForm:
     """The words of another program. Only what begins is said: `{seconds}` tells when it ends.
 
     Attributes:
-        templates: for each `note` that begins, each `char`, each `symbol`, where there is one.
+        templates: for each `note` that begins, each `char`, each `symbol`, each `touch`, where
+            there is one.
         hold: what `{seconds}` is, in lengths of a symbol.
     """
 
@@ -82,17 +86,21 @@ class TemplateForm:
         length = moment.ends - fields["due"]
         values = {
             "seconds": self.hold * (length if length > 0 else EVENT_SECONDS),
-            "n": fields["n"],
+            "n": fields.get("n", 0),
             "session": fields["session"],
         }
-        # What was fed is shown and not sounded: a character is shown, the others sound.
-        filled: list[tuple[str, dict[str, Any]]] = [] if fields.get("fed") else [("symbol", {})]
+        # What was fed is shown and not sounded: characters and touches are shown, others sound.
+        filled: list[tuple[str, dict[str, Any]]] = []
+        if "touch" in fields:
+            filled.append(("touch", fields["touch"]))
+        elif not fields.get("fed"):
+            filled.append(("symbol", {}))
         if "text" in fields:
             filled.append(("char", {"char": fields["text"]}))
         controls = moment.controls
         for note in voice.play(fields, velocity=controls.velocity, transpose=controls.transpose):
             if note.velocity:
-                filled.append(("note", note_values(note.pitch, note.velocity)))
+                filled.append(("note", note_values(note)))
         return [
             template.message({**values, **more})
             for kind, more in filled

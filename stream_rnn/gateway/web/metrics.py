@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import resource
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.gateway.status import Status
 from stream_rnn.gateway.web.websocket import Clients
+from stream_rnn.midi import messages as midi
 
 LATENESS = (
     -0.02,
@@ -49,7 +56,6 @@ class _StageCollector(Collector):
             ("engine_deaths", counters.engine_deaths, "Engines that died"),
             ("osc_refused", counters.osc_refused, "OSC packets malformed or too many"),
             ("osc_late", counters.osc_late, "OSC messages that came after their timetag"),
-            ("midi_sent", counters.midi_sent, "MIDI messages sent"),
             ("midi_deaths", counters.midi_deaths, "MIDI processes that died or hung"),
             ("dropped", self._clients.dropped, "Symbols dropped for slow clients"),
         ):
@@ -60,8 +66,16 @@ class _StageCollector(Collector):
         worst = GaugeMetricFamily(
             "stream_rnn_midi_worst_lateness_seconds", "The latest MIDI message of the last moment"
         )
-        worst.add_metric([], counters.midi_worst)
+        worst.add_metric([], counters.midi.worst)
         yield worst
+        reached = list(itertools.accumulate(counters.midi.counts))
+        edges = [*map(str, midi.LATENESS), "+Inf"]
+        yield HistogramMetricFamily(
+            "stream_rnn_midi_lateness_seconds",
+            "Taken by the MIDI driver minus due, of each message",
+            buckets=list(zip(edges, reached, strict=True)),
+            sum_value=counters.midi.total,
+        )
         memory = GaugeMetricFamily(
             "stream_rnn_gateway_peak_memory_bytes", "Peak memory of the gateway process"
         )

@@ -78,6 +78,13 @@ class Outbox:
             gap.before = n + 1
         self._wake()
 
+    def passing(self, message: str) -> None:
+        """What nobody would ask for later, so that it is dropped without a word."""
+        if self._symbols < self._limit and not self._gaps:
+            self._queue.append(_Symbol(message))
+            self._symbols += 1
+            self._wake()
+
     def history(self, messages: _History) -> None:
         """Messages to be made when their turn comes."""
         self._queue.append(messages)

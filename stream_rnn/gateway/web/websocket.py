@@ -31,7 +31,10 @@ class WebSocketViewer:
         self._outbox.tell(event.json)
 
     def symbol(self, event: wire.Event, moment: Moment) -> None:
-        self._outbox.symbol(event.fields["session"], event.fields["n"], event.json)
+        if event.kind == "touch":
+            self._outbox.passing(event.json)
+        else:
+            self._outbox.symbol(event.fields["session"], event.fields["n"], event.json)
 
     def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
         self._outbox.history(lambda: (event.json for event in events()))

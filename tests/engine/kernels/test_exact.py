@@ -9,9 +9,9 @@ import torch
 from support import assert_groups_alike
 from torch import Tensor
 
-from stream_rnn.codecs.base import Head
 from stream_rnn.engine.kernels.exact import BUDGET, HIDDEN_BITS, LANES, ExactKernel, ExactProduct
 from stream_rnn.nets.cells import CELLS
+from stream_rnn.nets.heads import Kind
 from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
 
 ROWS, TIME = 3, 40
@@ -22,11 +22,13 @@ TOLERANCE = 0.02
 
 
 def make_network(
-    head: Head, layers: int, artists: int, *, hidden: int = 24, cell: str = "lstm"
+    head: Kind, layers: int, artists: int, *, hidden: int = 24, cell: str = "lstm"
 ) -> RecurrentNetwork:
     torch.manual_seed(layers)
     symbols = 11 if head == "categorical" else 88
-    network = RecurrentNetwork(Architecture(symbols, artists, hidden, layers, head, cell))
+    units = 40 if head == "nade" else 0
+    architecture = Architecture(symbols, artists, hidden, layers, head, cell, head_hidden=units)
+    network = RecurrentNetwork(architecture)
     for name, parameter in network.named_parameters():
         if "bias" in name or "alpha" in name or "beta" in name:
             torch.nn.init.normal_(parameter)  # so that a bias left out would be seen
@@ -37,7 +39,7 @@ def make_stream(network: RecurrentNetwork) -> tuple[Tensor, Tensor]:
     """Symbols `[rows, time]` and blends `[rows, artists]`."""
     a = network.architecture
     symbols = torch.randint(a.symbols, (ROWS, TIME))
-    if a.head == "bernoulli":
+    if a.keys:
         symbols = (torch.rand(ROWS, TIME, a.symbols) < 0.1).float()
     return symbols, torch.rand(ROWS, a.artists).softmax(1) if a.artists else torch.zeros(ROWS, 0)
 
@@ -50,6 +52,7 @@ every_network = pytest.mark.parametrize(
         ("categorical", 1, 0),
         ("bernoulli", 1, 0),
         ("bernoulli", 3, 3),
+        ("nade", 1, 2),
     ],
 )
 
@@ -61,7 +64,7 @@ every_cell = pytest.mark.parametrize("cell", CELLS)
 @every_cell
 @torch.no_grad()
 def test_stepping_symbol_by_symbol_is_the_whole_sequence(
-    head: Head, layers: int, artists: int, cell: str
+    head: Kind, layers: int, artists: int, cell: str
 ) -> None:
     network = make_network(head, layers, artists, cell=cell)
     symbols, blends = make_stream(network)
@@ -81,12 +84,12 @@ def test_stepping_symbol_by_symbol_is_the_whole_sequence(
 
 @every_cell
 @pytest.mark.parametrize("layers", [1, 3])
-@pytest.mark.parametrize("head", ["categorical", "bernoulli"])
+@pytest.mark.parametrize("head", ["categorical", "bernoulli", "nade"])
 @torch.no_grad()
 def test_a_step_of_any_cell_gives_the_same_bits_in_any_group(
     head: str, layers: int, cell: str
 ) -> None:
-    assert_groups_alike(make_network(cast(Head, head), layers, 2, hidden=50, cell=cell))
+    assert_groups_alike(make_network(cast(Kind, head), layers, 2, hidden=50, cell=cell))
 
 
 def integers(product: ExactProduct) -> Tensor:
@@ -146,10 +149,10 @@ def test_a_product_of_too_many_inputs_is_refused() -> None:
         ExactProduct(torch.ones(70_000, 1), bits=HIDDEN_BITS)
 
 
-@pytest.mark.parametrize("head", ["categorical", "bernoulli"])
+@pytest.mark.parametrize("head", ["categorical", "bernoulli", "nade"])
 @torch.no_grad()
 def test_hidden_states_are_rounded_to_the_nearest_multiple(head: str) -> None:
-    kernel = ExactKernel(make_network(cast(Head, head), 1, 0))
+    kernel = ExactKernel(make_network(cast(Kind, head), 1, 0))
     hidden = torch.cat([torch.rand(999, LANES) * 2 - 1, torch.ones(1, LANES)])
     near = (hidden * 256).round() / 256
     assert torch.equal(kernel.logits(hidden), kernel.logits(near))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support import House
+from support import Ear, House, make_band_model
 
 from stream_rnn.config import MidiOut
 from stream_rnn.errors import ConfigError
@@ -166,3 +166,59 @@ def test_what_a_dead_process_left_sounding_the_next_one_ends(models: Path) -> No
 def test_a_drum_map_that_cannot_be_is_refused(models: Path) -> None:
     with pytest.raises(ConfigError, match="'kick' is not a MIDI pitch"):
         MidiSink([MidiOut(port="x", drums={"kick": 36})], lambda m: None, lambda: None, lambda: 0)
+
+
+def band(tmp_path: Path, *routes: MidiOut, **controls: object) -> tuple[House, Synth, Ear]:
+    make_band_model(tmp_path / "band")
+    house = House(tmp_path)
+    synth, ear = Synth(house, *routes), house.join()
+    house.say(ear, "open", model="band", session="s", seed=3, controls=controls)
+    for player, gesture in enumerate((6, 1, 3, 7)):
+        house.say(ear, "lead", session="s", gesture=gesture, player=player)
+    return house, synth, ear
+
+
+def test_players_have_channels_and_programs_of_their_own_and_none_the_drums(
+    tmp_path: Path,
+) -> None:
+    routes = MidiOut(port="x", led=True, program=(12, 46, 11, 33)), MidiOut(port="y", channel=3)
+    house, synth, ear = band(tmp_path, *routes, channel=8)
+    house.say(ear, "lead", session="s", gesture=None, player=2)
+    house.run(6.0)
+    programs = [d for _, port, d in synth.listen() if port == 0 and d[0] >> 4 == 0xC]
+    channels = (7, 8, 10, 11)
+    assert programs == [
+        bytes((0xC0 | c, n)) for c, n in zip(channels, (12, 46, 11, 33), strict=True)
+    ]
+    heard = [(port, d[0] & 15) for _, port, d in synth.listen() if d[0] >> 4 == 9]
+    assert {c for port, c in heard if port == 0} == set(channels)
+    # Where what people lead is not asked for, only the network's player sounds.
+    assert {c for port, c in heard if port == 1} == {4}
+    # The touches that players are seen to make are the notes that are heard.
+    touched = [(m["due"], m["touch"]) for m in ear.of("touch") if m["touch"]["down"]]
+    seen = {(due, channels[t["player"]], t["pitch"]) for due, t in touched}
+    struck = {(t, d[0] & 15, d[1]) for t, port, d in synth.listen() if port == 0 and d[0] >> 4 == 9}
+    assert len(struck) > 50 and struck <= seen
+
+
+@pytest.mark.parametrize("ending", ["pause", "reset", "close", "panic", "channel", "rest"])
+def test_the_notes_of_players_end(tmp_path: Path, ending: str) -> None:
+    house, synth, ear = band(tmp_path, MidiOut(port="x", led=True))
+    house.run(2.4)
+    assert len({channel for channel, _ in synth.sounding()}) >= 2
+    match ending:
+        case "panic":
+            house.stage.panic(ear, house.clock.now())
+        case "channel":
+            house.say(ear, "control", session="s", controls={"channel": 5})
+            house.say(ear, "pause", session="s")
+        case "rest":
+            for player in range(4):
+                house.say(ear, "lead", session="s", gesture=0, player=player)
+            house.run(1.0)
+        case _:
+            house.say(ear, ending, session="s")
+            if ending == "reset":
+                house.say(ear, "pause", session="s")
+    house.run(0.4)
+    assert not synth.sounding()

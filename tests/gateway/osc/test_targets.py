@@ -4,12 +4,13 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
 from pythonosc.osc_packet import OscPacket
-from support import Ear, House
+from support import Ear, House, make_band_model
 
 from stream_rnn.config import OscTarget
 from stream_rnn.errors import ConfigError
@@ -255,3 +256,32 @@ def test_an_unknown_host_is_named(house: House) -> None:
             server.stop()
 
     asyncio.run(play())
+
+
+def test_players_touches_go_out_and_their_notes_end(tmp_path: Path) -> None:
+    make_band_model(tmp_path / "band")
+    house = House(tmp_path)
+    plain = Program(house)
+    own = Program(
+        house, touch="/t/{player} {x} {down} {pitch}", note="/n/{player} {pitch} {seconds}"
+    )
+    ear = house.join()
+    house.say(ear, "open", model="band", session="s", seed=3)
+    for player, gesture in enumerate((6, 1, 3, 7)):
+        house.say(ear, "lead", session="s", gesture=gesture, player=player)
+    house.say(ear, "lead", session="s", gesture=None, player=1)
+    house.run(8.3)
+    house.say(ear, "pause", session="s")
+    touches = [m["touch"] for m in ear.of("touch")]
+    heard = [(p, x, y, down, pitch) for p, x, y, down, pitch in plain.of("/rnn/s/touch")]
+    assert [(t["player"], t["down"], t["pitch"]) for t in touches] == [
+        (p, down, pitch) for p, _, _, down, pitch in heard
+    ]
+    assert [t["x"] for t in touches] == pytest.approx([x for _, x, *_ in heard], abs=1e-6)
+    due = [at for address, _, at in plain.heard if address == "/rnn/s/touch"]
+    assert due == pytest.approx([m["due"] for m in ear.of("touch")], abs=1e-3)
+    assert {p for p, *_ in heard} == {0, 1, 2, 3}
+    # What people lead is shown and not sounded.
+    assert len(plain.of("/rnn/s/note")) > 10 and not plain.sounding("/rnn/s/note")
+    assert [p for p, *_ in own.of("/t/1")] and not own.of("/n/0") and own.of("/n/1")
+    assert len(plain.of("/rnn/s/led")) == 5

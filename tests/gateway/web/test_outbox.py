@@ -182,3 +182,15 @@ def test_a_waiting_reader_is_woken() -> None:
         return await reading
 
     assert json.loads(asyncio.run(run()) or "")["n"] == 3
+
+
+def test_what_passes_is_dropped_without_a_word_where_symbols_are(take: Take) -> None:
+    outbox = Outbox(symbols=2)
+    outbox.passing(encode("touch"))
+    show(outbox, "a", 0)
+    outbox.passing(encode("touch"))
+    show(outbox, "a", 1)
+    outbox.passing(encode("touch"))
+    assert brief(take(outbox)) == ["touch", 0, (0, 2)]
+    outbox.passing(encode("touch"))
+    assert brief(take(outbox)) == ["touch"] and outbox.take_dropped() == 1

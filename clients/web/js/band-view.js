@@ -1,0 +1,119 @@
+/* An ensemble: four players, what each is doing, and where the fingers are. */
+
+import { drawTrail, glow, SERIF } from "./screen.js";
+
+export const GESTURES = [
+  "rest", "fast taps", "slow taps", "fast swipe", "faster and faster",
+  "very slow swirl", "big swirl", "small swirl", "a bit of all",
+];
+const PLAYERS = ["lead", "first", "second", "third"];
+const INKS = ["246, 205, 146", "150, 196, 240", "190, 225, 170", "235, 160, 170"];
+const TRAIL = 1.4; // s that a finger's trace is seen
+
+export class BandView {
+  #screen;
+  #calm;
+  #players = PLAYERS.map(() => this.#nobody());
+
+  constructor(screen, { calm }) {
+    this.#screen = screen;
+    this.#calm = calm;
+  }
+
+  get drawn() {
+    return this.#players.filter(({ gesture }) => gesture !== null).length;
+  }
+
+  /** Takes a gesture, or a touch, when it is due. */
+  add({ due, event, touch, fed }) {
+    this.#screen.touch();
+    if (touch) {
+      const player = this.#players[touch.player % PLAYERS.length];
+      const began = touch.down && !player.trace.at(-1)?.down;
+      player.trace.push({ ...touch, at: due, began });
+      while (player.trace.length > 200 || due - player.trace[0]?.at > TRAIL) player.trace.shift();
+      return;
+    }
+    if (event?.end) for (const player of this.#players) Object.assign(player, this.#nobody());
+    if (event?.player === undefined) return;
+    const player = this.#players[event.player % PLAYERS.length];
+    if (player.gesture !== event.gesture) Object.assign(player, { gesture: event.gesture, since: due });
+    player.led = Boolean(fed);
+  }
+
+  clear() {
+    this.#players = PLAYERS.map(() => this.#nobody());
+    this.#screen.touch();
+  }
+
+  /** Draws; `time` on the server's clock. */
+  frame(time, playing) {
+    if (!this.#screen.begin(playing)) return;
+    const { width, height } = this.#screen;
+    const gap = Math.min(26, width / 40);
+    const side = Math.max(gap, width * 0.03);
+    const wide = (width - 2 * side - gap) / 2;
+    const high = (height - gap - 8) / 2;
+    this.#players.forEach((player, i) => {
+      const x = side + (i % 2) * (wide + gap);
+      const y = 4 + Math.floor(i / 2) * (high + gap);
+      this.#drawPlayer(player, i, { x, y, wide, high }, time, playing);
+    });
+  }
+
+  #nobody() {
+    return { gesture: null, since: 0, led: false, trace: [] };
+  }
+
+  #drawPlayer({ gesture, since, led, trace }, i, { x, y, wide, high }, time, playing) {
+    const { pen } = this.#screen;
+    const ink = INKS[i];
+    const busy = playing && gesture > 0;
+    const fresh = playing ? Math.exp(-Math.max(0, time - since) * 1.4) : 0;
+    pen.save();
+    pen.beginPath();
+    pen.roundRect(x, y, wide, high, 18);
+    pen.fillStyle = `rgba(${ink}, ${(busy ? 0.05 : 0.018) + 0.09 * fresh})`;
+    pen.fill();
+    pen.lineWidth = led ? 2 : 1;
+    pen.strokeStyle = `rgba(${ink}, ${led ? 0.75 : busy ? 0.28 : 0.12})`;
+    pen.stroke();
+    pen.clip();
+    if (playing) this.#drawTrace(trace, ink, { x, y, wide, high }, time);
+    pen.textAlign = "left";
+    pen.textBaseline = "alphabetic";
+    pen.fillStyle = `rgba(${ink}, 0.72)`;
+    pen.font = `italic ${Math.max(15, Math.min(24, wide / 22))}px ${SERIF}`;
+    pen.fillText(PLAYERS[i] + (led ? " · led by hand" : ""), x + 22, y + 38);
+    const name = gesture === null ? "…" : GESTURES[gesture] ?? `gesture ${gesture}`;
+    let size = Math.min(high * 0.24, wide / 8.2);
+    pen.font = `${size}px ${SERIF}`;
+    size *= Math.min(1, (wide - 44) / pen.measureText(name).width);
+    pen.font = `${size}px ${SERIF}`;
+    pen.fillStyle = `rgba(${gesture ? "240, 231, 214" : ink}, ${gesture ? 0.78 + 0.22 * fresh : 0.4})`;
+    pen.fillText(name, x + 22, y + high - 26);
+    pen.restore();
+  }
+
+  #drawTrace(trace, ink, { x, y, wide, high }, time) {
+    const { pen } = this.#screen;
+    const place = (point) => [x + wide * (0.08 + 0.84 * point.x), y + high * (0.92 - 0.84 * point.y)];
+    const points = trace.map((point, k) => {
+      const left = Math.max(0, 1 - Math.max(0, time - point.at) / TRAIL);
+      const [px, py] = place(point);
+      const begins = point.began || !trace[k - 1]?.down;
+      return { x: px, y: py, wide: 2 + 7 * left, light: 0.75 * left, begins, began: point.began, left };
+    });
+    drawTrail(pen, points, ink);
+    pen.lineWidth = 2;
+    for (const { x: px, y: py, began, left } of points) {
+      if (!began || !left) continue;
+      pen.strokeStyle = `rgba(${ink}, ${0.8 * left})`;
+      pen.beginPath();
+      pen.arc(px, py, this.#calm() ? 16 : 10 + 46 * (1 - left), 0, 7);
+      pen.stroke();
+    }
+    const last = trace.at(-1);
+    if (last?.down) glow(pen, ...place(last), 46, ink, 0.7);
+  }
+}

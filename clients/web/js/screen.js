@@ -1,0 +1,96 @@
+/* The canvas that the views of music draw on, one at a time; sharp on every display. */
+
+const SETTLED = 90; // frames after which what does not play has come to rest, and costs nothing
+
+export class Screen {
+  width = 0;
+  height = 0;
+  pen;
+  #canvas;
+  #still = 0; // frames drawn since anything moved
+
+  constructor(canvas) {
+    this.#canvas = canvas;
+    this.pen = canvas.getContext("2d");
+    new ResizeObserver(() => this.#resize()).observe(canvas);
+  }
+
+  /** Something is new: it is worth drawing. */
+  touch() {
+    this.#still = 0;
+  }
+
+  /** An empty canvas to draw on; false if nothing has moved for a while. */
+  begin(playing) {
+    this.#still = playing ? 0 : this.#still + 1;
+    if (!this.width || this.#still > SETTLED) return false;
+    this.pen.clearRect(0, 0, this.width, this.height);
+    return true;
+  }
+
+  #resize() {
+    const ratio = Math.min(2, devicePixelRatio || 1);
+    this.#still = 0;
+    this.width = this.#canvas.clientWidth;
+    this.height = this.#canvas.clientHeight;
+    this.#canvas.width = Math.round(this.width * ratio);
+    this.#canvas.height = Math.round(this.height * ratio);
+    this.pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  }
+}
+
+export const SERIF = "'Iowan Old Style', 'Palatino Linotype', Palatino, P052, Georgia, serif";
+
+/** A light that fades outwards. */
+export function glow(pen, x, y, radius, ink, strength) {
+  const light = pen.createRadialGradient(x, y, 0, x, y, radius);
+  light.addColorStop(0, `rgba(${ink}, ${strength})`);
+  light.addColorStop(1, `rgba(${ink}, 0)`);
+  pen.fillStyle = light;
+  pen.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
+}
+
+/** The upright line at which things happen. */
+export function playheadLine(pen, at, height) {
+  const line = pen.createLinearGradient(0, 0, 0, height);
+  line.addColorStop(0, "rgba(240, 231, 214, 0)");
+  line.addColorStop(0.5, "rgba(240, 231, 214, 0.32)");
+  line.addColorStop(1, "rgba(240, 231, 214, 0)");
+  pen.fillStyle = line;
+  pen.fillRect(Math.round(at), 0, 1, height);
+}
+
+/** What the performer did, at its place in time. */
+export function drawCues(pen, cues, x, height) {
+  pen.font = `italic 13px ${SERIF}`;
+  pen.textBaseline = "middle";
+  pen.textAlign = "left";
+  cues.forEach((cue, row) => {
+    pen.fillStyle = "rgba(246, 205, 146, 0.26)";
+    pen.fillRect(Math.round(x(cue.at)), 0, 1, height);
+    pen.fillStyle = "rgba(246, 205, 146, 0.8)";
+    pen.fillText(cue.text, x(cue.at) + 7, height - 16 - (row % 4) * 18);
+  });
+}
+
+/**
+ * The trace of a finger: [{ x, y, wide, light, begins }], in pixels, from the oldest.
+ *
+ * It goes from the middle of one line to the middle of the next, bent by the point between, so
+ * that it is round; and its parts do not overlap, so that it shines evenly.
+ */
+export function drawTrail(pen, points, ink) {
+  pen.lineCap = "butt";
+  for (let k = 1; k < points.length; k += 1) {
+    const [from, to] = [points[k - 1], points[k]];
+    if (to.begins || to.light <= 0) continue;
+    const before = k > 1 && !from.begins ? points[k - 2] : from;
+    const [endX, endY] = points[k + 1] && !points[k + 1].begins ? [(from.x + to.x) / 2, (from.y + to.y) / 2] : [to.x, to.y];
+    pen.strokeStyle = `rgba(${ink}, ${to.light})`;
+    pen.lineWidth = to.wide;
+    pen.beginPath();
+    pen.moveTo((before.x + from.x) / 2, (before.y + from.y) / 2);
+    pen.quadraticCurveTo(from.x, from.y, endX, endY);
+    pen.stroke();
+  }
+}

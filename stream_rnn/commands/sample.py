@@ -1,0 +1,104 @@
+"""`sample` and `models`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stream_rnn.commands.arguments import (
+    AddCommand,
+    blend,
+    model_argument,
+    model_folder,
+    positive,
+    print_json,
+)
+from stream_rnn.errors import ConfigError, StreamRnnError
+from stream_rnn.paths import bundled
+
+if TYPE_CHECKING:
+    from stream_rnn.checkpoint import Card
+
+
+def add(command: AddCommand) -> None:
+    sub = command("sample", "Make a text or a MIDI file.", _sample)
+    model_argument(sub)
+    sub.add_argument("--prime", default="", help="text to go on from, or a MIDI file")
+    sub.add_argument("--artist", metavar="A[=W],…", help="a name, or a blend")
+    sub.add_argument("--temperature", type=float, metavar="T")
+    sub.add_argument("--top-k", type=int, metavar="K")
+    sub.add_argument("--top-p", type=float, metavar="P")
+    sub.add_argument("--length", type=positive, default=400, metavar="N", help="(%(default)s)")
+    sub.add_argument("--seed", type=int, default=1, metavar="N", help="(%(default)s)")
+    sub.add_argument("--out", type=Path, metavar="FILE", help=".txt or .mid; a text is printed")
+
+    sub = command("models", "List the models there are.", _models)
+    sub.add_argument("--models", type=Path, default=bundled("models"), metavar="DIR")
+    sub.add_argument("--json", action="store_true")
+
+
+def _sample(options: argparse.Namespace) -> None:
+    from stream_rnn.checkpoint import read_card
+    from stream_rnn.codecs.registry import file_writer, read_prime
+    from stream_rnn.gateway.controls import default_controls, engine_settings, merge_controls
+
+    folder = model_folder(options.model)
+    card = read_card(folder)
+    codec = card.make_codec()
+    given = {
+        "temperature": options.temperature,
+        "top_k": options.top_k,
+        "top_p": options.top_p,
+        "seed": options.seed,
+        "artist": blend(options.artist),
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    try:
+        controls = merge_controls(default_controls(card, 0), changes, card)
+    except StreamRnnError as error:
+        raise ConfigError(str(error)) from None
+    write = file_writer(codec, options.out, controls.bpm)
+    prime = read_prime(codec, options.prime)
+    from tqdm import tqdm
+
+    from stream_rnn.checkpoint import load_network
+    from stream_rnn.engine.offline import generate
+
+    with tqdm(total=options.length, unit="symbol", disable=None, leave=False) as bar:
+        symbols = generate(
+            load_network(folder, card),
+            codec,
+            engine_settings(controls, card),
+            prime=prime,
+            length=options.length,
+            progress=bar.update,
+        )
+    write(symbols)
+
+
+def _models(options: argparse.Namespace) -> None:
+    from stream_rnn.checkpoint import find_models, read_card
+
+    cards = [read_card(folder) for folder in find_models(options.models).values()]
+    if options.json:
+        print_json([_model_json(card) for card in cards])
+        return
+    for card in cards:
+        score = card.scores.get("test", {}).get("nll")
+        shown = f"{score:.3f} nats" if score is not None else "not scored"
+        artists = f", {len(card.artists)} artists" if card.artists else ""
+        print(f"{card.name:<16} {card.codec['domain']:<10} {shown:<12} {card.title}{artists}")
+
+
+def _model_json(card: Card) -> dict[str, Any]:
+    return {
+        "name": card.name,
+        "title": card.title,
+        "domain": card.codec["domain"],
+        "artists": list(card.artists),
+        "defaults": card.defaults,
+        "scores": card.scores,
+        "architecture": card.architecture,
+        "weights": card.weights,
+    }

@@ -1,0 +1,175 @@
+"""`serve`, `play` and `ports`: what performs."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stream_rnn.commands.arguments import (
+    AddCommand,
+    blend,
+    model_argument,
+    model_folder,
+    port,
+    positive,
+    print_json,
+)
+from stream_rnn.errors import ConfigError
+from stream_rnn.paths import bundled
+
+if TYPE_CHECKING:
+    from stream_rnn.config import Config
+
+
+def add(command: AddCommand) -> None:
+    sub = command("serve", "Serve sessions to browsers and programs.", _serve)
+    sub.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    sub.add_argument("--port", type=port, default=8765, help="0: any free port (%(default)s)")
+    sub.add_argument("--osc-port", type=port, default=8766, help="0: any free port (%(default)s)")
+    sub.add_argument("--no-osc", action="store_const", const=None, dest="osc_port")
+    sub.add_argument("--config", type=Path, metavar="FILE",
+                     help="sessions, OSC targets, MIDI, tempo: see configs/serve.toml")  # fmt: skip
+    sub.add_argument("--midi-out", action="append", default=[], metavar="PORT",
+                     help="a port to play on: part of its name, or virtual:NAME")  # fmt: skip
+    sub.add_argument("--record", type=Path, metavar="FILE.mid", help="record what is played")
+    sub.add_argument("--models", type=Path, default=bundled("models"), metavar="DIR")
+    sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    sub.add_argument("--max-sessions", type=positive, default=256, metavar="N")
+    sub.add_argument("--token", help="ask every client for it (or set STREAM_RNN_TOKEN)")
+    sub.add_argument("--anyone", action="store_true", help="no token, on an open address")
+    sub.add_argument("--origin", action="append", default=[], metavar="URL",
+                     help="a page elsewhere that may connect; may be repeated")  # fmt: skip
+    sub.add_argument("--never-idle", action="store_true",
+                     help="for installations: play on though nobody listens")  # fmt: skip
+
+    sub = command("play", "Play one model for ever, without a screen: an installation.", _play)
+    model_argument(sub)
+    sub.add_argument("--midi-out", action="append", default=[], metavar="PORT",
+                     help="a port to play on: part of its name, or virtual:NAME")  # fmt: skip
+    sub.add_argument("--osc-out", action="append", default=[], metavar="HOST:PORT",
+                     help="a program to send symbols to")  # fmt: skip
+    sub.add_argument("--record", type=Path, metavar="FILE.mid", help="record what is played")
+    sub.add_argument("--prime", default="", help="text to begin with")
+    sub.add_argument("--artist", metavar="A[=W],…", help="a name, or a blend")
+    sub.add_argument("--temperature", type=float, metavar="T")
+    sub.add_argument("--rate", type=float, metavar="R", help="symbols a second")
+    sub.add_argument("--bpm", type=float, metavar="B")
+    sub.add_argument("--seed", type=int, metavar="N")
+    sub.add_argument("--session", default="main", metavar="NAME", help="(%(default)s)")
+    sub.add_argument("--config", type=Path, metavar="FILE", help="more: see configs/serve.toml")
+    sub.add_argument("--port", type=port, default=0, help="of the page; 0: any free port")
+    sub.add_argument("--osc-port", type=port, default=0, help="to steer it; 0: any free port")
+    sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+
+    sub = command("ports", "List the MIDI ports there are.", _ports)
+    sub.add_argument("--api", choices=("auto", "alsa", "jack", "core", "windows"), default="auto")
+    sub.add_argument("--json", action="store_true")
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from stream_rnn.gateway.house import Limits
+    from stream_rnn.gateway.server import ServeOptions, serve
+
+    _log()
+    limits = Limits(sessions=options.max_sessions)
+    if options.never_idle:
+        limits = Limits(sessions=options.max_sessions, idle_pause=float("inf"))
+    serve(
+        ServeOptions(
+            host=options.host,
+            port=options.port,
+            osc_port=options.osc_port,
+            models=options.models,
+            page=bundled("clients/web"),
+            device=options.device,
+            token=options.token or os.environ.get("STREAM_RNN_TOKEN"),
+            anyone=options.anyone,
+            origins=tuple(options.origin),
+            limits=limits,
+            config=_config(options),
+        ),
+        announce=lambda address: print(f"stream-rnn: listening on {address}", flush=True),
+    )
+
+
+def _play(options: argparse.Namespace) -> None:
+    from msgspec.structs import replace
+
+    from stream_rnn.config import OscTarget, SessionConfig
+    from stream_rnn.gateway.server import ServeOptions, serve
+
+    _log()
+    folder = model_folder(options.model)
+    given = {name: getattr(options, name) for name in ("temperature", "rate", "bpm")}
+    given["artist"] = blend(options.artist)
+    session = SessionConfig(
+        name=options.session,
+        model=folder.name,
+        controls={name: value for name, value in given.items() if value is not None},
+        seed=options.seed,
+        prime=options.prime,
+    )
+    config = _config(options)
+    targets = [OscTarget(host=host, port=port) for host, port in map(_host, options.osc_out)]
+    config = replace(
+        config,
+        session=(session, *config.session),
+        osc=replace(config.osc, target=(*config.osc.target, *targets)),
+    )
+    serve(
+        ServeOptions(
+            port=options.port,
+            osc_port=options.osc_port,
+            models=folder.parent,
+            only=frozenset(s.model for s in config.session),
+            page=bundled("clients/web"),
+            device=options.device,
+            config=config,
+        ),
+        announce=lambda address: print(f"stream-rnn: playing; watch it at {address}", flush=True),
+    )
+
+
+def _ports(options: argparse.Namespace) -> None:
+    from stream_rnn.midi.ports import pick_api, port_names
+
+    outs, ins = port_names(pick_api(options.api))
+    if options.json:
+        print_json({"outs": outs, "ins": ins})
+        return
+    for title, names in (("to play on (--midi-out):", outs), ("to hear ([[midi.in]]):", ins)):
+        print(title, *(f"  {name}" for name in names or ["none"]), sep="\n")
+
+
+def _config(options: argparse.Namespace) -> Config:
+    """The configuration of `--config`, and what the command line adds to it."""
+    from msgspec.structs import replace
+
+    from stream_rnn.config import Config, MidiOut, Record, read_config
+
+    config = read_config(options.config) if options.config else Config()
+    outs = [
+        MidiOut(port=name.removeprefix("virtual:"), virtual=name.startswith("virtual:"))
+        for name in options.midi_out
+    ]
+    records = [Record(file=str(options.record))] if options.record else []
+    return replace(
+        config,
+        midi=replace(config.midi, out_=(*config.midi.out_, *outs)),
+        record=(*config.record, *records),
+    )
+
+
+def _host(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise ConfigError(f"--osc-out {text}: give HOST:PORT, such as 127.0.0.1:57120")
+    return host or "127.0.0.1", int(port)
+
+
+def _log() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it tells of every connection

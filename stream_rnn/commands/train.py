@@ -1,0 +1,94 @@
+"""`train` and `eval`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from stream_rnn.commands.arguments import (
+    AddCommand,
+    data_argument,
+    data_folder,
+    model_argument,
+    model_folder,
+    positive,
+    print_json,
+)
+from stream_rnn.errors import ConfigError
+
+
+def add(command: AddCommand) -> None:
+    sub = command("train", "Train a model by a recipe.", _train)
+    sub.add_argument("config", type=Path, metavar="CONFIG.toml")
+    data_argument(sub)
+    sub.add_argument("--run", type=Path, metavar="DIR", dest="folder", help="runs/NAME if absent")
+    sub.add_argument("--resume", action="store_true", help="go on from an interrupt")
+    sub.add_argument("--steps", type=positive, metavar="N", help="instead of the recipe's")
+    sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+
+    sub = command("eval", "Score a model on its corpus.", _eval)
+    model_argument(sub)
+    data_argument(sub)
+    sub.add_argument("--split", choices=("valid", "test"), default="test")
+    sub.add_argument("--json", action="store_true")
+
+
+def _train(options: argparse.Namespace) -> None:
+    data = data_folder(options.data)
+    from stream_rnn.engine.core import pick_device
+    from stream_rnn.engine.preview import preview
+    from stream_rnn.train.data import load_corpus
+    from stream_rnn.train.recipe import read_recipe
+    from stream_rnn.train.start import make_trainer
+
+    recipe = read_recipe(options.config)
+    run = options.folder or Path("runs") / recipe.model.name
+    if not options.resume and (run / "log.csv").exists():
+        raise ConfigError(f"{run}: holds a run already; --resume it, or name another --run")
+    print(f"reading {data / recipe.data.source}", file=sys.stderr)
+    corpus = load_corpus(recipe.data, data)
+    for name, size in corpus.sizes().items():
+        print(
+            f"  {name}: {size['documents']:,} documents, {size['symbols']:,} symbols",
+            file=sys.stderr,
+        )
+    device = pick_device(options.device)
+    trainer = make_trainer(
+        recipe, corpus, run, sampler=preview, steps=options.steps, device=str(device)
+    )
+    if options.resume:
+        trainer.resume()
+    card = trainer.train()
+    score = card.scores["test"]
+    print(f"{run / 'best'}: {score['nll']:.4f} nats a symbol on the test split "
+          f"({score['symbols']:,} symbols)")  # fmt: skip
+    print(f"copy that folder to models/{card.name} to serve it")
+
+
+def _eval(options: argparse.Namespace) -> None:
+    folder, data = model_folder(options.model), data_folder(options.data)
+    from tqdm import tqdm
+
+    from stream_rnn.checkpoint import load_network, read_card
+    from stream_rnn.train.data import corpus_of_card
+    from stream_rnn.train.evaluate import evaluate
+
+    card = read_card(folder)
+    network = load_network(folder, card)
+    corpus = corpus_of_card(card, data)
+    documents = corpus.splits[options.split]
+    total = sum(len(d.symbols) for d in documents)
+    with tqdm(total=total, unit="symbol", disable=None, leave=False) as bar:
+        score = evaluate(network, documents, corpus.codec, progress=bar.update)
+    result = {
+        "model": card.name,
+        "split": options.split,
+        "nll": round(score.nll, 4),
+        "symbols": score.symbols,
+        "measure": card.scores.get("measure", ""),
+    }
+    if options.json:
+        print_json(result)
+    else:
+        print(f"{card.name}, {options.split}: {score.nll:.4f} nats a symbol over {score.symbols:,}")

@@ -1,0 +1,41 @@
+"""The counting kernel: steps a baseline, by the same tables that score it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from stream_rnn.nets.baselines import CountingNetwork
+from stream_rnn.nets.network import State
+
+
+class CountingKernel:
+    """A baseline laid out for stepping; `ExactKernel` says what is what.
+
+    What `CountingNetwork` does is whole numbers and elementwise, so a row is exact as it is.
+    """
+
+    gates = 0  # the artist makes no difference
+
+    def __init__(self, network: CountingNetwork) -> None:
+        self.architecture = network.architecture
+        self.width = network.width
+        self._network = network
+
+    def zero_state(self, rows: int) -> State:
+        """The state before any symbol, `[1, rows, width]`, and no cell."""
+        return self._network.zero_state(rows)
+
+    def artist_bias(self, blend: Tensor) -> Tensor:
+        """Nothing, `[0]`."""
+        return blend.new_zeros(0)
+
+    def step(self, symbols: Tensor, artist_bias: Tensor, state: State) -> State:
+        """The state after one symbol more of each row."""
+        contexts = self._network.contexts(symbols[:, None], state.hidden[0])
+        return State(contexts[None, :, 0], state.cell)
+
+    @torch.no_grad()
+    def logits(self, hidden: Tensor) -> Tensor:
+        """What comes after the contexts `[rows, width]`, `[rows, symbols]`."""
+        return self._network.logits(hidden)

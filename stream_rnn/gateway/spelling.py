@@ -1,0 +1,52 @@
+"""What a stream's symbols sound, where it takes several to spell a note. No I/O, and no time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from stream_rnn.codecs.base import Codec, Sound
+from stream_rnn.gateway.journal import Committed, Journal
+
+READ_BACK = 512  # symbols that are read again to know what those after them sound
+
+
+class Spelling:
+    """Reads a stream as it is committed.
+
+    Attributes:
+        there: whether the codec spells notes at all; if not, nothing here does anything.
+        sound: what the latest symbol began to sound.
+    """
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec, self._reading = codec, codec.reading()
+        self.there = self._reading is not None
+        self.sound: Sound | None = None
+
+    def read(self, symbol: int, *, fed: bool) -> None:
+        """Takes the next symbol; nothing that was fed sounds."""
+        if self._reading is not None:
+            self._reading, self.sound = self._reading.after(symbol)
+            if fed:
+                self._reading, self.sound = self._reading.unheard(), None
+
+    def recall(self, journal: Journal) -> None:
+        """Begins anew, with a past."""
+        self._reading, self.sound = self._codec.reading(), None
+        for _ in self._read_on(journal, journal.position):
+            pass
+
+    def told(self, journal: Journal, start: int) -> Iterator[Committed]:
+        """What was committed from `start` on, with what it sounded."""
+        if self.there:
+            return Spelling(self._codec)._read_on(journal, start)
+        return journal.since(start)
+
+    def _read_on(self, journal: Journal, start: int) -> Iterator[Committed]:
+        if not self.there:
+            return
+        for past in journal.since(max(journal.first, start - READ_BACK)):
+            self.read(past.symbol, fed=past.fed)
+            if past.n >= start:
+                yield replace(past, sound=self.sound)

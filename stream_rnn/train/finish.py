@@ -1,0 +1,76 @@
+"""What the end of every run is: the best model's scores in its card; and what cards say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from stream_rnn.checkpoint import Card, load_network, read_card, save_model
+from stream_rnn.codecs.base import Codec
+from stream_rnn.codecs.text import TextCodec
+from stream_rnn.nets.baselines import Network
+from stream_rnn.train.corpus import Corpus
+from stream_rnn.train.evaluate import evaluate
+from stream_rnn.train.split import SPLITS
+
+Sampler = Callable[[Network, Card, int], str]
+"""Makes a text to look at from (network, card, step)."""
+
+
+def finish(
+    folder: Path, corpus: Corpus, training: dict[str, Any], *, half: bool, device: torch.device
+) -> Card:
+    """Scores a run's best model, as it lies on disk, and completes its card.
+
+    Args:
+        training: what is known of the run only now.
+        half: whether its weights are in 16-bit floats.
+    """
+    card = read_card(folder)
+    network = load_network(folder, card).to(device)
+    scores: dict[str, Any] = {}
+    for split in SPLITS[1:]:
+        score = evaluate(network, corpus.splits[split], corpus.codec)
+        scores[split] = {"nll": round(score.nll, 4), "symbols": score.symbols}
+    scores["measure"] = measure_of(card)
+    done = {**vars(card), "scores": scores, "training": {**card.training, **training}}
+    return save_model(folder, Card(**done), network, half=half)
+
+
+def plain(value: object) -> Any:
+    """As it will come back from JSON."""
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def newline_of(codec: Codec) -> int | None:
+    """The symbol of a line's end, for text."""
+    if not isinstance(codec, TextCodec) or "\n" not in codec.vocabulary:
+        return None
+    return codec.vocabulary.index("\n")
+
+
+def measure_of(card: Card) -> str:
+    """What a score of this model means, for the card."""
+    unit = {"text": "character", "pianoroll": "frame"}.get(card.codec["domain"], "symbol")
+    return (
+        f"mean negative log-likelihood in nats a {unit}, over every {unit} of the split, each "
+        "document from a zero state, with the weights as shipped: stream-rnn eval"
+    )
+
+
+def hardware(device: torch.device) -> str:
+    """What a run was made on, for the card."""
+    import platform
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
+        name = names[0].partition(":")[2].strip() if names else name
+    return f"{name}, {torch.get_num_threads()} thread(s)"

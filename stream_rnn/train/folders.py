@@ -1,0 +1,67 @@
+"""Folders of files as corpora: a document each, split by file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_rnn.codecs.base import Codec
+from stream_rnn.codecs.registry import codec_from_json
+from stream_rnn.errors import DataError
+from stream_rnn.train.corpus import Corpus, Document
+from stream_rnn.train.recipe import DataRecipe
+from stream_rnn.train.split import artist_index, split_documents
+
+Artists = tuple[str, ...] | None
+
+
+def files(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
+    """Files of a codec's own kind, each read as the codec reads a prime from a file."""
+    codec = codec or codec_from_json({"domain": recipe.codec})
+    if codec.head != "categorical":
+        raise DataError(f"a codec of {codec.domain} does not read files one by one")
+
+    def read(file: Path) -> NDArray[Any]:
+        return np.array(codec.read_prime(str(file)), np.uint16)
+
+    return folder_corpus(path, recipe, codec, artists, codec.endings, read)
+
+
+def folder_corpus(
+    path: Path,
+    recipe: DataRecipe,
+    codec: Codec,
+    artists: Artists,
+    endings: tuple[str, ...],
+    read: Callable[[Path], NDArray[Any]],
+) -> Corpus:
+    """A corpus of a folder; with `by_artist` its sub-folders are the artists.
+
+    Args:
+        endings: of the files that are read, such as `.mid`, in small letters.
+        read: makes symbols of a file.
+
+    Raises:
+        DataError: no such files, or with `by_artist` one in no sub-folder; and what `read` says.
+    """
+    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in endings)
+    if not found:
+        raise DataError(f"{path}: no {endings[0]} files in it")
+
+    def artist(file: Path) -> str:
+        return file.relative_to(path).parts[0] if file.parent != path else ""
+
+    index = artist_index(path, recipe, artists, {artist(f) for f in found} - {""})
+    for file in found:
+        if index and artist(file) not in index:
+            raise DataError(f"{file}: in no artist's folder, as by_artist asks")
+    parts = split_documents(found, recipe.split, lambda p: [str(p.relative_to(path))])
+    splits = {
+        name: [Document(read(file), index.get(artist(file), 0)) for file in part]
+        for name, part in parts.items()
+    }
+    return Corpus(codec, tuple(index), splits)

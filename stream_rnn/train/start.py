@@ -1,0 +1,33 @@
+"""What trains a recipe: back-propagation, or, for a baseline, counting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stream_rnn.errors import ConfigError
+from stream_rnn.train.corpus import Corpus
+from stream_rnn.train.counting import Counter
+from stream_rnn.train.finish import Sampler
+from stream_rnn.train.loop import Trainer
+from stream_rnn.train.recipe import Recipe
+
+
+def make_trainer(
+    recipe: Recipe,
+    corpus: Corpus,
+    run: Path,
+    *,
+    sampler: Sampler,
+    steps: int | None = None,
+    device: str = "cpu",
+) -> Trainer | Counter:
+    """A run of a recipe; `Trainer` says what the arguments are.
+
+    Raises:
+        ConfigError: steps for a baseline, which has none.
+    """
+    if not recipe.model.is_counted:
+        return Trainer(recipe, corpus, run, sampler=sampler, steps=steps, device=device)
+    if steps is not None:
+        raise ConfigError(f"--steps {steps}: {recipe.model.cell} is counted, in no steps")
+    return Counter(recipe, corpus, run, sampler=sampler, device=device)

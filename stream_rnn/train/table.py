@@ -1,0 +1,93 @@
+"""The table of models, made of their cards: `python -m stream_rnn.train.table PAGE [MODELS]`.
+
+It is written anew into PAGE (docs/models.md), for the models in the folder MODELS (models). What
+stands in its last column, beside the score, is written by hand and kept, and so is the order of
+its rows. A model that is not in it yet comes last.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from stream_rnn.checkpoint import Card, find_models, read_card
+from stream_rnn.errors import DataError, StreamRnnError
+
+HEAD = (
+    "| model | domain | network | training | test, nats a symbol | beside |",
+    "|---|---|---|---|---|---|",
+)
+_ROW = re.compile(r"\| `(?P<name>[^`]+)` \|.*\| (?P<beside>[^|]*) \|")
+
+
+def renewed(page: str, cards: Iterable[Card]) -> str:
+    """A page with its table made anew.
+
+    Raises:
+        DataError: the page has no such table.
+    """
+    lines = page.split("\n")
+    if HEAD[0] not in lines:
+        raise DataError(f"no table of models in it, which begins {HEAD[0]!r}")
+    first = lines.index(HEAD[0])
+    last = first
+    while last < len(lines) and lines[last].startswith("|"):
+        last += 1
+    before = {m["name"]: m["beside"] for m in map(_ROW.fullmatch, lines[first:last]) if m}
+    known = {card.name: card for card in cards}
+    names = [*(n for n in before if n in known), *(n for n in known if n not in before)]
+    rows = [f"{row_of(known[name])} {before.get(name, '—')} |" for name in names]
+    return "\n".join([*lines[:first], *HEAD, *rows, *lines[last:]])
+
+
+def row_of(card: Card) -> str:
+    """A model's row, but for its last column."""
+    score = card.scores.get("test", {}).get("nll")
+    cells = (
+        f"`{card.name}`",
+        card.codec["domain"],
+        _network(card),
+        _training(card),
+        "—" if score is None else f"**{score:.3f}**",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _network(card: Card) -> str:
+    shape, size = card.architecture, f"{card.weights.get('bytes', 0) / 1e6:.1f} MB"
+    if "hidden" not in shape:
+        return f"{card.title}, {size}"
+    kind = "tanh" if shape["cell"] == "tanh" else shape["cell"].upper()
+    return f"{shape['layers']} × {shape['hidden']} {kind}, {size}"
+
+
+def _training(card: Card) -> str:
+    made = card.training
+    if "seconds" not in made or "epochs" not in made:
+        return "counted"
+    read = f"{made['symbols'] / 1e6:.1f} M symbols, {made['epochs']:.1f} epochs"
+    return f"{made['seconds'] / 60:.0f} min, {read}"
+
+
+def main(arguments: list[str]) -> int:
+    """The command line; see the module."""
+    if not 1 <= len(arguments) <= 2:
+        sys.stderr.write(f"{__doc__}\n")
+        return 2
+    page, models = Path(arguments[0]), Path(*arguments[1:] or ["models"])
+    try:
+        cards = [read_card(folder) for folder in find_models(models).values()]
+        page.write_text(renewed(page.read_text(encoding="utf-8"), cards), encoding="utf-8")
+    except DataError as error:
+        sys.stderr.write(f"{page}: {error}\n")
+        return 1
+    except (OSError, StreamRnnError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,138 @@
+"""Bad data gets one clear line from the command line, and exit code 1."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import make_text_model
+
+from stream_rnn import cli
+from stream_rnn.codecs.performance import Note, midi_from_notes
+
+RECIPE = """
+[data]
+source = "{source}"
+format = "{format}"
+{more}
+[model]
+name = "tiny"
+title = "Tiny"
+hidden = 8
+layers = 1
+[train]
+rows = 2
+chunk = 8
+steps = 2
+learning_rate = 1e-2
+"""
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one line that a command that fails says."""
+    capsys.readouterr()
+    assert cli.main([str(a) for a in arguments]) == 1
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    lines = [line for line in said.splitlines() if line.startswith("stream-rnn: ")]
+    assert len(lines) == 1 and said.rstrip().endswith(lines[0].rstrip())
+    return lines[0]
+
+
+def empty_table(data: Path) -> None:
+    (data / "it").write_text("artist,song,text\n")
+
+
+def one_artist(data: Path) -> None:
+    (data / "it").write_text("artist,song,text\n" + "".join(f"A,b{i},c\n" for i in range(40)))
+
+
+def mixed_encodings(data: Path) -> None:
+    (data / "it").write_bytes("déjà vu\n".encode() * 200 + "déjà vu\n".encode("latin-1"))
+
+
+def silent_midi(data: Path) -> None:
+    (data / "it").mkdir()
+    for i in range(40):
+        notes = [Note(0.0, 1.0, 60 + i % 5, 64)] if i != 7 else []
+        midi_from_notes(notes).save(data / "it" / f"{i}.mid")
+
+
+def empty_rolls(data: Path) -> None:
+    savemat = pytest.importorskip("scipy.io").savemat
+    sets = {}
+    for name, frames in (("traindata", 9), ("validdata", 0), ("testdata", 9)):
+        sets[name] = np.empty((1, 1), object)
+        sets[name][0, 0] = np.zeros((frames, 88), np.uint8)
+    savemat(data / "it.mat", sets)
+
+
+@pytest.mark.parametrize(
+    ("make", "format", "more", "said"),
+    [
+        (lambda data: (data / "it").write_text(""), "text", "", "it: the text has 0 characters"),
+        (lambda data: (data / "it").write_text("\n \n"), "lines", "", "it: no names in it"),
+        (lambda data: (data / "it").mkdir(), "midi", "", "it: no .mid files in it"),
+        (empty_table, "songs_csv", "", "it: no songs in it"),
+        (one_artist, "songs_csv", "by_artist = true", "it: by_artist needs two artists or more"),
+        (mixed_encodings, "text", "", "it, line 201: not UTF-8"),
+        (silent_midi, "midi", "", "it/7.mid: no notes"),
+        (silent_midi, "performances", "", "it/7.mid: no notes"),
+        (empty_rolls, "rolls_mat", "", "it.mat: nothing to read in the valid set"),
+    ],
+)
+def test_a_corpus_that_cannot_be_learnt_from(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    make: Callable[[Path], object],
+    format: str,
+    more: str,
+    said: str,
+) -> None:
+    make(tmp_path)
+    source = "it.mat" if format == "rolls_mat" else "it"
+    (tmp_path / "r.toml").write_text(RECIPE.format(source=source, format=format, more=more))
+    run = ["--data", tmp_path, "--run", tmp_path / "run"]
+    assert f"{tmp_path}/{said}" in complaint(capsys, "train", tmp_path / "r.toml", *run)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("command", ["sample", "eval"])
+@pytest.mark.parametrize("part", [0.0, 0.5, 0.99])
+def test_a_checkpoint_that_is_cut_short(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, part: float
+) -> None:
+    make_text_model(tmp_path / "m")
+    weights = tmp_path / "m" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[: int(weights.stat().st_size * part)])
+    more = ["--data", tmp_path] if command == "eval" else []
+    said = complaint(capsys, command, tmp_path / "m", *more)
+    assert f"{weights}: damaged or cut short" in said
+
+
+def test_a_run_that_is_cut_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "it").write_text("a rose is a rose is a rose\n" * 200)
+    (tmp_path / "r.toml").write_text(RECIPE.format(source="it", format="text", more=""))
+    train = ["train", tmp_path / "r.toml", "--data", tmp_path, "--run", tmp_path / "run"]
+    assert cli.main([str(a) for a in train]) == 0
+    state = tmp_path / "run" / "resume" / "run.safetensors"
+    state.write_bytes(state.read_bytes()[: state.stat().st_size // 2])
+    assert f"{state}: damaged" in complaint(capsys, *train, "--resume", "--steps", 4)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [("hidden", 48, "does not fit the card"), ("layers", 2, "does not fit the card"),
+     ("symbols", 9, "do not fit the architecture"), ("artists", 5, "do not fit the architecture")],
+)  # fmt: skip
+def test_a_card_that_does_not_fit_its_weights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], field: str, value: int, said: str
+) -> None:
+    make_text_model(tmp_path / "m")
+    card = json.loads((tmp_path / "m" / "card.json").read_text())
+    card["architecture"][field] = value
+    (tmp_path / "m" / "card.json").write_text(json.dumps(card))
+    assert said in complaint(capsys, "sample", tmp_path / "m")
