@@ -12,7 +12,7 @@ import torch
 from support import assert_groups_alike
 
 from stream_rnn.checkpoint import WEIGHTS, find_models, load_network, read_card
-from stream_rnn.engine.kernels.exact import ExactKernel
+from stream_rnn.engine.kernels import make_kernel
 from stream_rnn.engine.messages import Settings
 from stream_rnn.engine.offline import generate
 from stream_rnn.gateway.controls import default_controls
@@ -65,7 +65,7 @@ def test_what_is_lost_by_stepping_with_rounded_weights(name: str) -> None:
     artists = artist_vectors(network, torch.tensor([d.artist for d in documents]))
     logits, _ = network(symbols[:, :-1], artists, network.zero_state(len(documents)))
     expected = float(symbol_losses(network, logits, symbols[:, 1:]).mean())
-    kernel = ExactKernel(network)
+    kernel = make_kernel(network)
     state, losses = kernel.zero_state(len(documents)), []
     biases = torch.stack([kernel.artist_bias(blend) for blend in artists])
     inputs = symbols if corpus.codec.head == "categorical" else symbols.float()
@@ -101,6 +101,33 @@ def test_the_rolls_are_neither_silent_nor_noise() -> None:
     symbols = generate(network, codec, Settings(temperature=0.8), prime=[], length=400)
     sounding = [len(codec.event(s)["notes"]) for s in symbols]
     assert 1.5 < sum(sounding) / len(sounding) < 8
+
+
+def roll_of(name: str, temperature: float) -> np.ndarray:
+    """`[frames, 88]` that a model of rolls makes."""
+    card = read_card(MODELS[name])
+    codec, network = card.make_codec(), load_network(MODELS[name], card)
+    settings = Settings(temperature=temperature)
+    symbols = generate(network, codec, settings, prime=[], length=300)
+    packed = b"".join(symbol.to_bytes(codec.width, "little") for symbol in symbols)
+    return np.asarray(codec.unpack(packed))
+
+
+def test_chords_stay_in_four_parts_at_any_temperature() -> None:
+    for temperature in (0.5, 0.7, 1.0, 1.3):
+        parts = roll_of("chorales-joint", temperature).sum(1)
+        assert 3.4 < parts.mean() < 4.3 and (parts == 4).mean() > 0.5
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"no corpora at {DATA}")
+def test_notes_that_depend_on_each_other_make_chords_of_bachs() -> None:
+    corpus = corpus_of_card(read_card(MODELS["chorales"]), DATA)
+    known = {frame.tobytes() for d in corpus.splits["train"] for frame in d.symbols}
+    share = {
+        name: np.mean([frame.tobytes() in known for frame in roll_of(name, 0.9)])
+        for name in ("chorales", "chorales-joint")
+    }
+    assert share["chorales-joint"] > 0.35 > 0.2 > share["chorales"]
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"no corpora at {DATA}")

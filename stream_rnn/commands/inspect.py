@@ -240,6 +240,8 @@ def _documents(options: argparse.Namespace, card: Card) -> Any:
 def _network(folder: Path, card: Card) -> Any:
     from stream_rnn.checkpoint import load_network
 
+    if "hidden" not in card.architecture:
+        raise ConfigError(f"{card.name} only counts: it has no cells to look into")
     return load_network(folder, card)
 
 

@@ -14,7 +14,7 @@ from stream_rnn.engine.kernels.exact import HIDDEN_BITS, ExactProduct
 from stream_rnn.engine.sampling import Floats, logistic
 from stream_rnn.nets.heads import Chords
 
-SCALE = 2.0**HIDDEN_BITS
+SCALE = np.float32(2**HIDDEN_BITS)
 
 
 class ChordDraw:
@@ -37,7 +37,7 @@ class ChordDraw:
 
     def __init__(self, chords: Chords) -> None:
         # From here on in the order in which keys are asked: the highest is 0.
-        self._voices = chords.voices.detach().cpu().flip(0).double().numpy()  # [keys, units]
+        self._voices = chords.voices.detach().cpu().flip(0).numpy()  # [keys, units]
         self._keys = ExactProduct(chords.keys.detach().cpu().flip(1), bits=HIDDEN_BITS)
         self._order = np.arange(len(self._voices))
 
@@ -59,7 +59,7 @@ class ChordDraw:
         """
         keys = len(self._order)
         bias = outputs[:, keys - 1 :: -1].astype(np.float64) + density[:, None]
-        mood = outputs[:, keys:].astype(np.float64)
+        mood = outputs[:, keys:].copy()
         barred = ~allowed[:, ::-1]
         drawn = np.zeros(allowed.shape, np.bool_)
         rows = np.arange(len(outputs))  # those whose chord is not complete
@@ -75,10 +75,10 @@ class ChordDraw:
             barred[rows] |= self._order <= key[:, None]
         return drawn[:, ::-1]
 
-    def _said(self, mood: NDArray[np.float64]) -> NDArray[np.float32]:
+    def _said(self, mood: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the hidden units say for each key, `[rows, keys]`, of what they are fed."""
-        units = (np.tanh(mood) * SCALE).round() / SCALE
-        return self._keys(torch.from_numpy(units.astype(np.float32))).numpy()
+        units = np.rint(np.tanh(mood) * SCALE) / SCALE
+        return self._keys(torch.from_numpy(units)).numpy()
 
 
 def next_keys(

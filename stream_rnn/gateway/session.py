@@ -107,9 +107,9 @@ class Session:
         return self._spelling.there
 
     def seconds_of(self, committed: Committed) -> float:
-        """How long what a symbol began to sound lasts, in the tempo that was in force."""
+        """How long what a symbol began to sound lasts, in the tempo in force or followed."""
         beats = committed.sound.beats if committed.sound else 0.0
-        return beats * steps_per_beat(self.card) / self.log.at(committed.n).rate
+        return beats * steps_per_beat(self.card) / self.controls_at(committed.n).rate
 
     def since(self, start: int) -> Iterator[Committed]:
         """What was committed from a position on, with what it sounded."""
@@ -135,7 +135,11 @@ class Session:
         return self._tempo_of(self.log.at(self.position))
 
     def _tempo_of(self, controls: Controls) -> Tempo | None:
-        return None if self._pace.own else self.tempi.get(controls.sync)
+        return self.tempi.get(controls.sync) if self._pace.follows else None
+
+    @property
+    def _place(self) -> float:
+        return self._pace.place(self.position)
 
     @property
     def next_due(self) -> float:
@@ -209,7 +213,7 @@ class Session:
                 self._spelling.read(symbol, fed=True)
         if not symbols:
             return [], None
-        self._timeline.skip(self.position, self.tempo)
+        self._timeline.skip(self._place, self.tempo)
         plan = self._plan(start, forced=self.journal.packed(start, self.position))
         return list(self.journal.since(start)), plan
 
@@ -282,7 +286,7 @@ class Session:
         assert position == self.position + len(self._computed)
         if not self._computed and now > self.next_due + self.timing.stall:
             self.stalls += self.status is Status.PLAYING
-            self._timeline.delay(now + self.timing.commit_ahead, self.position, self.tempo)
+            self._timeline.delay(now + self.timing.commit_ahead, self._place, self.tempo)
         self._computed.append(symbol)
 
     def receive_snapshot(self, generation: int, position: int, state: bytes) -> None:
@@ -341,11 +345,11 @@ class Session:
     def _advance(self, symbol: int, due: float, *, fed: bool = False) -> None:
         steps = self._pace.pass_on(symbol, fed=fed)
         rate = self.log.at(self.position).rate
-        self._timeline.advance(due, steps, self.position, rate=rate, tempo=self.tempo)
+        self._timeline.advance(due, steps, self._place, rate=rate, tempo=self.tempo)
 
     def start(self, now: float) -> None:
         """Sets the timeline so that the next symbol comes soon, or at its step of the bar."""
-        self._timeline.start(now + self.timing.start_delay, self.position, self.tempo)
+        self._timeline.start(now + self.timing.start_delay, self._place, self.tempo)
 
     def retime(self, now: float, *, cue: bool = False) -> None:
         """The tempo that it may follow has changed.
@@ -355,6 +359,6 @@ class Session:
         """
         tempo, rate = self.tempo, self.log.at(self.position).rate
         if cue and tempo is not None:
-            self._timeline.cue(now, self.position, tempo)
+            self._timeline.cue(now, self._place, tempo)
         else:
-            self._timeline.retime(now, self.position, rate=rate, tempo=tempo)
+            self._timeline.retime(now, self._place, rate=rate, tempo=tempo)

@@ -17,23 +17,35 @@ class Spelling:
     Attributes:
         there: whether the codec spells notes at all; if not, nothing here does anything.
         sound: what the latest symbol began to sound.
+        beats: that have sounded of the tune, when that has sounded too. A tune begins at 0, after
+            the pause. After `recall` it is not known where no tune has begun for long.
     """
 
     def __init__(self, codec: Codec) -> None:
         self._codec, self._reading = codec, codec.reading()
         self.there = self._reading is not None
         self.sound: Sound | None = None
+        self.beats = 0.0
+        self._between = False  # two tunes: what sounds next is the pause
 
     def read(self, symbol: int, *, fed: bool) -> None:
         """Takes the next symbol; nothing that was fed sounds."""
-        if self._reading is not None:
-            self._reading, self.sound = self._reading.after(symbol)
-            if fed:
-                self._reading, self.sound = self._reading.unheard(), None
+        if self._reading is None:
+            return
+        self._reading, self.sound = self._reading.after(symbol)
+        if fed:
+            self._reading, self.sound = self._reading.unheard(), None
+        if self.sound is not None:
+            self.beats += self.sound.beats
+        if symbol == self._codec.boundary:
+            self._between = True
+        if self._between and (fed or (self.sound is not None and symbol != self._codec.boundary)):
+            self.beats, self._between = 0.0, False
 
     def recall(self, journal: Journal) -> None:
         """Begins anew, with a past."""
         self._reading, self.sound = self._codec.reading(), None
+        self.beats, self._between = 0.0, False
         for _ in self._read_on(journal, journal.position):
             pass
 

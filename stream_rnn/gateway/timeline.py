@@ -1,8 +1,9 @@
 """When the next symbol of a stream is due: by its own rate, or on the grid of a tempo.
 
-No I/O, and the time is passed in. On a grid, the symbol at position n falls on a step that
-is n modulo the steps in a beat, so that the stream's beats are the music's. At the start it
-is n modulo the steps in a bar.
+No I/O, and the time is passed in. A symbol has a place: its number, or in a tune that is spelt
+out how far that has come, in steps, which need not be whole. On a grid, the symbol at place n
+falls on a step that is n modulo the steps in a beat, so that the stream's beats are the music's.
+At the start, and at that of each tune, it is n modulo the steps in a bar.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 
 from stream_rnn.codecs.base import Codec
-from stream_rnn.gateway.beat.tempo import Tempo, keeps_own_time
+from stream_rnn.gateway.beat.tempo import Tempo, first_in_phase, keeps_own_time
 from stream_rnn.gateway.controls import BEATS_PER_BAR
 from stream_rnn.gateway.spelling import Spelling
 
@@ -25,13 +26,15 @@ class Pace:
         per_beat: steps in a beat.
 
     Attributes:
-        own: whether symbols say it themselves, so that no grid is followed.
+        own: whether symbols say it themselves.
+        follows: whether it may be on the grid of a tempo. Seconds are not.
         spelling: what symbols sound; where they spell notes they last as long as those.
     """
 
     def __init__(self, codec: Codec, speed: float, per_beat: int = 4) -> None:
-        self.own = keeps_own_time(codec)
         self.spelling = Spelling(codec)
+        self.follows = not keeps_own_time(codec)
+        self.own = self.spelling.there or not self.follows
         self._codec, self._speed, self._per_beat = codec, speed, per_beat
         self._at_once = 0
 
@@ -39,6 +42,10 @@ class Pace:
         """How long a symbol lasts, in steps of the rate; about, where notes are spelt out."""
         seconds = self._codec.seconds(symbol)
         return 1.0 if seconds is None else seconds * self._speed
+
+    def place(self, position: int) -> float:
+        """Where the stream is, as a `Timeline` counts, when `position` is the next."""
+        return self.spelling.beats * self._per_beat if self.spelling.there else position
 
     def pass_on(self, symbol: int, *, fed: bool = False) -> float:
         """Takes the next symbol of the stream, and says how long it lasts, in steps.
@@ -70,33 +77,34 @@ class Timeline:
         self._bar = per_beat * BEATS_PER_BAR
         self._last = -math.inf  # due time of the symbol before
         self._steps = 0.0  # that the symbol before lasts; none after a start
-        self._step: int | None = None  # of the grid, for the next symbol
+        self._apart = 0.0  # steps that the next one is later at least, wherever the beat is
+        self._step: float | None = None  # of the grid, for the next symbol
         self._cycle = self._bar  # in which that step was looked for
 
-    def start(self, earliest: float, position: int, tempo: Tempo | None) -> None:
+    def start(self, earliest: float, place: float, tempo: Tempo | None) -> None:
         """The next symbol comes at `earliest`, or on a grid at the step of its bar after it."""
         self._steps = 0.0
         self.next_due = earliest
         self._step = None
         if tempo is not None:
-            self._aim(earliest, position, tempo, self._bar)
+            self._aim(earliest, place, tempo, self._bar)
 
-    def cue(self, now: float, position: int, tempo: Tempo) -> None:
+    def cue(self, now: float, place: float, tempo: Tempo) -> None:
         """The same for a beat that begins this moment: rather a little late than a bar."""
         soonest = now + self._commit_ahead
-        self.start(soonest - tempo.interval(self._per_beat) / 2, position, tempo)
+        self.start(soonest - tempo.interval(self._per_beat) / 2, place, tempo)
         self.next_due = max(self.next_due, soonest)
 
-    def delay(self, earliest: float, position: int, tempo: Tempo | None) -> None:
+    def delay(self, earliest: float, place: float, tempo: Tempo | None) -> None:
         """The next symbol comes no sooner, on a grid at the next step that is its own."""
         self.next_due = earliest
         if tempo is not None:
-            self._aim(earliest, position, tempo, self._per_beat)
+            self._aim(earliest, place, tempo, self._per_beat)
 
     def advance(
-        self, due: float, steps: float, position: int, *, rate: float, tempo: Tempo | None
+        self, due: float, steps: float, place: float, *, rate: float, tempo: Tempo | None
     ) -> None:
-        """A symbol was committed, so that `position` is the next.
+        """A symbol was committed, so that the next is at `place`.
 
         Args:
             due: when it is due.
@@ -104,20 +112,24 @@ class Timeline:
             rate: steps a second, where there is no tempo.
         """
         self._last, self._steps = due, steps
+        self._apart = min(steps, 1.0) / 2
         if tempo is None:
             self._step = None
             self.next_due = due + steps / rate
         elif self._step is None:
-            self._aim(due + tempo.interval(self._per_beat) / 2, position, tempo, self._bar)
+            earliest = due + max(self._apart, steps - 0.5) * tempo.interval(self._per_beat)
+            self._aim(earliest, place, tempo, self._bar)
         else:
-            self._step += 1
-            self._cycle = self._per_beat
-            self.next_due = tempo.step_time(self._step, self._per_beat)
+            # In a stream of symbols a step each it is in phase already, and so within a tune.
+            cycle, before = self._bar if place == 0 else self._per_beat, self._step
+            self._step = first_in_phase(before + steps, place, cycle)
+            self._cycle = cycle * max(1, math.ceil((self._step - before) / cycle))
+            self.next_due = max(due, tempo.step_time(self._step, self._per_beat))
 
-    def skip(self, position: int, tempo: Tempo | None) -> None:
-        """The position has moved while time has not: it waits for its place in the beat."""
+    def skip(self, place: float, tempo: Tempo | None) -> None:
+        """The place has moved while time has not: it is waited for in the beat."""
         if tempo is not None and self._step is not None:
-            self._step += (position - self._step) % self._cycle
+            self._step = first_in_phase(self._step, place, self._cycle)
             self.next_due = tempo.step_time(self._step, self._per_beat)
 
     def change_rate(self, before: float, after: float, now: float) -> None:
@@ -125,11 +137,11 @@ class Timeline:
         moved = self.next_due + self._steps / after - self._steps / before
         self.next_due = max(moved, now + self._commit_ahead)
 
-    def retime(self, now: float, position: int, *, rate: float, tempo: Tempo | None) -> None:
+    def retime(self, now: float, place: float, *, rate: float, tempo: Tempo | None) -> None:
         """The tempo has changed, or there is one now, or none any more.
 
         The next symbol keeps its step while the beat flows on. Where the beat has jumped it
-        looks for another, half a step after the last symbol at least.
+        looks for another, half a step after the last symbol at least, if that took time.
         """
         # What is late already, or about to be handed out, is not put off: many small changes
         # would add up.
@@ -141,21 +153,19 @@ class Timeline:
                 self.next_due = min(self.next_due, own)
             return
         if self._step is None:
-            self._aim(soonest, position, tempo, self._bar)
+            self._aim(soonest, place, tempo, self._bar)
             return
-        half = tempo.interval(self._per_beat) / 2
-        earliest = max(soonest, self._last + half)
+        interval = tempo.interval(self._per_beat)
+        earliest = max(soonest, self._last + self._apart * interval)
         due = tempo.step_time(self._step, self._per_beat)
-        found = tempo.next_step(
-            earliest, self._per_beat, phase=position % self._cycle, cycle=self._cycle
-        )
-        if due < earliest - half or self._step > found:
+        found = tempo.next_step(earliest, self._per_beat, phase=place, cycle=self._cycle)
+        if due < earliest - interval / 2 or self._step > found:
             self._step = found
             due = tempo.step_time(found, self._per_beat)
         self.next_due = max(due, earliest)
 
-    def _aim(self, earliest: float, position: int, tempo: Tempo, cycle: int) -> None:
-        earliest = max(earliest, self._last + tempo.interval(self._per_beat) / 2)
+    def _aim(self, earliest: float, place: float, tempo: Tempo, cycle: int) -> None:
+        earliest = max(earliest, self._last + self._apart * tempo.interval(self._per_beat))
         self._cycle = cycle
-        self._step = tempo.next_step(earliest, self._per_beat, phase=position % cycle, cycle=cycle)
+        self._step = tempo.next_step(earliest, self._per_beat, phase=place, cycle=cycle)
         self.next_due = max(earliest, tempo.step_time(self._step, self._per_beat))

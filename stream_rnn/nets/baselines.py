@@ -26,6 +26,7 @@ BASELINES = ("uniform", "unigram", "markov")
 LONGEST = {"categorical": 12, "bernoulli": 12}  # orders: of keys a table doubles with each
 MOST = 2**24  # contexts: a state holds which one as a float32, exact up to here
 LANES = 32  # see engine/kernels/exact.py: a logarithm is to be the same wherever it stands
+FEW = 256  # contexts among which it is not worth while to look for those that are alike
 ROOT = 1  # the empty context; 0 is one that was never met
 
 
@@ -168,12 +169,15 @@ class NGrams(CountingNetwork):
         self.width = max(1, a.order)
         for name, table in _taken(tables, ("branches", "symbols", "counts")).items():
             self.register_buffer(name, table)
-        children, symbols, counts = (tables[n].long() for n in ("branches", "symbols", "counts"))
-        starts = self._levels(children, symbols, counts)
+        branches, symbols, counts = (tables[n].long() for n in ("branches", "symbols", "counts"))
+        starts = self._levels(branches, symbols, counts)
         # Derived, by node: node 0 was never met, 1 is the root, then all in order.
-        parents = torch.repeat_interleave(torch.arange(len(children)) + ROOT, children)
+        parents = torch.repeat_interleave(torch.arange(len(branches)) + ROOT, branches)
+        keys = parents * a.symbols + symbols
+        if not bool((keys[1:] > keys[:-1]).all()):
+            raise CheckpointError("the table symbols is out of order")
         shares = torch.zeros(len(symbols) + 2, dtype=torch.float64)
-        backoff = torch.ones(len(children) + 1, dtype=torch.float64)
+        backoff = torch.ones(len(branches) + 1, dtype=torch.float64)
         totals = torch.zeros(len(backoff)).long().index_add_(0, parents, counts)
         for first, last in zip(starts, starts[1:], strict=False):
             level = slice(first - 2, last - 2)
@@ -183,9 +187,9 @@ class NGrams(CountingNetwork):
             backoff = torch.where(kept > 0, kept / totals.clamp(min=1), backoff)
         contexts = len(backoff) - 2  # strings that may be one
         derived = {
-            "_keys": (parents * a.symbols + symbols)[:contexts],
-            "_first": pad(children.cumsum(0) - children + 2, (1, 0)),
-            "_count": pad(children, (1, 0)),
+            "_keys": keys[:contexts],
+            "_first": pad(branches.cumsum(0) - branches + 2, (1, 0)),
+            "_count": pad(branches, (1, 0)),
             "_symbol": pad(symbols, (2, 0)),
             "_share": shares,
             "_backoff": backoff,
@@ -193,19 +197,19 @@ class NGrams(CountingNetwork):
         for name, table in derived.items():
             self.register_buffer(name, table, persistent=False)
 
-    def _levels(self, children: Tensor, symbols: Tensor, counts: Tensor) -> list[int]:
+    def _levels(self, branches: Tensor, symbols: Tensor, counts: Tensor) -> list[int]:
         """The first node of each level of the tree, below the root, and one past the last."""
         a, starts, low, high = self.architecture, [2], 0, 1
         for _ in range(a.levels):
-            starts.append(starts[-1] + int(children[low:high].sum()))
+            starts.append(starts[-1] + int(branches[low:high].sum()))
             low, high = high, starts[-1] - 1
         fits = (
-            len(children) == (low if a.levels else 0)
+            len(branches) == (low if a.levels else 0)
             and len(symbols) == len(counts) == starts[-1] - 2
             and bool(((symbols >= 0) & (symbols < a.symbols)).all())
-            and bool((counts >= 0).all() and (children >= 0).all())
+            and bool((counts >= 0).all() and (branches >= 0).all())
         )
-        if not fits or len(children) > MOST:
+        if not fits or len(branches) > MOST:
             raise CheckpointError(f"the tables are not those of contexts up to {a.order} symbols")
         return starts
 
@@ -217,12 +221,18 @@ class NGrams(CountingNetwork):
         for n in range(self.architecture.order):
             wanted = parent * self.architecture.symbols + symbols
             at = torch.searchsorted(self._keys, wanted).clamp(max=len(self._keys) - 1)
-            node = torch.where(self._keys[at] == wanted, at + 2, 0)
+            node = torch.where(self._keys.take(at) == wanted, at + 2, 0)
             found[:, :, n] = node
             parent = torch.cat([before[:, n : n + 1].long(), node[:, :-1]], 1)
         return found
 
     def logits(self, contexts: Tensor) -> Tensor:
+        if len(contexts) <= FEW:
+            return self._logits(contexts)
+        different, which = torch.unique(contexts, dim=0, return_inverse=True)
+        return self._logits(different)[which]
+
+    def _logits(self, contexts: Tensor) -> Tensor:
         a, rows = self.architecture, len(contexts)
         columns = (a.symbols // LANES + 1) * LANES  # one more at least, to throw things away
         chances = torch.full((rows, columns), 1 / a.symbols, device=contexts.device).double()
@@ -230,12 +240,12 @@ class NGrams(CountingNetwork):
         for n in range(a.levels):
             if n:
                 node = contexts[:, n - 1].long()
-            chances *= self._backoff[node, None]
-            count = self._count[node, None]
+            chances *= self._backoff.take(node)[:, None]
+            count = self._count.take(node)[:, None]
             nth = torch.arange(int(count.max()) if rows else 0, device=node.device)
-            at = torch.where(nth < count, self._first[node, None] + nth, 0)
-            column = torch.where(nth < count, self._symbol[at], a.symbols)
-            chances.scatter_add_(1, column, self._share[at])  # one term each
+            at = torch.where(nth < count, self._first.take(node)[:, None] + nth, 0)
+            column = torch.where(nth < count, self._symbol.take(at), a.symbols)
+            chances.scatter_add_(1, column, self._share.take(at))  # one term each
         return chances.log_()[:, : a.symbols].float()
 
 
@@ -243,8 +253,10 @@ class KeyChains(CountingNetwork):
     """What each key did after what it had done in the last few frames.
 
     Counts of a context are eked out with what one frame less would foretell, as much of it as
-    there are different things that came (Witten and Bell 1991, method C), down to a half.
-    A context is a number a key, whose last bit is the last frame. Silence came before it all.
+    there are different things that came (Witten and Bell 1991, method C), down to a half. That
+    makes surer with each frame of what never changed; so no chance is surer than if in half a
+    frame of all that were counted it had been otherwise. A context is a number a key, whose last
+    bit is the last frame. Silence came before it all.
 
     Tables, `[88, 2 ** order]`: `frames`, how often a context was met, and `sounding`, how
     often the key sounded then.
@@ -267,6 +279,7 @@ class KeyChains(CountingNetwork):
         if not bool(((sounding >= 0) & (sounding <= frames)).all()):
             raise CheckpointError("a key sounds in more frames than there are")
         chances = torch.full((a.symbols, 1), 0.5, dtype=torch.float64)
+        least = 0.5 / (int(frames[0].sum()) + 1)
         for n in range(a.levels):
             # Earlier frames than the last n: the high bits, summed over.
             total = frames.view(a.symbols, -1, 2**n).sum(1)
@@ -274,7 +287,7 @@ class KeyChains(CountingNetwork):
             kinds = (heard > 0).long() + (heard < total).long()
             shorter = chances.repeat(1, 2 if n else 1)
             eked = (heard + kinds * shorter) / (total + kinds).clamp(min=1)
-            chances = torch.where(total > 0, eked, shorter)
+            chances = torch.where(total > 0, eked, shorter).clamp(least, 1 - least)
         self.register_buffer("_logits", torch.logit(chances).float(), persistent=False)
 
     def contexts(self, symbols: Tensor, before: Tensor) -> Tensor:
@@ -288,8 +301,8 @@ class KeyChains(CountingNetwork):
         return after.to(before.dtype)
 
     def logits(self, contexts: Tensor) -> Tensor:
-        keys = torch.arange(self.width, device=contexts.device)
-        return self._logits[keys, contexts.long()]
+        keys = torch.arange(self.width, device=contexts.device) << self.architecture.order
+        return self._logits.take(contexts.long() + keys)
 
 
 def counting_network(

@@ -40,14 +40,12 @@ class Chords(nn.Module):
     Args:
         keys: how many.
         units: of the hidden layer; NADE's, not the network's.
-        dropout: share of those units that are dropped in training.
     """
 
-    def __init__(self, keys: int, units: int, dropout: float) -> None:
+    def __init__(self, keys: int, units: int) -> None:
         super().__init__()
         self.voices = nn.Parameter(torch.randn(keys, units) * 0.5)
         self.keys = nn.Parameter(torch.randn(units, keys) * units**-0.5)
-        self.dropout = nn.Dropout(dropout)
 
     def logits(self, outputs: Tensor, chords: Tensor) -> Tensor:
         """Logits of each key, given those above it.
@@ -64,6 +62,6 @@ class Chords(nn.Module):
         above = chords.flip(-1).cumsum(-1).flip(-1) - chords  # how many sound above a key
         stages = torch.arange(int(chords.sum(-1).max()) + 1, device=chords.device)
         heard = chords[..., None, :] * (above[..., None, :] < stages[:, None])
-        units = self.dropout(torch.tanh(mood[..., None, :] + heard @ self.voices))
+        units = torch.tanh(mood[..., None, :] + heard @ self.voices)
         by_stage: Tensor = units @ self.keys  # [..., stages, keys]
         return bias + by_stage.gather(-2, above[..., None, :].long()).squeeze(-2)

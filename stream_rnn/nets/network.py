@@ -126,7 +126,7 @@ class RecurrentNetwork(nn.Module):
         self.dropout = nn.Dropout(a.dropout)
         self.output = nn.Linear(a.hidden, a.outputs)
         joint = a.head == "nade"
-        self.chords = Chords(a.symbols, a.head_hidden, a.dropout) if joint else None
+        self.chords = Chords(a.symbols, a.head_hidden) if joint else None
         for name, parameter in self.recurrent.named_parameters():
             if name == "weight_ih_l0":
                 # Only a few of these inputs are 1 at a time, as in an embedding, and like one

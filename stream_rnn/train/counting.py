@@ -142,15 +142,14 @@ def ngrams(
     symbols, room, again = _joined(documents, boundary, most, newline)
     opens = symbols == boundary
     opens[1:] &= room[:-1] <= 1
-    children: list[NDArray[Any]] = []
+    branches: list[NDArray[Any]] = []
     lasts: list[NDArray[Any]] = []
     counts: list[NDArray[Any]] = []  # of each length but the longest, what stood before
     ids = np.zeros(len(symbols), np.int64)  # of the string that begins here, among its length
     known = 1
     yield _tables([], [], [])
     for length in range(1, most + 1):
-        ids = ids[: len(symbols) - length + 1]
-        (begin,) = (room[: len(ids)] >= length).nonzero()
+        (begin,) = (room >= length).nonzero()
         wanted = ids[begin] * size + symbols[begin + length - 1]
         strings, where, which = np.unique(wanted, return_index=True, return_inverse=True)
         # What opens a document is not foretold, and what is written out again counts once.
@@ -161,10 +160,10 @@ def ngrams(
             # different symbols it came; what begins with a boundary only ever came so.
             after = np.bincount(ids[begin[where] + 1], minlength=known)
             counts[-1] = np.where(after > 0, after, counts[-1])
-        children.append(np.bincount(strings // size, minlength=known))
+        branches.append(np.bincount(strings // size, minlength=known))
         lasts.append(strings % size)
         counts.append(met)
-        yield _tables(children, lasts, counts)
+        yield _tables(branches, lasts, counts)
         ids = np.zeros_like(ids)
         ids[begin] = which
         known = len(strings)

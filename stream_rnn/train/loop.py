@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from stream_rnn.checkpoint import Card, save_model
 from stream_rnn.errors import CheckpointError, ConfigError
+from stream_rnn.nets.heads import FITTING
 from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
 from stream_rnn.train.augment import augmenter
 from stream_rnn.train.backward import chunk_loss
@@ -37,7 +38,6 @@ from stream_rnn.train.recipe import OptimiserRecipe, Recipe
 from stream_rnn.train.windows import WindowFeed
 
 LONGEST = 4096  # symbols in a row, when a network in training is scored
-
 
 
 class Trainer:
@@ -70,6 +70,8 @@ class Trainer:
         codec = corpus.codec
         torch.manual_seed(self._options.seed)
         model = recipe.model
+        if model.head and model.head not in FITTING[codec.head]:
+            raise ConfigError(f"model.head: {model.head} is for rolls, not for {codec.domain}")
         self.network = RecurrentNetwork(
             Architecture(
                 symbols=codec.size,

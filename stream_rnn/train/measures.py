@@ -5,10 +5,12 @@
 * names: how many of the names in a text are different ones, and how many of those new;
 * code: how many functions there are in some C, and in how many all brackets are balanced;
 * abc: how many tunes parse, and how many of those have bars that add up;
-* notes: how many keys of a MIDI file are down at once, and for how long.
+* notes: how many keys of a MIDI file are down at once, and for how long;
+* chords: of a MIDI file's frames, how many notes they have, and how many are chords of the
+  training set, note for note. This takes a model and the data.
 
-With a model's folder and the data, names are looked for in its training set, and code and notes
-are measured beside its test set.
+With a model's folder and the data, names are looked for in its training set, and code, notes and
+chords are measured beside its test set.
 """
 
 from __future__ import annotations
@@ -19,10 +21,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from stream_rnn.checkpoint import read_card
 from stream_rnn.codecs.abc import tokenize
 from stream_rnn.codecs.melody import bars_add_up
 from stream_rnn.codecs.performance import Note, decode_notes, read_notes
+from stream_rnn.codecs.pianoroll import PianorollCodec, Roll, roll_from_midi
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import DataError, StreamRnnError
 from stream_rnn.train.corpus import Corpus
@@ -121,6 +126,28 @@ def describe_notes(pieces: Sequence[Sequence[Note]]) -> str:
     )
 
 
+def describe_chords(made: Roll, corpus: Corpus) -> str:
+    """Of a roll that a model of rolls made, and of its test set.
+
+    Raises:
+        DataError: it is no model of rolls.
+    """
+    if not isinstance(corpus.codec, PianorollCodec):
+        raise DataError("the model is not one of piano rolls")
+    known = {frame.tobytes() for d in corpus.splits["train"] for frame in d.symbols}
+
+    def said(roll: Roll) -> str:
+        sounding = roll[roll.any(axis=1)]
+        met = sum(frame.tobytes() in known for frame in sounding) / max(1, len(sounding))
+        return (
+            f"{len(roll)} frames, {roll.sum() / len(roll):.2f} notes a frame; "
+            f"{met:.1%} of those that sound are chords of the training set"
+        )
+
+    held_out = np.concatenate([d.symbols for d in corpus.splits["test"]])
+    return f"{said(made)}; test set: {said(held_out)}"
+
+
 def texts_of(corpus: Corpus, split: str) -> list[str]:
     """A split's documents as texts.
 
@@ -147,6 +174,11 @@ def describe(kind: str, made: Path, corpus: Corpus | None) -> str:
             raise DataError("the model is not one of performances")
         pieces = [decode_notes(d.symbols.tolist()) for d in corpus.splits["test"]]
         return f"{said}; test set: {describe_notes(pieces)}"
+    if kind == "chords":
+        if corpus is None:
+            raise DataError("chords are looked for in a training set: give --model and --data")
+        steps = corpus.codec.to_json().get("steps_per_beat", 1)
+        return describe_chords(roll_from_midi(made, steps_per_beat=steps), corpus)
     if kind == "abc":
         return describe_abc(read_text(made))
     return {"names": describe_names, "code": describe_code}[kind](read_text(made), corpus)
@@ -157,7 +189,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("kind", choices=("names", "code", "abc", "notes"))
+    parser.add_argument("kind", choices=("names", "code", "abc", "notes", "chords"))
     parser.add_argument("made", type=Path, metavar="FILE")
     parser.add_argument("--model", type=Path, metavar="FOLDER", help="needs --data")
     parser.add_argument("--data", type=Path, metavar="DIR")

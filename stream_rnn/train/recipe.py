@@ -104,6 +104,10 @@ class ModelRecipe(Struct, frozen=True, forbid_unknown_fields=True):
             wants = "hidden and layers" if not self.is_counted else "no hidden, no layers"
             order = "an" if self.cell == "markov" else "no"
             raise ValueError(f"{self.cell} takes {wants}, and {order} order")
+        if self.head and self.is_counted:
+            raise ValueError(f"{self.cell} takes no head")
+        if (self.head == "nade") != (self.head_hidden > 0):
+            raise ValueError("nade takes a head_hidden above 0, and no other head has one")
 
 
 class OptimiserRecipe(Struct, frozen=True, forbid_unknown_fields=True):

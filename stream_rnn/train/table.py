@@ -57,10 +57,13 @@ def row_of(card: Card) -> str:
 
 def _network(card: Card) -> str:
     shape, size = card.architecture, f"{card.weights.get('bytes', 0) / 1e6:.1f} MB"
-    if "hidden" not in shape:
-        return f"{card.title}, {size}"
-    kind = "tanh" if shape["cell"] == "tanh" else shape["cell"].upper()
-    return f"{shape['layers']} × {shape['hidden']} {kind}, {size}"
+    cell = shape.get("cell", "lstm")
+    if "hidden" not in shape:  # a baseline
+        order = f" of order {shape['order']}" if shape.get("order") else ""
+        return f"{cell}{order}, {size}"
+    kind = cell if cell == "tanh" else cell.upper()
+    head = f", NADE of {shape['head_hidden']}" if shape.get("head_hidden") else ""
+    return f"{shape['layers']} × {shape['hidden']} {kind}{head}, {size}"
 
 
 def _training(card: Card) -> str:

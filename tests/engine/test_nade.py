@@ -19,7 +19,7 @@ ROWS = 20_000
 
 def make_chords(keys: int = KEYS, units: int = UNITS) -> Chords:
     torch.manual_seed(7)
-    return Chords(keys, units, 0.0).eval()
+    return Chords(keys, units).eval()
 
 
 def make_outputs(seed: int, keys: int = KEYS, units: int = UNITS) -> NDArray[np.float32]:
@@ -95,8 +95,9 @@ def test_cold_is_greedy_from_the_top(seed: int) -> None:
     assert np.flatnonzero(drawn).tolist() == sorted(made)
 
 
-def test_a_row_alone_is_drawn_as_in_any_company() -> None:
-    keys, units, rows = 88, 50, 130
+@pytest.mark.parametrize("units", [50, 192])
+def test_a_row_alone_is_drawn_as_in_any_company(units: int) -> None:
+    keys, rows = 88, 130
     head, dice = make_chords(keys, units), np.random.default_rng(2)
     outputs = dice.normal(size=(rows, keys + units)).astype(np.float32)
     outputs[:, :keys] -= np.linspace(0, 6, rows)[:, None]  # chords of all sizes
@@ -114,7 +115,7 @@ def test_a_row_alone_is_drawn_as_in_any_company() -> None:
         )
         np.testing.assert_array_equal(part, whole[lanes])
     # And so to the last bit, which a draw would seldom show.
-    mood = dice.normal(size=(rows, units))
+    mood = dice.normal(size=(rows, units)).astype(np.float32)
     said = draw_chords._said(mood)
     for size in [1, 2, 3, *dice.integers(1, rows, 40)]:
         lanes = dice.permutation(rows)[:size]
@@ -124,9 +125,9 @@ def test_a_row_alone_is_drawn_as_in_any_company() -> None:
 def test_what_is_said_of_the_keys_is_what_the_network_says() -> None:
     """But for what rounding to 8 bits may make of it."""
     head = make_chords(88, 128)
-    mood = np.random.default_rng(3).normal(size=(40, 128))
+    mood = np.random.default_rng(3).normal(size=(40, 128)).astype(np.float32)
     with torch.no_grad():
-        expected = torch.from_numpy(mood).tanh().float() @ head.keys
+        expected = torch.from_numpy(mood).tanh() @ head.keys
     found = ChordDraw(head)._said(mood)[:, ::-1]
     np.testing.assert_allclose(found, expected.numpy(), atol=0.02)
 

@@ -7,8 +7,6 @@ import pytest
 from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.abc import AbcCodec
 from stream_rnn.codecs.melody import melody
-from stream_rnn.codecs.text import TextCodec
-from stream_rnn.gateway.beat.tempo import keeps_own_time
 from stream_rnn.gateway.control_log import ControlLog
 from stream_rnn.gateway.controls import default_controls
 from stream_rnn.gateway.events import symbol_event
@@ -90,7 +88,3 @@ def test_a_twin_knows_the_key() -> None:
     twin.start(0.0)
     twin.move("play")
     assert heard(play(twin, TUNE[4:6] + ["A"])) == heard(play(s, TUNE[4:6] + ["A"]))
-
-
-def test_it_follows_no_beat() -> None:
-    assert keeps_own_time(CODEC) and not keeps_own_time(TextCodec("abc"))

@@ -228,7 +228,8 @@ def test_resuming_refuses_what_is_not_there_damaged_or_of_another_recipe(
         Trainer(other, corpus, tmp_path, sampler=no_sample).resume()
 
 
-def test_rolls_are_trained_on_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("head", "units"), [("", 0), ("nade", 24)])
+def test_rolls_are_trained_on_too(head: str, units: int, tmp_path: Path) -> None:
     from stream_rnn.codecs.pianoroll import PianorollCodec
     from stream_rnn.train.corpus import Document
 
@@ -238,11 +239,18 @@ def test_rolls_are_trained_on_too(tmp_path: Path) -> None:
     corpus = Corpus(PianorollCodec(4), (), {n: pieces for n in ("train", "valid", "test")})
     recipe = Recipe(
         msgspec.structs.replace(RECIPE.data, format="rolls_mat", by_artist=False, transpose=3),
-        msgspec.structs.replace(RECIPE.model, hidden=32, layers=2),
+        msgspec.structs.replace(RECIPE.model, hidden=32, layers=2, head=head, head_hidden=units),
         RECIPE.train,
     )
     card = Trainer(recipe, corpus, tmp_path, sampler=preview).train()
     valid = logged(tmp_path, "valid")
     assert valid[-1][1] < valid[0][1]
     assert (card.artists, card.codec["domain"]) == ((), "pianoroll")
+    assert card.architecture["head"] == (head or "bernoulli")
     assert len((tmp_path / "samples" / "step-000020.txt").read_text().splitlines()[1]) == 88
+
+
+def test_a_joint_head_is_for_rolls(corpus: Corpus, tmp_path: Path) -> None:
+    model = msgspec.structs.replace(RECIPE.model, head="nade", head_hidden=8)
+    with pytest.raises(ConfigError, match="model.head: nade is for rolls, not for text"):
+        Trainer(Recipe(RECIPE.data, model, RECIPE.train), corpus, tmp_path, sampler=no_sample)

@@ -1,10 +1,12 @@
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from stream_rnn.checkpoint import Card, write_card
 from stream_rnn.codecs.performance import Note, midi_from_notes
+from stream_rnn.codecs.pianoroll import PianorollCodec
 from stream_rnn.errors import DataError
 from stream_rnn.train.corpus import Corpus
 from stream_rnn.train.data import load_corpus
@@ -101,6 +103,32 @@ def test_keys_that_are_down_at_once_are_counted_by_their_time() -> None:
     assert said.startswith("4 notes in 8 s, 1.2 keys down at once; half of the notes last 3.00")
     with pytest.raises(DataError, match="no notes"):
         describe_notes([[]])
+
+
+def test_chords_are_looked_for_in_the_training_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    savemat = pytest.importorskip("scipy.io").savemat
+    codec, rolls = PianorollCodec(1), {}
+    chords = {"traindata": [[60, 64, 67], [59, 62, 67]], "testdata": [[60, 64, 67], [60, 61]]}
+    for name, frames in {**chords, "validdata": [[60]]}.items():
+        roll = np.array([[p in frame for p in range(21, 109)] for frame in frames], np.uint8)
+        rolls[name] = np.empty((1, 1), object)
+        rolls[name][0, 0] = roll
+    savemat(tmp_path / "rolls.mat", rolls)
+    recipe = DataRecipe("rolls.mat", "rolls_mat", steps_per_beat=1)
+    model = written(tmp_path / "model", recipe, load_corpus(recipe, tmp_path))
+    made = tmp_path / "made.mid"
+    stream = [[60, 64, 67], [], [60, 64, 67], [60, 64, 68], [59, 62, 67]]
+    codec.write_file(codec.parse(stream), made, 120)
+    assert main(["chords", str(made), "--model", model, "--data", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == (
+        "5 frames, 2.40 notes a frame; 75.0% of those that sound are chords of the training set; "
+        "test set: 2 frames, 2.50 notes a frame; 50.0% of those that sound are chords of the "
+        "training set\n"
+    )
+    assert main(["chords", str(made)]) == 1
+    assert "give --model and --data" in capsys.readouterr().err
 
 
 def test_the_command_line_says_it_in_one_line(

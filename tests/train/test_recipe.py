@@ -43,12 +43,23 @@ def test_the_recipes_that_come_with_the_program_are_read(path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("hidden = 8", "hidden = 0", r"`int` >= 1 - at `\$\.model\.hidden`"),
+        ("hidden = 8", "hidden = -1", r"`int` >= 0 - at `\$\.model\.hidden`"),
+        (
+            "hidden = 8",
+            "hidden = 0",
+            r"lstm takes hidden and layers, and no order - at `\$\.model`",
+        ),
         ("hidden = 8", "hiden = 8", "unknown field `hiden`"),
-        ("hidden = 8", "", "missing required field `hidden`"),
+        ("hidden = 8", "", "lstm takes hidden and layers"),
+        ("hidden = 8", "hidden = 8\norder = 3", "and no order"),
+        ("hidden = 8", "hidden = 8\ncell = 'markov'", "markov takes no hidden, no layers, and an"),
+        ("hidden = 8\nlayers = 1", "cell = 'markov'\norder = 13", r"\$\.model\.order"),
+        ("hidden = 8\nlayers = 1", "cell = 'markov'\norder = 3", r"markov takes no \[train\]"),
         ('"songs_csv"', '"songs_tsv"', r"'songs_tsv' - at `\$\.data\.format`"),
         ("steps = 10", "steps = '10'", r"Expected `int`, got `str` - at `\$\.train\.steps`"),
         ("learning_rate = 1e-3", "learning_rate = 0.0", r"\$\.train\.learning_rate"),
+        ("hidden = 8", "hidden = 8\nhead = 'nade'", "nade takes a head_hidden above 0"),
+        ("hidden = 8", "hidden = 8\nhead_hidden = 8", "no other head has one"),
         ("[data]", "[data]\nsplit = [0.5, 0.5, 0.5]", "data.split must add up to 1"),
         ("[data]", "[data]\nsplit = [0.5, 0.5]", r"length 3.*\$\.data\.split"),
         ("[data]", "[data]\nsplit = [1.5, -0.5, 0.0]", r"\$\.data\.split\[0\]"),
@@ -71,3 +82,11 @@ def test_a_recipe_that_is_missing_or_a_folder_is_refused(tmp_path: Path) -> None
         read_recipe(tmp_path / "none.toml")
     with pytest.raises(ConfigError, match="Is a directory"):
         read_recipe(tmp_path)
+
+
+def test_the_recipe_that_the_documentation_explains_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    path = tmp_path / "recipe.toml"
+    path.write_text(page.partition("## A recipe")[2].partition("```toml\n")[2].partition("```")[0])
+    recipe = read_recipe(path)
+    assert (recipe.model.name, recipe.model.cell, recipe.train.rows) == ("lyrics", "lstm", 32)

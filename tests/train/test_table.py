@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stream_rnn.checkpoint import Card, find_models, read_card, write_card
 from stream_rnn.errors import DataError
-from stream_rnn.train.table import HEAD, main, renewed
+from stream_rnn.train.table import HEAD, main, renewed, row_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = "# Models\n\n{table}\n\nmore\n"
@@ -33,6 +34,22 @@ def test_rows_are_made_of_cards_and_what_stands_beside_is_kept() -> None:
     rows = [f"| `b` {made} **1.500** | 1.1, theirs [^a] |", f"| `a` {made} **1.250** | — |"]
     assert page == PAGE.format(table="\n".join([*HEAD, *rows]))
     assert renewed(page, [card("a"), card("b", 1.5)]) == page
+
+
+@pytest.mark.parametrize(
+    ("architecture", "said"),
+    [
+        (
+            {"layers": 1, "hidden": 8, "cell": "lstm", "head_hidden": 4},
+            "1 × 8 LSTM, NADE of 4, 0.4",
+        ),
+        ({"layers": 1, "hidden": 8, "cell": "tanh", "head_hidden": 0}, "1 × 8 tanh, 0.4 MB"),
+        ({"cell": "markov", "order": 5}, "markov of order 5, 0.4 MB"),
+        ({"cell": "unigram", "order": 0}, "unigram, 0.4 MB"),
+    ],
+)
+def test_heads_and_baselines_say_what_they_are(architecture: dict[str, object], said: str) -> None:
+    assert said in row_of(replace(card("a"), architecture=architecture))
 
 
 def test_a_page_without_the_table_is_refused(

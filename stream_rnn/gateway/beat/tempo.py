@@ -45,7 +45,7 @@ class Tempo:
         """Seconds in a step, where a beat has so many."""
         return 60.0 / self.bpm / per_beat
 
-    def step_time(self, step: int, per_beat: int) -> float:
+    def step_time(self, step: float, per_beat: int) -> float:
         """When a step of the grid is."""
         return self.time_of(step / per_beat)
 
@@ -57,15 +57,21 @@ class Tempo:
             for ahead in (0.0, 1.0)
         )
 
-    def next_step(self, earliest: float, per_beat: int, *, phase: int = 0, cycle: int = 1) -> int:
+    def next_step(
+        self, earliest: float, per_beat: int, *, phase: float = 0, cycle: int = 1
+    ) -> float:
         """The first step of the grid at `earliest` or later that is `phase` modulo `cycle`."""
-        step = math.ceil(self.beat_at(earliest) * per_beat - ROUNDING)
-        return step + (phase - step) % cycle
+        return first_in_phase(self.beat_at(earliest) * per_beat, phase, cycle)
+
+
+def first_in_phase(step: float, phase: float, cycle: int) -> float:
+    """The first step at `step` or later that is `phase` modulo `cycle`; a whole one of wholes."""
+    return phase + cycle * math.ceil((step - phase - ROUNDING) / cycle)
 
 
 def keeps_own_time(codec: Codec) -> bool:
-    """Whether symbols say themselves how long they last, so that they follow no beat."""
-    return codec.seconds(codec.boundary) is not None or codec.reading() is not None
+    """Whether symbols say how many seconds they last, so that they follow no beat."""
+    return codec.seconds(codec.boundary) is not None
 
 
 @dataclass

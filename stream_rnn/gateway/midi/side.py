@@ -70,8 +70,10 @@ class MidiSide:
 
     def _steps_per_beat(self, model: str) -> int | None:
         played = self._stage.models[model]
-        # A stream whose symbols last as long as they say has no beat.
-        return None if keeps_own_time(played.codec) else steps_per_beat(played.card)
+        # A stream whose symbols last as long as they say has no beat; one that spells out notes
+        # has, but its symbols do not stand on it.
+        own = keeps_own_time(played.codec) or played.codec.reading() is not None
+        return None if own else steps_per_beat(played.card)
 
     async def start(self) -> asyncio.Task[None]:
         """Starts the process, and puts the ports on the stage.
