@@ -181,7 +181,7 @@ class Session:
         position = self.position
         if at != "now":
             grid = steps_per_beat(self.card) * (BEATS_PER_BAR if at == "bar" else 1)
-            position = math.ceil(position / grid) * grid
+            position = self._pace.until(grid, position, self._computed)
         before = self.log.at(self.position)
         self.log.add(position, changes)
         after = self.log.at(self.position)
@@ -192,7 +192,8 @@ class Session:
                 self._timeline.change_rate(before.rate, after.rate, now)
         if ENGINE_FIELDS.isdisjoint(changes):
             return position, None
-        return position, self._plan(self.position)
+        # What is computed and comes before the change is left as it is.
+        return position, self._plan(min(position, self.position + len(self._computed)))
 
     def feed(
         self, symbols: list[int], now: float, *, in_time: bool = False
@@ -256,9 +257,10 @@ class Session:
     def _plan(
         self, position: int, forced: bytes = b"", state: bytes = b"", before: bytes = b""
     ) -> Plan:
-        """Drops what is computed but not committed, and says what holds instead."""
+        """Drops what is computed from a position on, not committed; says what holds instead."""
         self.generation += 1
-        self._computed.clear()
+        while self._computed and self.position + len(self._computed) > position:
+            self._computed.pop()
         self._snapshots.clear()
         schedule = tuple((n, engine_settings(c, self.card)) for n, c in self.log.schedule(position))
         return Plan(self.key, self.generation, position, schedule, forced, state, before)

@@ -8,10 +8,12 @@ At the start, and at that of each tune, it is n modulo the steps in a bar.
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Collection
 
 from stream_rnn.codecs.base import Codec
-from stream_rnn.gateway.beat.tempo import Tempo, first_in_phase, keeps_own_time
+from stream_rnn.gateway.beat.tempo import ROUNDING, Tempo, first_in_phase, keeps_own_time
 from stream_rnn.gateway.controls import BEATS_PER_BAR
 from stream_rnn.gateway.spelling import Spelling
 
@@ -46,6 +48,27 @@ class Pace:
     def place(self, position: int) -> float:
         """Where the stream is, as a `Timeline` counts, when `position` is the next."""
         return self.spelling.beats * self._per_beat if self.spelling.there else position
+
+    def until(self, grid: int, position: int, coming: Collection[int]) -> int:
+        """The first position, at or after this next one, that is no earlier than a grid's place.
+
+        Args:
+            grid: steps.
+            coming: the next symbols, as far as they are known. Where they are read to know the
+                place, the position after them is the last that there is.
+        """
+        if not self.spelling.there:
+            return math.ceil(position / grid) * grid
+        ahead = copy.copy(self.spelling)
+        beats = ahead.beats
+        goal = first_in_phase(beats * self._per_beat, 0, grid) / self._per_beat
+        for symbol in coming:
+            # One tune on is a beginning, too.
+            if not beats <= ahead.beats < goal - ROUNDING:
+                break
+            ahead.read(symbol, fed=False)
+            position += 1
+        return position
 
     def pass_on(self, symbol: int, *, fed: bool = False) -> float:
         """Takes the next symbol of the stream, and says how long it lasts, in steps.

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import House, make_categorical_model
 
 from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.abc import AbcCodec
 from stream_rnn.codecs.melody import melody
+from stream_rnn.gateway.beat.conductor import Conductor
 from stream_rnn.gateway.beat.tempo import Tempo
 from stream_rnn.gateway.control_log import ControlLog
 from stream_rnn.gateway.controls import default_controls
@@ -186,3 +189,50 @@ def test_without_the_beat_it_keeps_its_own_time_and_with_it_is_in_step_again() -
     player.retime(SYNC)
     notes = heard(player.play([*TUNE[2:], *TUNE[2:]]))[1:]
     assert all(abs(math.remainder(step * 12, 1)) < 1e-4 for _, step in notes)
+
+
+@pytest.mark.parametrize(("at", "grid"), [("beat", 4), ("bar", 16)])
+@pytest.mark.parametrize("after", range(3, 2 * len(TUNE) - 6, 3))
+def test_a_change_for_the_beat_or_the_bar_is_heard_first_on_one_of_the_music(
+    at: str, grid: int, after: int
+) -> None:
+    player = Player()
+    tokens = [*TUNE, *TUNE[2:], "", *TUNE, *TUNE[2:]]
+    player.play(tokens[:after])
+    s = player.session
+    for n, symbol in enumerate(CODEC.encode(tokens[after:]), after):
+        s.receive(s.generation, n, symbol, player.now)
+    position, plan = s.change({"temperature": 0.3}, at, player.now)
+    # Another of the same moment joins it, though the engine has not answered.
+    assert plan and s.change({"top_k": 7}, at, player.now)[0] == position == plan.position
+    assert position < len(tokens)
+    # The first symbol that does not come before the beat: a note may go over it.
+    goal = math.ceil(SYNC.beat_at(s.next_due) * 4 / grid - 1e-6) * grid
+    played = [s.commit(s.commit_time()) for _ in range(position - after)]
+    assert SYNC.beat_at(s.next_due) * 4 >= goal - 1e-5
+    assert all(SYNC.beat_at(c.due) * 4 < goal - 1e-5 for c in played)
+
+
+def test_on_a_stage_it_follows_the_source_and_says_so(tmp_path: Path) -> None:
+    eighths = AbcCodec("M:4/4 K:Gmaj A B c z 2 3 - |".split())
+    make_categorical_model(tmp_path / "tunes", eighths)
+    house = House(tmp_path)
+    house.stage.tempi.offer("link")
+    house.stage.tempi.default = "link"  # new sessions follow
+    conductor, ear = Conductor(house.stage), house.join()
+    conductor.set_tempo("link", SYNC, house.clock.now())
+    house.say(ear, "open", model="tunes", session="s", seed=4)
+    assert ear.last("opened")["controls"]["bpm"] == 97.0
+    house.run(40)
+    count = len(ear.of("symbol"))
+    faster = Tempo(150.0, SYNC.beat_at(house.clock.now()), house.clock.now())
+    conductor.set_tempo("link", faster, house.clock.now())
+    house.run(40)
+    symbols = ear.of("symbol")
+    for tempo, part in ((SYNC, symbols[:count]), (faster, symbols[count + 40 :])):
+        begun = [(s["due"], s["sounds"][0]) for s in part if s["sounds"]]
+        steps = [tempo.beat_at(due) * 4 for due, _ in begun]
+        assert len(steps) > 60
+        assert all(abs(math.remainder(step, 2)) < 1e-4 for step in steps)
+        for (due, sound), (following, _) in pairwise(begun):
+            assert sound["seconds"] <= following - due + 1e-5  # a tune waits for its bar
