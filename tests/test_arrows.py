@@ -55,7 +55,12 @@ GATEWAY: dict[str, set[str]] = {
 
 TENSORS = {"torch", "safetensors"}
 TENSOR_ROOMS = {"nets", "engine", "train", "inspect"}
-TENSOR_BENCHES = {"bench.train", "bench.backprop", "bench.primes", "bench.band"}  # they measure networks
+TENSOR_BENCHES = {
+    "bench.train",
+    "bench.backprop",
+    "bench.primes",
+    "bench.band",
+}  # they measure networks
 # What the gateway shares with the engine has to do without tensors, too.
 TENSORLESS = {"engine.messages", "engine.client", "engine.process", "train.recipe", "train.curves"}
 

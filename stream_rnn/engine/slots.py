@@ -41,9 +41,7 @@ class Slots:
         tile: the most rows of a step.
     """
 
-    def __init__(
-        self, network: Network, codec: Codec, *, count: int, ring: int, tile: int
-    ) -> None:
+    def __init__(self, network: Network, codec: Codec, *, count: int, ring: int, tile: int) -> None:
         a = self.architecture = network.architecture
         self.codec, self.ring, self.tile = codec, ring, tile
         self.kernel = make_kernel(network)

@@ -3,11 +3,12 @@
 `python -m stream_rnn.train.measures KIND FILE [--model FOLDER --data DIR]`, where KIND is
 
 * names: how many of the names in a text are different ones, and how many of those new;
-* code: how many functions there are in some C, and in how many all brackets are balanced;
+* code: how many functions there are in some C, in how many all brackets are balanced, and in
+  how many lines the round ones;
 * abc: how many tunes parse, and how many of those have bars that add up;
 * notes: how many keys of a MIDI file are down at once, and for how long;
 * chords: of a MIDI file's frames, how many notes they have, and how many are chords of the
-  training set, note for note. This takes a model and the data.
+  training set, note for note or moved to another key. This takes a model and the data.
 
 With a model's folder and the data, names are looked for in its training set, and code, notes and
 chords are measured beside its test set.
@@ -68,6 +69,13 @@ def balanced_functions(code: str) -> tuple[int, int]:
     return len(functions), sum(map(is_balanced, functions))
 
 
+def balanced_lines(code: str) -> tuple[int, int]:
+    """In how many lines of some C there are round brackets, and in how many all of them match."""
+    lines = [re.sub(r"[^()]", "", line) for line in _LITERALS.sub(" ", code).split("\n")]
+    lines = [line for line in lines if line]
+    return len(lines), sum(map(is_balanced, lines))
+
+
 def sound_tunes(abc: str) -> tuple[int, int, int]:
     """How many tunes there are, how many parse, and how many of those add up bar by bar.
 
@@ -100,7 +108,9 @@ def describe_names(made: str, corpus: Corpus | None) -> str:
 
 def describe_code(made: str, corpus: Corpus | None) -> str:
     """Of some C, and of as much of the test set."""
+    lines, matched = balanced_lines(made)
     said = "{} functions, {} of them balanced".format(*balanced_functions(made))
+    said += f", round brackets match in {matched / max(1, lines):.1%} of {lines} lines"
     if corpus is None:
         return said
     held_out = "\n".join(texts_of(corpus, "test"))[: len(made)]
@@ -135,13 +145,15 @@ def describe_chords(made: Roll, corpus: Corpus) -> str:
     if not isinstance(corpus.codec, PianorollCodec):
         raise DataError("the model is not one of piano rolls")
     known = {frame.tobytes() for d in corpus.splits["train"] for frame in d.symbols}
+    shapes = {chord.strip(b"\0") for chord in known}  # in whatever key
 
     def said(roll: Roll) -> str:
-        sounding = roll[roll.any(axis=1)]
-        met = sum(frame.tobytes() in known for frame in sounding) / max(1, len(sounding))
+        chords = [frame.tobytes() for frame in roll[roll.any(axis=1)]]
+        met = sum(chord in known for chord in chords) / max(1, len(chords))
+        moved = sum(chord.strip(b"\0") in shapes for chord in chords) / max(1, len(chords))
         return (
-            f"{len(roll)} frames, {roll.sum() / len(roll):.2f} notes a frame; "
-            f"{met:.1%} of those that sound are chords of the training set"
+            f"{len(roll)} frames, {roll.sum() / len(roll):.2f} notes a frame; of those that sound "
+            f"{met:.1%} are chords of the training set, {moved:.1%} in some key"
         )
 
     held_out = np.concatenate([d.symbols for d in corpus.splits["test"]])

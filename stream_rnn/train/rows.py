@@ -31,11 +31,12 @@ def ensembles(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Arti
     assert isinstance(codec, EnsembleCodec)
     if recipe.source:
         files = sorted(path.rglob("*.csv")) if path.is_dir() else [path]
-        played = [(str(f), np.array(read_csv(f))) for f in files]
+        # By the name in the folder: the split must not depend on where the folder lies.
+        played = [(str(f.relative_to(path)), np.array(read_csv(f))) for f in files]
         if not played:
             raise DataError(f"{path}: no .csv files in it")
         if empty := [name for name, rows in played if not len(rows)]:
-            raise DataError(f"{empty[0]}: no rows in it")
+            raise DataError(f"{path / empty[0]}: no rows in it")
     else:
         played = [(str(i), simulated(i)) for i in range(SIMULATED)]
     parts = split_documents(played, recipe.split, lambda p: [p[0]])

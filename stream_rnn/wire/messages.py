@@ -141,8 +141,20 @@ class Ping(Request, frozen=True):
 
 
 Message = (
-    Open | Attach | Control | Feed | Lead | Touch | Step | Play | Pause | Reset | Close | Rewind
-    | Fork | Ping
+    Open
+    | Attach
+    | Control
+    | Feed
+    | Lead
+    | Touch
+    | Step
+    | Play
+    | Pause
+    | Reset
+    | Close
+    | Rewind
+    | Fork
+    | Ping
 )
 
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
