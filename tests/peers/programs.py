@@ -184,7 +184,10 @@ def jack_server(
 
 def jack_ports(env: Mapping[str, str]) -> list[str]:
     """The ports of a JACK server, as CLIENT:PORT."""
-    listed = subprocess.run(["jack_lsp"], env=env, capture_output=True, text=True)
+    try:
+        listed = subprocess.run(["jack_lsp"], env=env, capture_output=True, text=True, timeout=5)
+    except subprocess.TimeoutExpired:  # it hangs where a client comes or goes meanwhile
+        return []
     return listed.stdout.split("\n")
 
 
