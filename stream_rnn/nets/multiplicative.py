@@ -31,11 +31,15 @@ class MultiplicativeLSTM(nn.Module):
         hidden: units in a layer.
         layers: how many.
         dropout: share of units dropped between layers.
+        weight_drop: share of recurrent weights dropped.
     """
 
-    def __init__(self, inputs: int, hidden: int, layers: int, dropout: float) -> None:
+    def __init__(
+        self, inputs: int, hidden: int, layers: int, dropout: float, weight_drop: float = 0.0
+    ) -> None:
         super().__init__()
         self.hidden, self.layers, self.dropout = hidden, layers, dropout
+        self.weight_drop = weight_drop
         bound = 1 / math.sqrt(hidden)
         for layer in range(layers):
             below = hidden if layer else inputs
@@ -89,10 +93,11 @@ class MultiplicativeLSTM(nn.Module):
             if layer:
                 dropped = functional.dropout(outputs, self.dropout, self.training)
                 product = functional.linear(dropped, self.get_parameter(f"weight_ih_l{layer}"))
+            weight = self.get_parameter(f"weight_hh_l{layer}")
             outputs, last = _Sequence.apply(  # type: ignore[no-untyped-call]
                 product,
                 *(self.get_parameter(f"{name}_l{layer}") for name in PARAMETERS),
-                self.get_parameter(f"weight_hh_l{layer}"),
+                functional.dropout(weight, self.weight_drop, self.training),
                 state[0][layer],
                 state[1][layer],
             )

@@ -11,7 +11,7 @@ cell, for training and scoring. To step, a kernel (`engine/kernels`) takes the w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, get_args
 
@@ -60,6 +60,8 @@ class Architecture:
         cell: which recurrent cell, of `cells.CELLS`.
         dropout: share of units dropped in training, between layers and before the head.
         head_hidden: hidden units of the head itself, where it is `nade`.
+        weight_drop: share of recurrent weights dropped in training, anew for each chunk
+            (DropConnect, as Merity, Keskar and Socher 2017 have it, arXiv 1708.02182).
     """
 
     symbols: int
@@ -70,6 +72,7 @@ class Architecture:
     cell: str = "lstm"
     dropout: float = 0.0
     head_hidden: int = 0
+    weight_drop: float = 0.0
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
@@ -87,8 +90,10 @@ class Architecture:
                 f"architecture: head_hidden is {self.head_hidden}, and the head {self.head!r}; "
                 "units of its own are what nade has, and no other head"
             )
-        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
-            raise CheckpointError(f"architecture: dropout is {self.dropout!r}")
+        for name in ("dropout", "weight_drop"):
+            share = getattr(self, name)
+            if not isinstance(share, int | float) or not 0 <= share < 1:
+                raise CheckpointError(f"architecture: {name} is {share!r}")
 
     @property
     def keys(self) -> bool:
@@ -190,16 +195,30 @@ class RecurrentNetwork(nn.Module):
             return self.output(self.dropout(outputs)), State(*after)
         blend = blend.expand(-1, symbols.shape[1], -1)
         inputs = torch.cat([self.encode(symbols), blend], dim=2)
-        if CELLS[self.architecture.cell].remembers:
-            outputs, after = self.recurrent(inputs, tuple(state))
-            return self.output(self.dropout(outputs)), State(*after)
-        outputs, hidden = self.recurrent(inputs, state.hidden)
-        return self.output(self.dropout(outputs)), State(hidden, state.cell)
+        remembers = CELLS[self.architecture.cell].remembers
+        outputs, *after = self._run(inputs, tuple(state) if remembers else state.hidden)
+        return self.output(self.dropout(outputs)), State(*after, *state[1 + remembers :])
+
+    def _run(self, inputs: Tensor, state: Tensor | tuple[Tensor, ...]) -> Sequence[Tensor]:
+        """Torch's layers over `[rows, time, inputs]`: the outputs, and the parts of the state."""
+        a, layers = self.architecture, self.recurrent
+        # What `nn.LSTM` and its kind do, but with weights of our own.
+        kernels: dict[str, Callable[..., Sequence[Tensor]]]
+        kernels = {"lstm": torch.lstm, "gru": torch.gru, "tanh": torch.rnn_tanh}
+        share = a.weight_drop if self.training else 0.0
+        weights = [
+            nn.functional.dropout(weight, share) if share and "weight_hh" in name else weight
+            for name, weight in layers.named_parameters()
+        ]
+        between = a.dropout if a.layers > 1 else 0.0
+        return kernels[a.cell](
+            inputs, state, weights, True, a.layers, between, self.training, False, True
+        )
 
 
 def _layers(a: Architecture) -> nn.Module:
     inputs, dropout = a.symbols + a.artists, a.dropout if a.layers > 1 else 0.0
     if a.cell == "mi-lstm":
-        return MultiplicativeLSTM(inputs, a.hidden, a.layers, dropout)
+        return MultiplicativeLSTM(inputs, a.hidden, a.layers, dropout, a.weight_drop)
     kinds: dict[str, Callable[..., nn.Module]] = {"lstm": nn.LSTM, "gru": nn.GRU, "tanh": nn.RNN}
     return kinds[a.cell](inputs, a.hidden, a.layers, batch_first=True, dropout=dropout)

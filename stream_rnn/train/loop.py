@@ -82,6 +82,7 @@ class Trainer:
                 cell=model.cell,
                 dropout=model.dropout,
                 head_hidden=model.head_hidden,
+                weight_drop=model.weight_drop,
             )
         ).to(self._device)
         matrices = [p for p in self.network.parameters() if p.ndim > 1]

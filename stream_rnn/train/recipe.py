@@ -75,6 +75,7 @@ class ModelRecipe(Struct, frozen=True, forbid_unknown_fields=True):
         order: for `markov`, the most symbols that are looked back upon: up to so many, as
             many as foretell the validation set best.
         dropout: share of units dropped in training.
+        weight_drop: share of recurrent weights dropped in training, see `nets/network.py`.
         head: `nade` for rolls whose notes depend on each other within a frame, see
             `nets/heads.py`; otherwise what the codec's symbols are usually read with.
         head_hidden: hidden units of that head.
@@ -87,6 +88,7 @@ class ModelRecipe(Struct, frozen=True, forbid_unknown_fields=True):
     cell: Literal["lstm", "mi-lstm", "gru", "tanh", "uniform", "unigram", "markov"] = "lstm"
     order: Annotated[int, Meta(ge=0, le=12)] = 0
     dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
+    weight_drop: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
     head: Literal["", "nade"] = ""
     head_hidden: Annotated[int, Meta(ge=0)] = 0
     defaults: dict[str, Any] = {}

@@ -152,3 +152,19 @@ def test_an_architecture_that_cannot_be_is_refused(change: dict[str, object], sa
     good = Architecture(11, 2, 16, 1, "categorical").to_json()
     with pytest.raises(CheckpointError, match=said):
         Architecture.from_json({**good, **change})
+
+
+@every_cell
+def test_recurrent_weights_are_dropped_in_training_only(cell: str) -> None:
+    torch.manual_seed(0)
+    net = RecurrentNetwork(Architecture(11, 0, 16, 2, "categorical", cell, weight_drop=0.5))
+    symbols, blend, state = stream(net), blends(net), net.zero_state(ROWS)
+    first, second = (net(symbols, blend, state)[0] for _ in range(2))
+    # Nothing is recurrent yet at the first symbol; what comes later differs.
+    torch.testing.assert_close(first[:, 0], second[:, 0])
+    assert not torch.allclose(first[:, -1], second[:, -1])
+    first.sum().backward()
+    dropped = [p.grad for name, p in net.named_parameters() if "weight_hh" in name]
+    assert all(g is not None and 0.3 < float((g == 0).float().mean()) < 0.7 for g in dropped)
+    net.eval()
+    assert torch.equal(net(symbols, blend, state)[0], net(symbols, blend, state)[0])
