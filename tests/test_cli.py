@@ -196,6 +196,15 @@ def test_train_then_eval_then_sample(run: Run, tmp_path: Path) -> None:
     assert result["nll"] == card["scores"]["test"]["nll"]
     assert result["symbols"] == card["scores"]["test"]["symbols"]
 
+    # The scores are taken anew of the weights as they lie there, and nothing else changes.
+    wrong = {**card, "scores": {"test": {"nll": 9.0, "symbols": 1}}}
+    (tmp_path / "run" / "best" / "card.json").write_text(json.dumps(wrong))
+    ran = run("eval", tmp_path / "run" / "best", "--data", tmp_path, "--write-card")
+    assert (ran.code, ran.out) == (
+        0, f"tiny, test: {result['nll']:.4f} nats a symbol over {result['symbols']}\n"
+    )  # fmt: skip
+    assert json.loads((tmp_path / "run" / "best" / "card.json").read_text()) == card
+
     assert run("sample", tmp_path / "run" / "best", "--length", 5).code == 0
     ran = run(*train)
     assert (ran.code, ran.out) == (2, "")

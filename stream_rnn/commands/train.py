@@ -32,6 +32,8 @@ def add(command: AddCommand) -> None:
     data_argument(sub)
     sub.add_argument("--split", choices=("valid", "test"), default="test")
     sub.add_argument("--json", action="store_true")
+    sub.add_argument("--write-card", action="store_true",
+                     help="score both splits, and write that into the model's card")  # fmt: skip
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -68,27 +70,34 @@ def _train(options: argparse.Namespace) -> None:
 
 def _eval(options: argparse.Namespace) -> None:
     folder, data = model_folder(options.model), data_folder(options.data)
+    from dataclasses import replace
+
     from tqdm import tqdm
 
-    from stream_rnn.checkpoint import load_network, read_card
+    from stream_rnn.checkpoint import load_network, read_card, write_card
     from stream_rnn.train.data import corpus_of_card
     from stream_rnn.train.evaluate import evaluate
+    from stream_rnn.train.finish import measure_of, scores_of
 
     card = read_card(folder)
     network = load_network(folder, card)
     corpus = corpus_of_card(card, data)
-    documents = corpus.splits[options.split]
-    total = sum(len(d.symbols) for d in documents)
+    wanted = ("valid", "test") if options.write_card else (options.split,)
+    total = sum(corpus.sizes()[split]["symbols"] for split in wanted)
     with tqdm(total=total, unit="symbol", disable=None, leave=False) as bar:
-        score = evaluate(network, documents, corpus.codec, progress=bar.update)
-    result = {
-        "model": card.name,
-        "split": options.split,
-        "nll": round(score.nll, 4),
-        "symbols": score.symbols,
-        "measure": card.scores.get("measure", ""),
-    }
+        if options.write_card:
+            scores = scores_of(card, network, corpus, progress=bar.update)
+            write_card(folder, replace(card, scores=scores))
+            score = scores[options.split]
+        else:
+            documents = corpus.splits[options.split]
+            score = evaluate(network, documents, corpus.codec, progress=bar.update).to_json()
     if options.json:
-        print_json(result)
-    else:
-        print(f"{card.name}, {options.split}: {score.nll:.4f} nats a symbol over {score.symbols:,}")
+        measure = measure_of(card)
+        print_json({"model": card.name, "split": options.split, **score, "measure": measure})
+        return
+    said = f"{card.name}, {options.split}: {score['nll']:.4f} nats a symbol over "
+    said += f"{score['symbols']:,}"
+    if "nll_after_first" in score:
+        said += f"; {score['nll_after_first']:.4f} without the first frame of each piece"
+    print(said)

@@ -32,13 +32,32 @@ def finish(
     """
     card = read_card(folder)
     network = load_network(folder, card).to(device)
-    scores: dict[str, Any] = {}
-    for split in SPLITS[1:]:
-        score = evaluate(network, corpus.splits[split], corpus.codec)
-        scores[split] = {"nll": round(score.nll, 4), "symbols": score.symbols}
-    scores["measure"] = measure_of(card)
+    scores = scores_of(card, network, corpus)
     done = {**vars(card), "scores": scores, "training": {**card.training, **training}}
     return save_model(folder, Card(**done), network, half=half)
+
+
+def scores_of(
+    card: Card,
+    network: Network,
+    corpus: Corpus,
+    *,
+    progress: Callable[[int], None] = lambda symbols: None,
+) -> dict[str, Any]:
+    """All scores of a model, for its card: of the validation and the test set.
+
+    Args:
+        progress: called with the number of symbols done since the last call.
+    """
+    return {
+        **{
+            split: evaluate(
+                network, corpus.splits[split], corpus.codec, progress=progress
+            ).to_json()
+            for split in SPLITS[1:]
+        },
+        "measure": measure_of(card),
+    }
 
 
 def plain(value: object) -> Any:
@@ -56,9 +75,10 @@ def newline_of(codec: Codec) -> int | None:
 def measure_of(card: Card) -> str:
     """What a score of this model means, for the card."""
     unit = {"text": "character", "pianoroll": "frame"}.get(card.codec["domain"], "symbol")
+    first = "; nll_after_first leaves out the first frame of each piece" if unit == "frame" else ""
     return (
         f"mean negative log-likelihood in nats a {unit}, over every {unit} of the split, each "
-        "document from a zero state, with the weights as shipped: stream-rnn eval"
+        f"document from a zero state, with the weights as shipped: stream-rnn eval{first}"
     )
 
 

@@ -74,6 +74,25 @@ def test_text_counts_the_boundary_that_ends_a_document_and_rolls_do_not() -> Non
     assert evaluate(network(ROLL), [piece], ROLL).symbols == len(piece.symbols)
 
 
+def test_rolls_are_also_scored_without_the_first_frame_of_each_piece(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pieces, net = rolls(7), network(ROLL).eval()
+    every = [alone(net, p, ROLL) for p in pieces]
+    first = [alone(net, Document(p.symbols[:1]), ROLL) for p in pieces]
+    nats = sum(n for n, _ in every) - sum(n for n, _ in first)
+    frames = sum(len(p.symbols) - 1 for p in pieces)
+    for rows, time in ((64, 256), (2, 5), (1, 1)):
+        monkeypatch.setattr(module, "ROWS", rows)
+        monkeypatch.setattr(module, "TIME", time)
+        score = evaluate(net, pieces, ROLL)
+        assert score.nll_after_first == pytest.approx(nats / frames, rel=1e-5)
+        assert score.to_json().keys() == {"nll", "symbols", "nll_after_first"}
+    assert evaluate(net, [Document(pieces[0].symbols[:1])], ROLL).nll_after_first is None
+    text = evaluate(network(TEXT), texts(4), TEXT)
+    assert text.to_json().keys() == {"nll", "symbols"}
+
+
 def test_a_stretch_of_something_longer_does_not_end() -> None:
     whole = texts(9)[3]
     (same,) = whole.pieces(len(whole.symbols))
