@@ -1,8 +1,11 @@
-"""Memory and time of one training step: truncated at each length, or with checkpointing.
+"""Memory and time of the gradient over a sequence: whole, truncated, or with checkpointing.
 
 `python -m stream_rnn.bench.backprop [--hidden 256] [--rows 8] [--lengths 256 512 …]` prints a
-table. Each figure is taken in a process of its own, since memory that was once used is not
-all given back: the peak of its resident memory, less what it was before the step.
+table. Whole: back through all of the sequence at once. Truncated: back through so many symbols
+(`--chunk`), then the next with the state that those left, so that no gradient reaches further.
+Checkpointed: the whole gradient, with what it needs kept for √length symbols at a time and
+computed again. Each figure is taken in a process of its own, since memory that was once used is
+not all given back: the peak of its resident memory, less what it was before.
 """
 
 from __future__ import annotations
@@ -16,36 +19,46 @@ import sys
 
 SYMBOLS = 90
 LENGTHS = (256, 512, 1024, 2048, 4096)
+CHUNK = 128
+WAYS = ("whole", "truncated", "checkpointed")
 REPEATS = 3
 
 
-def measure(hidden: int, rows: int, length: int, segment: int) -> dict[str, float]:
-    """Peak memory in MiB and processor seconds of a step on `rows` × `length` symbols."""
+def measure(hidden: int, rows: int, length: int, way: str, chunk: int) -> dict[str, float]:
+    """Peak memory in MiB and processor seconds for the gradient of `rows` × `length` symbols."""
     import torch
 
-    from stream_rnn.nets.network import Architecture, RecurrentNetwork
+    from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
     from stream_rnn.train.backward import chunk_loss
 
     torch.set_num_threads(1)
     network = RecurrentNetwork(Architecture(SYMBOLS, 0, hidden, 1, "categorical"))
-    artists = torch.zeros(rows, 1, 0)
 
-    def step(time: int) -> None:
+    def step(time: int, chunk: int, segment: int) -> None:
         symbols = torch.randint(0, SYMBOLS, (rows, time + 1))
-        mask = torch.ones(rows, time)
         state = network.zero_state(rows)
-        loss, _ = chunk_loss(
-            network, symbols[:, :-1], symbols[:, 1:], mask, artists, state, segment=segment
-        )
-        torch.autograd.backward(loss)
-        network.zero_grad(set_to_none=True)
+        for start in range(0, time, chunk):
+            piece = symbols[:, start : start + chunk + 1]
+            inputs, targets = piece[:, :-1], piece[:, 1:]
+            mask, artists = torch.ones(inputs.shape), torch.zeros(*inputs.shape, 0)
+            loss, after = chunk_loss(
+                network, inputs, targets, mask, artists, state, segment=segment
+            )
+            torch.autograd.backward(loss)
+            network.zero_grad(set_to_none=True)
+            state = State(after.hidden.detach(), after.cell.detach())
 
-    step(16)  # loads and allocates what any step needs
+    # A small one of the same kind loads and allocates what any needs: checkpointing alone
+    # imports 70 MiB at its first use.
+    few, short = {"whole": (16, 0), "truncated": (4, 0), "checkpointed": (16, 4)}[way]
+    step(16, few, short)
     before = _resident()
+    chunk = chunk if way == "truncated" else length
+    segment = math.isqrt(length) if way == "checkpointed" else 0
     seconds = []
     for _ in range(REPEATS):
         begun = resource.getrusage(resource.RUSAGE_SELF).ru_utime
-        step(length)
+        step(length, chunk, segment)
         seconds.append(resource.getrusage(resource.RUSAGE_SELF).ru_utime - begun)
     return {"mebibytes": _peak() - before, "seconds": min(seconds)}
 
@@ -65,21 +78,24 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--rows", type=int, default=8)
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
-    parser.add_argument("--one", type=int, nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--chunk", type=int, default=CHUNK, help="(%(default)s)")
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.one:
-        length, segment = options.one
-        sys.stdout.write(json.dumps(measure(options.hidden, options.rows, length, segment)))
+        length, way = options.one
+        found = measure(options.hidden, options.rows, int(length), way, options.chunk)
+        sys.stdout.write(json.dumps(found))
         return 0
-    sys.stdout.write("| symbols | whole | | checkpointed, segments of √length | |\n"
-                     "|---|---|---|---|---|\n")  # fmt: skip
+    sys.stdout.write(f"| symbols | whole | | truncated, chunks of {options.chunk} | "
+                     "| checkpointed, segments of √length | |\n"
+                     "|---|---|---|---|---|---|---|\n")  # fmt: skip
     for length in options.lengths:
         cells = [str(length)]
-        for segment in (0, math.isqrt(length)):
+        for way in WAYS:
             command = [sys.executable, "-m", "stream_rnn.bench.backprop", "--one"]
-            command += [str(length), str(segment)]
+            command += [str(length), way, "--chunk", str(options.chunk)]
             command += ["--hidden", str(options.hidden), "--rows", str(options.rows)]
-            found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+            found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
             cells += [f"{found['mebibytes']:.0f} MiB", f"{found['seconds']:.2f} s"]
         sys.stdout.write("| " + " | ".join(cells) + " |\n")
         sys.stdout.flush()
