@@ -97,6 +97,10 @@ class Codec(Protocol):
         """
         ...
 
+    def velocity(self, symbol: int) -> int | None:
+        """How loud the notes after this symbol are, 1 to 127, where it says so."""
+        ...
+
     def reading(self) -> Reading | None:
         """How a stream is read from its beginning, where it takes several symbols to spell a note.
 
@@ -143,6 +147,9 @@ class CategoricalCodec:
     turns: NDArray[np.bool_] | None = None
 
     def seconds(self, symbol: int) -> float | None:
+        return None
+
+    def velocity(self, symbol: int) -> int | None:
         return None
 
     def reading(self) -> Reading | None:

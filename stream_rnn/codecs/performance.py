@@ -99,6 +99,9 @@ class PerformanceCodec(CategoricalCodec):
             return PAUSE
         return (symbol - SHIFT + 1) * TICK if SHIFT <= symbol < VELOCITY else 0.0
 
+    def velocity(self, symbol: int) -> int | None:
+        return _loudness(symbol) if symbol >= VELOCITY else None
+
     def show(self, symbols: Sequence[int]) -> str:
         """A line for each moment at which something happens."""
         lines, now, line = [], 0.0, ""
@@ -133,7 +136,11 @@ def event_of(symbol: int) -> dict[str, Any]:
         return {"off": symbol - OFF + LOWEST_PITCH}
     if symbol < VELOCITY:
         return {"shift": round((symbol - SHIFT + 1) * TICK, 2)}
-    return {"velocity": (symbol - VELOCITY) * 4 + 2}
+    return {"velocity": _loudness(symbol)}
+
+
+def _loudness(symbol: int) -> int:
+    return (symbol - VELOCITY) * 4 + 2
 
 
 def _parsed(event: object, where: str) -> list[int]:
@@ -214,7 +221,7 @@ def decode_notes(symbols: Iterable[int]) -> list[Note]:
         elif symbol < VELOCITY:
             ticks += symbol - SHIFT + 1
         else:
-            velocity = (symbol - VELOCITY) * 4 + 2
+            velocity = _loudness(symbol)
     for pitch in list(down):
         lift(pitch)
     return sorted(notes, key=lambda n: (n.start, n.pitch))

@@ -80,6 +80,9 @@ class PianorollCodec:
     def seconds(self, symbol: int) -> float | None:
         return None
 
+    def velocity(self, symbol: int) -> int | None:
+        return None
+
     def reading(self) -> None:
         return None
 

@@ -39,6 +39,8 @@ def symbol_event(session: Session, committed: Committed) -> wire.Event:
     shown = session.codec.event(committed.symbol)
     if session.spells:
         shown["sounds"] = sounds(session, committed)
+    if committed.velocity and "on" in shown.get("event", ()):
+        shown["velocity"] = committed.velocity
     n, due = committed.n, committed.due
     return wire.event("symbol", session=session.name, n=n, due=due, **shown, **fed)
 

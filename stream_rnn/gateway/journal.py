@@ -24,6 +24,7 @@ class Committed:
 
     Attributes:
         sound: what began with it, in streams that spell out notes.
+        velocity: that the stream has set last, fed or not; 0 where it has set none.
     """
 
     n: int
@@ -31,6 +32,7 @@ class Committed:
     due: float
     fed: bool
     sound: Sound | None = None
+    velocity: int = 0
 
 
 class Journal:
@@ -47,6 +49,7 @@ class Journal:
         self._symbols = bytearray()
         self._due = array("d")
         self._fed = bytearray()
+        self._velocities = bytearray()
         self._snapshots: dict[int, bytes] = {}  # in order of position
 
     @property
@@ -54,8 +57,18 @@ class Journal:
         """How many symbols have been committed."""
         return self.first + len(self._due)
 
-    def append(self, symbol: int, due: float, *, fed: bool) -> None:
-        """Commits a symbol."""
+    @property
+    def velocity(self) -> int:
+        """How loud the next note is, by what the stream has set last; 0 if it has set nothing.
+
+        It is kept with each symbol, so that it is the same for all who hear the stream from
+        there, whenever they came and however far it was gone back.
+        """
+        return self._velocities[-1] if self._velocities else 0
+
+    def append(self, symbol: int, due: float, *, fed: bool, velocity: int | None = None) -> None:
+        """Commits a symbol; `velocity` if it sets one."""
+        self._velocities.append(velocity or self.velocity)
         self._symbols += int_to_bytes(symbol, self._width)
         self._due.append(due)
         self._fed.append(fed)
@@ -66,6 +79,7 @@ class Journal:
         del self._symbols[: count * self._width]
         del self._due[:count]
         del self._fed[:count]
+        del self._velocities[:count]
         self.first += count
         for position in [p for p in self._snapshots if p < self.first + 1]:
             del self._snapshots[position]
@@ -76,7 +90,8 @@ class Journal:
             raise IndexError(n)
         start = i * self._width
         symbol = int.from_bytes(self._symbols[start : start + self._width], "little")
-        return Committed(n, symbol, self._due[i], bool(self._fed[i]))
+        fed, velocity = bool(self._fed[i]), self._velocities[i]
+        return Committed(n, symbol, self._due[i], fed, velocity=velocity)
 
     def since(self, n: int) -> Iterator[Committed]:
         """Symbols from `n` on, as long as there are any."""
@@ -97,6 +112,7 @@ class Journal:
         del self._symbols[keep * self._width :]
         del self._due[keep:]
         del self._fed[keep:]
+        del self._velocities[keep:]
         for n in [n for n in self._snapshots if n > position]:
             del self._snapshots[n]
 
@@ -105,6 +121,7 @@ class Journal:
         twin = Journal(self._width, self._limit)
         twin.first = self.first
         twin._symbols, twin._due, twin._fed = self._symbols[:], self._due[:], self._fed[:]
+        twin._velocities = self._velocities[:]
         twin._snapshots = dict(self._snapshots)
         twin.truncate(position)
         return twin

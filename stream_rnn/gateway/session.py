@@ -205,12 +205,13 @@ class Session:
         """
         start = self.position
         for symbol in symbols:
+            velocity = self.codec.velocity(symbol)
             if in_time and self.status is Status.PLAYING:
                 due = self.next_due
-                self.journal.append(symbol, due, fed=True)
+                self.journal.append(symbol, due, fed=True, velocity=velocity)
                 self._advance(symbol, due, fed=True)
             else:
-                self.journal.append(symbol, now, fed=True)
+                self.journal.append(symbol, now, fed=True, velocity=velocity)
                 self._spelling.read(symbol, fed=True)
         if not symbols:
             return [], None
@@ -339,10 +340,11 @@ class Session:
             due = now
         else:
             due = self.next_due
-        self.journal.append(symbol, due, fed=False)
+        self.journal.append(symbol, due, fed=False, velocity=self.codec.velocity(symbol))
         self._settle_snapshots()
         self._advance(symbol, due)
-        return Committed(n, symbol, due, fed=False, sound=self._spelling.sound)
+        sound, velocity = self._spelling.sound, self.journal.velocity
+        return Committed(n, symbol, due, fed=False, sound=sound, velocity=velocity)
 
     def _advance(self, symbol: int, due: float, *, fed: bool = False) -> None:
         steps = self._pace.pass_on(symbol, fed=fed)

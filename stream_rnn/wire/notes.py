@@ -7,7 +7,7 @@ that whatever begins also ends. No I/O and no time: a symbol's notes begin when 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ ACCENT = 24  # a capital is louder by so much
 MAX_VELOCITY = 127
 LONGEST = 5.0  # seconds that a performance may hold a key; of the notes of its corpus 99.9 % end
 RING = 2.0  # seconds that a plucked string rings on, if nothing ends it
+UNSCALED = 80  # the `velocity` control at which dynamics are as the stream has them
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,13 @@ class Note:
     pitch: int
     velocity: int
     player: int = 0
+
+
+@dataclass(frozen=True)
+class _String:
+    """A string of an instrument, as the owner of what it sounds."""
+
+    number: int
 
 
 def letter_pitch(character: str) -> int | None:
@@ -73,8 +81,9 @@ class Voice:
         self._led = led
         self._fingers: dict[int, int] = {}  # pitch, by player
         self._sounding: dict[int, float] = {}  # since when
-        self._strings: dict[int, int] = {}
-        self._dynamics: int | None = None  # velocity that the stream itself gives
+        # Which pitch a performance's key, or a string, was given when it began. It ends as that,
+        # whatever `transpose` has become.
+        self._keys: dict[Hashable, int] = {}
 
     @property
     def sounding(self) -> tuple[int, ...]:
@@ -82,7 +91,7 @@ class Voice:
         return tuple(self._sounding)
 
     def play(
-        self, symbol: Mapping[str, Any], *, velocity: int = 80, transpose: int = 0
+        self, symbol: Mapping[str, Any], *, velocity: int = UNSCALED, transpose: int = 0
     ) -> list[Note]:
         """What changes when a symbol sounds: what ends first, then what begins.
 
@@ -93,21 +102,23 @@ class Voice:
                 pitch}`, which ends the string's last note; or `sounds`, which take the place of
                 what sounded, if there are any; or `text`; or `touch`. One that was fed is shown
                 and not sounded.
-            velocity: of what begins; where the stream has dynamics of its own they are
-                scaled by it, 80 leaving them as they are.
+            velocity: of what begins; where the stream has dynamics of its own (the symbol's
+                `velocity`) they are scaled by it, 80 leaving them as they are.
             transpose: semitones. What falls off the MIDI range is silent.
         """
         if "touch" in symbol:
             silent = bool(symbol.get("fed")) and not self._led
             return self._touch(symbol["touch"], silent, velocity, transpose)
         if symbol.get("fed"):
-            return self._fed(symbol.get("event", {}), transpose)
+            return self._fed(symbol.get("event", {}))
         due = symbol.get("due", 0.0)
         if "sounds" in symbol:
             return self._melody(symbol["sounds"], velocity, transpose, due)
         if "event" in symbol:
             play = self._pluck if "note" in symbol["event"] else self._event
-            return [*self._overdue(due), *play(symbol["event"], velocity, transpose, due)]
+            loud = round(symbol.get("velocity", UNSCALED) * velocity / UNSCALED)
+            loud = min(max(loud, 1), MAX_VELOCITY)
+            return [*self._overdue(due), *play(symbol["event"], loud, transpose, due)]
         if "text" in symbol:
             # What is longer than a letter is a token of a notation, such as a bar line.
             if len(symbol["text"]) > 1:
@@ -125,10 +136,10 @@ class Voice:
         self._sounding = now
         return [Note(p, 0) for p in ended] + [Note(p, velocity) for p in begun]
 
-    def _fed(self, event: Mapping[str, Any], transpose: int) -> list[Note]:
+    def _fed(self, event: Mapping[str, Any]) -> list[Note]:
         """What was fed sounds where it was played. Here it ends what it is in the place of."""
         if "off" in event:
-            return self._event(event, 0, transpose, 0.0)
+            return self._let_go(event["off"])
         # A performance's keys are added to those that sound, and a lead's gesture is not the
         # others'; a frame or a letter replaces what sounds.
         added = {"on", "velocity", "shift", "gesture"} & event.keys()
@@ -136,7 +147,7 @@ class Voice:
 
     def _overdue(self, due: float) -> list[Note]:
         """Ends what has sounded too long: a network may forget to let a key go."""
-        strings = self._strings.values()
+        strings = {pitch for key, pitch in self._keys.items() if isinstance(key, _String)}
         longest = {p: RING if p in strings else LONGEST for p in self._sounding}
         ended = [p for p, since in self._sounding.items() if due - since > longest[p]]
         for pitch in ended:
@@ -148,17 +159,27 @@ class Voice:
     ) -> list[Note]:
         if "end" in event or "rest" in event:  # of the piece, and of all that sounds
             return self.release()
-        if "velocity" in event:
-            self._dynamics = int(event["velocity"])
-        elif "on" in event and 0 <= (pitch := event["on"] + transpose) < 128:
-            ended = [Note(pitch, 0)] if pitch in self._sounding else []
-            self._sounding[pitch] = due
-            loud = velocity if self._dynamics is None else round(self._dynamics * velocity / 80)
-            return [*ended, Note(pitch, min(max(loud, 1), MAX_VELOCITY))]
-        elif "off" in event and (pitch := event["off"] + transpose) in self._sounding:
-            del self._sounding[pitch]
-            return [Note(pitch, 0)]
-        return []
+        if "on" in event:
+            return self._strike(event["on"], event["on"] + transpose, velocity, due)
+        return self._let_go(event["off"]) if "off" in event else []
+
+    def _strike(self, key: Hashable, pitch: int, velocity: int, due: float) -> list[Note]:
+        """A key or a string begins at a pitch, of which it is the only owner from now on."""
+        ended = self._let_go(key)
+        if not 0 <= pitch < 128:
+            return ended
+        if pitch in self._sounding:
+            ended.append(Note(pitch, 0))
+        self._keys = {k: p for k, p in self._keys.items() if p != pitch}
+        self._keys[key] = pitch
+        self._sounding[pitch] = due
+        return [*ended, Note(pitch, velocity)]
+
+    def _let_go(self, key: Hashable) -> list[Note]:
+        pitch = self._keys.pop(key, None)
+        if pitch is None or self._sounding.pop(pitch, None) is None:
+            return []
+        return [Note(pitch, 0)]
 
     def _melody(
         self, sounds: Sequence[Mapping[str, Any]], velocity: int, transpose: int, due: float
@@ -173,16 +194,8 @@ class Voice:
     def _pluck(
         self, event: Mapping[str, Any], velocity: int, transpose: int, due: float
     ) -> list[Note]:
-        pitch, string = event["note"] + transpose, event.get("string", 0)
-        before = self._strings.pop(string, None)
-        ended = [p for p in dict.fromkeys((before, pitch)) if p in self._sounding]
-        for old in ended:
-            del self._sounding[old]
-        if not 0 <= pitch < 128:
-            return [Note(p, 0) for p in ended]
-        self._sounding[pitch] = due
-        self._strings[string] = pitch
-        return [*(Note(p, 0) for p in ended), Note(pitch, velocity)]
+        string = _String(event.get("string", 0))
+        return self._strike(string, event["note"] + transpose, velocity, due)
 
     def _touch(
         self, touch: Mapping[str, Any], silent: bool, velocity: int, transpose: int
@@ -203,5 +216,5 @@ class Voice:
         """Ends all that sounds."""
         ended = [Note(p, 0) for p in self._sounding]
         ended += [Note(p, 0, player) for player, p in self._fingers.items()]
-        self._sounding, self._strings, self._fingers = {}, {}, {}
+        self._sounding, self._keys, self._fingers = {}, {}, {}
         return ended

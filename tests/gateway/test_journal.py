@@ -110,3 +110,16 @@ def test_one_can_go_back_to_the_beginning_until_that_is_let_go() -> None:
     # The symbol before a state must be there too, since the network reads it.
     assert journal.earliest == 4
     assert journal.packed(journal.earliest - 1, journal.earliest) == b"\0"
+
+
+def test_a_velocity_is_kept_with_each_symbol_until_another_is_set() -> None:
+    journal = Journal(1, limit=8)
+    for n in range(8):
+        journal.append(n, 0.0, fed=False, velocity={2: 30, 5: 90}.get(n))
+    assert [c.velocity for c in journal.since(0)] == [0, 0, 30, 30, 30, 90, 90, 90]
+    twin = journal.copy(5)
+    journal.truncate(2)
+    assert (journal.velocity, twin.velocity) == (0, 30)
+    for _ in range(6):
+        twin.append(0, 0.0, fed=True)
+    assert twin.first == 3 and [c.velocity for c in twin.since(3)] == [30] * 8

@@ -18,9 +18,15 @@ frames = st.builds(
 )
 texts = st.builds(lambda c: {"text": c}, st.characters())
 performed = st.builds(
-    lambda kind, value: {"event": {kind: value}},
+    lambda kind, value, loud: {"event": {kind: value}, **loud},
     st.sampled_from(["on", "off", "velocity"]),
     st.integers(1, 127),
+    st.sampled_from([{}, {"velocity": 1}, {"velocity": 127}]),
+)
+plucked = st.builds(
+    lambda string, note: {"event": {"string": string, "note": note}},
+    st.integers(1, 3),
+    st.integers(60, 63),
 )
 touches = st.builds(
     lambda player, down, pitch, fed: {
@@ -32,15 +38,17 @@ fed = st.builds(lambda notes: {"notes": sorted(notes), "fed": True}, st.sets(pit
 
 
 @given(
-    st.lists(st.one_of(frames, texts, performed, fed), max_size=40),
-    st.integers(-48, 48),
+    st.lists(
+        st.tuples(st.one_of(frames, texts, performed, plucked, fed), st.integers(-48, 48)),
+        max_size=40,
+    ),
     st.integers(1, 127),
 )
 def test_every_note_that_begins_ends_once(
-    symbols: list[dict[str, Any]], transpose: int, velocity: int
+    symbols: list[tuple[dict[str, Any], int]], velocity: int
 ) -> None:
     voice, sounding = Voice(), set()
-    for symbol in symbols:
+    for symbol, transpose in symbols:
         for note in voice.play(symbol, velocity=velocity, transpose=transpose):
             assert 0 <= note.pitch < 128 and 0 <= note.velocity < 128
             assert (note.pitch in sounding) == (note.velocity == 0)
@@ -71,11 +79,38 @@ def test_what_is_fed_is_not_sounded() -> None:
 def test_a_performance_keeps_its_dynamics() -> None:
     voice = Voice()
     assert voice.play({"event": {"velocity": 33}}) == []
-    assert voice.play({"event": {"on": 60}}, velocity=80) == [Note(60, 33)]
-    assert voice.play({"event": {"on": 62}}, velocity=120) == [Note(62, 50)]
+    assert voice.play({"event": {"on": 60}, "velocity": 33}, velocity=80) == [Note(60, 33)]
+    assert voice.play({"event": {"on": 62}, "velocity": 33}, velocity=120) == [Note(62, 50)]
+    assert voice.play({"event": {"on": 64}, "velocity": 126}, velocity=120) == [Note(64, 127)]
+    assert voice.play({"event": {"on": 65}, "velocity": 2}, velocity=1) == [Note(65, 1)]
+    assert voice.play({"event": {"on": 67}}, velocity=90) == [Note(67, 90)]
     assert voice.play({"event": {"shift": 0.5}}) == []
     assert voice.play({"event": {"off": 60}}) == [Note(60, 0)]
     assert voice.play({"event": {"off": 60}}) == []
+
+
+def test_a_key_ends_as_the_pitch_that_it_began_as() -> None:
+    voice = Voice()
+    assert voice.play({"event": {"on": 60}}) == [Note(60, 80)]
+    assert voice.play({"event": {"off": 60}}, transpose=12) == [Note(60, 0)]
+    voice.play({"event": {"on": 60}})
+    assert voice.play({"event": {"off": 60}, "fed": True}, transpose=12) == [Note(60, 0)]
+    # Struck again elsewhere, it ends where it was; where it would be heard no more, it only ends.
+    voice.play({"event": {"on": 60}})
+    assert voice.play({"event": {"on": 60}}, transpose=12) == [Note(60, 0), Note(72, 80)]
+    assert voice.play({"event": {"on": 60}}, transpose=80) == [Note(72, 0)]
+
+
+def test_a_pitch_belongs_to_the_key_that_struck_it_last() -> None:
+    voice = Voice()
+    voice.play({"event": {"on": 60}}, transpose=12)
+    assert voice.play({"event": {"on": 72}}) == [Note(72, 0), Note(72, 80)]
+    assert voice.play({"event": {"off": 60}}) == []
+    assert voice.play({"event": {"off": 72}}) == [Note(72, 0)]
+    voice.play({"event": {"string": 1, "note": 64}})
+    voice.play({"event": {"string": 2, "note": 64}})
+    assert voice.play({"event": {"string": 1, "note": 67}}) == [Note(67, 80)]
+    assert voice.sounding == (64, 67)
 
 
 def test_a_key_that_a_performance_forgets_is_let_go() -> None:

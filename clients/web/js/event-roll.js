@@ -8,19 +8,18 @@ const LONGEST = 5; // s; a network may forget to let a key go, and the server en
 
 export class EventRoll extends RollView {
   #music = new MusicTime();
-  #force = 0.5;
   #bars = []; // where bar lines are
   #barAhead = false; // whether one stands behind the note that is read now
 
   /** Takes a symbol when it is due. */
-  add({ due, event, sounds, text, fed, ink, cues }) {
+  add({ due, event, velocity = 64, sounds, text, fed, ink, cues }) {
     const at = this.#music.of(due);
     this.cues.push(...cues.map(({ label }) => ({ at, text: label })));
     for (const [pitch, note] of this.held) {
       if (at - note.from > LONGEST) this.#end(pitch, note.from + LONGEST);
     }
     if (sounds) this.#spelt(sounds, text, at, { ink, fed, struck: due });
-    else this.#performed(event ?? {}, at, { ink, fed, struck: due });
+    else this.#performed(event ?? {}, at, { force: velocity / 127, ink, fed, struck: due });
     this.moved(at - KEEP);
     while (this.#bars.length && this.#bars[0] < at - KEEP) this.#bars.shift();
   }
@@ -39,13 +38,12 @@ export class EventRoll extends RollView {
     this.draw(time, playing, head, step, this.#bars.map((at) => ({ at, light: 0.1 })));
   }
 
-  #performed({ on, off, velocity, end }, at, look) {
-    if (velocity) this.#force = velocity / 127;
+  #performed({ on, off, end }, at, look) {
     if (end) for (const pitch of [...this.held.keys()]) this.#end(pitch, at);
     if (off !== undefined) this.#end(off, at);
     if (on === undefined) return;
     this.#end(on, at);
-    this.strike(on, { from: at, to: Infinity, force: this.#force, ...look });
+    this.strike(on, { from: at, to: Infinity, ...look });
   }
 
   #spelt(sounds, text, at, look) {

@@ -10,7 +10,6 @@ export class Sounding {
   #piano;
   #ahead;
   #tracker = new NoteTracker();
-  #loudness = null; // that a performance gives itself
   #finger = { pitch: null };
   #heldUntil = Infinity; // when notes must end if nothing comes any more
 
@@ -23,7 +22,7 @@ export class Sounding {
   /** Takes a symbol, or a touch between symbols, as soon as it comes. */
   take(message, controls = {}) {
     const { velocity = 80, transpose = 0, rate = 8 } = controls;
-    const { notes, sounds, event, touch, fed, due } = message;
+    const { notes, sounds, event, touch, fed, due, velocity: own = 80 } = message;
     const ahead = this.#ahead(due);
     const how = { ahead, velocity, transpose, audible: ahead > -TOO_LATE };
     if (notes) {
@@ -36,7 +35,7 @@ export class Sounding {
     } else if (!fed && sounds) {
       this.#spelt(sounds, how);
     } else if (!fed && event) {
-      this.#event(event, how);
+      this.#event(event, { ...how, own });
     }
   }
 
@@ -73,12 +72,11 @@ export class Sounding {
   }
 
   #event(event, how) {
-    if (event.velocity) this.#loudness = event.velocity;
     if (event.off !== undefined) this.#piano.noteOff(event.off, how.ahead);
     if (event.end || event.rest) this.#piano.releaseAll(how.ahead);
     if (!how.audible) return;
     if (event.on !== undefined) {
-      const velocity = Math.round(((this.#loudness ?? 80) * how.velocity) / 80);
+      const velocity = Math.round((how.own * how.velocity) / 80);
       this.#piano.noteOff(event.on, how.ahead);
       this.#on(event.on, event.on, { ...how, velocity });
     } else if (event.string) {

@@ -172,8 +172,11 @@ def performance(
 ) -> None:
     """Events of a performance, as the stage hands them out."""
     sink.tell(wire.event("opened", session="p", model="m", position=0))
+    loud: dict[str, Any] = {}
     for n, event in enumerate(events):
+        loud = {"velocity": event["velocity"]} if "velocity" in event else loud
         fields = {"session": "p", "n": n, "due": 1000.0, "event": event}
+        fields |= loud if "on" in event else {}
         sink.symbol(wire.Event("symbol", fields), Moment(Controls(), ends(1000.0)))
 
 
