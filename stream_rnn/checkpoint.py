@@ -18,6 +18,10 @@ from stream_rnn.codecs.registry import codec_from_json
 from stream_rnn.errors import CheckpointError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
     from stream_rnn.nets.baselines import Network
 
 CARD = "card.json"
@@ -40,7 +44,7 @@ class Card:
         data: source, licence, split and sizes of the corpus.
         training: how it was trained: steps, seconds, hardware.
         scores: by split: `nll` in nats a symbol, `symbols`, and how it was measured.
-        weights: dtype and SHA-256 of the weights file.
+        weights: dtype and SHA-256 of the weights file; a card without it takes any that fit.
     """
 
     name: str
@@ -88,6 +92,13 @@ def read_card(folder: Path) -> Card:
     for name in ("codec", "architecture", "defaults", "data", "training", "scores", "weights"):
         if not isinstance(getattr(card, name), dict):
             raise CheckpointError(f"{path}: {name} must be an object")
+    if twice := [n for i, n in enumerate(card.artists) if n in card.artists[:i]]:
+        raise CheckpointError(f"{path}: the artist {twice[0]!r} stands twice in artists")
+    for split in ("valid", "test"):
+        score = card.scores.get(split, {})
+        nll = score.get("nll", 0.0) if isinstance(score, dict) else None
+        if not isinstance(nll, int | float) or isinstance(nll, bool):
+            raise CheckpointError(f"{path}: scores.{split} must be an object whose nll is a number")
     card.make_codec()
     return card
 
@@ -139,10 +150,11 @@ def load_network(folder: Path, card: Card) -> Network:
     """The network of a model folder, in 32-bit floats on the CPU.
 
     Raises:
-        CheckpointError: the weights are missing, damaged, or do not fit the card.
+        CheckpointError: the weights are missing, damaged, another model's, or do not fit the
+            card.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     from stream_rnn.nets.baselines import BASELINES, CountingArchitecture, counting_network
     from stream_rnn.nets.heads import FITTING
@@ -159,18 +171,38 @@ def load_network(folder: Path, card: Card) -> Network:
             f"{folder / CARD}: codec and artists ({described[0]} symbols, {described[1]}, "
             f"{described[2]} artists) do not fit the architecture"
         )
+    path = folder / WEIGHTS
     try:
-        tensors = load_file(folder / WEIGHTS)
+        data = path.read_bytes()
+        tensors = load(data)
     except FileNotFoundError:
         raise CheckpointError(f"{folder}: {WEIGHTS} is missing") from None
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{folder / WEIGHTS}: damaged or cut short ({error})") from None
+        raise CheckpointError(f"{path}: damaged or cut short ({error})") from None
+    wanted = card.weights.get("sha256")
+    if wanted is not None and hashlib.sha256(data).hexdigest() != wanted:
+        raise CheckpointError(
+            f"{path}: damaged, or the weights of another model: their SHA-256 is not the one in "
+            f"{CARD}; copy both files anew from where they were made"
+        )
     try:
         if isinstance(architecture, CountingArchitecture):
             return counting_network(architecture, tensors).eval()
         network = RecurrentNetwork(architecture)
+        if misfit := _misfit(network.state_dict(), tensors):
+            raise CheckpointError(misfit)
         network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except (RuntimeError, CheckpointError) as error:
         reason = str(error).replace("\n", " ")
-        raise CheckpointError(f"{folder / WEIGHTS}: does not fit the card: {reason}") from None
+        raise CheckpointError(f"{path}: does not fit the card: {reason}") from None
     return network.eval()
+
+
+def _misfit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str | None:
+    """The first tensor that is missing, of another shape, or one too many, in a few words."""
+    for name, tensor in wanted.items():
+        if name not in found:
+            return f"{name} is missing"
+        if found[name].shape != tensor.shape:
+            return f"{name} is {list(found[name].shape)}, and should be {list(tensor.shape)}"
+    return next((f"{name} is none of its tensors" for name in found if name not in wanted), None)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from stream_rnn.checkpoint import find_models, load_network, read_card, save_model, write_card
 from stream_rnn.errors import CheckpointError
@@ -90,6 +91,10 @@ def test_a_card_that_is_not_one_is_refused_by_its_path(folder: Path, text: str, 
         ({"codec": {"domain": "text"}}, "needs `characters`"),
         ({"architecture": 3}, "architecture must be an object"),
         ({"scores": None}, "scores must be an object"),
+        ({"scores": {"test": 5}}, "scores.test must be an object whose nll is a number"),
+        ({"scores": {"valid": {"nll": "x"}}}, "scores.valid must be an object whose nll"),
+        ({"scores": {"valid": {"nll": True}}}, "scores.valid must be an object whose nll"),
+        ({"artists": ["Ada", "Bo", "Ada"]}, "the artist 'Ada' stands twice in artists"),
     ],
 )
 def test_a_field_that_does_not_belong_in_a_card_is_named(
@@ -118,18 +123,49 @@ def test_weights_that_are_missing_or_something_else_are_refused(folder: Path) ->
         load_network(folder, read_card(folder))
 
 
+def test_weights_that_are_not_the_cards_are_refused(folder: Path, tmp_path: Path) -> None:
+    """Of the same shape, so that nothing else would tell."""
+    path = folder / "weights.safetensors"
+    good = path.read_bytes()
+    network = load_network(folder, read_card(folder))
+    with torch.no_grad():
+        network.output.bias.add_(1.0)
+    save_model(tmp_path / "other", read_card(folder), network, half=False)
+    other = (tmp_path / "other" / "weights.safetensors").read_bytes()
+    assert len(other) == len(good)
+    for bad in (other, good[:-5000] + bytes(5000)):
+        path.write_bytes(bad)
+        with pytest.raises(CheckpointError, match="or the weights of another model: ") as caught:
+            load_network(folder, read_card(folder))
+        assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
+    # A card that says nothing of them takes what fits.
+    path.write_bytes(other)
+    change_card(folder, lambda data: data["weights"].pop("sha256"))
+    assert torch.equal(load_network(folder, read_card(folder)).output.bias, network.output.bias)
+
+
+def test_a_tensor_too_many_is_named(folder: Path) -> None:
+    change_card(folder, lambda data: data["weights"].pop("sha256"))
+    path = folder / "weights.safetensors"
+    save_file(load_file(path) | {"extra": torch.zeros(2)}, path)
+    with pytest.raises(CheckpointError, match="does not fit the card: extra is none of its"):
+        load_network(folder, read_card(folder))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda d: d["architecture"].update(hidden=33), "does not fit the card: .*size mismatch"),
-        (lambda d: d["architecture"].update(layers=2), "does not fit the card: .*Missing key"),
+        (lambda d: d["architecture"].update(hidden=33),
+         r"the card: recurrent.weight_ih_l0 is \[128, 33\], and should be \[132, 33\]$"),
+        (lambda d: d["architecture"].update(layers=2),
+         "does not fit the card: recurrent.weight_ih_l1 is missing$"),
         (lambda d: d["architecture"].update(symbols=88), "do not fit the architecture"),
         (lambda d: d["architecture"].update(cell="qrnn"), "unknown cell 'qrnn'"),
         (lambda d: d["architecture"].pop("hidden"), "architecture: .*'hidden'"),
         (lambda d: d["artists"].append("Dot"), "4 artists.* do not fit the architecture"),
         (lambda d: d["codec"].update(characters="abc"), r"\(5 symbols.* do not fit"),
     ],
-)
+)  # fmt: skip
 def test_a_card_that_does_not_fit_its_weights_is_refused_in_one_line(
     folder: Path, change: Callable[[dict[str, Any]], object], said: str
 ) -> None:
