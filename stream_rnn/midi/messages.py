@@ -64,6 +64,14 @@ class Heard(Struct, frozen=True, tag=True, array_like=True):
     data: bytes
 
 
+class Silenced(Struct, frozen=True, tag=True, array_like=True):
+    """All that sounded on some port is ended at `time`, be it by command or not: the messages
+    that do it may be heard again.
+    """
+
+    time: float
+
+
 # Seconds that a message may be late: the upper edges of `Pong.late`, whose last has none.
 LATENESS = (0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 
@@ -82,7 +90,7 @@ class Pong(Struct, frozen=True, tag=True, array_like=True):
     total: float
 
 
-Event = Ports | Heard | Pong
+Event = Ports | Heard | Silenced | Pong
 
 _encoder = msgspec.msgpack.Encoder()
 _commands = msgspec.msgpack.Decoder(tuple[Command, ...])

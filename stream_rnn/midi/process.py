@@ -32,6 +32,7 @@ from stream_rnn.midi.messages import (
     Pong,
     Ports,
     Silence,
+    Silenced,
     decode_commands,
     encode,
 )
@@ -44,6 +45,7 @@ log = logging.getLogger("stream_rnn.midi")
 SCAN = 0.25  # seconds between looks at the ports
 GAP = 0.003  # a look takes up to a millisecond, so it waits for a gap in the music of so much
 SILENT_GATEWAY = 3.0  # seconds without a word from the gateway until it is taken for hung
+BACKLOG = 1 << 20  # bytes that wait for a gateway that does not read; then it hears no more
 LAST_WORDS = 0.1  # seconds that the driver has to send what was said last
 PRIORITY = 10
 GONE = 3  # exit code: the MIDI server has died
@@ -54,6 +56,9 @@ class Process:
 
     def __init__(self, connection: socket.socket, options: MidiOptions) -> None:
         self._connection, self._options = connection, options
+        connection.setblocking(False)
+        self._unsaid = bytearray()
+        self._deaf = False  # what is heard finds no room
         self._player = Player(len(options.outs))
         self._outs: list[Port] = []
         self._ins: list[Port] = []
@@ -78,7 +83,10 @@ class Process:
             wake = min(self._player.first(), self._scanned + SCAN + GAP)
             wait = max(0.0, wake - time.monotonic())
             doors = [self._connection.fileno(), self._read_bell]
-            ready, _, _ = select.select(doors, [], [], wait)
+            full = [self._connection.fileno()] if self._unsaid else []
+            ready, writable, _ = select.select(doors, full, [], wait)
+            if writable:
+                self._talk()
             if self._read_bell in ready:
                 os.read(self._read_bell, 4096)
                 if self._dead:
@@ -109,8 +117,25 @@ class Process:
                     self._say([self._account()])
 
     def _say(self, events: Sequence[Event]) -> None:
+        """Never waits for the gateway: notes have to end though it hang."""
+        deaf = len(self._unsaid) > BACKLOG
+        if deaf:
+            events = [event for event in events if not isinstance(event, Heard)]
+            if not self._deaf:
+                log.error("the gateway does not read; what is heard is lost")
+        self._deaf = deaf
         if events:
-            self._connection.sendall(frame(encode(events)))
+            self._unsaid += frame(encode(events))
+            self._talk()
+
+    def _talk(self) -> None:
+        try:
+            while self._unsaid:
+                del self._unsaid[: self._connection.send(self._unsaid)]
+        except BlockingIOError:
+            pass
+        except (BrokenPipeError, ConnectionResetError):
+            self._unsaid.clear()  # that it is gone is seen where it is read from
 
     def _account(self) -> Pong:
         late, self._late = self._late, []
@@ -121,7 +146,10 @@ class Process:
 
     def silence(self) -> None:
         """Ends what sounds."""
-        for port, data in self._player.silence():
+        ends = self._player.silence()
+        if ends:
+            self._say([Silenced(time.monotonic())])
+        for port, data in ends:
             self._outs[port].send(data)
 
     # Ports
@@ -142,7 +170,9 @@ class Process:
                 if port.connected is None:
                     self._player.lose(number)
                     continue
-                for data in self._player.find(number):
+                if ends := self._player.find(number):
+                    self._say([Silenced(time.monotonic())])
+                for data in ends:
                     port.send(data)
         changed |= any([port.check() for port in self._ins])
         if changed:

@@ -7,7 +7,6 @@ the stage, as a client would make them, and a tempo for the conductor.
 from __future__ import annotations
 
 import logging
-from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -16,10 +15,10 @@ from stream_rnn.gateway.audience import Moment, Viewer
 from stream_rnn.gateway.beat.conductor import Conductor
 from stream_rnn.gateway.beat.tempo import Tempo
 from stream_rnn.gateway.midi.duet import Keys, make_keys
+from stream_rnn.gateway.midi.echo import SILENCING, EchoGuard
 from stream_rnn.gateway.midi.knobs import Knobs
 from stream_rnn.gateway.midi.pulses import GAP, ClockFollower
 from stream_rnn.gateway.stage import Stage
-from stream_rnn.midi.player import CONTROL, NOTE_ON
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import midi
 from stream_rnn.wire.osc_requests import Forget, Learn
@@ -27,10 +26,7 @@ from stream_rnn.wire.osc_requests import Forget, Learn
 log = logging.getLogger("stream_rnn.midi")
 
 SOURCE = "midi"
-ECHO = 0.15  # seconds within which what we sent may come back
-SOON = 0.005  # seconds by which it may seem to come before it was sent
 PANIC_PAUSE = 1.0  # seconds in which one panic is enough: what it sends may come back
-SILENCING = (midi.ALL_SOUND_OFF, midi.ALL_NOTES_OFF)
 
 
 @dataclass
@@ -41,45 +37,6 @@ class _Ear:
     reader: midi.Reader
     clock: ClockFollower
     keys: Keys
-
-
-class EchoGuard:
-    """Knows our own notes when they come back in, by a loop or a synthesizer that is chatty."""
-
-    def __init__(self) -> None:
-        self._sent: dict[tuple[int, int], deque[float]] = {}  # (channel, pitch): when
-        self._silenced: deque[float] = deque(maxlen=64)
-        self._echoed: Counter[tuple[int, int, int]] = Counter()  # port, channel, pitch
-
-    def sent(self, time: float, data: bytes) -> None:
-        """A message goes out, at its moment."""
-        if len(data) != 3:
-            return
-        status, channel = data[0] & 0xF0, (data[0] & 0x0F) + 1
-        if status == NOTE_ON and data[2]:
-            self._sent.setdefault((channel, data[1]), deque(maxlen=16)).append(time)
-        elif status == CONTROL and data[1] in SILENCING and time not in self._silenced:
-            self._silenced.append(time)
-
-    def is_echo(self, port: int, event: midi.NoteOn | midi.NoteOff, time: float) -> bool:
-        """Whether a note is our own; then so is its end."""
-        key = port, event.channel, event.pitch
-        if isinstance(event, midi.NoteOff):
-            if not self._echoed[key]:
-                return False
-            self._echoed[key] -= 1
-            return True
-        echo = _lately(self._sent.get(key[1:], ()), time)
-        self._echoed[key] += echo
-        return echo
-
-    def is_own_silence(self, time: float) -> bool:
-        """Whether a message that silences is our own."""
-        return _lately(self._silenced, time)
-
-
-def _lately(sent: tuple[()] | deque[float], time: float) -> bool:
-    return any(-SOON <= time - one <= ECHO for one in sent)
 
 
 class MidiInput:
@@ -115,9 +72,13 @@ class MidiInput:
         """The controllers that move something: (cc, control)."""
         return [(b.cc, b.control) for b in self._knobs.bindings]
 
-    def sent(self, time: float, data: bytes) -> None:
-        """A message goes out on some port at `time`; it may come back in."""
-        self._guard.sent(time, data)
+    def sent(self, time: float, data: bytes, port: int = 0) -> None:
+        """A message goes out on a port at `time`; it may come back in on any."""
+        self._guard.sent(time, data, port)
+
+    def silenced(self, time: float) -> None:
+        """The MIDI process has ended all that sounded, by itself; that may come back in, too."""
+        self._guard.silenced(time)
 
     def heard(self, port: int, time: float, data: bytes, now: float) -> None:
         """Bytes came in on a port.
@@ -141,7 +102,8 @@ class MidiInput:
                 case midi.ControlChange():
                     self._control(ear, event, time, now)
                 case _:
-                    self._clock(port, event, time, now)
+                    if not self._guard.is_own_clock(port, event, time):
+                        self._clock(port, event, time, now)
         if self.next_time() < before:
             self._stage.times.on_sooner()  # whoever waits should look at the clock again
 

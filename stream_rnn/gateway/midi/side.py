@@ -14,7 +14,7 @@ from stream_rnn.gateway.controls import steps_per_beat
 from stream_rnn.gateway.midi.out import MidiSink, Timed
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.midi.client import ChildMidi
-from stream_rnn.midi.messages import Event, Heard, MidiOptions, Pong, Ports, PortSpec
+from stream_rnn.midi.messages import Event, Heard, MidiOptions, Pong, Ports, PortSpec, Silenced
 from stream_rnn.pipe import start_anew
 
 if TYPE_CHECKING:
@@ -23,8 +23,32 @@ if TYPE_CHECKING:
 log = logging.getLogger("stream_rnn.midi")
 
 PING = 0.25  # seconds between signs of life
-HUNG = 1.5  # seconds without an answer after which the process is held to hang
+HUNG = 6  # of them in a row without an answer, after which the process is held to hang
 PAUSES = (0.1, 0.5, 1.0)  # before it is started anew, by how often that failed in a row
+
+
+class Watchdog:
+    """Tells whether the process hangs, by what it was asked and has not answered.
+
+    Not by the clock: when the gateway itself has stood still for long, it has heard nothing for
+    long, and only what it asks from then on tells anything.
+    """
+
+    def __init__(self) -> None:
+        self._unanswered = 0
+
+    def ask(self) -> None:
+        """A sign of life is asked for."""
+        self._unanswered += 1
+
+    def hear(self) -> None:
+        """There is one."""
+        self._unanswered = 0
+
+    @property
+    def hangs(self) -> bool:
+        """Whether too much is unanswered."""
+        return self._unanswered >= HUNG
 
 
 class MidiSide:
@@ -47,7 +71,7 @@ class MidiSide:
         self.input = self._make_input(conductor)
         self._connected: tuple[str | None, ...] = ()
         self._trouble: str | None = None
-        self._heard_of = 0.0  # when the process last gave a sign of life
+        self._watchdog = Watchdog()
         self._died = asyncio.Event()
         self._process = ChildMidi(
             MidiOptions(
@@ -100,21 +124,23 @@ class MidiSide:
 
     def _play(self, messages: list[Timed]) -> None:
         if self.input is not None:
-            for time, _, data in messages:
-                self.input.sent(time, data)
+            for time, port, data in messages:
+                self.input.sent(time, data, port)
         self._process.play(messages)
 
     def _silence(self) -> None:
         self._process.silence()
 
     def _on_event(self, event: Event) -> None:
-        self._heard_of = self._clock.now()
+        self._watchdog.hear()
         match event:
             case Ports():
                 self._tell_of(event)
                 self._sink.ports(event.outs)
             case Heard(port, time, data) if self.input is not None:
                 self.input.heard(port, time, data, self._clock.now())
+            case Silenced(time) if self.input is not None:
+                self.input.silenced(time)
             case Pong():
                 self._stage.counters.midi.add(event)
 
@@ -137,21 +163,24 @@ class MidiSide:
     async def _keep(self) -> None:
         """Asks for signs of life, and starts the process anew when it dies or hangs."""
         while True:
-            self._heard_of = self._clock.now()
+            self._watchdog.hear()
             while not self._died.is_set():
-                if self._clock.now() - self._heard_of > HUNG:
+                if self._watchdog.hangs:
                     log.error("the MIDI process hangs; ending it")
                     self._process.kill()
-                    self._heard_of = self._clock.now()
+                    self._watchdog.hear()
+                self._watchdog.ask()
                 self._process.ping()
                 await asyncio.sleep(PING)
             await self._restart()
 
     async def _restart(self) -> None:
+        log.error("the MIDI process has ended; starting it anew")
         self._sink.died()
         self._connected = ()
         self._stage.counters.midi_deaths += 1
         await start_anew(self._start_process, PAUSES, "the MIDI process")
+        log.info("MIDI process %s goes on", self._process.pid)
 
     async def _start_process(self) -> None:
         self._died.clear()
