@@ -40,12 +40,14 @@ class Timing:
         lookahead: how far ahead of the committed the engine may compute.
         start_delay: from `play` to the first symbol.
         stall: a symbol later than this shifts the timeline instead of being caught up.
+        silence: when it is later than this, what sounds ends.
     """
 
     commit_ahead: float = 0.020
     lookahead: float = 0.4
     start_delay: float = 0.06
     stall: float = 0.25
+    silence: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -291,6 +293,14 @@ class Session:
             self.stalls += self.status is Status.PLAYING
             self._timeline.delay(now + self.timing.commit_ahead, self._place, self.tempo)
         self._computed.append(symbol)
+
+    def starves(self, now: float) -> bool:
+        """Whether what came last may sound on and on, for want of what should follow it."""
+        if self.status is not Status.PLAYING or self._computed:
+            return False
+        if now <= self.next_due + self.timing.silence or self.position == self.journal.first:
+            return False
+        return not self.journal[self.position - 1].fed  # which sounds nothing
 
     def receive_snapshot(self, generation: int, position: int, state: bytes) -> None:
         """Takes a state; it counts once the symbols before it are committed."""

@@ -326,7 +326,10 @@ class Stage:
     # Idleness
 
     def sweep(self, now: float) -> None:
-        """Pauses and puts away what nobody listens to; to be called every second or so."""
+        """Pauses and puts away what nobody listens to, and silences what starves; to be called
+        every second or so.
+        """
+        self._stall([session for session in self._roster if session.starves(now)])
         away = [s for s in self.sessions.values() if s.status is Status.AWAY]
         for session in self._roster:
             if session.idle_since is None or session.status is Status.AWAY:
@@ -375,6 +378,10 @@ class Stage:
             if session is None:
                 continue
             before = session.stalls
+            stalled = session.status is Status.STALLED and self.engine_up
+            if stalled and computed.generation == session.generation:
+                session.move("resume")
+                self._tell_of_engine(session, "playing")
             session.receive(computed.generation, computed.position, computed.symbol, now)
             self.counters.stalls += session.stalls - before
             self.times.set(session.key, session.commit_time())
@@ -387,9 +394,7 @@ class Stage:
             playing = session.status is Status.PLAYING
             session.move("lose_engine")
             if playing:
-                self._broadcast(
-                    session, None, None, "paused", position=session.position, reason="engine"
-                )
+                self._tell_of_engine(session, "paused")
 
     def regain_engine(self, now: float) -> None:
         """A new engine is up and knows nothing: every session goes on where it was."""
@@ -404,10 +409,22 @@ class Stage:
             session.start(now)
             self._touch(session, now)
             if stalled:
-                self._broadcast(
-                    session, None, None, "playing", position=session.position, reason="engine"
-                )
+                self._tell_of_engine(session, "playing")
         self._engine.flush(now)
+
+    def _stall(self, starving: list[Session]) -> None:
+        """The engine is there and does not answer: notes end as when it dies. With its next
+        symbol a session plays on.
+        """
+        if starving:
+            log.error("the engine does not answer; %d sessions wait for it", len(starving))
+        for session in starving:
+            session.move("stall")
+            self._tell_of_engine(session, "paused")
+
+    def _tell_of_engine(self, session: Session, kind: str) -> None:
+        position = session.position
+        self._broadcast(session, None, None, kind, position=position, reason="engine")
 
     # Play-out
 

@@ -10,7 +10,7 @@ class Status(enum.Enum):
 
     PLAYING = "playing"
     PAUSED = "paused"
-    STALLED = "stalled"  # it would play, but the engine is gone
+    STALLED = "stalled"  # it would play, but the engine is gone, or does not answer
     AWAY = "away"  # nobody listened for long, so its slot was given back
     CLOSED = "closed"
 
@@ -28,7 +28,9 @@ TRANSITIONS: dict[tuple[Status, str], Status] = {
     (Status.PAUSED, "lose_engine"): Status.PAUSED,
     (Status.STALLED, "lose_engine"): Status.STALLED,
     (Status.AWAY, "lose_engine"): Status.AWAY,
+    (Status.PLAYING, "stall"): Status.STALLED,
     (Status.STALLED, "regain_engine"): Status.PLAYING,
+    (Status.STALLED, "resume"): Status.PLAYING,
     (Status.PAUSED, "regain_engine"): Status.PAUSED,
     (Status.PAUSED, "put_away"): Status.AWAY,
     (Status.AWAY, "bring_back"): Status.PAUSED,

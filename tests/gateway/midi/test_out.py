@@ -102,6 +102,48 @@ def test_notes_end_when_the_engine_dies(models: Path) -> None:
     assert not synth.sounding()
 
 
+def test_notes_end_when_the_engine_does_not_answer(models: Path) -> None:
+    house, synth = play(models, MidiOut(port="x"))
+    ear = house.join()
+    house.say(ear, "attach", session="s")
+    assert synth.sounding()
+    for _ in range(40):  # as `play_out` does, without an engine
+        house.clock.advance(0.1)
+        house.stage.tick(house.clock.now())
+        house.stage.sweep(house.clock.now())
+    assert not synth.sounding()
+    silent = [t for t, _, _, velocity in synth.notes() if not velocity][-1]
+    late = ear.of("symbol")[-1]["due"] + 0.05 + house.stage.sessions["s"].timing.silence
+    assert late < silent + 0.01 and silent < late + 0.2
+    assert [(m["type"], m["reason"]) for m in ear.messages[-1:]] == [("paused", "engine")]
+    house.run(2.0)
+    assert synth.sounding()
+    assert [m["reason"] for m in ear.of("paused") + ear.of("playing")] == ["engine"] * 2
+    symbols = ear.of("symbol")
+    assert [m["n"] for m in symbols] == list(range(symbols[0]["n"], symbols[-1]["n"] + 1))
+    assert house.stage.counters.stalls == 1
+
+
+@pytest.mark.parametrize("before", ["nothing", "fed", "paused", "in time"])
+def test_what_sounds_nothing_or_comes_in_time_is_not_silenced(models: Path, before: str) -> None:
+    house, ear = House(models), Ear()
+    house.say(ear, "open", model="roll", session="s", seed=5, controls={"rate": 0.5})
+    if before in ("fed", "in time", "paused"):
+        house.run(0.5)
+    if before == "fed":
+        house.say(ear, "feed", session="s", symbols=[[60]])
+    if before == "paused":
+        house.say(ear, "pause", session="s")
+    for _ in range(100):
+        house.clock.advance(0.1)
+        if before == "in time":
+            house.engine.pump(house.clock.now())
+        house.stage.tick(house.clock.now())
+        house.stage.sweep(house.clock.now())
+    assert len(ear.of("paused")) == (before == "paused")
+    assert not [m for m in ear.of("playing") if m.get("reason")]
+
+
 def test_panic_ends_everything_at_once(models: Path) -> None:
     house, synth = play(models, MidiOut(port="x"))
     house.stage.panic(house.join(), house.clock.now())
