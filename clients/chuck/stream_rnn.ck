@@ -15,7 +15,7 @@
 8766 => int PORT;
 9005 => int MY_PORT;
 "main" => string SESSION;
-"nottingham" => string MODEL; // "lyrics" has artists to blend
+"nottingham-joint" => string MODEL; // "lyrics" has artists to blend
 ["Emily Dickinson", "Edgar Allan Poe"] @=> string ARTISTS[];
 0.8 => float temperature; // where + and - begin
 0.5 => float blend; // how much of the second artist

@@ -20,7 +20,7 @@ const settings = {
   port: 8766,
   myPort: 0,
   session: "main",
-  model: "nottingham",
+  model: "nottingham-joint",
 };
 for (const argument of process.argv.slice(2)) {
   const [name, value] = argument.split("=");

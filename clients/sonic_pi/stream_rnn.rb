@@ -11,7 +11,7 @@ port = 8766
 my_port = 9010
 cue_port = 4560
 session = "main"
-model = "nottingham"
+model = "nottingham-joint"
 
 # Steering. The model "lyrics" has artists to blend, for example
 # artists = {"Emily Dickinson" => 2, "Edgar Allan Poe" => 1}

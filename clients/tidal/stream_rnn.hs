@@ -4,7 +4,7 @@
 --   2. Put the two blocks below into your BootTidal.hs, instead of its `tidal <- startTidal …`.
 --   3. In your editor, after booting:
 --
---        once $ rnnOpen "nottingham"
+--        once $ rnnOpen "nottingham-joint"
 --        d1 $ rnnTemperature "0.3 0.6 0.9 1.2"
 --        d2 $ slow 4 $ rnnDensity (range (-1) 1 sine)
 --        d3 $ rnnBlend "0 0.25 0.5 1"            -- of the two artists below, for "lyrics"

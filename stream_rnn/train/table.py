@@ -71,7 +71,8 @@ def _training(card: Card) -> str:
     if "seconds" not in made or "epochs" not in made:
         return "counted"
     read = f"{made['symbols'] / 1e6:.1f} M symbols, {made['epochs']:.1f} epochs"
-    return f"{made['seconds'] / 60:.0f} min, {read}"
+    on = made.get("hardware", "").partition(",")[0].removeprefix("NVIDIA ")
+    return f"{max(1, round(made['seconds'] / 60))} min on {on or 'a CPU'}, {read}"
 
 
 def main(arguments: list[str]) -> int:

@@ -21,7 +21,12 @@ def card(name: str, nll: float = 1.25) -> Card:
         title="Made up",
         codec={"domain": "text", "characters": "ab"},
         architecture={"layers": 2, "hidden": 64, "cell": "mi-lstm"},
-        training={"seconds": 600, "symbols": 2_000_000, "epochs": 3.06},
+        training={
+            "seconds": 600,
+            "symbols": 2_000_000,
+            "epochs": 3.06,
+            "hardware": "NVIDIA H200",
+        },
         scores={"test": {"nll": nll}},
         weights={"bytes": 400_000},
     )
@@ -30,7 +35,7 @@ def card(name: str, nll: float = 1.25) -> Card:
 def test_rows_are_made_of_cards_and_what_stands_beside_is_kept() -> None:
     old = "\n".join([*HEAD, "| `b` | x | x | x | **9** | 1.1, theirs [^a] |", "| `gone` | x | — |"])
     page = renewed(PAGE.format(table=old), [card("a"), card("b", 1.5)])
-    made = "| text | 2 × 64 MI-LSTM, 0.4 MB | 10 min, 2.0 M symbols, 3.1 epochs |"
+    made = "| text | 2 × 64 MI-LSTM, 0.4 MB | 10 min on H200, 2.0 M symbols, 3.1 epochs |"
     rows = [f"| `b` {made} **1.500** | 1.1, theirs [^a] |", f"| `a` {made} **1.250** | — |"]
     assert page == PAGE.format(table="\n".join([*HEAD, *rows]))
     assert renewed(page, [card("a"), card("b", 1.5)]) == page
