@@ -6,12 +6,14 @@ vocabulary: it may be fed, but is never drawn.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from stream_rnn.codecs.base import CategoricalCodec
+from stream_rnn.codecs.files import read_utf8
 from stream_rnn.errors import CheckpointError, DataError
 
 UNKNOWN = "…"
@@ -25,7 +27,8 @@ class PlaylistCodec(CategoricalCodec):
         names: the vocabulary after the two special entries, in index order.
 
     Raises:
-        CheckpointError: a name stands twice, is empty, or has a line's end in it.
+        CheckpointError: a name stands twice, is empty, or has a line's end or needless spaces
+            in it.
     """
 
     domain = "playlist"
@@ -36,8 +39,9 @@ class PlaylistCodec(CategoricalCodec):
     def __init__(self, names: Iterable[str]) -> None:
         self.vocabulary = ("", UNKNOWN, *names)
         self._index = {name: i for i, name in enumerate(self.vocabulary)}
-        broken = any("\n" in name or name != name.strip() for name in self.vocabulary)
-        if broken or len(self._index) != len(self.vocabulary):
+        if any(name != _plain(name) for name in self.vocabulary) or len(self._index) != len(
+            self.vocabulary
+        ):
             raise CheckpointError("a playlist's names must be single lines, each once")
         if len(self.vocabulary) > MAX_NAMES + 2:
             raise CheckpointError(f"more than {MAX_NAMES} names")
@@ -84,7 +88,7 @@ class PlaylistCodec(CategoricalCodec):
             value = value.split("\n")
         if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
             raise DataError("a playlist model takes a list of names, or a text of a name a line")
-        return self.encode(name for name in map(str.strip, value) if name)
+        return self.encode(name for name in map(_plain, value) if name)
 
     def event(self, symbol: int) -> dict[str, Any]:
         name = self.vocabulary[symbol]
@@ -94,7 +98,22 @@ class PlaylistCodec(CategoricalCodec):
         return "\n".join(self.decode(symbols))
 
     def read_prime(self, prime: str) -> list[int]:
-        return self.parse(prime)
+        path = Path(prime)
+        if path.suffix not in self.endings:
+            return self.parse(prime)
+        # As in the file that was learnt from, and as `write_file` makes it: a blank line ends a
+        # session.
+        sessions = map(self.parse, re.split(r"\n\s*\n", read_utf8(path)))
+        return [
+            symbol
+            for i, session in enumerate(s for s in sessions if s)
+            for symbol in ([self.boundary] if i else []) + session
+        ]
 
     def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
         path.write_text(self.show(symbols) + "\n", encoding="utf-8")
+
+
+def _plain(name: str) -> str:
+    """A name as it stands in the vocabulary: on one line, with single spaces."""
+    return " ".join(name.split())

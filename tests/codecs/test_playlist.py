@@ -36,6 +36,20 @@ def test_a_rare_or_unheard_name_may_be_fed_but_is_not_drawn(tmp_path: Path) -> N
     assert (tmp_path / "x.txt").read_text() == "a\nb\n\na\n"
 
 
+def test_a_prime_is_names_or_a_file_of_them(tmp_path: Path) -> None:
+    codec = PlaylistCodec(["a", "b", "the sea"])
+    assert codec.read_prime("b\n the  sea \nx") == [3, 4, 1]
+    file = tmp_path / "heard.txt"
+    file.write_text("\n a\r\nb\n \n\nthe\tsea\n\n")
+    assert codec.read_prime(str(file)) == [2, 3, 0, 4], "a blank line ends a session"
+    codec.write_file([2, 0, 4, 3], file, 120.0)
+    assert codec.read_prime(str(file)) == [2, 0, 4, 3]
+    file.write_bytes(b"caf\xe9")
+    for path in (file, tmp_path / "none.txt"):
+        with pytest.raises(DataError, match=path.name):
+            codec.read_prime(str(path))
+
+
 def test_what_is_no_playlist_is_refused() -> None:
     codec = PlaylistCodec(["a"])
     for value in (3, [3], None):
@@ -45,6 +59,6 @@ def test_what_is_no_playlist_is_refused() -> None:
         PlaylistCodec.learn([["a"]], least=2)
     with pytest.raises(DataError, match="at most 20000"):
         PlaylistCodec.learn([[str(i) for i in range(MAX_NAMES + 1)]], least=1)
-    for broken in (None, "ab", ["a", "a"], ["a\nb"], [" a"], [""], [1], ["…"]):
+    for broken in (None, "ab", ["a", "a"], ["a\nb"], [" a"], ["a  b"], [""], [1], ["…"]):
         with pytest.raises(CheckpointError):
             PlaylistCodec.from_json({"names": broken})
