@@ -69,12 +69,15 @@ class OscConfig(_Table, frozen=True, kw_only=True):
         allow: addresses and networks (CIDR) whose packets are taken.
         rate: packets a second from one sender.
         latency: for subscribers, in seconds.
+        lease: seconds after which a subscription of another machine ends if nothing came from
+            there since; 0 for never.
     """
 
     host: str = "127.0.0.1"
     allow: tuple[str, ...] = ()
     rate: Annotated[int, Meta(ge=1)] = 2000
     latency: Latency = 0.0
+    lease: Seconds = 3600.0
     target: tuple[OscTarget, ...] = ()
 
 
@@ -133,7 +136,12 @@ class MidiIn(_Table, frozen=True, kw_only=True):
 
 
 class MidiControl(_Table, frozen=True, kw_only=True):
-    """`[[midi.control]]`: a controller that moves a control over its `/norm` range."""
+    """`[[midi.control]]`: a controller that moves a control over a range.
+
+    Attributes:
+        control: one with a `/norm` form, or `velocity`, `transpose`, `top_k`, `channel`, or
+            `artist NAME` for its weight in the blend.
+    """
 
     cc: Seven
     control: str
@@ -147,10 +155,12 @@ class MidiConfig(_Table, frozen=True, kw_only=True, rename={"out_": "out", "in_"
     Attributes:
         api: of python-rtmidi: `auto` takes the first that works.
         client: our name among MIDI clients.
+        learnt: file in which controllers that are learnt are kept; none: until the end.
     """
 
     api: Literal["auto", "alsa", "jack", "core", "windows"] = "auto"
     client: str = "stream-rnn"
+    learnt: str = ""
     out_: tuple[MidiOut, ...] = ()
     in_: tuple[MidiIn, ...] = ()
     control: tuple[MidiControl, ...] = ()

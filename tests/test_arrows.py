@@ -58,6 +58,7 @@ TENSOR_ROOMS = {"nets", "engine", "train", "inspect"}
 TENSOR_BENCHES = {
     "bench.train",
     "bench.backprop",
+    "bench.chords",
     "bench.primes",
     "bench.band",
 }  # they measure networks
@@ -68,15 +69,18 @@ TENSORLESS = {"engine.messages", "engine.client", "engine.process", "train.recip
 OUTSIDE = {
     "asyncio": {"pipe", "midi.client", "gateway.osc.socket", "gateway.osc.side",
                 "gateway.osc.targets", "gateway.osc.discovery", "gateway.osc.listeners",
+                "gateway.osc.agenda",
                 "gateway.beat.link", "gateway.web.outbox", "gateway.web.websocket",
                 "gateway.midi.side", "gateway.playout", "gateway.server", "bench.serve",
                 "bench.midi"},
-    "socket": {"gateway.osc.targets", "gateway.osc.discovery", "pipe", "midi.process",
+    "socket": {"gateway.osc.targets", "gateway.osc.discovery", "gateway.osc.presence", "pipe",
+               "midi.process",
                "engine.process", "gateway.server", "bench.serve", "bench.osc", "bench.midi"},
     # osc: a timetag is in the time of day, which only the wall clock has.
     "time": {"clock", "midi.process", "engine.process", "train.loop", "train.counting",
-             "gateway.osc.socket",
-             "bench.serve", "bench.osc", "bench.train", "bench.midi", "bench.jack_listener"},
+             "gateway.osc.agenda",
+             "bench.serve", "bench.osc", "bench.train", "bench.midi", "bench.jack_listener",
+             "bench.chords"},
     "pickle": set(),
 }  # fmt: skip
 

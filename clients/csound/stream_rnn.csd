@@ -25,7 +25,7 @@ gShost = "127.0.0.1"
 giPort = 8766
 giMyPort = 9007
 gSsession = "main"
-gSmodel = "nottingham" ; "lyrics" has artists to blend
+gSmodel = "nottingham-joint" ; "lyrics" has artists to blend
 
 giListen OSCinit giMyPort
 giScale[] fillarray 0, 2, 4, 7, 9
@@ -103,13 +103,14 @@ endin
 ; Subscribes, again and again: that does no harm, is answered, and finds a server started anew.
 instr watch
   Smodel init ""
-  kposition, kbeats init 0, 0
+  Sseed init ""
+  kposition, kplaying, kbeats init 0, 0, 0
   kbeat metro 0.5
   know times
   OSCsend 1, gShost, giPort, address("open"), "s", gSmodel
   kbeats += kbeat
   OSCsend kbeats, gShost, giPort, "/rnn/subscribe", "si", gSsession, giMyPort
-  kgot OSClisten giListen, address("opened"), "si", Smodel, kposition
+  kgot OSClisten giListen, address("opened"), "sisi", Smodel, kposition, Sseed, kplaying
   if kgot == 1 then
     gkHeard = know
   endif

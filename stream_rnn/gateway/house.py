@@ -92,6 +92,7 @@ class Counters:
     engine_deaths: int = 0
     osc_refused: int = 0
     osc_late: int = 0
+    osc_failed: int = 0
     midi: MidiLateness = field(default_factory=MidiLateness)
     midi_deaths: int = 0
     lateness: Callable[[float], None] = field(default=lambda seconds: None)

@@ -25,6 +25,7 @@ MAX_MESSAGES = 256
 BUNDLE = b"#bundle\0"
 IMMEDIATELY = 1
 NTP_TO_UNIX = 2_208_988_800  # seconds from 1900 to 1970
+MAX_FLOAT = (2 - 2**-23) * 2.0**127
 _INT = struct.Struct(">i")
 _TIMETAG = struct.Struct(">Q")
 
@@ -147,7 +148,10 @@ def _messages(data: bytes, time: float | None) -> Iterator[Timed]:
 
 
 def message_bytes(address: str, *arguments: Any) -> bytes:
-    """One message: int, float, str and bytes arguments only, which every program takes."""
+    """One message: int, float, str and bytes arguments only, which every program takes.
+
+    An int that four bytes do not hold goes as a float, and a float that they do not as infinity.
+    """
     return _build(address, arguments).dgram  # type: ignore[no-any-return]
 
 
@@ -162,8 +166,10 @@ def bundle_bytes(time: float, messages: Iterable[tuple[str, tuple[Any, ...]]]) -
 def _build(address: str, arguments: Iterable[Any]) -> Any:
     builder = OscMessageBuilder(address)
     for value in arguments:
-        kind = {int: "i", float: "f", str: "s", bytes: "b"}[type(value)]
+        kind = {int: "i", bool: "i", float: "f", str: "s", bytes: "b"}[type(value)]
         if kind == "i" and not -(2**31) <= value < 2**31:
             kind, value = "f", float(value)
+        if kind == "f" and abs(value) > MAX_FLOAT:
+            value = math.copysign(math.inf, value)
         builder.add_arg(value, kind)
     return builder.build()

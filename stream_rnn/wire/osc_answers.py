@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stream_rnn.wire import messages as wire
@@ -11,13 +11,20 @@ from stream_rnn.wire.notes import Note
 Message = tuple[str, tuple[Any, ...]]
 
 LED_BY_NETWORK = -1  # in the place of a gesture, since OSC has nothing that is none everywhere
+MAX_INT = 2**31 - 1
+# Bytes of an error, which may quote what it is about: a datagram that no network cuts in pieces.
+MAX_REASON = 800
+MAX_ADDRESS = 200
 
 
 def answers(event: wire.Event) -> list[Message]:
     """An event that is no symbol, as addresses and arguments."""
     fields, kind = event.fields, event.kind
     if kind == "error":
-        return [("/rnn/error", (fields["code"], fields["message"], str(event.id or "")))]
+        reason, about = fields["message"], str(event.id or "")
+        return [
+            ("/rnn/error", (fields["code"], _short(reason, MAX_REASON), _short(about, MAX_ADDRESS)))
+        ]
     if kind == "pong":
         return [("/rnn/pong", (fields["t0"],))]
     if kind in ("learned", "forgotten"):
@@ -36,12 +43,35 @@ def answers(event: wire.Event) -> list[Message]:
         gesture = LED_BY_NETWORK if fields["gesture"] is None else fields["gesture"]
         return [(base, (fields["player"], gesture, fields["position"]))]
     if kind == "opened":
-        return [(base, (fields["model"], fields["position"]))]
+        return [(base, _standing(fields))]
+    if kind == "gap":
+        return [(base, (fields["after"], fields["before"]))]
     return [(base, (fields["position"],) if "position" in fields else ())]
 
 
+def session_messages(sessions: Iterable[wire.Event]) -> list[Message]:
+    """The answer to `/rnn/sessions`, from each one's `opened`: the same, after its name."""
+    return [("/rnn/session", (e.fields["session"], *_standing(e.fields))) for e in sessions]
+
+
+def _standing(fields: Mapping[str, Any]) -> tuple[Any, ...]:
+    """How a session stands: model, position, seed, and whether it plays.
+
+    The seed is a string, since many are larger than an OSC int, and a float is not exact.
+    """
+    model, position, seed = (fields[name] for name in ("model", "position", "seed"))
+    return model, position, str(seed), int(fields["playing"])
+
+
+def _short(text: str, most: int) -> str:
+    data = text.encode()
+    return text if len(data) <= most else data[: most - 3].decode(errors="ignore") + "..."
+
+
 def flat(value: Any) -> int | float | str:
-    """A control's value as one OSC argument."""
+    """A control's value as one OSC argument; a seed that an OSC int does not hold as a string."""
+    if isinstance(value, int) and abs(value) > MAX_INT:
+        return str(value)
     if isinstance(value, dict):
         return " ".join(f"{name}={weight:g}" for name, weight in value.items())
     if isinstance(value, list | tuple):

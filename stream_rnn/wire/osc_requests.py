@@ -5,6 +5,7 @@ Addresses and arguments become the same requests as WebSocket's messages, by the
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,9 +14,7 @@ from typing import Any
 from stream_rnn.errors import ProtocolError
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire.osc_answers import LED_BY_NETWORK
-
-MAX_STARS = 4
-MAX_PATTERN = 256
+from stream_rnn.wire.osc_patterns import matching
 
 # name: (least, most) of the /norm form: what a hand on a fader wants, not all that is legal.
 NORMS = {
@@ -28,14 +27,24 @@ NORMS = {
 CONTROLS = (
     *NORMS, "top_k", "velocity", "transpose", "channel", "seed", "artist", "pitches", "sync"
 )  # fmt: skip
+BUTTONS = ("play", "pause", "reset", "close")
+
+# A blend as `controlled` and the OSCQuery tree show it: Emily Dickinson=0.25 Bo=0.75
+_SHARE = re.compile(r"\s*([^=]+?)=([-+.\deE]+)(?=\s|$)")
+_PITCHES = re.compile(r"\s*(?:\d{1,3}(?:\s+|$))*")
 
 
 @dataclass(frozen=True)
 class Subscribe:
-    """Symbols of a session, to the sender, or to another port of its machine."""
+    """Symbols of a session, to the sender, or to another port of its machine.
+
+    Attributes:
+        after: the last symbol that it has; none: it begins with what comes now.
+    """
 
     session: str
     port: int | None = None
+    after: int | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,11 @@ class ListModels:
 
 
 @dataclass(frozen=True)
+class ListSessions:
+    """Which sessions are there?"""
+
+
+@dataclass(frozen=True)
 class Learn:
     """The next MIDI controller that moves is to move this control."""
 
@@ -80,11 +94,21 @@ class Forget:
     control: str | None = None
 
 
-Request = wire.Message | Learn | Forget | Subscribe | Unsubscribe | Reply | Panic | ListModels
+Request = (
+    wire.Message
+    | Learn
+    | Forget
+    | Subscribe
+    | Unsubscribe
+    | Reply
+    | Panic
+    | ListModels
+    | ListSessions
+)
 
 
 def requests(address: str, arguments: tuple[Any, ...], sessions: Iterable[str]) -> list[Request]:
-    """What an address asks for; several where SESSION is a pattern.
+    """What an address asks for; several where SESSION is a pattern, none of a button let go.
 
     The `id` of each is the address, so that answers and errors can name it.
 
@@ -97,8 +121,10 @@ def requests(address: str, arguments: tuple[Any, ...], sessions: Iterable[str]) 
     parts = address.split("/")[1:]
     if len(parts) < 2 or parts[0] != "rnn":
         raise ProtocolError("unknown_address", "addresses are /rnn/SESSION/ACTION; see docs/osc.md")
+    if any(isinstance(a, float) and not math.isfinite(a) for a in arguments):
+        raise ProtocolError("bad_value", f"{address} takes no number that is infinite or none")
     if len(parts) == 2:
-        return [_general(parts[1], arguments)]
+        return _general(parts[1], arguments)
     name, action = parts[1], "/".join(parts[2:])
     if name == "midi" and action in ("learn", "forget"):
         return [_midi(action, arguments)]
@@ -107,76 +133,50 @@ def requests(address: str, arguments: tuple[Any, ...], sessions: Iterable[str]) 
     ]
 
 
-def matching(pattern: str, names: Iterable[str]) -> list[str]:
-    """The names that an OSC address pattern matches; a plain name is itself.
-
-    Raises:
-        ProtocolError: a pattern that is malformed, or matches nothing.
-    """
-    if not set(pattern) & set("*?[{"):
-        return [pattern]
-    if pattern.count("*") > MAX_STARS or len(pattern) > MAX_PATTERN:
-        # Each star multiplies the ways to match; a few are all that anyone needs.
-        raise ProtocolError("bad_pattern", f"at most {MAX_STARS} stars in a pattern")
-    regex = ""
-    for piece in re.findall(r"\*|\?|\[[^\]]*\]|\{[^}]*\}|.", pattern):
-        if piece == "*":
-            regex += ".*"
-        elif piece == "?":
-            regex += "."
-        elif piece[0] == "[" and len(piece) > 2:
-            negated, body = ("^", piece[2:-1]) if piece[1] == "!" else ("", piece[1:-1])
-            ranges = re.findall(r"(.)-(.)|(.)", body)
-            regex += f"[{negated}{''.join(_range(*found) for found in ranges)}]"
-        elif piece[0] == "{" and len(piece) > 1:
-            regex += "(?:" + "|".join(re.escape(p) for p in piece[1:-1].split(",")) + ")"
-        else:
-            regex += re.escape(piece)
-    try:
-        found = [name for name in names if re.fullmatch(regex, name)]
-    except re.error:
-        raise ProtocolError("bad_pattern", f"{pattern!r} is not an address pattern") from None
-    if not found:
-        raise ProtocolError("unknown_session", f"no session matches {pattern!r}")
-    return found
-
-
-def _range(first: str, last: str, single: str) -> str:
-    return re.escape(single) if single else f"{re.escape(first)}-{re.escape(last)}"
-
-
 _GENERAL = {
-    "subscribe": "SESSION [port]",
+    "subscribe": "SESSION [port [after]]",
     "unsubscribe": "SESSION [port]",
     "reply": "a port, or 0 for the sender's own",
-    "models": "nothing",
     "ping": "one number, or nothing",
 }
 
 
-def _general(action: str, arguments: tuple[Any, ...]) -> Request:
-    match action, arguments:
+def _general(action: str, arguments: tuple[Any, ...]) -> list[Request]:
+    if action == "panic":  # by whatever means
+        return [Panic()]
+    lists: dict[str, Request] = {"models": ListModels(), "sessions": ListSessions()}
+    if action in lists:
+        return [] if _let_go(arguments) else [lists[action]]
+    if action not in _GENERAL:
+        raise ProtocolError("unknown_address", f"there is no /rnn/{action}; see docs/osc.md")
+    # To Python a boolean is a number.
+    match action, () if any(isinstance(a, bool) for a in arguments) else arguments:
         case "subscribe", (str(session),):
-            return Subscribe(session)
-        case "subscribe", (str(session), int(port)) if 0 < port < 65536:
-            return Subscribe(session, port)
+            return [Subscribe(session)]
+        case "subscribe", (str(session), int(port)) if 0 <= port < 65536:
+            return [Subscribe(session, port or None)]
+        case "subscribe", (str(session), int(port), int(after)) if 0 <= port < 65536:
+            return [Subscribe(session, port or None, after)]
         case "unsubscribe", (str(session),):
-            return Unsubscribe(session)
-        case "unsubscribe", (str(session), int(port)):
-            return Unsubscribe(session, port)
+            return [Unsubscribe(session)]
+        case "unsubscribe", (str(session), int(port)) if 0 <= port < 65536:
+            return [Unsubscribe(session, port or None)]
         case "reply", (int(port),) if 0 <= port < 65536:
-            return Reply(port)
-        case "panic", _:
-            return Panic()
-        case "ping", ():
-            return wire.Ping(t0=0)
+            return [Reply(port)]
+        case "ping", () if not arguments:
+            return [wire.Ping(t0=0)]
         case "ping", (int(t0) | float(t0),):
-            return wire.Ping(t0=t0)
-        case "models", () | (None,):  # nil: how some say that there is nothing
-            return ListModels()
-    if action in _GENERAL:
-        raise ProtocolError("bad_value", f"/rnn/{action} takes {_GENERAL[action]}")
-    raise ProtocolError("unknown_address", f"there is no /rnn/{action}; see docs/osc.md")
+            return [_checked("ping", t0=t0)]
+    raise ProtocolError("bad_value", f"/rnn/{action} takes {_GENERAL[action]}")
+
+
+def _let_go(arguments: tuple[Any, ...]) -> bool:
+    """Whether this is a button that is let go.
+
+    Touch controllers send 1 when a button is pressed and 0 when it is let go, and who presses
+    it once wants one thing done.
+    """
+    return len(arguments) == 1 and isinstance(arguments[0], int | float) and arguments[0] == 0
 
 
 def _midi(action: str, arguments: tuple[Any, ...]) -> Request:
@@ -202,7 +202,10 @@ def _for_session(
     if name in CONTROLS:
         controls, at = _controls(name, form, arguments)
         return [_checked("control", controls=controls, at=at, **base)]
-    if form:
+    if _let_go(arguments) and action in (*BUTTONS, "step"):
+        return []
+    in_time = action == "feed/in_time"
+    if form and not in_time:
         raise ProtocolError(
             "unknown_address", f"there is no /rnn/SESSION/{action}; see docs/osc.md"
         )
@@ -212,7 +215,7 @@ def _for_session(
             _checked("reset", **base),
             _checked("feed", symbols=_symbols(arguments), **base),
         ],
-        "feed": lambda: [_checked("feed", symbols=_symbols(arguments), **base)],
+        "feed": lambda: [_checked("feed", symbols=_symbols(arguments), in_time=in_time, **base)],
         "touch": lambda: [_checked("touch", **_touching(arguments), **base)],
         "lead": lambda: [_checked("lead", **_leading(arguments), **base)],
         "step": lambda: [_checked("step", count=_one(int, action, arguments or (1,)), **base)],
@@ -220,7 +223,7 @@ def _for_session(
         "fork": lambda: [_checked("fork", **_forking(arguments), **base)],
         **{
             kind: lambda kind=kind: [_checked(kind, **base)]  # type: ignore[misc]
-            for kind in ("play", "pause", "reset", "close")
+            for kind in BUTTONS
         },
     }
     if name not in plain:
@@ -231,14 +234,38 @@ def _for_session(
 
 
 def _opening(arguments: tuple[Any, ...]) -> dict[str, Any]:
-    words = arguments
+    words = list(arguments)
+    # As the last of several words; a model may have that name, too.
     play = len(words) < 2 or words[-1] != "paused"
-    match words if play else words[:-1]:
-        case (str(model),):
-            return {"model": model, "play": play}
-        case (str(model), int(seed)):
-            return {"model": model, "seed": seed, "play": play}
-    raise ProtocolError("bad_value", "/rnn/SESSION/open takes a model [seed] ['paused']")
+    if not play:
+        words.pop()
+    if not words or not isinstance(words[0], str):
+        raise _bad_opening()
+    opening: dict[str, Any] = {"model": words.pop(0), "play": play}
+    if words and not isinstance(words[0], str):
+        opening["seed"] = _seed((words.pop(0),))
+    names, values = words[::2], words[1::2]
+    if len(names) != len(values) or not all(isinstance(name, str) for name in names):
+        raise _bad_opening()
+    controls: dict[str, Any] = {}
+    for name, value in zip(names, values, strict=True):
+        if name == "prime":
+            opening["prime"] = _symbols((value,))
+        elif name == "seed":
+            opening["seed"] = _seed((value,))
+        elif name in CONTROLS:
+            controls |= _controls(name, "", (value,))[0]
+        else:
+            raise _bad_opening()
+    return {**opening, "controls": controls}
+
+
+def _bad_opening() -> ProtocolError:
+    return ProtocolError(
+        "bad_value",
+        "/rnn/SESSION/open takes a model [seed] [name value ...] ['paused'], where a name is a "
+        "control, seed or prime",
+    )
 
 
 def _touching(arguments: tuple[Any, ...]) -> dict[str, Any]:
@@ -296,18 +323,46 @@ def _controls(name: str, form: str, arguments: tuple[Any, ...]) -> tuple[dict[st
     if name == "artist":
         return {name: _blend(arguments)}, at
     if name == "pitches":
-        scale = len(arguments) == 1 and isinstance(arguments[0], str)
-        return {name: arguments[0] if scale else list(arguments) or None}, at
+        return {name: _pitches(arguments)}, at
+    if name == "seed":
+        return {name: _seed(arguments)}, at
     return {name: _one(str if name == "sync" else float, name, arguments)}, at
 
 
 def _blend(arguments: tuple[Any, ...]) -> dict[str, Any]:
     if len(arguments) == 1:
-        arguments = (*arguments, 1.0)
+        arguments = _shares(arguments[0]) or (*arguments, 1.0)
     names, weights = arguments[::2], arguments[1::2]
     if len(names) != len(weights) or not names or not all(isinstance(n, str) for n in names):
         raise ProtocolError("bad_value", "/rnn/SESSION/artist takes a name, or: name weight ...")
     return dict(zip(names, weights, strict=True))
+
+
+def _shares(text: Any) -> tuple[Any, ...]:
+    """Names and weights, where a text is a blend as it is shown; nothing where it is a name."""
+    if not isinstance(text, str) or _SHARE.sub("", text).strip():
+        return ()
+    try:
+        return tuple(x for name, share in _SHARE.findall(text) for x in (name, float(share)))
+    except ValueError:
+        return ()
+
+
+def _pitches(arguments: tuple[Any, ...]) -> Any:
+    match arguments:
+        case (str(text),) if _PITCHES.fullmatch(text):  # as they are shown
+            return [int(pitch) for pitch in text.split()] or None
+        case (str(scale),):
+            return scale
+    return list(arguments) or None
+
+
+def _seed(arguments: tuple[Any, ...]) -> Any:
+    """A number; one that is larger than an int of OSC may come as it is shown, as a string."""
+    match arguments:
+        case (str(text),) if text.isdecimal() and text.isascii() and len(text) <= 16:
+            return int(text)
+    return _one(int, "seed", arguments)
 
 
 def _symbols(arguments: tuple[Any, ...]) -> Any:

@@ -47,9 +47,11 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "pause": ("N", "holds it"),
     "reset": ("N", "begins again"),
     "close": ("N", "ends the session"),
+    "open": ("s", "with a model: a new session, of any name that is free in the place of this"),
     "step": ("i", "so many symbols at once, while it is paused"),
     "rewind": ("i", "goes back to a position"),
     "feed": ("s", "puts symbols into the stream"),
+    "feed/in_time": ("s", "the same, in the place of as many that would have come"),
     "prime": ("s", "begins again, from these symbols"),
     "lead": ("i", "of a band: the gesture 0 to 8 that the lead holds; -1 for the network's own"),
     "touch": ("ffi", "of a band: x, y and whether the finger of the lead is down"),
@@ -58,9 +60,13 @@ ACTIONS: dict[str, tuple[str, str]] = {
 GENERAL: dict[str, tuple[str, str]] = {
     "panic": ("N", "pauses everything that plays"),
     "models": ("N", "asks which models there are"),
+    "sessions": ("N", "asks which sessions there are, and how they stand"),
     "ping": ("i", "is answered by /rnn/pong"),
     "subscribe": ("s", "symbols of a session, to the sender"),
     "unsubscribe": ("s", "no more of them"),
+    "reply": ("i", "what is for the sender goes to this port of its machine from now on"),
+    "midi/learn": ("s", "the next MIDI controller that moves is to move this control"),
+    "midi/forget": ("s", "no MIDI controller moves this control any more"),
 }
 
 
@@ -133,7 +139,7 @@ class Namespace:
             top = self.session(names[1])
             names = names[2:]
         else:
-            inside = {name: _method(f"/rnn/{name}", *what) for name, what in GENERAL.items()}
+            inside = _methods("/rnn", GENERAL)
             if covers_all(path):
                 inside |= {n: self.session(n) for n in self.sessions} if ready is None else ready
             rnn = _container("/rnn", "sessions, and what concerns them all", inside)
@@ -160,7 +166,7 @@ class Namespace:
             for control in CONTROLS
             if control not in session.absent
         }
-        inside |= {action: _method(f"{base}/{action}", *ACTIONS[action]) for action in ACTIONS}
+        inside |= _methods(base, ACTIONS)
         return _container(base, session.description, inside)
 
     def _control(self, path: str, name: str, session: SessionInfo) -> Json:
@@ -168,7 +174,9 @@ class Namespace:
         node = _method(path, tag, description)
         node["ACCESS"] = READ_WRITE
         value = session.controls.get(name)
-        node["VALUE"] = [float(value) if tag == "f" and value is not None else flat(value)]
+        if tag == "f" and value is not None:
+            value = float(value)
+        node["VALUE"] = [value if tag == "i" and value is not None else flat(value)]
         if name in session.choices:
             node["RANGE"] = [{"VALS": list(session.choices[name])}]
         elif name in self._ranges:
@@ -201,6 +209,19 @@ def _container(path: str, description: str, inside: Json) -> Json:
         "ACCESS": NO_VALUE,
         "CONTENTS": inside,
     }
+
+
+def _methods(base: str, table: Mapping[str, tuple[str, str]]) -> Json:
+    """The nodes of a table by their names; one such as `feed/in_time` stands within another."""
+    nodes: Json = {}
+    for name, what in table.items():
+        outer, _, inner = name.partition("/")
+        if not inner:
+            nodes[name] = _method(f"{base}/{name}", *what)
+            continue
+        around = nodes.setdefault(outer, _container(f"{base}/{outer}", outer, {}))
+        around.setdefault("CONTENTS", {})[inner] = _method(f"{base}/{name}", *what)
+    return nodes
 
 
 def _method(path: str, tag: str, description: str) -> Json:

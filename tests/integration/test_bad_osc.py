@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import socket
@@ -12,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import make_models
@@ -20,10 +22,12 @@ from talker import Talker, Witness
 from stream_rnn.bench.serve import children
 from stream_rnn.errors import ProtocolError
 from stream_rnn.wire import osc
+from stream_rnn.wire.osc_requests import CONTROLS, NORMS
 
 PACKETS = 100_000
 BATCH = 100  # what the socket's buffer surely holds
 RATE = 4000  # packets a second
+ODD = 20_000
 WARM = 10_000
 GROWTH = 16e6  # bytes
 
@@ -105,6 +109,90 @@ def make_noise(dice: random.Random, real: list[bytes], n: int) -> bytes:
             for _ in range(dice.randrange(4)):
                 damaged[dice.randrange(len(damaged))] = dice.randrange(256)
             return bytes(damaged)
+
+
+# Every address that there is, and values of every type: those that are read, and in place.
+ACTIONS = (
+    *CONTROLS, *(f"{name}/norm" for name in NORMS), "open", "feed", "feed/in_time", "prime", "lead",
+    "touch", "step", "play", "pause", "reset", "rewind", "fork", "close", "loudness", "feed/x",
+)  # fmt: skip
+GENERAL = (
+    "subscribe", "unsubscribe", "reply", "panic", "models", "sessions", "ping", "midi/learn",
+    "midi/forget", "",
+)  # fmt: skip
+NUMBERS = (
+    *(("f", x) for x in (0.0, 1.0, -1.0, 0.5, 1.5, 1e30, math.nan, math.inf, -math.inf)),
+    *(("d", x) for x in (0.25, 1e300, -1e300, math.nan, math.inf)),
+    *(("i", x) for x in (0, 1, -1, 7, 60, 9000, 2**31 - 1, -(2**31))),
+    *(("h", x) for x in (0, 2**53, 2**63 - 1, -(2**63))),
+    *(("t", x) for x in (0, 1, 2**64 - 1)),
+)  # fmt: skip
+OTHERS = (
+    *(("s", x) for x in (
+        "", "a", "verse", "roll", "odd", "odd2", "beat", "bar", "paused", "temperature", "prime",
+        "seed", "on", "shift", "string", "Ada", "Ada=0.5 Bo=1e999", "D dorian", "60 64", "*",
+        "[z-a]", "{a,", "\N{SNOWMAN}" * 9, "9" * 5000, "link", "/",
+    )),
+    ("b", b"abc"), ("b", b"\0" * 64), ("T", True), ("F", False), ("N", None),
+)  # fmt: skip
+
+
+def typed(address: str, *arguments: tuple[str, Any]) -> bytes:
+    """A message by hand, as its sender wants the types: python-osc guesses some of them."""
+
+    def padded(text: str) -> bytes:
+        return text.encode() + bytes(4 - len(text.encode()) % 4)
+
+    inside = b""
+    for tag, value in arguments:
+        if tag in "ifdht":
+            inside += struct.pack(">" + {"h": "q", "t": "Q"}.get(tag, tag), value)
+        elif tag == "s":
+            inside += padded(value)
+        elif tag == "b":
+            inside += struct.pack(">i", len(value)) + value + bytes(-len(value) % 4)
+    return padded(address) + padded("," + "".join(tag for tag, _ in arguments)) + inside
+
+
+def make_odd(dice: random.Random) -> bytes:
+    """A well-formed message to a real address, with values that may be anything."""
+    session = dice.choice(["odd", "odd2", "o*", "nobody", "{odd,odd2}", "midi", "witnes"])
+    general = dice.random() < 0.25
+    where = dice.choice(GENERAL) if general else f"{session}/{dice.choice(ACTIONS)}"
+    count = dice.choice((0, 1, 1, 1, 2, 2, 3, 4, 7))
+    values = [dice.choice(NUMBERS if dice.random() < 0.5 else OTHERS) for _ in range(count)]
+    return typed(f"/rnn/{where}", *values)
+
+
+def test_values_of_every_type_to_every_address_are_done_or_told(server: Running) -> None:
+    """Well-formed packets: none is refused as one, and none finds a bug (see the fixture)."""
+    process, address, port = server
+    dice = random.Random(2)
+    with (
+        Witness(address),
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as noise,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as barrier,
+    ):
+        noise.connect(("127.0.0.1", port))
+        barrier.connect(("127.0.0.1", port))
+        barrier.settimeout(10)
+        for name, model in (("odd", "verse"), ("odd2", "roll")):
+            noise.send(osc.message_bytes(f"/rnn/{name}/open", model, 1))
+        for start in range(0, ODD, BATCH):
+            for _ in range(BATCH):
+                odd = make_odd(dice)
+                # What would stop the witness, or fill the house; as for the rest, anything goes.
+                if not odd.startswith((b"/rnn/panic", b"/rnn/o*/fork")):
+                    noise.send(odd)
+            for name, model in (("odd", "verse"), ("odd2", "roll")):  # where it was closed
+                noise.send(osc.message_bytes(f"/rnn/{name}/open", model, 1))
+            barrier.send(osc.message_bytes("/rnn/ping", start))
+            (pong,) = osc.parse_packet(barrier.recv(1024))
+            assert (pong.address, pong.arguments) == ("/rnn/pong", (start,))
+            time.sleep(BATCH / RATE)
+    counted = metrics(address)
+    assert counted["stream_rnn_osc_refused_total"] == counted["stream_rnn_osc_failed_total"] == 0
+    assert counted["stream_rnn_engine_deaths_total"] == 0 and process.poll() is None
 
 
 def is_refused(packet: bytes) -> bool:

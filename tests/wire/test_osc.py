@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import struct
 import time
 
@@ -79,3 +80,8 @@ def test_bundles_within_bundles_end_somewhere() -> None:
 def test_large_numbers_are_sent_as_floats_rather_than_refused() -> None:
     (timed,) = OscPacket(osc.message_bytes("/a", 2**53 - 1)).messages
     assert timed.message.params == [pytest.approx(2**53)]
+
+
+def test_what_four_bytes_cannot_carry_is_sent_as_near_as_may_be() -> None:
+    (timed,) = osc.parse_packet(osc.message_bytes("/a", 1e300, -1e39, True, 2.0**127))
+    assert timed.arguments == (math.inf, -math.inf, 1, 2.0**127)

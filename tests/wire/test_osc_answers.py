@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from stream_rnn.errors import ProtocolError
 from stream_rnn.wire import messages as wire
+from stream_rnn.wire import osc
 from stream_rnn.wire.notes import Note
-from stream_rnn.wire.osc_answers import answers, note_messages
+from stream_rnn.wire.osc_answers import answers, note_messages, session_messages
 
 
 def test_answers_name_control_value_and_position() -> None:
@@ -24,6 +25,25 @@ def test_answers_name_control_value_and_position() -> None:
     learned = wire.event("learned", control="rate", cc=74, channel=1)
     assert answers(learned) == [("/rnn/midi/learned", ("rate", 74, 1))]
     assert answers(wire.event("pong", t0=7, t1=1.0, t2=1.0)) == [("/rnn/pong", (7,))]
+
+
+def test_what_is_opened_says_how_it_stands() -> None:
+    opened = wire.event(
+        "opened", session="main", model="verse", position=7, seed=2**53 - 1, playing=True,
+        controls={},
+    )  # fmt: skip
+    standing = ("verse", 7, "9007199254740991", 1)
+    assert answers(opened) == [("/rnn/main/opened", standing)]
+    assert session_messages([opened]) == [("/rnn/session", ("main", *standing))]
+    gap = wire.event("gap", session="main", after=3, before=9)
+    assert answers(gap) == [("/rnn/main/gap", (3, 9))]
+
+
+def test_an_error_fits_a_datagram_whatever_it_quotes() -> None:
+    long = "\N{MUSICAL SYMBOL G CLEF}" * 16000
+    ((address, arguments),) = answers(wire.error_event(ProtocolError("bad_value", long), id=long))
+    assert len(osc.message_bytes(address, *arguments)) < 1200
+    assert all(a.endswith("...") and a[0] == long[0] for a in arguments[1:])
 
 
 def test_notes_say_how_long_they_last_where_they_begin() -> None:

@@ -9,15 +9,16 @@ from hypothesis import strategies as st
 from stream_rnn.errors import ProtocolError
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
+from stream_rnn.wire.osc_patterns import matching
 from stream_rnn.wire.osc_requests import (
     Forget,
     Learn,
     ListModels,
+    ListSessions,
     Panic,
     Request,
     Subscribe,
     Unsubscribe,
-    matching,
     requests,
 )
 
@@ -44,6 +45,13 @@ def asked(address: str, *arguments: object) -> list[Request]:
         ("/rnn/new/open", ("paused", "paused"),
          wire.Open(model="paused", session="new", play=False)),
         ("/rnn/new/open", ("paused",), wire.Open(model="paused", session="new")),
+        ("/rnn/new/open",
+         ("lyrics", 7, "rate", 12, "artist", "Ada=0.5 Bo=1", "prime", "O my", "paused"),
+         wire.Open(model="lyrics", session="new", seed=7, prime="O my", play=False,
+                   controls={"rate": 12, "artist": {"Ada": 0.5, "Bo": 1.0}})),
+        ("/rnn/new/open", ("lyrics", "seed", "9007199254740991", "artist", "Ada"),
+         wire.Open(model="lyrics", session="new", seed=2**53 - 1,
+                   controls={"artist": {"Ada": 1.0}})),
         ("/rnn/main/temperature", (0.5,), control({"temperature": 0.5})),
         ("/rnn/main/rate", (12,), control({"rate": 12})),
         ("/rnn/main/temperature/norm", (0.25,),
@@ -71,6 +79,13 @@ def asked(address: str, *arguments: object) -> list[Request]:
             ("on", 60, "shift", 0.5, "off", 60),
             wire.Feed(session="main", symbols=[{"on": 60}, {"shift": 0.5}, {"off": 60}]),
         ),
+        ("/rnn/main/feed/in_time", (60, 64),
+         wire.Feed(session="main", symbols=[[60, 64]], in_time=True)),
+        ("/rnn/main/artist", ("Joe=e",), control({"artist": {"Joe=e": 1.0}})),
+        ("/rnn/main/pitches", ("60 64",), control({"pitches": [60, 64]})),
+        ("/rnn/main/pitches", ("60-64",), control({"pitches": "60-64"})),
+        ("/rnn/main/seed", (7.0,), control({"seed": 7})),
+        ("/rnn/main/rewind", (0,), wire.Rewind(session="main", to=0)),
         ("/rnn/main/step", (), wire.Step(session="main", count=1)),
         ("/rnn/main/step", (3.0,), wire.Step(session="main", count=3)),
         ("/rnn/main/rewind", (40,), wire.Rewind(session="main", to=40)),
@@ -92,7 +107,13 @@ def test_addresses_ask_what_they_say(
 def test_the_addresses_without_a_session() -> None:
     assert asked("/rnn/subscribe", "main") == [Subscribe("main")]
     assert asked("/rnn/subscribe", "main", 9000) == [Subscribe("main", 9000)]
+    assert asked("/rnn/subscribe", "main", 9000, 40) == [Subscribe("main", 9000, 40)]
+    assert asked("/rnn/subscribe", "main", 0, -1) == [Subscribe("main", None, -1)]
     assert asked("/rnn/unsubscribe", "main") == [Unsubscribe("main")]
+    assert asked("/rnn/unsubscribe", "main", 0) == [Unsubscribe("main")]
+    assert asked("/rnn/sessions") == [ListSessions()]
+    assert asked("/rnn/models", 1) == asked("/rnn/models", "?") == [ListModels()]
+    assert asked("/rnn/panic", 0) == [Panic()], "whatever it was sent by"
     assert asked("/rnn/panic") == [Panic()]
     assert asked("/rnn/models") == [ListModels()]
     assert asked("/rnn/midi/learn", "temperature") == [Learn("temperature")]
@@ -101,6 +122,25 @@ def test_the_addresses_without_a_session() -> None:
     assert asked("/rnn/midi/forget", "rate") == [Forget("rate")]
     assert asked("/rnn/ping") == [wire.Ping(t0=0)]
     assert asked("/rnn/ping", 7) == [wire.Ping(t0=7)]
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, False])
+@pytest.mark.parametrize("action", ["main/play", "main/pause", "*/reset", "main/close", "main/step",
+                                    "models", "sessions"])  # fmt: skip
+def test_a_button_that_is_let_go_asks_for_nothing(action: str, zero: object) -> None:
+    assert requests(f"/rnn/{action}", (zero,), SESSIONS) == []
+    assert len(requests(f"/rnn/{action}", (1.0,), SESSIONS)) >= 1, "and pressed it does"
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize(
+    "address",
+    ["/rnn/main/step", "/rnn/main/rewind", "/rnn/main/temperature", "/rnn/ping", "/rnn/main/reset"],
+)
+def test_numbers_that_are_none_are_refused(address: str, number: float) -> None:
+    with pytest.raises(ProtocolError, match="infinite or none") as error:
+        asked(address, number)
+    assert error.value.code == "bad_value"
 
 
 def test_prime_begins_anew() -> None:
@@ -141,6 +181,19 @@ def test_patterns_reach_every_session_they_match(pattern: str, names: list[str])
         ("/rnn/main/touch", (0.5, 1.5, 1), "bad_message"),
         ("/rnn/subscribe", (), "bad_value"),
         ("/rnn/ping", ("x",), "bad_value"),
+        ("/rnn/ping", (True,), "bad_value"),
+        ("/rnn/reply", (True,), "bad_value"),
+        ("/rnn/subscribe", ("main", True), "bad_value"),
+        ("/rnn/subscribe", ("main", 9000, "all"), "bad_value"),
+        ("/rnn/subscribe", ("main", 65536, 1), "bad_value"),
+        ("/rnn/main/step", (True,), "bad_value"),
+        ("/rnn/main/temperature", (True,), "bad_value"),
+        ("/rnn/main/seed", ("seven",), "bad_value"),
+        ("/rnn/main/feed/late", ("a",), "unknown_address"),
+        ("/rnn/main/open", ("lyrics", True), "bad_value"),
+        ("/rnn/main/open", ("lyrics", "rate"), "bad_value"),
+        ("/rnn/main/open", ("lyrics", "rate", "loud"), "bad_value"),
+        ("/rnn/main/open", ("lyrics", "loudness", 1), "bad_value"),
         ("/rnn/midi/learn", (), "bad_value"),
         ("/rnn/midi/forget", (1,), "bad_value"),
         ("/rnn/main/sync", (1,), "bad_value"),
@@ -158,7 +211,7 @@ def test_what_cannot_be_asked_is_told(
     address: str, arguments: tuple[object, ...], code: str
 ) -> None:
     with pytest.raises(ProtocolError) as error:
-        asked(address, *arguments)
+        requests(address, arguments, SESSIONS)
     assert error.value.code == code and error.value.args[0].isascii()
 
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from stream_rnn.errors import ProtocolError
 from stream_rnn.gateway.controls import FIELDS, RANGES
+from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
+from stream_rnn.wire.osc_answers import answers
 from stream_rnn.wire.osc_requests import CONTROLS, NORMS, requests
 from stream_rnn.wire.oscquery import (
     Host,
@@ -118,6 +120,40 @@ def test_values_are_those_that_can_be_read() -> None:
     readable = [n["FULL_PATH"] for n in nodes(get("/rnn/main")) if n["ACCESS"] & 1]
     assert sorted(values) == sorted(readable)
     assert TREE.values("other") == {}
+
+
+def test_every_action_of_the_map_has_its_node() -> None:
+    paths = {node["FULL_PATH"] for node in nodes(get("/"))}
+    general = ("panic", "models", "sessions", "ping", "subscribe", "unsubscribe", "reply")
+    actions = ("open", "play", "pause", "reset", "close", "step", "rewind", "fork", "prime")
+    assert {f"/rnn/{name}" for name in (*general, "midi/learn", "midi/forget")} <= paths
+    assert {f"/rnn/main/{name}" for name in (*actions, "feed", "feed/in_time", "lead")} <= paths
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("artist", {"Ada": 0.25, "Emily Dickinson": 0.75}),
+        ("artist", {"Ada": 1.0}),
+        ("pitches", [60, 64, 67]),
+        ("pitches", "D dorian"),
+        ("pitches", None),
+        ("seed", 2**53 - 1),
+        ("sync", "link"),
+        ("density", -0.5),
+    ],
+)
+def test_what_is_shown_can_be_written_back(name: str, value: object) -> None:
+    tree = Namespace({"main": SessionInfo("", {**VALUES, name: value})}, RANGES)
+    shown = tree.values("main")[f"/rnn/main/{name}"]
+    (request,) = requests(f"/rnn/main/{name}", (shown,), ["main"])
+    assert isinstance(request, wire.Control) and request.controls == {name: value}
+    event = wire.event(
+        "controlled", session="main", position=7, controls={name: value}, changed=[name]
+    )
+    ((_, (_, told, _)),) = answers(event)
+    (request,) = requests(f"/rnn/main/{name}", (told,), ["main"])
+    assert isinstance(request, wire.Control) and request.controls == {name: value}
 
 
 def test_commands() -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from stream_rnn.clock import Clock
 from stream_rnn.config import Config
 from stream_rnn.errors import ConfigError
-from stream_rnn.gateway.osc.socket import OscOptions, OscServer
+from stream_rnn.gateway.osc.options import OscOptions
+from stream_rnn.gateway.osc.socket import OscServer
 from stream_rnn.gateway.osc.targets import Targets
 from stream_rnn.gateway.stage import Stage
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from stream_rnn.gateway.osc.discovery import Discovery
 
 log = logging.getLogger("stream_rnn")
+
+SWEEP = 5.0  # seconds between looks at who of the subscribers is still there
 
 
 class OscSide:
@@ -34,6 +37,7 @@ class OscSide:
         self.server = OscServer(stage, clock, OscOptions.of(config.osc))
         self._targets = Targets(config.osc.target, self.server, clock)
         self._discovery = self._make_discovery()
+        self._sweeper: asyncio.TimerHandle | None = None
 
     def _make_discovery(self) -> Discovery | None:
         if self._config.discovery.port is None:
@@ -62,13 +66,24 @@ class OscSide:
             ) from None
         for sink in await self._targets.open():
             self._stage.add_sink(sink)
+        self._sweep()
         log.info("OSC on udp://%s:%d", *self.server.local)
         if self._discovery is not None:
             await self._discovery.start(self.server.local[1])
 
-    async def stop(self) -> None:
-        """Ends what sounds anywhere, and closes the sockets."""
+    def _sweep(self) -> None:
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP, self._sweep)
+        self.server.sweep()
+
+    def end_notes(self) -> None:
+        """Ends what sounds anywhere, and closes the sockets; nothing goes out any more."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         self._targets.close()
         self.server.stop()
+
+    async def stop(self) -> None:
+        """The same, and ends the discovery."""
+        self.end_notes()
         if self._discovery is not None:
             await self._discovery.stop()

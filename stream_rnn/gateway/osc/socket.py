@@ -1,114 +1,39 @@
 """The OSC side: one UDP socket; who sent something is answered where it came from.
 
-A sender is a client of the stage like any other. UDP has no goodbye, so a sender that holds no
-subscription is forgotten after a while of silence.
+A sender is a client of the stage like any other.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from dataclasses import dataclass
+import contextlib
+import itertools
+import logging
+import math
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from stream_rnn.clock import Clock
-from stream_rnn.config import OscConfig
 from stream_rnn.errors import ProtocolError
-from stream_rnn.gateway.access import AllowList
 from stream_rnn.gateway.audience import Viewer
-from stream_rnn.gateway.osc.voices import OscVoices, PlainForm
+from stream_rnn.gateway.events import opened_event
+from stream_rnn.gateway.osc.agenda import Agenda, wall
+from stream_rnn.gateway.osc.options import OscOptions
+from stream_rnn.gateway.osc.peers import MAX_PAST, OscPeer, Peers
+from stream_rnn.gateway.osc.presence import Address
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
 from stream_rnn.wire import osc_requests as asked
+from stream_rnn.wire.osc_answers import session_messages
+from stream_rnn.wire.osc_patterns import matching
 
-Address = tuple[str, int]
+log = logging.getLogger("stream_rnn.osc")
 
+LATE = -0.001  # seconds ahead; what is late by less has come at its time
+QUIET = 60.0  # seconds between reports of our own failures
 
-@dataclass(frozen=True)
-class OscOptions:
-    """What bounds OSC clients.
-
-    Attributes:
-        allow: whose packets are taken.
-        latency: added to the due time in what subscribers get, in seconds.
-        ahead: how far ahead an incoming timetag may lie, in seconds.
-        waiting: how many messages may wait for their timetag.
-        rate: packets a second that one sender may send, on average and at once.
-        errors: that one sender is told of in a second.
-        peers: senders without a subscription that are remembered.
-        subscriptions: how many there may be.
-        silence: seconds after which a sender without subscriptions is forgotten.
-    """
-
-    allow: AllowList = AllowList()
-    latency: float = 0.0
-    ahead: float = 10.0
-    waiting: int = 4096
-    rate: int = 2000
-    errors: int = 50
-    peers: int = 256
-    subscriptions: int = 256
-    silence: float = 60.0
-
-    @classmethod
-    def of(cls, config: OscConfig) -> OscOptions:
-        """What a configuration says.
-
-        Raises:
-            ConfigError: an address beyond the loopback without an allow-list, or a bad one.
-        """
-        allow = AllowList.parse(config.host, config.allow)
-        return cls(allow=allow, latency=config.latency, rate=config.rate)
-
-
-def wall(due: float, clock: Clock) -> float:
-    """A time on the stage's clock as seconds since 1970."""
-    return due - clock.now() + time.time()
-
-
-class OscPeer(OscVoices):
-    """An address that sends to us, or that subscribed: a viewer of the stage."""
-
-    def __init__(self, address: Address, server: OscServer, now: float) -> None:
-        clock, options = server.clock, server.options
-        super().__init__(
-            lambda data: server.send(data, self.reply_to),
-            clock.now,
-            lambda due: wall(due, clock),
-            PlainForm(),
-            options.latency,
-        )
-        self.address = self.reply_to = address
-        self.heard_at = now
-        self._packets = _Bucket(options.rate, now)
-        self._errors = _Bucket(options.errors, now)
-
-    def may_send(self, now: float) -> bool:
-        """Takes a packet from its allowance, if any is left."""
-        self.heard_at = now
-        return self._packets.take(now)
-
-    def tell(self, event: wire.Event) -> None:
-        # Who sends nothing but mistakes has been told by then, and answers cost more than they.
-        if event.kind != "error" or self._errors.take(self.heard_at):
-            super().tell(event)
-
-
-class _Bucket:
-    """An allowance that fills up with time: so many a second, and at once."""
-
-    def __init__(self, rate: float, now: float) -> None:
-        self._rate, self._left, self._at = rate, rate, now
-
-    def take(self, now: float) -> bool:
-        """Takes one, if there is one left."""
-        self._left = min(self._rate, self._left + (now - self._at) * self._rate)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
+_Waiting = tuple[OscPeer, list[osc.Timed]]
 
 
 class Learner(Protocol):
@@ -132,12 +57,15 @@ class OscServer(asyncio.DatagramProtocol):
 
     def __init__(self, stage: Stage, clock: Clock, options: OscOptions) -> None:
         self.options = options
-        self.clock = clock
         self.learner: Learner | None = None
-        self._stage = stage
+        self._stage, self._clock = stage, clock
         self._transport: asyncio.DatagramTransport | None = None
-        self._peers: dict[Address, OscPeer] = {}
+        self._peers = Peers(
+            options, lambda address: OscPeer(address, self.send, clock, options), stage.leave
+        )
+        self._agenda: Agenda[_Waiting] = Agenda(self._do_waiting)
         self._waiting = 0
+        self._failed_at = -math.inf
 
     # asyncio's side
 
@@ -156,18 +84,22 @@ class OscServer(asyncio.DatagramProtocol):
 
     def stop(self) -> None:
         """Ends what sounds at subscribers, and closes the socket."""
-        for peer in self._peers.values():
-            peer.panic()
+        self._agenda.clear()
+        self._peers.close()
         if self._transport is not None:
             self._transport.close()
 
+    def sweep(self) -> None:
+        """Ends the subscriptions of those who have gone; to be called every few seconds."""
+        self._peers.sweep(self._clock.now())
+
     def datagram_received(self, data: bytes, address: Any) -> None:
-        now = self.clock.now()
+        now = self._clock.now()
         if not self.options.allow.admits(address[0]):
             self._stage.counters.osc_refused += 1
             return
-        peer = self._peer((address[0], address[1]), now)
-        if not peer.may_send(now):
+        peer = self._peers.hear((address[0], address[1]), now)
+        if peer is None:
             # Not answered: an answer to each would double the flood.
             self._stage.counters.osc_refused += 1
             return
@@ -177,72 +109,77 @@ class OscServer(asyncio.DatagramProtocol):
             self._stage.counters.osc_refused += 1
             self._stage.refuse(peer, error)
             return
-        for message in messages:
-            self._at_its_time(peer, message)
+        for at, together in itertools.groupby(messages, lambda message: message.time):
+            self._at_its_time(peer, at, list(together))
 
     def send(self, data: bytes, address: Address) -> None:
         """One datagram, if the socket is open."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.sendto(data, address)
 
-    # Peers
-
-    def _peer(self, address: Address, now: float) -> OscPeer:
-        peer = self._peers.pop(address, None)
-        if peer is None:
-            self._forget(now)
-            peer = OscPeer(address, self, now)
-        self._peers[address] = peer  # the longest silent stands first
-        return peer
-
-    def _forget(self, now: float) -> None:
-        """Makes room: who was silent for long goes, and the longest silent if need be."""
-        idle = [p for p in self._peers.values() if not p.sessions]
-        crowded = max(0, len(self._peers) - self.options.peers + 1)
-        for number, peer in enumerate(idle):
-            if number < crowded or now - peer.heard_at > self.options.silence:
-                self._stage.leave(peer, now)
-                del self._peers[peer.address]
-
     # Requests
 
-    def _at_its_time(self, peer: OscPeer, message: osc.Timed) -> None:
-        ahead = 0.0 if message.time is None else message.time - time.time()
-        if ahead > self.options.ahead or self._waiting >= self.options.waiting:
+    def _at_its_time(self, peer: OscPeer, at: float | None, messages: list[osc.Timed]) -> None:
+        """Does messages of one packet and one time, together and in their order."""
+        if at is None:
+            self._do_all(peer, messages)
+            return
+        ahead = at - wall(self._clock.now(), self._clock)
+        reason = None
+        if ahead > self.options.ahead:
             reason = f"a timetag may be {self.options.ahead:g} s ahead, not {ahead:.1f}"
-            if ahead <= self.options.ahead:
-                reason = f"{self._waiting} messages wait for their timetag already"
-            error = ProtocolError("bad_timetag", reason)
-            self._stage.refuse(peer, error, id=message.address)
-        elif ahead > 0:
-            self._waiting += 1
-            asyncio.get_running_loop().call_later(ahead, self._do_waiting, peer, message)
-        else:
-            self._stage.counters.osc_late += ahead < -0.001
-            self._do(peer, message)
+        elif ahead > 0 and self._waiting + len(messages) > self.options.waiting:
+            reason = f"{self._waiting} messages wait for their timetag already"
+        if reason is not None:
+            for message in messages:
+                error = ProtocolError("bad_timetag", reason)
+                self._stage.refuse(peer, error, id=message.address)
+            return
+        if ahead < LATE:
+            self._stage.counters.osc_late += len(messages)
+        self._waiting += len(messages)
+        self._agenda.add(at, ahead, (peer, messages))
 
-    def _do_waiting(self, peer: OscPeer, message: osc.Timed) -> None:
-        self._waiting -= 1
-        self._do(peer, message)
+    def _do_waiting(self, waiting: _Waiting) -> None:
+        peer, messages = waiting
+        self._waiting -= len(messages)
+        self._do_all(peer, messages)
 
-    def _do(self, peer: OscPeer, message: osc.Timed) -> None:
-        now = self.clock.now()
+    def _do_all(self, peer: OscPeer, messages: list[osc.Timed]) -> None:
+        now = self._clock.now()
+        for message in messages:
+            names, found = list(self._stage.sessions), list[asked.Request]()
+            with self._answering(peer, message.address):
+                found = asked.requests(message.address, message.arguments, names)
+            for request in found:
+                with self._answering(peer, message.address):
+                    self._follow(peer, request, message.address, now)
+
+    @contextlib.contextmanager
+    def _answering(self, peer: OscPeer, address: str) -> Iterator[None]:
+        """Tells the sender what went wrong; what comes after in its packet is done all the same."""
         try:
-            names = list(self._stage.sessions)
-            for request in asked.requests(message.address, message.arguments, names):
-                self._follow(peer, request, now)
+            yield
         except ProtocolError as error:
-            self._stage.refuse(peer, error, id=message.address)
+            self._stage.refuse(peer, error, id=address)
+        except Exception:  # a bug of ours, which is nobody's reason to be left without an answer
+            self._stage.counters.osc_failed += 1
+            if self._clock.now() - self._failed_at >= QUIET:
+                self._failed_at = self._clock.now()
+                log.exception("cannot do %.200s", address)
+            told = ProtocolError("internal", "the server failed at this; its log says how")
+            self._stage.refuse(peer, told, id=address)
 
-    def _follow(self, peer: OscPeer, request: asked.Request, now: float) -> None:
+    def _follow(self, peer: OscPeer, request: asked.Request, address: str, now: float) -> None:
         match request:
-            case asked.Subscribe(pattern, port):
+            case asked.Subscribe(pattern, port, after):
                 target = self._target(peer, port, now)
-                for session in asked.matching(pattern, list(self._stage.sessions)):
-                    self._subscribe(target, session, now)
+                for session in matching(pattern, list(self._stage.sessions)):
+                    with self._answering(peer, address):
+                        self._subscribe(target, session, after, now)
             case asked.Unsubscribe(pattern, port):
                 target = self._target(peer, port, now)
-                for session in asked.matching(pattern, target.sessions):
+                for session in matching(pattern, target.sessions):
                     target.end(session)
             case asked.Reply(port):
                 peer.reply_to = (peer.address[0], port or peer.address[1])
@@ -253,6 +190,10 @@ class OscServer(asyncio.DatagramProtocol):
             case asked.ListModels():
                 for name, model in sorted(self._stage.models.items()):
                     peer.send(osc.message_bytes("/rnn/model", name, model.codec.domain))
+            case asked.ListSessions():
+                standing = [opened_event(session) for session in self._stage.sessions.values()]
+                for name, arguments in session_messages(standing):
+                    peer.send(osc.message_bytes(name, *arguments))
             case _:
                 self._stage.handle(peer, request, now)
 
@@ -264,14 +205,28 @@ class OscServer(asyncio.DatagramProtocol):
         else:
             self.learner.forget(peer, request, now)
 
-    def _subscribe(self, target: OscPeer, session: str, now: float) -> None:
-        if session not in self._stage.sessions:
-            raise ProtocolError("unknown_session", f"there is no session {session!r}")
-        if sum(len(p.sessions) for p in self._peers.values()) >= self.options.subscriptions:
-            most = self.options.subscriptions
-            raise ProtocolError("too_many_subscriptions", f"there are {most} already")
-        target.begin(session)
-        self._stage.handle(target, wire.Attach(session=session), now)
+    def _subscribe(self, target: OscPeer, name: str, after: int | None, now: float) -> None:
+        session = self._stage.sessions.get(name)
+        if session is None:
+            raise ProtocolError("unknown_session", f"there is no session {name!r}")
+        if after is not None:
+            if not -1 <= after < max(session.position, 1):
+                raise ProtocolError(
+                    "bad_position", f"after must be from -1 to {session.position - 1}, not {after}"
+                )
+            after = self._recent(target, name, after, session.position)
+        if name not in target.sessions:
+            self._peers.check_room(target, now)
+        target.begin(name)
+        self._stage.handle(target, wire.Attach(session=name, after=after), now)
+
+    def _recent(self, target: OscPeer, name: str, after: int, position: int) -> int:
+        """What a subscriber may ask for: not more at once than its machine takes."""
+        earliest = position - MAX_PAST - 1
+        if after >= earliest:
+            return after
+        target.tell(wire.event("gap", session=name, after=after, before=earliest + 1))
+        return earliest
 
     def _target(self, peer: OscPeer, port: int | None, now: float) -> OscPeer:
-        return peer if port is None else self._peer((peer.address[0], port), now)
+        return peer if port is None else self._peers.at((peer.address[0], port), now)

@@ -10,8 +10,10 @@ from stream_rnn.clock import Clock
 from stream_rnn.config import OscTarget
 from stream_rnn.errors import ConfigError
 from stream_rnn.gateway.access import is_loopback
-from stream_rnn.gateway.audience import fits
-from stream_rnn.gateway.osc.socket import Address, OscServer, wall
+from stream_rnn.gateway.audience import Moment, fits
+from stream_rnn.gateway.osc.agenda import Agenda, wall
+from stream_rnn.gateway.osc.presence import Address
+from stream_rnn.gateway.osc.socket import OscServer
 from stream_rnn.gateway.osc.voices import Form, OscVoices, PlainForm, TemplateForm
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
@@ -38,6 +40,8 @@ class TargetSink(OscVoices):
     ) -> None:
         super().__init__(send, clock.now, lambda due: wall(due, clock), form, target.latency)
         self._pattern, self._plain = target.session, target.plain
+        self._agenda: Agenda[list[Message]] = Agenda(self._send_all)
+        self._closed = False
 
     def wants(self, session: str) -> bool:
         return fits(self._pattern, session)
@@ -47,14 +51,27 @@ class TargetSink(OscVoices):
             self.begin(event.fields["session"])
         super().tell(event)
 
+    def symbol(self, event: wire.Event, moment: Moment) -> None:
+        if not self._closed:  # nothing would end what begins now
+            super().symbol(event, moment)
+
+    def close(self) -> None:
+        """Ends what sounds: what waits for its moment goes out now, and ends are not put off."""
+        self._agenda.flush()
+        self._closed = True
+        self.panic()
+
     def _send_at(self, at: float, messages: list[Message]) -> None:
         if not self._plain:
             super()._send_at(at, messages)
-            return
-        loop = asyncio.get_running_loop()
-        wait = max(0.0, at + self._latency - self._now())
+        elif self._closed:
+            self._send_all(messages)
+        else:
+            self._agenda.add(at, at + self._latency - self._now(), messages)
+
+    def _send_all(self, messages: list[Message]) -> None:
         for address, arguments in messages:
-            loop.call_later(wait, self.send, osc.message_bytes(address, *arguments))
+            self.send(osc.message_bytes(address, *arguments))
 
 
 class _SendOnly(asyncio.DatagramProtocol):
@@ -115,6 +132,6 @@ class Targets:
     def close(self) -> None:
         """Ends what sounds, and closes the sockets that are not the server's."""
         for sink in self._sinks:
-            sink.panic()
+            sink.close()
         for transport in self._own:
             transport.close()

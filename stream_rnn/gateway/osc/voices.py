@@ -53,14 +53,23 @@ class PlainForm:
         if "touch" in fields:
             touch = tuple(fields["touch"][name] for name in TOUCH)
             return [(f"{base}/touch", touch), *note_messages(fields["session"], notes, 0.0)]
+        return [self._shown(fields, voice.sounding), *sounds]
+
+    @classmethod
+    def past(cls, fields: dict[str, Any]) -> list[Message]:
+        """A symbol of the past, which is shown and not sounded."""
+        return [] if "touch" in fields else [cls._shown(fields, tuple(fields.get("notes", ())))]
+
+    @staticmethod
+    def _shown(fields: dict[str, Any], pitches: tuple[int, ...]) -> Message:
+        base, event = f"/rnn/{fields['session']}", fields.get("event")
         if "text" in fields:
-            return [(f"{base}/char", (fields["text"], fields["n"])), *sounds]
-        event = fields.get("event")
+            return f"{base}/char", (fields["text"], fields["n"])
         if event is None:
-            return [(f"{base}/frame", voice.sounding), *sounds]
+            return f"{base}/frame", pitches
         if "gesture" in event:
-            return [(f"{base}/gesture", (event["player"], event["gesture"])), *sounds]
-        return [(f"{base}/event", tuple(x for item in event.items() for x in item)), *sounds]
+            return f"{base}/gesture", (event["player"], event["gesture"])
+        return f"{base}/event", tuple(x for item in event.items() for x in item)
 
     def ends(self, session: str, notes: list[Note]) -> list[Message]:
         return note_messages(session, notes, 0.0)

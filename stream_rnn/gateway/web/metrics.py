@@ -56,6 +56,7 @@ class _StageCollector(Collector):
             ("engine_deaths", counters.engine_deaths, "Engines that died"),
             ("osc_refused", counters.osc_refused, "OSC packets malformed or too many"),
             ("osc_late", counters.osc_late, "OSC messages that came after their timetag"),
+            ("osc_failed", counters.osc_failed, "OSC messages that a bug of ours spoilt"),
             ("midi_deaths", counters.midi_deaths, "MIDI processes that died or hung"),
             ("dropped", self._clients.dropped, "Symbols dropped for slow clients"),
         ):

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from typing import Any
 
 import pytest
+import uvloop
 from pythonosc.osc_packet import OscPacket
 from support import House
 
 from stream_rnn.config import OscConfig
 from stream_rnn.errors import ConfigError
-from stream_rnn.gateway.osc.socket import OscOptions, OscServer
+from stream_rnn.gateway.osc.options import OscOptions
+from stream_rnn.gateway.osc.socket import OscServer
 from stream_rnn.wire import osc
 
 HERE, THERE = ("127.0.0.1", 5000), ("127.0.0.1", 9000)
@@ -25,6 +28,9 @@ class Wire:
 
     def is_closing(self) -> bool:
         return False
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def sendto(self, data: bytes, address: tuple[str, int]) -> None:
         for timed in OscPacket(data).messages:
@@ -46,12 +52,12 @@ def say(to: OscServer, address: str, *arguments: Any) -> None:
 
 def test_symbols_go_to_subscribers_and_answers_to_the_sender(house: House) -> None:
     made, sent = server(house)
-    say(made, "/rnn/s/open", "verse")
+    say(made, "/rnn/s/open", "verse", 7)
     say(made, "/rnn/subscribe", "s", THERE[1])
     house.run(1.0)
     characters = [a for name, a in sent.to(THERE) if name == "/rnn/s/char"]
     assert [n for _, n in characters] == list(range(len(characters))) and len(characters) > 15
-    assert sent.to(HERE) == [("/rnn/s/opened", ["verse", 0])]
+    assert sent.to(HERE) == [("/rnn/s/opened", ["verse", 0, "7", 1])]
 
 
 def test_answers_go_to_the_port_that_the_sender_names(house: House) -> None:
@@ -106,6 +112,208 @@ def test_bundles_are_done_at_their_time_or_refused(house: House) -> None:
     assert house.stage.counters.osc_late == 1
     (error,) = [a for name, a in sent.to(HERE) if name == "/rnn/error"]
     assert error[0] == "bad_timetag" and error[1] == "a timetag may be 5 s ahead, not 60.0"
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_bundles_are_done_in_the_order_of_their_times(house: House, run: Any) -> None:
+    """A feed and the step after it, in one bundle or in two, however little lies between."""
+    made, _ = server(house)
+    done: list[str] = []
+
+    async def play() -> None:
+        all_done = asyncio.Event()
+
+        def handle(viewer: Any, message: Any, now: float) -> None:
+            done.append(message.id)
+            if len(done) == 800:
+                all_done.set()
+
+        house.stage.handle = handle  # type: ignore[method-assign]
+        start = time.time() + 0.05
+        for n in range(200):
+            messages = [(f"/rnn/s{n}{part}/play", ()) for part in "abcd"]
+            at = start + n * 1e-4
+            for some in (messages[:2], messages[2:]):  # two packets of the same time
+                made.datagram_received(osc.bundle_bytes(at, some), HERE)
+        await asyncio.wait_for(all_done.wait(), 10)
+
+    run(play())
+    assert done == [f"/rnn/s{n}{part}/play" for n in range(200) for part in "abcd"]
+
+
+def test_a_bug_of_ours_is_told_and_what_comes_after_is_done(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    made, sent = server(house)
+    for name in ("a", "b", "c"):
+        say(made, f"/rnn/{name}/open", "verse", 1, "paused")
+    handle = house.stage.handle
+
+    def fail(viewer: Any, message: Any, now: float) -> None:
+        if message.session == "b":
+            raise KeyError("a bug")
+        handle(viewer, message, now)
+
+    house.stage.handle = fail  # type: ignore[method-assign]
+    sent.heard.clear()
+    bundle = [("/rnn/*/temperature", (0.5,)), ("/rnn/b/play", ()), ("/rnn/a/rate", (9.0,))]
+    made.datagram_received(osc.bundle_bytes(0.0, bundle), HERE)
+    names = [(name, a[0]) for name, a in sent.to(HERE)]
+    assert names == [
+        ("/rnn/a/controlled", "temperature"), ("/rnn/error", "internal"),
+        ("/rnn/c/controlled", "temperature"), ("/rnn/error", "internal"),
+        ("/rnn/a/controlled", "rate"),
+    ]  # fmt: skip
+    assert [a[2] for name, a in sent.to(HERE) if name == "/rnn/error"] == [
+        "/rnn/*/temperature", "/rnn/b/play",
+    ]  # fmt: skip
+    assert house.stage.counters.osc_failed == 2
+    assert len(caplog.records) == 1 and caplog.records[0].exc_info, "once, and with where it was"
+    house.clock.advance(100.0)
+    say(made, "/rnn/b/play")
+    assert len(caplog.records) == 2
+
+
+def test_a_machine_has_its_share_whatever_ports_it_sends_from(house: House) -> None:
+    made, sent = server(house, rate=10)
+    ping = osc.message_bytes("/rnn/ping")
+    for host, share in (("10.0.0.7", 40), ("127.0.0.1", 320)):
+        for port in range(1000, 2000):
+            made.datagram_received(ping, (host, port))
+        assert sum(address[0] == host for address, _, _ in sent.heard) == share
+    # A port that floods spends its own share, and not that of its machine's others.
+    for _ in range(1000):
+        made.datagram_received(ping, ("10.0.0.8", 1))
+    made.datagram_received(ping, ("10.0.0.8", 2))
+    assert [address for address, _, _ in sent.heard if address[0] == "10.0.0.8"] == [
+        *[("10.0.0.8", 1)] * 10, ("10.0.0.8", 2),
+    ]  # fmt: skip
+
+
+def subscribers(sent: Wire, house: House, kind: str = "/rnn/s/char") -> set[tuple[str, int]]:
+    """Who is sent symbols."""
+    sent.heard.clear()
+    house.run(0.3)
+    return {address for address, name, _ in sent.heard if name == kind}
+
+
+def test_who_has_the_most_subscriptions_gives_up_the_longest_silent(house: House) -> None:
+    made, sent = server(house, subscriptions=3)
+    say(made, "/rnn/s/open", "verse")
+
+    def subscribe(*address: Any) -> None:
+        made.datagram_received(osc.message_bytes("/rnn/subscribe", "s"), address)
+        house.clock.advance(0.1)
+
+    for address in (("10.0.0.1", 1), ("10.0.0.2", 1), ("10.0.0.2", 2), ("10.0.0.2", 1)):
+        subscribe(*address)
+    assert subscribers(sent, house) == {("10.0.0.1", 1), ("10.0.0.2", 1), ("10.0.0.2", 2)}
+    subscribe("10.0.0.3", 1)
+    assert [a for name, a in sent.to(("10.0.0.2", 2)) if name == "/rnn/error"] == [
+        ["too_many_subscriptions", "others have subscribed since; of your machine this address was "
+                                   "silent longest", ""]
+    ]  # fmt: skip
+    assert subscribers(sent, house) == {("10.0.0.1", 1), ("10.0.0.2", 1), ("10.0.0.3", 1)}
+    # Who all have one: the machine that was silent longest.
+    subscribe("10.0.0.2", 1)
+    subscribe("10.0.0.4", 1)
+    assert subscribers(sent, house) == {("10.0.0.2", 1), ("10.0.0.3", 1), ("10.0.0.4", 1)}
+
+
+def test_who_has_all_subscriptions_is_told_that_there_are_no_more(house: House) -> None:
+    made, sent = server(house, subscriptions=2)
+    for name in "abc":
+        say(made, f"/rnn/{name}/open", "verse", 1, "paused")
+    say(made, "/rnn/subscribe", "*")
+    assert [a[0] for name, a in sent.to(HERE) if name == "/rnn/error"] == ["too_many_subscriptions"]
+    say(made, "/rnn/subscribe", "a")  # once more does no harm
+    assert sent.to(HERE)[-1][0] == "/rnn/a/opened"
+
+
+def test_a_subscription_lasts_as_long_as_its_machine_is_heard(house: House) -> None:
+    made, sent = server(house, lease=600.0)
+    away = ("10.0.0.1", 9000)
+    say(made, "/rnn/s/open", "verse")
+    made.datagram_received(osc.message_bytes("/rnn/subscribe", "s"), away)
+    for _ in range(4):
+        house.clock.advance(400.0)
+        made.datagram_received(osc.message_bytes("/rnn/ping"), ("10.0.0.1", 1))
+        made.sweep()
+        assert subscribers(sent, house) == {away}
+    house.clock.advance(601.0)
+    made.sweep()
+    assert subscribers(sent, house) == set()
+    say(made, "/rnn/models")
+    assert house.stage.viewers("s") == 0, "so that it may idle"
+
+
+def test_who_closes_its_port_on_this_machine_is_unsubscribed(house: House) -> None:
+    made, sent = server(house)
+    say(made, "/rnn/s/open", "verse")
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stays,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as goes,
+    ):
+        for one in (stays, goes):
+            one.bind(("127.0.0.1", 0))
+            say(made, "/rnn/subscribe", "s", one.getsockname()[1])
+
+        def sweep() -> None:
+            for _ in range(10):
+                house.clock.advance(5.0)
+                made.sweep()
+
+        sweep()
+        both = {stays.getsockname(), goes.getsockname()}
+        assert subscribers(sent, house) == both, "who only listens stays for ever"
+        goes.close()
+        sweep()
+        assert subscribers(sent, house) == {stays.getsockname()}
+        made.stop()
+
+
+def test_a_subscriber_may_ask_for_what_it_missed(house: House) -> None:
+    made, sent = server(house)
+    say(made, "/rnn/s/open", "verse", 7, "paused")
+    say(made, "/rnn/s/step", 700)
+    house.run(1.0)
+    say(made, "/rnn/subscribe", "s", THERE[1], 690)
+    assert sent.to(THERE)[0] == ("/rnn/s/opened", ["verse", 700, "7", 0])
+    assert [a[1] for name, a in sent.to(THERE)[1:]] == list(range(691, 700))
+    say(made, "/rnn/subscribe", "s", 9001, -1)
+    there = sent.to(("127.0.0.1", 9001))
+    assert there[0] == ("/rnn/s/gap", [-1, 188])
+    assert [a[1] for name, a in there if name == "/rnn/s/char"] == list(range(188, 700))
+    say(made, "/rnn/subscribe", "s", 9002, 700)
+    assert sent.to(HERE)[-1] == (
+        "/rnn/error",
+        ["bad_position", "after must be from -1 to 699, not 700", "/rnn/subscribe"],
+    )
+    assert not sent.to(("127.0.0.1", 9002))
+
+
+def test_frames_that_were_missed_are_shown_and_not_sounded(house: House) -> None:
+    made, sent = server(house)
+    say(made, "/rnn/s/open", "roll", 1, "paused")
+    say(made, "/rnn/s/step", 40)
+    house.run(1.0)
+    say(made, "/rnn/subscribe", "s", THERE[1], 9)
+    heard = sent.to(THERE)[1:]
+    assert len(heard) == 30 and {name for name, _ in heard} == {"/rnn/s/frame"}
+    assert any(pitches for _, pitches in heard)
+
+
+def test_the_sessions_and_how_they_stand(house: House) -> None:
+    made, sent = server(house)
+    say(made, "/rnn/a/open", "verse", 2**31 - 1, "paused")
+    say(made, "/rnn/b/open", "roll", "seed", str(2**53 - 1), "rate", 8, "prime", 60)
+    sent.heard.clear()
+    say(made, "/rnn/sessions")
+    assert sent.to(HERE) == [
+        ("/rnn/session", ["a", "verse", 0, "2147483647", 0]),
+        ("/rnn/session", ["b", "roll", 1, "9007199254740991", 1]),
+    ]
+    assert house.stage.sessions["b"].controls.rate == 8.0
 
 
 @pytest.mark.parametrize("silence", [70.0, 10.0])

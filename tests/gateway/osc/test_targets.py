@@ -17,7 +17,8 @@ from stream_rnn.errors import ConfigError
 from stream_rnn.gateway.audience import Moment
 from stream_rnn.gateway.controls import Controls
 from stream_rnn.gateway.osc import targets
-from stream_rnn.gateway.osc.socket import OscOptions, OscServer
+from stream_rnn.gateway.osc.options import OscOptions
+from stream_rnn.gateway.osc.socket import OscServer
 from stream_rnn.gateway.osc.targets import Targets, TargetSink, form_of
 from stream_rnn.gateway.osc.voices import EVENT_SECONDS
 from stream_rnn.wire import messages as wire
@@ -161,17 +162,17 @@ def test_plain_notes_end_whatever_ends_them(house: House, by: str) -> None:
 
 def test_steering_is_told_to_plain_targets(house: House) -> None:
     plain, ear = Program(house), house.join()
-    house.say(ear, "open", model="verse", session="s", play=False)
+    house.say(ear, "open", model="verse", session="s", seed=7, play=False)
     house.say(ear, "control", session="s", controls={"temperature": 0.5})
     assert plain.of("/rnn/s/controlled") == [["temperature", 0.5, 0]]
-    assert plain.of("/rnn/s/opened") == [["verse", 0]]
+    assert plain.of("/rnn/s/opened") == [["verse", 0, "7", 0]]
 
 
 def performance(
     sink: TargetSink, *events: dict[str, Any], ends: Callable[[float], float] = lambda due: due
 ) -> None:
     """Events of a performance, as the stage hands them out."""
-    sink.tell(wire.event("opened", session="p", model="m", position=0))
+    sink.tell(wire.event("opened", session="p", model="m", position=0, seed=1, playing=True))
     loud: dict[str, Any] = {}
     for n, event in enumerate(events):
         loud = {"velocity": event["velocity"]} if "velocity" in event else loud

@@ -1,0 +1,49 @@
+"""OSC address patterns, where an address or an argument names sessions. No I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from stream_rnn.errors import ProtocolError
+
+MAX_STARS = 4
+MAX_PATTERN = 256
+
+
+def matching(pattern: str, names: Iterable[str]) -> list[str]:
+    """The names that an OSC address pattern matches; a plain name is itself.
+
+    Raises:
+        ProtocolError: a pattern that is malformed, or matches nothing.
+    """
+    if not set(pattern) & set("*?[{"):
+        return [pattern]
+    if pattern.count("*") > MAX_STARS or len(pattern) > MAX_PATTERN:
+        # Each star multiplies the ways to match; a few are all that anyone needs.
+        raise ProtocolError("bad_pattern", f"at most {MAX_STARS} stars in a pattern")
+    regex = ""
+    for piece in re.findall(r"\*|\?|\[[^\]]*\]|\{[^}]*\}|.", pattern):
+        if piece == "*":
+            regex += ".*"
+        elif piece == "?":
+            regex += "."
+        elif piece[0] == "[" and len(piece) > 2:
+            negated, body = ("^", piece[2:-1]) if piece[1] == "!" else ("", piece[1:-1])
+            ranges = re.findall(r"(.)-(.)|(.)", body)
+            regex += f"[{negated}{''.join(_range(*found) for found in ranges)}]"
+        elif piece[0] == "{" and len(piece) > 1:
+            regex += "(?:" + "|".join(re.escape(p) for p in piece[1:-1].split(",")) + ")"
+        else:
+            regex += re.escape(piece)
+    try:
+        found = [name for name in names if re.fullmatch(regex, name)]
+    except re.error:
+        raise ProtocolError("bad_pattern", f"{pattern!r} is not an address pattern") from None
+    if not found:
+        raise ProtocolError("unknown_session", f"no session matches {pattern!r}")
+    return found
+
+
+def _range(first: str, last: str, single: str) -> str:
+    return re.escape(single) if single else f"{re.escape(first)}-{re.escape(last)}"
