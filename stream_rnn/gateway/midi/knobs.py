@@ -1,6 +1,6 @@
 """MIDI controllers that move controls, from the configuration or learnt as they are moved.
 
-No I/O, and the time is passed in.
+No I/O but for the file of what was learnt; the time is passed in.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from stream_rnn.config import MidiControl
 from stream_rnn.errors import ConfigError, ProtocolError
 from stream_rnn.gateway.audience import Viewer, fits
+from stream_rnn.gateway.midi.faders import Faders
+from stream_rnn.gateway.midi.learnt import LearntFile, toml_lines
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire.midi import ControlChange
-from stream_rnn.wire.osc_requests import NORMS, Forget, Learn
+from stream_rnn.wire.osc_requests import Forget, Learn
 
 log = logging.getLogger("stream_rnn.midi")
 
@@ -43,20 +45,49 @@ class Knobs:
         bindings: those of the configuration.
         stage: whose sessions they move.
         viewer: who asks for the changes.
+        file: what was learnt before, which takes the place of what is configured, and where it
+            is kept; none: until the end.
 
     Raises:
         ConfigError: a control that no controller can move.
     """
 
-    def __init__(self, bindings: Iterable[MidiControl], stage: Stage, viewer: Viewer) -> None:
+    def __init__(
+        self,
+        bindings: Iterable[MidiControl],
+        stage: Stage,
+        viewer: Viewer,
+        file: LearntFile | None = None,
+    ) -> None:
         self.bindings = list(bindings)
-        self._stage, self._viewer = stage, viewer
+        self._stage, self._viewer, self._file = stage, viewer, file
+        self._faders = Faders(stage.models)
+        self._learnt: list[MidiControl] = []
         self._learning: _Learning | None = None
         self._moved: dict[MidiControl, int] = {}  # what waits to be done
         self._done_at: dict[MidiControl, float] = {}
         for binding in self.bindings:
-            if binding.control not in NORMS:
-                raise ConfigError(f"[[midi.control]] cc {binding.cc}: {_unknown(binding.control)}")
+            try:
+                self._faders.check(binding.control)
+            except ProtocolError as error:
+                raise ConfigError(f"[[midi.control]] cc {binding.cc}: {error}") from None
+        for binding in file.read() if file else ():
+            self._recall(binding)
+
+    def _recall(self, binding: MidiControl) -> None:
+        try:
+            self._faders.check(binding.control)
+        except ProtocolError as error:
+            if error.code != "unknown_artist":
+                raise ConfigError(f"[midi] learnt: cc {binding.cc}: {error}") from None
+            log.warning("learnt for cc %d: %s", binding.cc, error)  # its model is not here today
+        self._bind(binding)
+
+    def _bind(self, binding: MidiControl) -> None:
+        """One that was learnt takes the place of what moved its control before."""
+        self._drop(binding.control, binding.session)
+        self.bindings.append(binding)
+        self._learnt.append(binding)
 
     def turn(self, event: ControlChange, now: float) -> None:
         """A controller was moved."""
@@ -84,10 +115,11 @@ class Knobs:
             self._stage.refuse(asker, error, id=LEARN)
 
     def _apply(self, binding: MidiControl, value: int, now: float) -> None:
-        least, most = NORMS[binding.control]
-        controls = {binding.control: least + value / 127 * (most - least)}
-        for name in [n for n in self._stage.sessions if fits(binding.session, n)]:
-            self._stage.handle(self._viewer, wire.Control(session=name, controls=controls), now)
+        sessions = self._stage.sessions
+        for name in [n for n in sessions if fits(binding.session, n)]:
+            controls = self._faders.changes(binding.control, value, sessions[name])
+            if controls is not None:
+                self._stage.handle(self._viewer, wire.Control(session=name, controls=controls), now)
 
     # Learning
 
@@ -95,10 +127,9 @@ class Knobs:
         """The next controller that moves is to move a control; the asker hears which it is.
 
         Raises:
-            ProtocolError: `unknown_control`.
+            ProtocolError: `unknown_control` or `unknown_artist`.
         """
-        if request.control not in NORMS:
-            raise ProtocolError("unknown_control", _unknown(request.control))
+        self._faders.check(request.control)
         self._learning = _Learning(asker, request, now + LEARN_TIME)
 
     def _learn_from(self, event: ControlChange, now: float) -> None:
@@ -109,15 +140,16 @@ class Knobs:
             return
         self._learning = None
         wanted = learning.request
-        self._drop(wanted.control, wanted.session)
         binding = MidiControl(
             cc=event.controller,
             control=wanted.control,
             session=wanted.session,
             channel=event.channel,
         )
-        self.bindings.append(binding)
-        log.info("learnt; to keep it:\n%s", toml_lines(binding))
+        self._bind(binding)
+        if self._file is None:
+            log.info("learnt; to keep it:\n%s", toml_lines(binding))
+        self._keep()
         learnt = wire.event(
             "learned", control=binding.control, cc=binding.cc, channel=event.channel
         )
@@ -134,6 +166,11 @@ class Knobs:
             raise ProtocolError("unknown_control", f"no controller moves {request.control!r}")
         for control in dropped:
             asker.tell(wire.event("forgotten", control=control))
+        self._keep()
+
+    def _keep(self) -> None:
+        if self._file is not None:
+            self._file.write(self._learnt)
 
     def _drop(self, control: str | None, session: str = "*") -> list[str]:
         """Takes out the bindings of a control, of all sessions or those of one pattern."""
@@ -141,19 +178,8 @@ class Knobs:
             b for b in self.bindings if control in (None, b.control) and session in ("*", b.session)
         ]
         self.bindings = [b for b in self.bindings if b not in gone]
+        self._learnt = [b for b in self._learnt if b not in gone]
         for binding in gone:
             self._moved.pop(binding, None)
             self._done_at.pop(binding, None)
         return sorted({b.control for b in gone})
-
-
-def toml_lines(binding: MidiControl) -> str:
-    """The lines of `serve.toml` that make a binding."""
-    return (
-        f'[[midi.control]]\ncc = {binding.cc}\ncontrol = "{binding.control}"\n'
-        f'session = "{binding.session}"\nchannel = {binding.channel}'
-    )
-
-
-def _unknown(control: str) -> str:
-    return f"{control!r} is no control for a controller; there are: {', '.join(NORMS)}"

@@ -1,4 +1,4 @@
-"""MIDI in: what the ports hear, and what becomes of it. No I/O, and the time is passed in.
+"""MIDI in: what the ports hear, and what becomes of it. No ports, and the time is passed in.
 
 The process that has the ports says what they heard and when. Here that becomes requests to
 the stage, as a client would make them, and a tempo for the conductor.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from stream_rnn.config import MidiConfig, MidiIn
 from stream_rnn.gateway.audience import Moment, Viewer
@@ -17,6 +18,7 @@ from stream_rnn.gateway.beat.tempo import Tempo
 from stream_rnn.gateway.midi.duet import Keys, make_keys
 from stream_rnn.gateway.midi.echo import SILENCING, EchoGuard
 from stream_rnn.gateway.midi.knobs import Knobs
+from stream_rnn.gateway.midi.learnt import LearntFile
 from stream_rnn.gateway.midi.pulses import GAP, ClockFollower
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.wire import messages as wire
@@ -49,18 +51,20 @@ class MidiInput:
         bpm: until a clock has been heard.
 
     Raises:
-        ConfigError: a controller for what is no control.
+        ConfigError: a controller for what is no control, or a file of those that were learnt
+            that cannot be.
     """
 
     def __init__(
         self, config: MidiConfig, stage: Stage, conductor: Conductor, *, bpm: float = 120.0
     ) -> None:
+        learnt = LearntFile(Path(config.learnt)) if config.learnt else None
         self._stage, self._conductor = stage, conductor
         self._ears = [
             _Ear(one, midi.Reader(), ClockFollower(bpm), make_keys(one, stage, self))
             for one in config.in_
         ]
-        self._knobs = Knobs(config.control, stage, self)
+        self._knobs = Knobs(config.control, stage, self, learnt)
         self._guard = EchoGuard()
         self._leader: int | None = None  # the port whose clock is followed
         self._panicked = -PANIC_PAUSE

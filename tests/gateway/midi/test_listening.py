@@ -1,6 +1,8 @@
 """MIDI in, with a whole stage, on a clock that the test moves."""
 
+import errno
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -336,6 +338,110 @@ def test_a_controller_is_learnt_by_moving_it(
     rig.hear(cc(21, 100))
     rig.run(0.1)
     assert len(rig.ear.of("controlled")) == count
+
+
+@pytest.mark.parametrize(
+    ("control", "least", "middle", "most"),
+    [
+        ("velocity", 1, 64, 127), ("transpose", -24, 0, 24), ("top_k", 0, 64, 127),
+        ("channel", 1, 9, 16), ("top_p", 0.0, 64 / 127, 1.0),
+    ],
+)  # fmt: skip
+def test_controls_in_whole_numbers_have_controllers_too(
+    models: Path, control: str, least: float, middle: float, most: float
+) -> None:
+    rig = Rig(models, control=(MidiControl(cc=1, control=control),))
+    rig.open()
+    for place, value in ((0, least), (64, middle), (127, most)):
+        rig.hear(cc(1, place))
+        rig.run(0.03)
+        assert rig.ear.last("controlled")["controls"][control] == pytest.approx(value)
+    assert not rig.ear.of("error")
+
+
+def test_the_faders_of_a_blend_are_those_of_a_mixer(models: Path) -> None:
+    names = {1: "Ada", 2: "Bo"}
+    rig = Rig(models, control=[MidiControl(cc=n, control=f"artist {a}") for n, a in names.items()])
+    rig.open("verse", controls={"artist": "Cy"})
+    rig.house.say(rig.ear, "open", model="roll", session="mute")
+
+    def move(controller: int, place: int) -> dict[str, float]:
+        rig.hear(cc(controller, place))
+        rig.run(0.03)
+        blend: dict[str, float] = rig.ear.last("controlled")["controls"]["artist"]
+        return blend
+
+    assert move(1, 127) == {"Cy": 0.5, "Ada": 0.5}  # beside what was there
+    rig.house.say(rig.ear, "control", session="a", controls={"artist": "Ada"})
+    assert move(2, 127) == {"Ada": 0.5, "Bo": 0.5}
+    assert move(1, 0) == {"Bo": 1.0}
+    assert move(2, 0) == {"Bo": 1.0}, "all are down: it stays as it is"
+    assert move(1, 64) == {"Ada": 1.0}, "and Bo is down still"
+    assert move(2, 32) == pytest.approx({"Ada": 64 / 96, "Bo": 32 / 96})
+    assert move(1, 32) == {"Ada": 0.5, "Bo": 0.5}
+    assert {m["session"] for m in rig.ear.of("controlled")} == {"a"}
+    assert not [m for m in rig.ear.of("error") if m.get("session") == "mute"]
+    with pytest.raises(ProtocolError, match="no model here has the artist 'Zed'"):
+        rig.input.learn(rig.ear, Learn("artist Zed"), rig.now)
+    with pytest.raises(ConfigError, match="cc 7: no model here has the artist 'Zed'"):
+        Rig(models, control=(MidiControl(cc=7, control="artist Zed"),))
+
+
+def test_what_is_learnt_is_kept_in_a_file(models: Path, tmp_path: Path) -> None:
+    path = tmp_path / "learnt.toml"
+    config = {"control": (TEMPERATURE, MidiControl(cc=9, control="bpm")), "learnt": str(path)}
+    rig = Rig(models, **config)
+    for control, number in (("temperature", 40), ("artist Ada", 41), ("rate", 42)):
+        rig.input.learn(rig.ear, Learn(control, "a*" if number == 41 else "*"), rig.now)
+        rig.hear(cc(number, 0, channel=3), cc(number, 99, channel=3))
+    rig.input.forget(rig.ear, Forget("rate"), rig.now)
+    there = [(9, "bpm"), (40, "temperature"), (41, "artist Ada")]
+    assert rig.input.bindings == there
+    again = Rig(models, **config)
+    assert again.input.bindings == there
+    again.open("verse", controls={"artist": "Bo"})
+    again.hear(cc(41, 127, channel=3))
+    assert again.ear.last("controlled")["controls"]["artist"] == {"Ada": 0.5, "Bo": 0.5}
+    again.input.forget(again.ear, Forget(), again.now)
+    # What is configured is there again after a restart; what was learnt is forgotten.
+    assert Rig(models, **config).input.bindings == [(21, "temperature"), (9, "bpm")]
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith("learnt")] == ["learnt.toml"]
+
+
+def test_a_file_of_what_was_learnt_that_cannot_be_is_told(
+    models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "learnt.toml"
+    path.write_text('[[midi.control]]\ncc = 3\ncontrol = "artist Zed"\n')
+    rig = Rig(models, learnt=str(path))  # of a model that is not here today
+    assert rig.input.bindings == [(3, "artist Zed")] and "artist 'Zed'" in caplog.text
+    rig.open("verse")
+    rig.hear(cc(3, 9))
+    assert not rig.ear.of("controlled")
+    for text in ('[[midi.control]]\ncc = 3\ncontrol = "volume"\n', "cc = ", "[midi]\nkeys = 3\n"):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match="learnt"):
+            Rig(models, learnt=str(path))
+    with pytest.raises(ConfigError, match="absent cannot be written to"):
+        Rig(models, learnt=str(tmp_path / "absent" / "learnt.toml"))
+
+
+def test_a_full_disk_stops_nobody_from_learning(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "learnt.toml"
+    path.write_text('[[midi.control]]\ncc = 3\ncontrol = "rate"\n')
+    rig = Rig(models, learnt=str(path))
+
+    def fail(number: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    rig.input.learn(rig.ear, Learn("temperature"), rig.now)
+    rig.hear(cc(4, 0), cc(4, 9))
+    assert rig.ear.last("learned")["cc"] == 4
+    assert "what was learnt is not kept" in caplog.text
+    assert "rate" in path.read_text() and "temperature" not in path.read_text()
 
 
 def test_learning_ends_when_nothing_is_moved(models: Path) -> None:

@@ -1,0 +1,69 @@
+"""The controllers that were learnt, in a file of their own, so that a restart keeps them.
+
+It is written as `serve.toml` is, so that its lines can be moved there.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from stream_rnn.config import MidiControl, read_config
+from stream_rnn.errors import ConfigError
+
+log = logging.getLogger("stream_rnn.midi")
+
+HEAD = "# Controllers that were learnt live; written by stream-rnn at each /rnn/midi/learn.\n"
+
+
+class LearntFile:
+    """Where learnt controllers are kept.
+
+    Args:
+        path: the file; it need not be there yet.
+
+    Raises:
+        ConfigError: its folder cannot be written to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        if not os.access(path.parent, os.W_OK):
+            raise ConfigError(f"[midi] learnt: {path.parent.resolve()} cannot be written to")
+
+    def read(self) -> list[MidiControl]:
+        """What was learnt before.
+
+        Raises:
+            ConfigError: there is something else in the file.
+        """
+        return list(read_config(self._path).midi.control) if self._path.exists() else []
+
+    def write(self, bindings: Iterable[MidiControl]) -> None:
+        """Takes the place of what was there, all or nothing. A full disk stops no show."""
+        made = self._path.with_name(self._path.name + ".new")
+        try:
+            with made.open("w", encoding="utf-8") as file:
+                file.write("\n".join([HEAD, *(toml_lines(b) for b in bindings)]))
+                file.flush()
+                os.fsync(file.fileno())
+            made.replace(self._path)
+        except OSError as error:
+            log.error("%s: %s; what was learnt is not kept", self._path, error.strerror)
+
+
+def toml_lines(binding: MidiControl) -> str:
+    """The lines of `serve.toml` that make a binding."""
+    channel = "" if binding.channel is None else f"channel = {binding.channel}\n"
+    return (
+        f"[[midi.control]]\ncc = {binding.cc}\ncontrol = {_quoted(binding.control)}\n"
+        f"session = {_quoted(binding.session)}\n{channel}"
+    )
+
+
+def _quoted(text: str) -> str:
+    # JSON's strings are TOML's, but for this one character, which TOML wants escaped.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
