@@ -9,6 +9,7 @@ that the network sees the same, and each answer takes account of those before it
 from __future__ import annotations
 
 import csv
+import io
 import reprlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import mido
 
+from stream_rnn.codecs.files import read_utf8
 from stream_rnn.codecs.rows import RowsCodec, rows_arguments
 from stream_rnn.codecs.snippets import PROGRAMS, score
 from stream_rnn.errors import DataError
@@ -110,12 +112,11 @@ def read_csv(path: Path) -> list[list[int]]:
     Raises:
         DataError: not such a file; it says in which line.
     """
+    reader = csv.reader(io.StringIO(read_utf8(path)), strict=True)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            table = [(reader.line_num, row) for row in reader if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from None
+        table = [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: {error}") from None
     names = [cell.strip().lower() for cell in table[0][1]] if table else []
     headed = names[:1] == ["time"] or all(_gesture(name) is None for name in names if name)
     body = table[headed:]

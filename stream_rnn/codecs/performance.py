@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rnn.codecs.base import CategoricalCodec
+from stream_rnn.codecs.files import reason
 from stream_rnn.codecs.pianoroll import HIGHEST_PITCH, KEYS, LOWEST_PITCH, UNREADABLE
 from stream_rnn.errors import CheckpointError, DataError
 
@@ -272,7 +273,7 @@ def read_notes(path: Path) -> list[Note]:
             raise DataError(f"{path}: {what}; export it with beats, as one song")
         notes = sorted(_sounding(file), key=lambda n: (n.start, n.pitch))
     except UNREADABLE as error:
-        raise DataError(f"{path}: not a readable MIDI file ({error})") from None
+        raise DataError(f"{path}: not a readable MIDI file ({reason(error)})") from None
     if not notes:
         raise DataError(f"{path}: no notes on the piano's keys (drums do not count)")
     first = notes[0].start

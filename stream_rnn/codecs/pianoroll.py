@@ -21,6 +21,7 @@ from mido.midifiles.meta import KeySignatureError
 from numpy.typing import NDArray
 
 from stream_rnn.codecs.base import Head, Symbols, int_to_bytes, ints_from_bytes
+from stream_rnn.codecs.files import reason
 from stream_rnn.errors import CheckpointError, DataError
 
 LOWEST_PITCH = 21
@@ -149,7 +150,7 @@ def roll_from_midi(path: Path, *, steps_per_beat: int) -> Roll:
     try:
         file = mido.MidiFile(path)
     except UNREADABLE as error:
-        raise DataError(f"{path}: not a readable MIDI file ({error})") from None
+        raise DataError(f"{path}: not a readable MIDI file ({reason(error)})") from None
     if file.ticks_per_beat <= 0:
         raise DataError(f"{path}: its time is in SMPTE frames, not in beats; export it with beats")
     spans = list(_note_spans(file))

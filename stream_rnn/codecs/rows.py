@@ -11,6 +11,7 @@ The last symbol of a row lasts as long as a row does, and the others take no tim
 from __future__ import annotations
 
 import csv
+import io
 import reprlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from stream_rnn.codecs.base import CategoricalCodec
+from stream_rnn.codecs.files import read_utf8
 from stream_rnn.errors import CheckpointError, DataError
 
 MAX_SIZE = 4096
@@ -133,9 +135,8 @@ class RowsCodec(CategoricalCodec):
         if path.suffix != ".csv":
             return self.parse(prime)
         try:
-            with path.open(encoding="utf-8", newline="") as file:
-                rows = [row[1:] for row in csv.reader(file)]
-        except (OSError, ValueError, csv.Error) as error:
+            rows = [row[1:] for row in csv.reader(io.StringIO(read_utf8(path)))]
+        except csv.Error as error:
             raise DataError(f"{path}: cannot be read ({error})") from None
         return self.parse(rows[1:])
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rnn.codecs.base import CategoricalCodec
+from stream_rnn.codecs.files import read_utf8
 from stream_rnn.codecs.performance import Note, midi_from_notes
 from stream_rnn.errors import CheckpointError, DataError
 
@@ -97,7 +98,7 @@ class TablatureCodec(CategoricalCodec):
 
     def read_prime(self, prime: str) -> list[int]:
         path = Path(prime)
-        return self.parse(path.read_text(encoding="utf-8") if path.suffix == ".txt" else prime)
+        return self.parse(read_utf8(path) if path.suffix == ".txt" else prime)
 
     def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
         if path.suffix == ".mid":

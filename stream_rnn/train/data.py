@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,8 +57,9 @@ def load_corpus(
     try:
         corpus = READERS[recipe.format](path, recipe, codec, artists)
     except DataError as error:
-        # What a codec says of its symbols does not say whose they are.
-        told = str(path) in str(error)
+        # What a codec says of its symbols does not say whose they are; what a reader says
+        # begins with the path, perhaps of a file in it, or with a line after it.
+        told = re.match(re.escape(str(path)) + r"[:,/\\]", str(error))
         raise error if told else DataError(f"{path}: {error}") from None
     for name, documents in corpus.splits.items():
         if not any(len(d.symbols) for d in documents):

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rnn.codecs.base import Codec
-from stream_rnn.codecs.registry import codec_from_json
-from stream_rnn.errors import DataError
+from stream_rnn.codecs.registry import CODECS, codec_from_json
+from stream_rnn.errors import CheckpointError, DataError
 from stream_rnn.train.corpus import Corpus, Document
 from stream_rnn.train.recipe import DataRecipe
 from stream_rnn.train.split import artist_index, split_documents
@@ -21,7 +21,7 @@ Artists = tuple[str, ...] | None
 
 def files(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
     """Files of a codec's own kind, each read as the codec reads a prime from a file."""
-    codec = codec or codec_from_json({"domain": recipe.codec})
+    codec = codec or _codec_of(recipe.codec)
     if codec.head != "categorical":
         raise DataError(f"a codec of {codec.domain} does not read files one by one")
 
@@ -29,6 +29,18 @@ def files(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists)
         return np.array(codec.read_prime(str(file)), np.uint16)
 
     return folder_corpus(path, recipe, codec, artists, codec.endings, read)
+
+
+def _codec_of(domain: str) -> Codec:
+    try:
+        return codec_from_json({"domain": domain})
+    except CheckpointError as error:
+        if domain in CODECS:
+            raise DataError(
+                f'data.codec: {domain} has to learn from a corpus, which format = "files" does '
+                "not; the table of formats in docs/training.md says which do"
+            ) from None
+        raise DataError(f"data.codec: {error}") from None
 
 
 def folder_corpus(

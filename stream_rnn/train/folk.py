@@ -12,6 +12,7 @@ import numpy as np
 
 from stream_rnn.codecs.abc import AbcCodec, tokenize
 from stream_rnn.codecs.base import Codec
+from stream_rnn.codecs.files import read_utf8
 from stream_rnn.codecs.melody import BARS, bars_add_up, melody
 from stream_rnn.codecs.tablature import (
     HOLD,
@@ -141,14 +142,7 @@ def read_tunes(path: Path) -> list[Tune]:
 
 
 def _tunes_of(file: Path) -> Iterable[str]:
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = file.read_bytes()[: error.start].count(b"\n") + 1
-        raise DataError(f"{file}, line {line}: not UTF-8; convert it (iconv -t UTF-8)") from None
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror})") from None
-    for tune in re.split(r"^(?=X:)", text.replace("\r\n", "\n"), flags=re.MULTILINE)[1:]:
+    for tune in re.split(r"^(?=X:)", read_utf8(file), flags=re.MULTILINE)[1:]:
         yield re.split(r"\n\s*\n", tune)[0]  # a blank line ends a tune
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stream_rnn.codecs.base import Codec
 from stream_rnn.codecs.ensemble import PLAYERS, EnsembleCodec, read_csv
+from stream_rnn.codecs.files import DAMAGED, read_utf8, reason
 from stream_rnn.codecs.touch import TouchCodec
 from stream_rnn.errors import DataError
 from stream_rnn.train.corpus import Corpus, Document
@@ -134,26 +137,68 @@ def touches(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artist
 def read_touches(path: Path) -> NDArray[np.float64]:
     """Rows `[reports, 3]` from 0 to 1; whole numbers are read as MIDI's 0 to 127.
 
+    Rows with a NaN, or of a CSV with an empty cell, stand for a gap and are left out.
+
     Raises:
-        DataError: not such a file, or too few rows in it.
+        DataError: not such a file, too few rows in it, or a value that is neither.
     """
-    try:
-        if path.suffix == ".csv":
-            table = np.genfromtxt(path, delimiter=",", dtype=np.float64)
-        else:
-            loaded = np.load(path, allow_pickle=False)
-            table = loaded if isinstance(loaded, np.ndarray) else loaded[loaded.files[0]]
-        whole = np.issubdtype(table.dtype, np.integer)
-        rows = table.astype(np.float64).reshape(len(table), -1)
-    except (OSError, ValueError, TypeError, IndexError, AttributeError) as error:
-        raise DataError(f"{path}: not a table of touches ({error})") from None
+    table = _csv_of_touches(path) if path.suffix == ".csv" else _array_of_touches(path)
+    whole = np.issubdtype(table.dtype, np.integer)
+    rows = table.astype(np.float64)
     rows = rows[~np.isnan(rows).any(1)]
     if rows.shape[1] != len(TOUCH_COLUMNS) or len(rows) < 2 * BLOCKS:
         raise DataError(
             f"{path}: {rows.shape[0]} rows of {rows.shape[1]} values; "
             f"{2 * BLOCKS} rows of {len(TOUCH_COLUMNS)} are needed"
         )
-    rows = rows / 127 if whole or rows.max() > 1 else rows
-    if rows.min() < 0 or rows.max() > 1:
-        raise DataError(f"{path}: values must be 0 to 1, or 0 to 127")
-    return rows
+    most = 127 if whole else 1
+    if outside := rows[(rows < 0) | (rows > most)].tolist():
+        raise DataError(
+            f"{path}: values must be 0 to 1, or whole numbers 0 to 127; it has {outside[0]:g}"
+        )
+    return rows / most
+
+
+def _array_of_touches(path: Path) -> NDArray[Any]:
+    """Of a `.npy` or `.npz`, `[reports, values]`."""
+    try:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            table = loaded if isinstance(loaded, np.ndarray) else loaded[loaded.files[0]]
+        if table.dtype.kind not in "fiu":
+            raise ValueError(f"its values are of the type {table.dtype}")
+        return np.asarray(table.reshape(len(table), -1))
+    except DAMAGED as error:
+        raise DataError(f"{path}: not a table of touches ({reason(error)})") from None
+
+
+def _csv_of_touches(path: Path) -> NDArray[Any]:
+    """Of a CSV, `[reports, values]`: whole numbers if all of them are."""
+    rows: list[list[float]] = []
+    whole, wide = True, 0
+    for number, line in enumerate(read_utf8(path).split("\n"), 1):
+        cells = [cell.strip() for cell in line.partition("#")[0].split(",")]
+        if not any(cells):
+            continue
+        values = [_number(cell) for cell in cells]
+        if not wide:
+            wide = len(cells)
+            if not any(value is not None for value in values):
+                continue  # a header
+        if len(cells) != wide:
+            raise DataError(f"{path}, line {number}: not {wide} values, as in the lines before")
+        if None in values:
+            wrong = reprlib.repr(cells[values.index(None)])
+            raise DataError(f"{path}, line {number}: {wrong} is not a number")
+        whole = whole and all(cell.isdecimal() for cell in cells)
+        rows.append([value for value in values if value is not None])
+    table = np.array(rows, np.float64).reshape(-1, wide or 1)
+    return table.astype(np.int64) if whole else table
+
+
+def _number(cell: str) -> float | None:
+    """A cell's number; NaN if it is empty."""
+    try:
+        return float(cell or "nan")
+    except ValueError:
+        return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stream_rnn.codecs.files import read_utf8
 from stream_rnn.codecs.text import BOUNDARY
 from stream_rnn.errors import DataError
 from stream_rnn.train.recipe import DataRecipe
@@ -28,14 +29,7 @@ class Song:
 
 def read_text(path: Path) -> str:
     """The text of a file, cleaned; one that is not UTF-8 is named with its line."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise DataError(f"{path}, line {line}: not UTF-8; convert it (iconv -t UTF-8)") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-    return clean_text(text)
+    return clean_text(read_utf8(path))
 
 
 def clean_text(text: str) -> str:
@@ -98,13 +92,8 @@ def _read_table(path: Path, columns: Sequence[str], hint: str = "") -> Iterator[
                     raise DataError(f"{path}, line {line}: {_shape_of(row)}")
                 yield tuple(row[c] for c in columns)
                 line = reader.line_num + 1
-    except UnicodeDecodeError as error:
-        # The decoder's position counts from its own buffer, so find the line afresh.
-        for number, raw in enumerate(path.read_bytes().split(b"\n"), 1):
-            try:
-                raw.decode("utf-8")
-            except UnicodeDecodeError:
-                raise DataError(f"{path}, line {number}: not UTF-8 ({error.reason})") from None
+    except UnicodeDecodeError:
+        read_utf8(path)  # the decoder's position counts from its own buffer; this names the line
         raise
     except csv.Error as error:
         raise DataError(f"{path}, line {line}: {error}") from None

@@ -55,9 +55,10 @@ def playlist(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artis
     """
     names = [" ".join(line.split()) for line in read_text(path).split("\n")]
     sessions = [s.split("\n") for s in re.split(r"\n\n+", "\n".join(names).strip("\n"))]
-    total = sum(map(len, sessions))
+    total = sum(bool(name) for session in sessions for name in session)
     if total < MIN_NAMES:
-        raise DataError(f"{path}: {total} names in it; at least {MIN_NAMES} are needed")
+        found = {0: "no names", 1: "one name"}.get(total, f"{total} names")
+        raise DataError(f"{path}: {found} in it; at least {MIN_NAMES} are needed")
     ends = [round(total * share) for share in accumulate(recipe.split)]
     parts: dict[str, list[list[str]]] = {name: [] for name in SPLITS}
     read = 0

@@ -127,10 +127,17 @@ def test_the_pedal_holds_what_it_holds(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("data", [b"", b"MThd", b"x" * 400])
-def test_a_file_that_is_no_midi_is_refused(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "empty, or cut short"),
+        (b"MThd", "empty, or cut short"),
+        (b"x" * 400, "MThd not found"),
+    ],
+)
+def test_a_file_that_is_no_midi_is_refused(tmp_path: Path, data: bytes, said: str) -> None:
     (tmp_path / "x.mid").write_bytes(data)
-    with pytest.raises(DataError, match=r"x\.mid: not a readable MIDI file"):
+    with pytest.raises(DataError, match=rf"x\.mid: not a readable MIDI file \({said}"):
         read_notes(tmp_path / "x.mid")
 
 

@@ -77,6 +77,11 @@ def test_it_is_played_by_reading_what_it_wrote(tmp_path: Path) -> None:
     assert notes == [(50, 0.0, 0.5), (52, 0.5, 1.0), (60, 1.5, 2.0)]
     CODEC.write_file(symbols, tmp_path / "x.txt", bpm=60.0)
     assert CODEC.read_prime(str(tmp_path / "x.txt")) == symbols
+    (tmp_path / "x.txt").write_bytes(b"e|--\nB|\xff-\n")
+    with pytest.raises(DataError, match=r"x\.txt, line 2: not UTF-8"):
+        CODEC.read_prime(str(tmp_path / "x.txt"))
+    with pytest.raises(DataError, match=r"none\.txt: cannot be read"):
+        CODEC.read_prime(str(tmp_path / "none.txt"))
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,12 @@ def mixed_encodings(data: Path) -> None:
     (data / "it").write_bytes("déjà vu\n".encode() * 200 + "déjà vu\n".encode("latin-1"))
 
 
+def mixed_band(data: Path) -> None:
+    (data / "it").mkdir()
+    (data / "it" / "a.csv").write_text("time,é,b,c,d\n0,1,2,3,4\n", encoding="utf-8")
+    (data / "it" / "b.csv").write_bytes(b"1,2,3,4\n1,2,3,4\n1,2,3,\xe9\n")
+
+
 def silent_midi(data: Path) -> None:
     (data / "it").mkdir()
     for i in range(40):
@@ -82,6 +88,11 @@ def empty_rolls(data: Path) -> None:
         (silent_midi, "midi", "", "it/7.mid: no notes"),
         (silent_midi, "performances", "", "it/7.mid: no notes"),
         (empty_rolls, "rolls_mat", "", "it.mat: nothing to read in the valid set"),
+        (lambda data: (data / "it").write_text(""), "playlist", "", "it: no names in it; at least"),
+        (lambda data: (data / "it").write_text("a\n\nb"), "playlist", "", "it: 2 names in it"),
+        (mixed_band, "ensemble", "", "it/b.csv, line 3: not UTF-8; convert it (iconv -t UTF-8)"),
+        (silent_midi, "files", 'codec = "abc"', "it: data.codec: abc has to learn from a corpus"),
+        (silent_midi, "files", 'codec = "sitar"', "it: data.codec: unknown domain 'sitar'; known:"),
     ],
 )
 def test_a_corpus_that_cannot_be_learnt_from(

@@ -175,6 +175,16 @@ def test_a_corpus_that_cannot_be_used_is_refused(
         load_corpus(recipe, tmp_path)
 
 
+def test_a_short_path_is_named_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "n").write_text("short")  # an n is in what is said of it
+    with pytest.raises(DataError, match=r"^n: the text has 5 characters; at least 1000 are needed"):
+        load_corpus(DataRecipe("n", "text"), Path())
+    (tmp_path / "n").write_bytes(b"\xff")
+    with pytest.raises(DataError, match="^n, line 1: not UTF-8"):
+        load_corpus(DataRecipe("n", "text"), Path())
+
+
 def test_prose_is_cut_in_the_order_it_stands(tmp_path: Path) -> None:
     text = "".join(chr(97 + i // 100) * 100 for i in range(0, 2000, 1))
     written(tmp_path, text, "prose.txt")
@@ -385,11 +395,47 @@ def test_mat_files_that_are_cut_short_or_hold_something_else_are_refused(tmp_pat
         with pytest.raises(DataError, match="made.mat: not a piano-roll .mat file"):
             load_corpus(recipe, tmp_path)
     savemat(tmp_path / "made.mat", {"traindata": [[1]], "validdata": [[1]], "testdata": [[1]]})
-    with pytest.raises(DataError, match=r"piece 0 has shape \(\), not \[frames, 88\]"):
+    with pytest.raises(DataError, match=r"piece 0 of traindata has shape \(\), not "):
         load_corpus(recipe, tmp_path)
 
 
-def test_rolls_without_frames_are_passed_over_unless_there_are_no_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("roll", "said"),
+    [
+        (np.full((4, 88), 7.5), "piece 0 of testdata has 7.5 in it; rolls are of 0 and 1"),
+        (np.full((4, 88), np.nan), "piece 0 of testdata has nan in it"),
+        (np.full((4, 88), 2, np.uint8), "piece 0 of testdata has 2 in it"),
+        (np.full((4, 88), "x"), "piece 0 of testdata "),
+    ],
+)
+def test_rolls_are_of_0_and_1(tmp_path: Path, roll: np.ndarray, said: str) -> None:
+    from scipy.io import loadmat, savemat
+
+    recipe = made_mat(tmp_path)
+    sets = {k: v for k, v in loadmat(tmp_path / "made.mat").items() if not k.startswith("__")}
+    sets["testdata"][0, 0] = roll
+    savemat(tmp_path / "made.mat", sets)
+    with pytest.raises(DataError, match=f"made.mat: {said}"):
+        load_corpus(recipe, tmp_path)
+
+
+def test_a_mat_file_with_a_wrong_byte_is_refused_in_a_line(tmp_path: Path) -> None:
+    from scipy.io import loadmat, savemat
+
+    recipe = made_mat(tmp_path)
+    sets = {k: v for k, v in loadmat(tmp_path / "made.mat").items() if not k.startswith("__")}
+    savemat(tmp_path / "made.mat", sets, do_compression=True)
+    data = bytearray((tmp_path / "made.mat").read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 30] = bytes(30)
+    (tmp_path / "made.mat").write_bytes(data)
+    with pytest.raises(DataError, match=r"made.mat: not a piano-roll .mat file \(.*\)$"):
+        load_corpus(recipe, tmp_path)
+
+
+def test_rolls_without_frames_are_passed_over_and_told_unless_there_are_no_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     from scipy.io import loadmat, savemat
 
     recipe = made_mat(tmp_path)
@@ -398,6 +444,12 @@ def test_rolls_without_frames_are_passed_over_unless_there_are_no_others(tmp_pat
     sets["traindata"][0, 0] = np.zeros((0, 88), np.uint8)
     savemat(tmp_path / "made.mat", sets)
     assert len(load_corpus(recipe, tmp_path).splits["train"]) == 3
+    told = f"{tmp_path}/made.mat: left out, since it has no frames: piece 0 of traindata"
+    assert caplog.messages == [told]
+    sets["traindata"][0, 2] = np.zeros((0, 0))  # as Matlab writes an empty one
+    savemat(tmp_path / "made.mat", sets)
+    assert len(load_corpus(recipe, tmp_path).splits["train"]) == 2
+    assert caplog.messages[1:] == [told + ", and 1 more"]
     sets["testdata"][0, 0] = np.zeros((0, 88), np.uint8)
     savemat(tmp_path / "made.mat", sets)
     with pytest.raises(DataError, match="nothing to read in the test set"):

@@ -93,7 +93,8 @@ def test_the_time_and_the_header_may_be_there_or_not(tmp_path: Path, text: str) 
         ("1,2,3,4\n\n1,2,3,9\n", "line 3: '9' is not a gesture, 0 to 8"),
         ("time,a,b,c,d\n0,1,2,3,4\n1,1,2.5,3,4\n", "line 3: '2.5' is not"),
         ("time,a,b,c,d\n0,1,2,3,nan\n", "line 2: 'nan' is not"),
-        (b"1,2,3,\xff\n", "cannot be read"),
+        (b"1,2,3,4\n1,2,3,\xff\n", "line 2: not UTF-8; convert it"),
+        ('1,2,3,"4', "line 1: unexpected end of data"),
     ],
 )
 def test_gestures_that_are_none_are_refused(tmp_path: Path, text: str | bytes, said: str) -> None:
@@ -141,12 +142,38 @@ def test_touches_that_are_none_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "wide.npy", np.zeros((400, 4)))
     np.save(tmp_path / "far.npy", np.full((400, 3), 300.0))
     np.save(tmp_path / "object.npy", np.array([{}] * 400), allow_pickle=True)
+    np.save(tmp_path / "five.npy", np.full((400, 3), 5.0))  # MIDI's are whole numbers
+    np.save(tmp_path / "text.npy", np.full((400, 3), "x"))
+    np.savez(tmp_path / "cut.npz", np.zeros((400, 3)))
+    whole = (tmp_path / "cut.npz").read_bytes()
+    (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "bent.npz").write_bytes(whole.replace(b"NUMPY", b"NUMPI"))
+    (tmp_path / "empty.npy").write_bytes(b"")
     (tmp_path / "no.npz").write_bytes(b"no")
     (tmp_path / "no.csv").write_text("1,2\n1\n")
+    (tmp_path / "word.csv").write_text("x,y,pressure\n" + "0.1,0.2,0.3\n" * 8 + "0.1,high,0\n")
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "far.csv").write_text("0.5,0.5,1.5\n" * 400)
+    (tmp_path / "latin.csv").write_bytes(b"0.5,0.5,0.5\n" * 9 + b"\xe9\n")
     for name, said in (
         ("few.npy", "20 rows of 3 values; 200 rows"), ("wide.npy", "400 rows of 4 values"),
-        ("far.npy", "must be 0 to 1"), ("object.npy", "not a table"), ("no.npz", "not a table"),
-        ("no.csv", "not a table"),
+        ("far.npy", "must be 0 to 1, or whole numbers 0 to 127; it has 300"),
+        ("five.npy", "it has 5"), ("object.npy", "not a table"), ("text.npy", "not a table"),
+        ("no.npz", "not a table"), ("cut.npz", "not a table"), ("bent.npz", "not a table"),
+        ("empty.npy", r"not a table of touches \(empty, or cut short\)"),
+        ("no.csv", "line 2: not 2 values"), ("word.csv", "line 10: 'high' is not a number"),
+        ("empty.csv", "0 rows of 1 values"), ("far.csv", "it has 1.5"),
+        ("latin.csv", "line 10: not UTF-8"),
     ):  # fmt: skip
-        with pytest.raises(DataError, match=said):
+        with pytest.raises(DataError, match=said) as caught:
             read_touches(tmp_path / name)
+        told = str(caught.value).removeprefix(f"{tmp_path / name}")
+        assert told[0] in ":," and "\n" not in told and len(told) < 200
+
+
+def test_a_csv_of_touches_may_have_a_header_gaps_and_midis_whole_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("x,y,pressure\n" + "0.5, 0.25,1\n,,\n0,nan,0\n# a pause\n\n" * 200)
+    np.testing.assert_array_equal(read_touches(path), [[0.5, 0.25, 1.0]] * 200)
+    path.write_text("127,0,1\n" * 200)
+    np.testing.assert_array_equal(read_touches(path), [[1.0, 0.0, 1 / 127]] * 200)
