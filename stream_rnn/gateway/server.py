@@ -208,9 +208,13 @@ async def _serve(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            engine.stop()
+            # What sounds ends first: the engine may take a while to end, and nothing is played
+            # meanwhile that would end it.
+            if osc is not None:
+                osc.end_notes()
             if midi is not None:
                 midi.stop()
+            engine.stop()
             for recorder in recorders:
                 recorder.close()
             if osc is not None:

@@ -22,6 +22,7 @@ from stream_rnn.gateway.osc.socket import OscServer
 from stream_rnn.gateway.osc.targets import Targets, TargetSink, form_of
 from stream_rnn.gateway.osc.voices import EVENT_SECONDS
 from stream_rnn.wire import messages as wire
+from stream_rnn.wire import osc
 
 MIDNIGHT = 1_800_000_000.0  # the time of day when the stage's clock stands at 0
 Heard = list[tuple[str, list[Any], float]]
@@ -114,6 +115,37 @@ def test_a_plain_target_gets_no_bundles_and_each_message_at_its_moment(house: Ho
     assert all(data.startswith(b"/c\0") for _, data in packets)
     moments = [moment for moment, _ in packets]
     assert moments == sorted(moments)
+
+
+def test_at_the_end_a_plain_target_is_sent_what_waits_and_then_the_ends(house: House) -> None:
+    """The socket is about to be closed: nothing can be put off."""
+    packets: list[tuple[int, int]] = []
+
+    def take(data: bytes) -> None:
+        (timed,) = osc.parse_packet(data)
+        if timed.address == "/rnn/s/note":
+            packets.append((timed.arguments[0], timed.arguments[1]))
+
+    async def play() -> None:
+        target = OscTarget(port=9000, plain=True, latency=5.0)
+        sink = TargetSink(target, form_of(target), take, house.clock)
+        house.stage.add_sink(sink)
+        ear = house.join()
+        house.say(ear, "open", model="roll", session="s", seed=1)
+        house.run(2.0)
+        assert not packets, "all of it waits"
+        sink.close()
+        count = len(packets)
+        sounding: set[int] = set()
+        for pitch, velocity in packets:
+            (sounding.add if velocity else sounding.discard)(pitch)
+        assert any(velocity for _, velocity in packets) and not sounding
+        house.run(1.0)
+        sink.close()
+        await asyncio.sleep(0.05)
+        assert len(packets) == count, "and that was the end"
+
+    asyncio.run(play())
 
 
 def test_only_sessions_that_fit_are_sent_and_each_has_its_own_voice(house: House) -> None:
