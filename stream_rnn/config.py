@@ -44,8 +44,8 @@ class OscTarget(_Table, frozen=True, kw_only=True):
         hold: a note's `{seconds}`, in symbols.
         plain: each message by itself at its moment, instead of a bundle ahead of it: for
             programs that do not take bundles, at the price of the network's jitter.
-        note, char, symbol, touch: templates, for each note that begins, each character, each
-            symbol, each touch of an ensemble's players;
+        note, off, char, symbol, touch: templates, for each note that begins, each that ends, each
+            character, each symbol, each touch of an ensemble's players;
             without any of them the target is sent what a subscriber gets.
     """
 
@@ -56,6 +56,7 @@ class OscTarget(_Table, frozen=True, kw_only=True):
     hold: Annotated[float, Meta(gt=0.0)] = 1.0
     plain: bool = False
     note: str = ""
+    off: str = ""
     char: str = ""
     symbol: str = ""
     touch: str = ""

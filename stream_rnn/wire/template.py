@@ -26,6 +26,7 @@ FIELDS: dict[str, frozenset[str] | set[str]] = {
     "char": _ALWAYS | {"char"},
     "symbol": _ALWAYS,
     "touch": {"session", "player", "x", "y", "down", "pitch"},
+    "off": {"session", "player", "pitch", "note"},
 }
 IN_ADDRESSES = frozenset({"session", "n", "pitch", "note", "velocity", "player", "down"})
 
@@ -61,7 +62,7 @@ class Template:
         """The template that a text describes.
 
         Args:
-            kind: what it is filled in for: `note`, `char`, `symbol` or `touch`.
+            kind: what it is filled in for: `note`, `off`, `char`, `symbol` or `touch`.
 
         Raises:
             ConfigError: it names the template, and what is wrong in it.
@@ -72,8 +73,10 @@ class Template:
             for name in _FIELD.findall(word):
                 if name not in FIELDS[kind]:
                     known = ", ".join(sorted(FIELDS[kind]))
+                    article = "an" if kind == "off" else "a"
                     raise ConfigError(
-                        f"{where}: there is no {{{name}}} in a {kind} template; there are: {known}"
+                        f"{where}: there is no {{{name}}} in {article} {kind} template; "
+                        f"there are: {known}"
                     )
             if re.search(r"[{}]", _FIELD.sub("", word)):
                 raise ConfigError(f"{where}: a brace that is not closed, or stands alone")
@@ -98,7 +101,7 @@ class Template:
 
 
 def note_values(note: Note) -> dict[str, Any]:
-    """What the fields of a `note` template say of a key that begins."""
+    """What the fields of a `note` template say of a key that begins, and of `off` of its end."""
     return {
         "pitch": note.pitch,
         "note": note.pitch - MIDDLE_C,

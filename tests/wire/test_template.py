@@ -27,6 +27,7 @@ VALUES = {**note_values(Note(67, 80)), "seconds": 0.25, "n": 7, "session": "main
         ("char", "/letters/{session} {char} {n}", "/letters/main", ("e", 7)),
         ("char", '/text "<{char}>" {session}-{n} "{char}"', "/text", ("<e>", "main-7", "e")),
         ("symbol", "/cue/{session}", "/cue/main", ()),
+        ("off", "/synth/{session}/off {pitch} {note} {player}", "/synth/main/off", (67, 7, 0)),
     ],
 )  # fmt: skip
 def test_a_template_is_filled_in(
@@ -43,6 +44,7 @@ def test_a_template_is_filled_in(
         ("char", "/a {pitch}", r"char = '/a \{pitch\}': there is no \{pitch\} in a char template"),
         ("symbol", "/a {char}", r"no \{char\} .* there are: n, seconds, session"),
         ("note", "/a {loud}", r"no \{loud\} .* there are: gain, n, note, pitch"),
+        ("off", "/a {velocity}", r"an off template; there are: note, pitch, player, session"),
         ("note", "/a {}", r"no \{\} "),
         ("note", "/a {pitch", "a brace that is not closed"),
         ("note", "dirt/play", "begins with an address"),

@@ -80,11 +80,12 @@ class PlainForm:
 
 @dataclass(frozen=True)
 class TemplateForm:
-    """The words of another program. Only what begins is said: `{seconds}` tells when it ends.
+    """The words of another program. What begins is said, and where there is a template `off`
+    what ends; without it `{seconds}` tells when that will be.
 
     Attributes:
-        templates: for each `note` that begins, each `char`, each `symbol`, each `touch`, where
-            there is one.
+        templates: for each `note` that begins, each that ends (`off`), each `char`, each `symbol`,
+            each `touch`, where there is one.
         hold: what `{seconds}` is, in lengths of a symbol.
     """
 
@@ -108,8 +109,7 @@ class TemplateForm:
             filled.append(("char", {"char": fields["text"]}))
         controls = moment.controls
         for note in voice.play(fields, velocity=controls.velocity, transpose=controls.transpose):
-            if note.velocity:
-                filled.append(("note", note_values(note)))
+            filled.append(("note" if note.velocity else "off", note_values(note)))
         return [
             template.message({**values, **more})
             for kind, more in filled
@@ -117,7 +117,10 @@ class TemplateForm:
         ]
 
     def ends(self, session: str, notes: list[Note]) -> list[Message]:
-        return []
+        off = self.templates.get("off")
+        if off is None:
+            return []
+        return [off.message({"session": session, **note_values(note)}) for note in notes]
 
     def news(self, event: wire.Event) -> list[Message]:
         return []

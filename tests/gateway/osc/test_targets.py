@@ -192,6 +192,41 @@ def test_plain_notes_end_whatever_ends_them(house: House, by: str) -> None:
     )
 
 
+@pytest.mark.parametrize("by", ["pause", "reset", "rewind", "close", "panic", "end"])
+def test_a_synth_with_words_of_its_own_is_told_of_each_end(house: House, by: str) -> None:
+    synth = Program(
+        house, latency=0.1, note="/synth/on {pitch} {gain}", off="/synth/{session}/off {pitch}"
+    )
+    ear = house.join()
+    house.say(ear, "open", model="roll", session="s", seed=1)
+
+    def sounding() -> list[int]:
+        """Keys by the order of the messages; each end has its beginning."""
+        keys: list[int] = []
+        for address, (pitch, *_), _ in synth.heard:
+            if address == "/synth/on":
+                keys.append(pitch)
+            else:
+                assert address == "/synth/s/off"
+                keys.remove(pitch)
+        return keys
+
+    house.run(1.0)
+    while not sounding():
+        house.run(0.05)
+    assert len(synth.of("/synth/s/off")) > 5, "keys that change between frames"
+    match by:
+        case "panic":
+            house.stage.panic(ear, house.clock.now())
+        case "end":
+            synth.sink.close()
+        case _:
+            house.say(ear, by, session="s", **({"to": 1} if by == "rewind" else {}))
+    assert not sounding()
+    last = [at for address, _, at in synth.heard if address == "/synth/on"][-1]
+    assert synth.heard[-1][2] >= last, "not before what was begun"
+
+
 def test_steering_is_told_to_plain_targets(house: House) -> None:
     plain, ear = Program(house), house.join()
     house.say(ear, "open", model="verse", session="s", seed=7, play=False)
