@@ -158,6 +158,14 @@ class Core:
             self._since.pop(urgent, None)
         return list(self._models[urgent].advance(choices[urgent].slots)), now
 
+    def prepare(self) -> bool:
+        """Does ahead what can be, for one session; to be called while `step` does nothing.
+
+        Returns:
+            Whether there was something.
+        """
+        return any(slots.prepare() for slots in self._models.values() if not slots.empty)
+
     def _choose(self, name: str, slots: Slots, now: float) -> Choice:
         near = self._options.near
         ready, deadlines = slots.ready(now, near)

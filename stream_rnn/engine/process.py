@@ -60,6 +60,8 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
         events, wake = core.step(time.monotonic())
         if events:
             say(events)
+        elif wake > time.monotonic() and core.prepare():
+            wake = 0.0  # there may be more
 
 
 def main() -> None:

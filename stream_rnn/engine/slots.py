@@ -19,6 +19,7 @@ from stream_rnn.codecs.base import Codec, int_to_bytes
 from stream_rnn.engine.kernels import make_kernel
 from stream_rnn.engine.messages import Plan, Settings, Snapshot, Tile
 from stream_rnn.engine.nade import ChordDraw
+from stream_rnn.engine.prepared import Prepared
 from stream_rnn.engine.sampling import draw_bernoulli, draw_categorical, draw_lanes, uniforms
 from stream_rnn.errors import EngineError
 from stream_rnn.nets.baselines import Network
@@ -78,6 +79,7 @@ class Slots:
         self._fed_end = np.full(count, -1, np.int64)  # the same, where anything is forced
         self._schedule: dict[int, list[tuple[int, Settings]]] = {}
         self._forced: dict[int, tuple[int, NDArray[Any]]] = {}
+        self._prepared = Prepared(count)
         self._free = list(range(count - 1, -1, -1))
 
     # Sessions
@@ -97,6 +99,7 @@ class Slots:
         self.until[slot] = self.next[slot] = self._forced_end[slot] = 0
         self._schedule.pop(slot, None)
         self._forced.pop(slot, None)
+        self._prepared.forget(slot)
         self._free.append(slot)
 
     def credit(self, slot: int, until: int, position: int, due: float, interval: float) -> None:
@@ -158,6 +161,7 @@ class Slots:
         )
 
     def _restore(self, slot: int, plan: Plan) -> None:
+        self._prepared.forget(slot)
         place = slot * self.ring + plan.position % self.ring
         values = np.frombuffer(plan.state, "<f4")
         parts = self._hidden[:, place], self._cell[:, place]  # [layers, width] each
@@ -184,17 +188,36 @@ class Slots:
         not set it before those who are late through no doing of their own. And who is paused
         has no timetable, but what is fed to it is often fed to hear what comes of it: so that
         is computed at once, up to the first symbol after it, though not before those who are
-        late. `near` is `schedule.choose`'s.
+        late. So is the symbol that it stands at, whether it will be asked for or another one
+        fed in its place: see `_is_known`. `near` is `schedule.choose`'s.
         """
         (slots,) = (self.next < self.until).nonzero()
         positions = self.next[slots]
         ahead = np.maximum(positions - self._due_position[slots], 0)
         deadlines = self._due[slots] + ahead * self._interval[slots]
-        fed = positions <= self._fed_end[slots]
-        if fed.any():
+        wanted = positions <= self._fed_end[slots]
+        wanted |= np.isinf(self._due[slots]) & (positions <= self._due_position[slots])
+        if wanted.any():
             bounded = np.minimum(np.maximum(deadlines, now), now + near / 2)
-            deadlines = np.where(fed, bounded, deadlines)
+            deadlines = np.where(wanted, bounded, deadlines)
         return slots, deadlines
+
+    def prepare(self) -> bool:
+        """Makes a part of the step that a paused session will take when it is fed; see `Prepared`.
+
+        Returns:
+            Whether there was one to make.
+        """
+        at = self._due_position + 1  # the step that reads the symbol fed next
+        waits = np.isinf(self._due) & (self._fed_end >= 0) & (self.next >= at)
+        (slots,) = (waits & (self.key >= 0) & (self._prepared.position != at)).nonzero()
+        if not len(slots):
+            return False
+        slot = int(slots[0])
+        place = torch.tensor([slot * self.ring + int(at[slot]) % self.ring], device=self.device)
+        state = State(self._hidden.index_select(1, place), self._cell.index_select(1, place))
+        self._prepared.keep(slot, int(at[slot]), self.kernel.recurrent(state))
+        return True
 
     def advance(self, slots: NDArray[np.int64]) -> list[Tile | Snapshot]:
         """Steps some sessions, at most a tile of them, by one symbol each."""
@@ -210,7 +233,8 @@ class Slots:
 
         state = State(self._hidden.index_select(1, at), self._cell.index_select(1, at))
         inputs = torch.from_numpy(symbols).to(self.device)
-        state = self.kernel.step(inputs, self._artist_bias.index_select(0, row), state)
+        bias = self._artist_bias.index_select(0, row)
+        state = self.kernel.step(inputs, bias, state, self._prepared.take(slots, positions))
         self._hidden.index_copy_(1, after, state.hidden)
         self._cell.index_copy_(1, after, state.cell)
 

@@ -181,6 +181,22 @@ def test_what_is_fed_to_a_paused_session_does_not_wait(models: Path) -> None:
     assert client.core.step(10.0)[1] > 10.0
 
 
+def test_where_a_paused_session_stands_is_computed_at_once_and_no_more(models: Path) -> None:
+    client = Client(models, tile=8)
+    client.open(1)
+    client.credit({1: 5}, due=math.inf)  # and stands at 0
+    client.take(client.core.step(1.0)[0])
+    assert list(client.made[1]) == [0]
+    assert client.core.step(1.0) == ([], pytest.approx(1.012))
+    assert not client.core.prepare(), "nobody has fed it"
+    forced = read_card(models / "verse").make_codec().pack(np.array([5]))
+    settings = ((0, m.Settings(artists=(0.2, 0.3, 0.5))),)
+    client.apply(m.Plan(1, 2, 0, settings, forced))
+    client.credit({1: 6}, due=math.inf)
+    client.run(1.0)
+    assert client.core.prepare() and not client.core.prepare()
+
+
 def test_who_collects_is_not_put_off_by_others_hurry(models: Path) -> None:
     client = Client(models, tile=8)
     client.open(1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import random
 from typing import Any
 
 import numpy as np
@@ -143,3 +145,60 @@ def test_the_artists_of_a_moment_before_do_not_count_as_those_of_then() -> None:
     run(slots, [row], 3)
     slots.plan(row, plan_of(3, 9, [2], slots, artists=(1.0, 0.0)))
     assert slots.next[row] == 10
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_what_is_prepared_changes_no_symbol(cell: str) -> None:
+    """Whatever comes between: more symbols fed, none, going back, other company, a new start."""
+    dice = random.Random(2)
+    plain, eager = make_slots(cell, "categorical"), make_slots(cell, "categorical")
+    both = plain, eager
+    rows = [[slots.open(key) for key in range(2)] for slots in both]
+    assert rows[0] == rows[1]
+    for slots in both:
+        for row in rows[0]:
+            slots.plan(row, plan_of(row, 0, [], slots))
+    stood, used = 0, 0
+    for _ in range(150):
+        (row, other) = rows[0]
+        kind = dice.choice(["feed", "feed", "feed", "back", "anew", "company"])
+        forced = [dice.randrange(1, 9) for _ in range(dice.choice([0, 1, 1, 1, 2, 3]))]
+        position = stood if kind == "feed" else max(0, stood - dice.randrange(0, 3))
+        position = 0 if kind == "anew" else position
+        ahead = dice.randrange(len(forced) + 1, len(forced) + 6)
+        company = [row, other] if kind == "company" else [row]
+        made = []
+        for slots in both:
+            slots.plan(row, plan_of(row, position, forced, slots))
+            steps = position + ahead - int(slots.next[row])
+            made.append([])
+            for n in range(steps):
+                made[-1].append(run(slots, company if n == 1 else [row], 1)[0].get(row))
+        assert made[0] == made[1]
+        stood = position + len(forced) + 1
+        eager.credit(row, stood + 9, stood, math.inf, 0.1)
+        eager.until[row] = eager.next[row]
+        used += eager.prepare()
+        assert not eager.prepare()
+    assert used > 50
+
+
+def test_what_was_prepared_of_another_past_is_forgotten() -> None:
+    slots = make_slots("lstm", "categorical")
+    one, other = slots.open(1), slots.open(2)
+    for row in (one, other):
+        slots.plan(row, plan_of(row, 0, [], slots))
+    streams, snapshots = run(slots, [one, other], LENGTH)
+    stood = SNAPSHOT_EVERY - 1
+    slots.close(other)
+
+    row, forced = slots.open(2), [5] * stood
+    slots.plan(row, plan_of(2, 0, forced, slots))
+    run(slots, [row], stood + 1)
+    slots.credit(row, SNAPSHOT_EVERY, stood, math.inf, 0.1)
+    assert slots.prepare()
+    (snapshot,) = (s for s in snapshots if s.key == 1)
+    before = streams[1][stood].to_bytes(slots.codec.width, "little")
+    schedule = ((SNAPSHOT_EVERY, settings(one)),)
+    slots.plan(row, Plan(2, 2, SNAPSHOT_EVERY, schedule, b"", snapshot.state, before))
+    assert run(slots, [row], 40)[0][2] == streams[1][SNAPSHOT_EVERY:]

@@ -30,7 +30,17 @@ class CountingKernel:
         """Nothing, `[0]`."""
         return blend.new_zeros(0)
 
-    def step(self, symbols: Tensor, artist_bias: Tensor, state: State) -> State:
+    def recurrent(self, state: State) -> list[Tensor]:
+        """Nothing: without the symbol there is nothing to be done."""
+        return []
+
+    def step(
+        self,
+        symbols: Tensor,
+        artist_bias: Tensor,
+        state: State,
+        recurrent: list[Tensor] | None = None,
+    ) -> State:
         """The state after one symbol more of each row."""
         contexts = self._network.contexts(symbols[:, None], state.hidden[0])
         return State(contexts[None, :, 0], state.cell)

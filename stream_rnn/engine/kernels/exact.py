@@ -126,20 +126,32 @@ class ExactKernel:
         weighted = blend[named, None] * self._artists[named]
         return (self._biases[0] + weighted.sum(0)).float()
 
-    def step(self, symbols: Tensor, artist_bias: Tensor, state: State) -> State:
+    def recurrent(self, state: State) -> list[Tensor]:
+        """What a step takes of a state before it knows the symbol: `[rows, gates]` a layer."""
+        products = zip(self._recurrent, state.hidden, strict=True)
+        return [product(self._rounded(hidden)) for product, hidden in products]
+
+    def step(
+        self,
+        symbols: Tensor,
+        artist_bias: Tensor,
+        state: State,
+        recurrent: list[Tensor] | None = None,
+    ) -> State:
         """One step of each row.
 
         Args:
             symbols: `[rows]` indices or `[rows, 88]` keys (float): the symbol before.
             artist_bias: `[rows, gates]` of `artist_bias`.
             state: `[layers, rows, width]`.
+            recurrent: what `recurrent` made of the state, if it is there already. Overwritten.
 
         Returns:
             The new state.
         """
         hidden: list[Tensor] = []
         cell: list[Tensor] = []
-        for layer, recurrent in enumerate(self._recurrent):
+        for layer, product in enumerate(self._recurrent):
             if layer:
                 gates = self._below[layer - 1](self._rounded(hidden[-1]))
                 gates += self._biases[layer]
@@ -149,7 +161,7 @@ class ExactKernel:
             before = state.hidden[layer]
             new_hidden, new_cell = self._cell.update(
                 gates,
-                recurrent(self._rounded(before)),
+                recurrent[layer] if recurrent else product(self._rounded(before)),
                 before,
                 state.cell[layer],
                 self._parameters[layer],
