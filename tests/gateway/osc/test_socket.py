@@ -343,7 +343,8 @@ def test_a_pattern_subscribes_to_all_that_it_matches(house: House) -> None:
 def test_only_who_is_allowed_is_heard_and_nobody_else_is_answered(house: House) -> None:
     config = OscConfig(host="0.0.0.0", allow=("192.168.1.0/24", "10.0.0.7"), rate=7, latency=0.5)
     options = OscOptions.of(config)
-    assert (options.rate, options.latency) == (7, 0.5)
+    assert (options.rate, options.latency, options.lease) == (7, 0.5, 3600.0)
+    assert OscOptions.of(OscConfig(lease=0)).lease == float("inf")
     made = OscServer(house.stage, house.clock, options)
     sent = Wire()
     made.connection_made(sent)
