@@ -22,6 +22,10 @@ class CheckpointError(StreamRnnError):
     """A model folder is missing, damaged, or at odds with itself."""
 
 
+class TrainingError(StreamRnnError):
+    """A run cannot go on."""
+
+
 class EngineError(StreamRnnError):
     """The engine could not be started, or died."""
 

@@ -6,25 +6,19 @@ A run is a folder: `log.csv`, `curves.png`, `samples/`, `best/` (a model by vali
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import msgspec
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from msgspec.structs import replace
 from torch import Tensor
 from tqdm import tqdm
 
 from stream_rnn.checkpoint import Card, save_model
-from stream_rnn.errors import CheckpointError, ConfigError
+from stream_rnn.errors import ConfigError, TrainingError
 from stream_rnn.nets.heads import FITTING
 from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
 from stream_rnn.train.augment import augmenter
@@ -35,6 +29,7 @@ from stream_rnn.train.evaluate import artist_vectors, boundary_of, evaluate
 from stream_rnn.train.feed import Chunk, Feed
 from stream_rnn.train.finish import Sampler, finish, hardware, newline_of, plain
 from stream_rnn.train.recipe import OptimiserRecipe, Recipe
+from stream_rnn.train.resume import generators, interrupts, read_state, recipe_of, write_state
 from stream_rnn.train.windows import WindowFeed
 
 LONGEST = 4096  # symbols in a row, when a network in training is scored
@@ -62,10 +57,10 @@ class Trainer:
         steps: int | None = None,
         device: str = "cpu",
     ) -> None:
-        self.recipe, self.corpus, self.run = recipe, corpus, run
+        self.corpus, self.run = corpus, run
         assert recipe.train is not None
-        self._options: OptimiserRecipe = recipe.train
-        self._steps = steps or recipe.train.steps
+        self._options: OptimiserRecipe = replace(recipe.train, steps=steps or recipe.train.steps)
+        self.recipe = recipe = replace(recipe, train=self._options)  # as it will be in the card
         self._sampler, self._device = sampler, torch.device(device)
         codec = corpus.codec
         torch.manual_seed(self._options.seed)
@@ -94,7 +89,8 @@ class Trainer:
             ],
             lr=self._options.learning_rate,
         )
-        self._corpus_symbols = sum(len(d.symbols) for d in corpus.splits["train"])
+        # What there is to foretell in an epoch: the boundary that ends a document, too.
+        self._epoch = sum(len(d.symbols) + d.ends for d in corpus.splits["train"] if len(d.symbols))
         self._feed = self._make_feed()
         self._state = self.network.zero_state(self._options.rows)
         self.step = 0
@@ -111,7 +107,7 @@ class Trainer:
             return WindowFeed(
                 documents, boundary, rows=options.rows, window=options.window, seed=options.seed
             )
-        epochs = self._steps * options.rows * options.chunk / self._corpus_symbols
+        epochs = options.steps * options.rows * options.chunk / self._epoch
         return Feed(
             documents,
             boundary,
@@ -140,7 +136,7 @@ class Trainer:
                 "steps": self.step,
                 "symbols": self._symbols,
                 "seconds": round(self._seconds),
-                "epochs": round(self._symbols / self._corpus_symbols, 2),
+                "epochs": round(self._symbols / self._epoch, 2),
                 "hardware": hardware(self._device),
                 "optimiser": plain(self._options),
             },
@@ -151,13 +147,17 @@ class Trainer:
     def train(self) -> Card:
         """Trains to the end, or to an early stop, then scores the best on the test split.
 
-        A Ctrl-C ends it between two steps, with what `resume` needs saved.
+        A Ctrl-C or a SIGTERM ends it between two steps, with what `resume` needs saved.
 
         Returns:
             The card of the best model, which lies in `run/best`.
+
+        Raises:
+            KeyboardInterrupt: it was ended so.
+            TrainingError: the loss, or its gradient, is no number any more.
         """
         bar = tqdm(
-            total=self._steps,
+            total=self._options.steps,
             initial=self.step,
             unit="step",
             dynamic_ncols=True,
@@ -166,8 +166,8 @@ class Trainer:
         )
         torch.set_num_threads(self._options.threads)
         began = time.monotonic() - self._seconds
-        with bar, _interrupts() as interrupted:
-            while self.step < self._steps and self._worse < self._options.patience:
+        with bar, interrupts() as interrupted:
+            while self.step < self._options.steps and self._worse < self._options.patience:
                 loss = self._train_step(next(self._feed))
                 self.step += 1
                 self._seconds = time.monotonic() - began
@@ -191,7 +191,7 @@ class Trainer:
         )
 
     def _periodic(self, loss: float, bar: tqdm[Any]) -> None:
-        options, last = self._options, self.step == self._steps
+        options, last = self._options, self.step == self._options.steps
         if self.step % 20 == 0 or last:
             speed = self._symbols / max(self._seconds, 1e-9)
             bar.set_postfix(loss=f"{loss:.3f}", best=f"{self._best:.3f}", symbols=f"{speed:,.0f}/s")
@@ -211,7 +211,7 @@ class Trainer:
         """Learning rate at this step: a line up, then a cosine down to a fiftieth, or steps."""
         options = self._options
         warm = min(1.0, (self.step + 1) / max(1, options.warmup))
-        done = min(1.0, self.step / self._steps)
+        done = min(1.0, self.step / options.steps)
         if options.drops:
             fallen = sum(done >= share for share in options.drops)
             return options.learning_rate * warm * options.drop**fallen
@@ -233,11 +233,14 @@ class Trainer:
         )
         self._optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._options.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._options.clip)
+        nats, slope = float(loss.detach()), float(norm)
+        if not math.isfinite(nats) or not math.isfinite(slope):
+            self._diverged(f"the loss is {nats:g}, and its gradient's norm {slope:g}")
         self._optimiser.step()
         self._state = State(state.hidden.detach(), state.cell.detach())
         self._symbols += int(chunk.mask.sum())
-        return float(loss.detach())
+        return nats
 
     def _validate(self) -> None:
         # In pieces that are read side by side: one long document would take its time alone.
@@ -245,6 +248,8 @@ class Trainer:
         every = max(1, len(pieces) // self._options.validation_documents)
         documents = pieces[::every][: self._options.validation_documents]
         score = evaluate(self.network, documents, self.corpus.codec)
+        if not math.isfinite(score.nll):
+            self._diverged(f"the validation loss is {score.nll:g}")
         self._log.add(self.step, "valid", score.nll, self._rate(), self._seconds)
         draw_curves(self.run / "log.csv", self.run / "curves.png", title=self.recipe.model.name)
         if score.nll < self._best:
@@ -252,6 +257,14 @@ class Trainer:
             save_model(self.run / "best", self.card(), self.network, half=self._options.half)
         else:
             self._worse += 1
+
+    def _diverged(self, what: str) -> NoReturn:
+        best = self.run / "best"
+        kept = f"; {best} is the best model before that" if best.exists() else ""
+        raise TrainingError(
+            f"{self.run}: diverged after {self.step} steps: {what}; lower train.learning_rate or "
+            f"train.clip, or lengthen train.warmup{kept}"
+        )
 
     # Resuming
 
@@ -261,7 +274,7 @@ class Trainer:
             f"network.{k}": v for k, v in self.network.state_dict().items()
         }
         tensors |= {"state.hidden": self._state.hidden, "state.cell": self._state.cell}
-        tensors["rng"] = torch.get_rng_state()
+        tensors |= {name: g.get_state() for name, g in generators(self._device).items()}
         for index, moments in self._optimiser.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
         facts = {
@@ -273,11 +286,7 @@ class Trainer:
             "feed": self._feed.state(),
             "recipe": plain(self.recipe),
         }
-        folder = self.run / "resume"
-        folder.mkdir(parents=True, exist_ok=True)
-        tensors = {k: v.contiguous().cpu() for k, v in tensors.items()}
-        save_file(tensors, folder / "new.safetensors", {"facts": json.dumps(facts)})
-        (folder / "new.safetensors").replace(folder / "run.safetensors")
+        write_state(self.run / "resume", tensors, facts)
 
     def resume(self) -> None:
         """Goes on from what `save` wrote.
@@ -287,13 +296,13 @@ class Trainer:
             ConfigError: it was another recipe.
         """
         path = self.run / "resume" / "run.safetensors"
-        facts, tensors = _read_run(path)
-        was_recipe = _recipe_of(facts["recipe"], path)
+        facts, tensors = read_state(path)
+        was_recipe = recipe_of(facts["recipe"], path)
         for part in ("data", "model"):
             if getattr(was_recipe, part) != getattr(self.recipe, part):
                 raise ConfigError(f"{path}: belongs to another recipe: its [{part}] differs")
-        for name in ("seed", "rows", "chunk", "restart"):
-            was, now = facts["recipe"]["train"][name], getattr(self._options, name)
+        for name in ("seed", "rows", "chunk", "window", "restart"):
+            was, now = getattr(was_recipe.train, name, None), getattr(self._options, name)
             if was != now:
                 raise ConfigError(f"{path}: was made with train.{name} = {was}, not {now}")
         self.network.load_state_dict(
@@ -309,43 +318,10 @@ class Trainer:
         self._state = State(
             tensors["state.hidden"].to(self._device), tensors["state.cell"].to(self._device)
         )
-        torch.set_rng_state(tensors["rng"])
+        for name, generator in generators(self._device).items():
+            if name in tensors:  # a run that began elsewhere has none for a GPU
+                generator.set_state(tensors[name])
         self.step, self._seconds = facts["step"], facts["seconds"]
         self._symbols, self._best, self._worse = facts["symbols"], facts["best"], facts["worse"]
         self._feed.restore(facts["feed"])
         self._log.cut(self.step)
-
-
-@contextlib.contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Holds SIGINT back, so that a step is done whole or not at all; tells whether one came."""
-    came: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False  # only the main thread is told of signals
-        return
-    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
-    try:
-        yield lambda: bool(came)
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _read_run(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "pt") as file:
-            facts: dict[str, Any] = json.loads(file.metadata()["facts"])
-        return facts, load_file(path)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: nothing to resume; start without --resume") from None
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: damaged ({error})") from None
-
-
-def _recipe_of(data: object, path: Path) -> Recipe:
-    """A run's recipe; what is not in it, since it was not known then, had its default."""
-    try:
-        return msgspec.convert(data, Recipe)
-    except msgspec.ValidationError as error:
-        raise CheckpointError(f"{path}: damaged ({error})") from None

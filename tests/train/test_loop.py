@@ -11,14 +11,16 @@ import torch
 
 from stream_rnn.checkpoint import Card, load_network, read_card
 from stream_rnn.engine.preview import preview
-from stream_rnn.errors import CheckpointError, ConfigError
+from stream_rnn.errors import CheckpointError, ConfigError, TrainingError
 from stream_rnn.nets.network import RecurrentNetwork
+from stream_rnn.train import loop
 from stream_rnn.train.corpus import Corpus
 from stream_rnn.train.data import corpus_of_card, load_corpus
 from stream_rnn.train.evaluate import evaluate
 from stream_rnn.train.feed import Chunk
 from stream_rnn.train.loop import Trainer
 from stream_rnn.train.recipe import DataRecipe, ModelRecipe, OptimiserRecipe, Recipe
+from stream_rnn.train.resume import generators
 
 LINES = {
     "Ada": "the cat sat on the mat",
@@ -93,7 +95,7 @@ def test_a_run_learns_and_leaves_log_curves_samples_and_a_model(
 
     card = read_card(whole.run / "best")
     assert (card.name, card.artists, card.defaults) == ("tiny", ("Ada", "Bo", "Cy"), {"rate": 9})
-    assert card.training["steps"] == 40
+    assert card.training["steps"] == card.training["optimiser"]["steps"] == 40
     assert card.data["sizes"] == corpus.sizes()
     assert card.weights["bytes"] == (whole.run / "best" / "weights.safetensors").stat().st_size
     assert card.scores["test"]["nll"] < 2.5
@@ -109,22 +111,31 @@ def test_the_saved_model_scores_what_its_card_says(whole: Trainer, data: Path) -
         assert score.symbols == card.scores[split]["symbols"]
 
 
-@pytest.mark.parametrize("step", [14, 20, 40])
+@pytest.mark.parametrize(
+    ("step", "number"), [(14, signal.SIGINT), (20, signal.SIGTERM), (40, signal.SIGINT)]
+)
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
-    whole: Trainer, corpus: Corpus, tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch
+    whole: Trainer,
+    corpus: Corpus,
+    tmp_path: Path,
+    step: int,
+    number: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A Ctrl-C in the middle of a step, while a sample is made or a score is taken."""
+    """A Ctrl-C, or what ends a service, in the middle of a step, a sample or a score."""
+    before = signal.getsignal(number)
     first = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample)
     take_step = first._train_step
 
     def interrupted(chunk: Chunk) -> float:
         if first.step == step - 1:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
         return take_step(chunk)
 
     monkeypatch.setattr(first, "_train_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         first.train()
+    assert signal.getsignal(number) is before
     second = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample)
     second.resume()
     assert second.step == step
@@ -159,6 +170,113 @@ def test_a_killed_run_goes_on_from_its_last_save(
     assert logged(tmp_path, "valid") == logged(whole.run, "valid")
     assert card.scores == read_card(whole.run / "best").scores
     assert card.weights == read_card(whole.run / "best").weights
+
+
+class Dropping(Trainer):
+    """One whose network's dropout is drawn from a generator of its own, as a GPU's is."""
+
+    def _train_step(self, chunk: Chunk) -> float:
+        torch.manual_seed(int(torch.randint(1 << 30, (), generator=OWN)))
+        return super()._train_step(chunk)
+
+
+OWN = torch.Generator()
+
+
+def test_the_devices_generator_goes_on_too(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = {"rng": torch.default_generator, "rng.cuda": OWN}
+    monkeypatch.setattr(loop, "generators", lambda device: both)
+    OWN.manual_seed(5)
+    whole = Dropping(RECIPE, corpus, tmp_path / "whole", sampler=no_sample)
+    whole.train()
+    OWN.manual_seed(5)
+    first = Dropping(RECIPE, corpus, tmp_path / "part", sampler=no_sample)
+    for _ in range(7):
+        first._train_step(next(first._feed))
+        first.step += 1
+    first.save()
+    OWN.manual_seed(6)
+    second = Dropping(RECIPE, corpus, tmp_path / "part", sampler=no_sample)
+    second.resume()
+    second.train()
+    assert same_weights(second, whole)
+    # A run that was saved on a processor has none for the GPU that it goes on with.
+    monkeypatch.setattr(loop, "generators", lambda device: {"rng": torch.default_generator})
+    second.save()
+    monkeypatch.setattr(loop, "generators", lambda device: both)
+    second.resume()
+
+
+def test_on_a_processor_there_is_one_generator() -> None:
+    assert generators(torch.device("cpu")) == {"rng": torch.default_generator}
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_a_gpu_its_generator_is_saved_and_restored(corpus: Corpus, tmp_path: Path) -> None:
+    trainer = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample, device="cuda")
+    for _ in range(3):
+        trainer._train_step(next(trainer._feed))
+    trainer.save()
+    drawn = torch.rand(4, device="cuda")
+    torch.manual_seed(99)
+    trainer.resume()
+    assert torch.equal(torch.rand(4, device="cuda"), drawn)
+
+
+def test_a_run_that_diverges_says_so_and_keeps_the_best(corpus: Corpus, tmp_path: Path) -> None:
+    options = msgspec.structs.replace(RECIPE.train, evaluate_every=1, save_every=1)
+    trainer = Trainer(
+        msgspec.structs.replace(RECIPE, train=options), corpus, tmp_path, sampler=no_sample
+    )
+    take_step = trainer._train_step
+
+    def spoilt(chunk: Chunk) -> float:
+        if trainer.step == 3:
+            with torch.no_grad():
+                trainer.network.output.weight.fill_(1e38)  # the logits overflow
+        return take_step(chunk)
+
+    trainer._train_step = spoilt  # type: ignore[method-assign]
+    with pytest.raises(
+        TrainingError, match="diverged after 3 steps: the loss is (nan|inf)"
+    ) as told:
+        trainer.train()
+    assert f"{tmp_path / 'best'} is the best model before that" in str(told.value)
+    assert "\n" not in str(told.value)
+    network = load_network(tmp_path / "best", read_card(tmp_path / "best"))
+    assert all(bool(p.isfinite().all()) for p in network.parameters())
+    again = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample)
+    again.resume()
+    assert again.step == 3
+
+
+def test_a_run_that_is_shorter_than_its_recipe_says_how_long_it_was(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    card = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample, steps=20).train()
+    assert card.training["optimiser"]["steps"] == 20
+    assert RECIPE.train.steps == 40
+
+
+@pytest.mark.parametrize("options", [{}, {"window": 6}])
+def test_an_epoch_is_all_that_there_is_to_foretell_once(
+    corpus: Corpus, tmp_path: Path, options: dict[str, int]
+) -> None:
+    """The boundary that ends a document is foretold as well."""
+    from dataclasses import replace
+
+    names = replace(corpus, splits={n: corpus.splits["train"][:9] for n in corpus.splits})
+    each = sum(len(d.symbols) + 1 for d in names.splits["train"])
+    train = msgspec.structs.replace(RECIPE.train, rows=1, chunk=each, restart=0.0, **options)
+    trainer = Trainer(
+        msgspec.structs.replace(RECIPE, train=train), names, tmp_path, sampler=no_sample
+    )
+    for _ in range(2 * each if options else 2):
+        trainer._train_step(next(trainer._feed))
+    assert trainer.card().training["epochs"] == 2.0
 
 
 def test_a_run_stops_early_when_it_no_longer_gets_better(corpus: Corpus, tmp_path: Path) -> None:
@@ -222,6 +340,12 @@ def test_resuming_refuses_what_is_not_there_damaged_or_of_another_recipe(
         with pytest.raises(CheckpointError, match="run.safetensors: damaged"):
             fresh.resume()
     path.write_bytes(saved)
+    for field, value in (("chunk", 8), ("window", 5)):
+        train = msgspec.structs.replace(RECIPE.train, **{field: value})
+        other = msgspec.structs.replace(RECIPE, train=train)
+        was = getattr(RECIPE.train, field)
+        with pytest.raises(ConfigError, match=f"made with train.{field} = {was}, not {value}"):
+            Trainer(other, corpus, tmp_path, sampler=no_sample).resume()
     model = msgspec.structs.replace(RECIPE.model, title="Another")
     other = msgspec.structs.replace(RECIPE, model=model)
     with pytest.raises(ConfigError, match="belongs to another recipe"):

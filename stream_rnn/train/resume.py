@@ -1,0 +1,90 @@
+"""How a run is interrupted, and what it leaves so that it can go on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from stream_rnn.errors import CheckpointError
+from stream_rnn.train.recipe import Recipe
+
+ENDS = (signal.SIGINT, signal.SIGTERM)
+STATE = "run.safetensors"
+
+
+@contextlib.contextmanager
+def interrupts() -> Iterator[Callable[[], bool]]:
+    """Holds SIGINT and SIGTERM back, so that a step is done whole or not at all.
+
+    Yields:
+        What tells whether one came.
+    """
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False  # only the main thread is told of signals
+        return
+    before = {s: signal.signal(s, lambda number, frame: came.append(number)) for s in ENDS}
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def generators(device: torch.device) -> dict[str, torch.Generator]:
+    """Those that a run draws from, by what `run.safetensors` calls their states.
+
+    Dropout draws from the device's own.
+    """
+    found = {"rng": torch.default_generator}
+    if device.type == "cuda":
+        index = torch.cuda.current_device() if device.index is None else device.index
+        found["rng.cuda"] = torch.cuda.default_generators[index]
+    return found
+
+
+def write_state(folder: Path, tensors: Mapping[str, Tensor], facts: dict[str, Any]) -> None:
+    """Writes what `read_state` reads, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plain = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
+    save_file(plain, folder / "new.safetensors", {"facts": json.dumps(facts)})
+    (folder / "new.safetensors").replace(folder / STATE)
+
+
+def read_state(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The facts and the tensors of a run.
+
+    Raises:
+        CheckpointError: nothing there, or damaged.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            facts: dict[str, Any] = json.loads(file.metadata()["facts"])
+        return facts, load_file(path)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: nothing to resume; start without --resume") from None
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged ({error})") from None
+
+
+def recipe_of(data: object, path: Path) -> Recipe:
+    """A run's recipe; what is not in it, since it was not known then, had its default.
+
+    Raises:
+        CheckpointError: it is none.
+    """
+    try:
+        return msgspec.convert(data, Recipe)
+    except msgspec.ValidationError as error:
+        raise CheckpointError(f"{path}: damaged ({error})") from None
