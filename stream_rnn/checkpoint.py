@@ -118,6 +118,47 @@ def find_models(root: Path) -> dict[str, Path]:
     return {p.parent.name: p.parent for p in sorted(root.glob(f"*/{CARD}"))}
 
 
+def read_models(folders: Mapping[str, Path]) -> tuple[dict[str, Card], list[CheckpointError]]:
+    """The cards of those models that can be used, and what is wrong with each of the others.
+
+    Whether weights are those of the card is looked at, and not yet whether they fit it, which
+    takes torch.
+    """
+    cards: dict[str, Card] = {}
+    faults = []
+    for name, folder in folders.items():
+        try:
+            card = read_card(folder)
+            read_weights(folder, card)
+        except CheckpointError as error:
+            faults.append(error)
+        else:
+            cards[name] = card
+    return cards, faults
+
+
+def read_weights(folder: Path, card: Card) -> bytes:
+    """The weights file of a model.
+
+    Raises:
+        CheckpointError: it is missing, damaged, or not the one that the card was written for.
+    """
+    path = folder / WEIGHTS
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder}: {WEIGHTS} is missing") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from None
+    wanted = card.weights.get("sha256")
+    if wanted is not None and hashlib.sha256(data).hexdigest() != wanted:
+        raise CheckpointError(
+            f"{path}: damaged or cut short, or the weights of another model (their SHA-256 is not "
+            f"the one in {CARD}): copy both files anew from where they were made"
+        )
+    return data
+
+
 def save_model(folder: Path, card: Card, network: Network, *, half: bool) -> Card:
     """Writes weights and card; the weights in 16-bit floats if `half`. Whole numbers stay so.
 
@@ -172,19 +213,11 @@ def load_network(folder: Path, card: Card) -> Network:
             f"{described[2]} artists) do not fit the architecture"
         )
     path = folder / WEIGHTS
+    data = read_weights(folder, card)
     try:
-        data = path.read_bytes()
         tensors = load(data)
-    except FileNotFoundError:
-        raise CheckpointError(f"{folder}: {WEIGHTS} is missing") from None
-    except (SafetensorError, OSError) as error:
+    except SafetensorError as error:
         raise CheckpointError(f"{path}: damaged or cut short ({error})") from None
-    wanted = card.weights.get("sha256")
-    if wanted is not None and hashlib.sha256(data).hexdigest() != wanted:
-        raise CheckpointError(
-            f"{path}: damaged, or the weights of another model: their SHA-256 is not the one in "
-            f"{CARD}; copy both files anew from where they were made"
-        )
     try:
         if isinstance(architecture, CountingArchitecture):
             return counting_network(architecture, tensors).eval()

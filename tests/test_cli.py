@@ -144,6 +144,38 @@ def test_models_json_is_one_document_on_stdout(run: Run, models: Path, tmp_path:
     assert "verse            text       not scored" in run("models", "--models", models).out
 
 
+def test_models_that_cannot_be_used_are_told_beside_the_others(
+    run: Run, models: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "models"
+    shutil.copytree(models, folder)
+    for name, change in (
+        ("a", {"scores": {"test": 5}}), ("b", {"scores": {"valid": {"nll": "x"}}}), ("c", None),
+    ):  # fmt: skip
+        shutil.copytree(folder / "verse", folder / name)
+        card = json.loads((folder / name / "card.json").read_text())
+        text = "[" if change is None else json.dumps(card | change)
+        (folder / name / "card.json").write_text(text)
+    (folder / "roll" / "weights.safetensors").unlink()
+    ran = run("models", "--models", folder)
+    assert ran.code == 1
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["verse"]
+    said = ran.err.splitlines()
+    assert [line.partition(": ")[0] for line in said] == ["stream-rnn"] * 4
+    for line, name in zip(said, ("a/card.json", "b/card.json", "c/card.json", "roll"), strict=True):
+        assert line.startswith(f"stream-rnn: {folder / name}: ")
+    ran = run("models", "--models", folder, "--json")
+    assert ran.code == 1 and ran.err.splitlines() == said
+    assert [m["name"] for m in json.loads(ran.out)] == ["verse"]
+
+
+def test_a_models_folder_that_is_not_there_is_told(run: Run, tmp_path: Path) -> None:
+    for json_too in ([], ["--json"]):
+        ran = run("models", "--models", tmp_path / "none", *json_too)
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err == f"stream-rnn: --models {tmp_path / 'none'}: no such folder\n"
+
+
 def test_a_text_is_the_same_for_the_same_seed(run: Run, models: Path, tmp_path: Path) -> None:
     def sample(*options: object) -> str:
         ran = run("sample", models / "verse", "--length", 60, "--prime", "abc", *options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from stream_rnn.commands.arguments import (
     positive,
     print_json,
 )
-from stream_rnn.errors import ConfigError, StreamRnnError
+from stream_rnn.errors import CheckpointError, ConfigError, StreamRnnError
 from stream_rnn.paths import bundled
 
 if TYPE_CHECKING:
@@ -78,17 +79,27 @@ def _sample(options: argparse.Namespace) -> None:
 
 
 def _models(options: argparse.Namespace) -> None:
-    from stream_rnn.checkpoint import find_models, read_card
+    from stream_rnn.checkpoint import find_models, read_models
 
-    cards = [read_card(folder) for folder in find_models(options.models).values()]
+    if not options.models.is_dir():
+        raise CheckpointError(f"--models {options.models}: no such folder")
+    cards, faults = read_models(find_models(options.models))
     if options.json:
-        print_json([_model_json(card) for card in cards])
-        return
-    for card in cards:
-        score = card.scores.get("test", {}).get("nll")
-        shown = f"{score:.3f} nats" if score is not None else "not scored"
-        artists = f", {len(card.artists)} artists" if card.artists else ""
-        print(f"{card.name:<16} {card.codec['domain']:<10} {shown:<12} {card.title}{artists}")
+        print_json([_model_json(card) for card in cards.values()])
+    else:
+        for card in cards.values():
+            print(_model_line(card))
+    for fault in faults[:-1]:
+        print(f"stream-rnn: {fault}", file=sys.stderr)
+    if faults:
+        raise faults[-1]
+
+
+def _model_line(card: Card) -> str:
+    score = card.scores.get("test", {}).get("nll")
+    shown = f"{score:.3f} nats" if score is not None else "not scored"
+    artists = f", {len(card.artists)} artists" if card.artists else ""
+    return f"{card.name:<16} {card.codec['domain']:<10} {shown:<12} {card.title}{artists}"
 
 
 def _model_json(card: Card) -> dict[str, Any]:

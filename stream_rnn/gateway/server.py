@@ -22,12 +22,12 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from stream_rnn.checkpoint import find_models, read_card
+from stream_rnn.checkpoint import find_models, read_models
 from stream_rnn.clock import MonotonicClock
 from stream_rnn.config import Config
 from stream_rnn.engine.client import ChildEngine
 from stream_rnn.engine.messages import Event
-from stream_rnn.errors import ConfigError
+from stream_rnn.errors import CheckpointError, ConfigError
 from stream_rnn.gateway.access import Access, is_loopback
 from stream_rnn.gateway.beat.conductor import Conductor
 from stream_rnn.gateway.beat.tempo import Tempi
@@ -93,14 +93,17 @@ def serve(options: ServeOptions, announce: Callable[[str], None]) -> None:
         )
     found = find_models(options.models)
     folders = {n: f for n, f in found.items() if not options.only or n in options.only}
-    models = {name: Model.of(read_card(folder)) for name, folder in folders.items()}
+    cards, faults = read_models(folders)
+    for name, card in cards.items():
+        if card.name != name:
+            faults.append(CheckpointError(f"{folders[name]}: its card says it is {card.name!r}"))
+    models = {name: Model.of(card) for name, card in cards.items() if card.name == name}
+    for fault in faults:
+        log.error("left out: %s", fault)  # the others need not wait for it to be mended
     if not models:
-        raise ConfigError(
-            f"{options.models.resolve()}: no models in it; name a folder with --models"
-        )
-    for name, model in models.items():
-        if model.card.name != name:
-            raise ConfigError(f"{options.models / name}: its card says it is {model.card.name!r}")
+        without = "no models in it that can be used" if faults else "no models in it"
+        raise ConfigError(f"{options.models.resolve()}: {without}; name a folder with --models")
+    folders = {name: folders[name] for name in models}
     with contextlib.closing(_bind(options.host, options.port)) as listener:
         uvloop.run(_serve(options, folders, models, listener, announce))
 

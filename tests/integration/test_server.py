@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -13,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from support import make_models
 from talker import Talker
 from websockets.exceptions import InvalidStatus
 
@@ -199,3 +201,43 @@ def test_a_port_in_use_and_an_empty_models_folder_are_told(
     assert "--port" in capfd.readouterr().err
     assert main(["serve", "--port", "0", "--models", str(tmp_path)]) == 2
     assert "no models" in capfd.readouterr().err
+
+
+def spoilt_models(folder: Path) -> dict[str, str]:
+    """Four models of which one is whole; and what is said of the others."""
+    make_models(folder)
+    for name in ("cut", "broken", "renamed"):
+        shutil.copytree(folder / "verse", folder / name)
+        card = (folder / name / "card.json").read_text()
+        own = card if name == "renamed" else card.replace('"name": "verse"', f'"name": "{name}"')
+        (folder / name / "card.json").write_text(own[:-90] if name == "broken" else own)
+    weights = folder / "cut" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-5000])
+    shutil.rmtree(folder / "roll")
+    return {
+        "cut": f"{weights}: damaged or cut short",
+        "broken": f"{folder / 'broken' / 'card.json'}: cannot be read",
+        "renamed": f"{folder / 'renamed'}: its card says it is 'verse'",
+    }
+
+
+def test_models_that_cannot_be_used_leave_the_others_to_be_served(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from stream_rnn.cli import main
+
+    faults = spoilt_models(tmp_path)
+    with running_server(tmp_path) as (_, address):
+        models = json.loads(get(f"{address}/v1/models")[1])["models"]
+        assert [m["name"] for m in models] == ["verse"]
+        with Talker(address) as talker:
+            talker.ask("open", "opened", model="verse")
+            talker.symbols(3)
+    said = capfd.readouterr().err
+    for fault in faults.values():
+        assert (
+            len([x for x in said.splitlines() if f"ERROR stream_rnn: left out: {fault}" in x]) == 1
+        )
+    shutil.rmtree(tmp_path / "verse")
+    assert main(["serve", "--port", "0", "--models", str(tmp_path)]) == 2
+    assert "no models in it that can be used" in capfd.readouterr().err
