@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from stream_rnn.wire.notes import Note, Voice
 
@@ -29,6 +31,19 @@ class Part:
         """
         channel = self.channel + note.player
         return (channel + (self.channel < DRUM_CHANNEL <= channel)) % 16
+
+    def follow(self, symbol: Mapping[str, Any], ends: float) -> float:
+        """Takes the times of the next symbol; returns when its notes change.
+
+        Not before what was handed out already has begun: what is fed is due at once, and would
+        end a note first that is about to begin. (A gesture of an ensemble sounds nothing itself,
+        and may be handed out before the touches of the one before it.)
+        """
+        self.ends = ends
+        if "gesture" in symbol.get("event", ()):
+            return float(symbol["due"])
+        self.due = max(self.due, symbol["due"])
+        return self.due
 
     def quiet_at(self, now: float, tail: float = 0.0) -> float:
         """When what sounds is to end, if nothing follows.

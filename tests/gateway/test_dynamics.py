@@ -150,6 +150,20 @@ def test_the_past_is_told_as_loud_as_it_was(hall: Hall) -> None:
     assert all("velocity" not in m for m in late.of("symbol") if "on" not in m["event"])
 
 
+@pytest.mark.parametrize("fed", [{"off": 60}, {"end": 1}])
+def test_what_is_fed_does_not_end_a_note_before_it_begins(hall: Hall, fed: dict[str, int]) -> None:
+    hall.compute({"shift": 1.0})
+    hall.clock.advance(hall.stage.sessions["s"].next_due - hall.clock.now() - 0.015 - 1.0)
+    hall.compute({"on": 60})  # which is due in 15 ms
+    hall.ask("feed", symbols=[fed])
+    (begun, _, first), (ended, _, second) = [m for m in hall.sent if m[2][0] >> 4 in (8, 9)]
+    assert (first[0] >> 4, second[0] >> 4) == (9, 8) and hall.clock.now() < begun <= ended
+    times = [(m.time, m.message.params[1]) for d in hall.programs[0] for m in OscPacket(d).messages
+             if m.message.address == "/rnn/s/note"]  # fmt: skip
+    assert times[0][1] > 0 == times[1][1] and times[0][0] <= times[1][0]
+    assert [m.type for m in hall.take() if m.type.startswith("note")] == ["note_on", "note_off"]
+
+
 @pytest.mark.parametrize("change", [{"transpose": 12}, {"channel": 5}, {"transpose": -48}])
 def test_a_key_ends_whatever_changes_while_it_is_down(hall: Hall, change: dict[str, int]) -> None:
     hall.compute({"on": 60}, {"shift": 0.01})

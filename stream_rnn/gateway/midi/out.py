@@ -100,9 +100,10 @@ class MidiSink:
             route, part = self._routes[port], self._parts[session, port]
             if is_verse(event.fields) and not route.text:
                 continue
+            at = part.follow(event.fields, moment.ends)
             channel = self._channel(port, moment.controls.channel)
             if channel != part.channel:
-                self._send(port, part, due, part.voice.release())
+                self._send(port, part, at, part.voice.release())
                 part.channel = channel
                 self._send_program(port, part)
             notes = part.voice.play(
@@ -110,8 +111,7 @@ class MidiSink:
                 velocity=self._velocity(port, moment.controls),
                 transpose=moment.controls.transpose + route.transpose,
             )
-            part.due, part.ends = due, moment.ends
-            self._send(port, part, due, notes)
+            self._send(port, part, at, notes)
 
     def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
         """A long feed. A synthesizer lives in the present, but what it interrupts has ended."""

@@ -111,13 +111,13 @@ class Recorder:
         session, due = event.fields["session"], event.fields["due"]
         controls, channel = moment.controls, moment.controls.channel - 1
         part = self._parts.setdefault(session, Part(channel))
-        part.due = due
+        at = part.follow(event.fields, due)
         if channel != part.channel:
             self._end(part)
             part.channel = channel
         velocity, transpose = controls.velocity, controls.transpose
         notes = part.voice.play(event.fields, velocity=velocity, transpose=transpose)
-        self._add(due, part, notes)
+        self._add(at, part, notes)
 
     def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
         """A long feed: what it interrupts has ended."""
