@@ -8,8 +8,9 @@ character or symbol. No I/O.
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,8 @@ from stream_rnn.wire.osc_answers import Message
 
 # By what a template is filled in for: what there is to fill in. A field that is an argument
 # by itself is sent as its value's type: a whole number (pitch, note, velocity, n), a number
-# with a point (gain, seconds), or a string.
+# with a point (gain, seconds), or a string; `pitches` and `notes` are as many whole numbers as
+# begin at once.
 _ALWAYS = frozenset({"n", "seconds", "session"})
 FIELDS: dict[str, frozenset[str] | set[str]] = {
     "note": _ALWAYS | {"pitch", "note", "velocity", "gain", "player"},
@@ -27,6 +29,7 @@ FIELDS: dict[str, frozenset[str] | set[str]] = {
     "symbol": _ALWAYS,
     "touch": {"session", "player", "x", "y", "down", "pitch"},
     "off": {"session", "player", "pitch", "note"},
+    "chord": _ALWAYS | {"pitches", "notes", "velocity", "gain"},
 }
 IN_ADDRESSES = frozenset({"session", "n", "pitch", "note", "velocity", "player", "down"})
 
@@ -41,13 +44,16 @@ _FLOAT = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
 
 @dataclass(frozen=True)
 class Filled:
-    """An argument with fields in it; one that is nothing but a field keeps its type."""
+    """An argument with fields in it; one that is nothing but a field keeps its type, and is as
+    many arguments as it has values.
+    """
 
     text: str
 
-    def __call__(self, values: Mapping[str, Any]) -> Any:
+    def __call__(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         whole = _FIELD.fullmatch(self.text)
-        return values[whole[1]] if whole else _fill(self.text, values)
+        value = values[whole[1]] if whole else _fill(self.text, values)
+        return value if isinstance(value, tuple) else (value,)
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class Template:
         """The template that a text describes.
 
         Args:
-            kind: what it is filled in for: `note`, `off`, `char`, `symbol` or `touch`.
+            kind: what it is filled in for: `note`, `off`, `chord`, `char`, `symbol` or `touch`.
 
         Raises:
             ConfigError: it names the template, and what is wrong in it.
@@ -94,10 +100,8 @@ class Template:
         Args:
             values: of all the fields that its kind may have.
         """
-        return (
-            _fill(self.address, values),
-            tuple(a(values) if isinstance(a, Filled) else a for a in self.arguments),
-        )
+        filled = (a(values) if isinstance(a, Filled) else (a,) for a in self.arguments)
+        return _fill(self.address, values), tuple(itertools.chain.from_iterable(filled))
 
 
 def note_values(note: Note) -> dict[str, Any]:
@@ -109,6 +113,16 @@ def note_values(note: Note) -> dict[str, Any]:
         "gain": note.velocity / MAX_VELOCITY,
         "player": note.player,
     }
+
+
+def chord_values(notes: Sequence[Note]) -> dict[str, Any]:
+    """What the fields of a `chord` template say of keys that begin at once, of the loudest one's
+    velocity.
+    """
+    pitches = tuple(note.pitch for note in notes)
+    loudest = max(notes, key=lambda note: note.velocity)
+    several = {"pitches": pitches, "notes": tuple(pitch - MIDDLE_C for pitch in pitches)}
+    return {**note_values(loudest), **several}
 
 
 def _words(text: str, where: str) -> list[tuple[str, bool]]:
@@ -139,4 +153,8 @@ def _argument(word: str, quoted: bool) -> int | float | str | Filled:
 
 
 def _fill(text: str, values: Mapping[str, Any]) -> str:
-    return _FIELD.sub(lambda found: str(values[found[1]]), text)
+    def shown(found: re.Match[str]) -> str:
+        value = values[found[1]]
+        return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+    return _FIELD.sub(shown, text)
