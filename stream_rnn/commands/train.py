@@ -38,9 +38,11 @@ def add(command: AddCommand) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     data = data_folder(options.data)
+    from stream_rnn.checkpoint import read_card
     from stream_rnn.engine.core import pick_device
     from stream_rnn.engine.preview import preview
     from stream_rnn.train.data import load_corpus
+    from stream_rnn.train.loop import Trainer
     from stream_rnn.train.recipe import read_recipe
     from stream_rnn.train.start import make_trainer
 
@@ -49,7 +51,8 @@ def _train(options: argparse.Namespace) -> None:
     if not options.resume and (run / "log.csv").exists():
         raise ConfigError(f"{run}: holds a run already; --resume it, or name another --run")
     print(f"reading {data / recipe.data.source}", file=sys.stderr)
-    corpus = load_corpus(recipe.data, data)
+    start = model_folder(recipe.train.start) if recipe.train and recipe.train.start else None
+    corpus = load_corpus(recipe.data, data, read_card(start).make_codec() if start else None)
     for name, size in corpus.sizes().items():
         print(
             f"  {name}: {size['documents']:,} documents, {size['symbols']:,} symbols",
@@ -61,6 +64,8 @@ def _train(options: argparse.Namespace) -> None:
     )
     if options.resume:
         trainer.resume()
+    elif start and isinstance(trainer, Trainer):
+        trainer.begin_with(start)
     card = trainer.train()
     score = card.scores["test"]
     print(f"{run / 'best'}: {score['nll']:.4f} nats a symbol on the test split "

@@ -21,6 +21,7 @@ from stream_rnn.checkpoint import Card, save_model
 from stream_rnn.errors import ConfigError, TrainingError
 from stream_rnn.nets.heads import FITTING
 from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
+from stream_rnn.train.adopt import adopt
 from stream_rnn.train.augment import augmenter
 from stream_rnn.train.backward import chunk_loss
 from stream_rnn.train.corpus import Corpus
@@ -265,6 +266,10 @@ class Trainer:
             f"{self.run}: diverged after {self.step} steps: {what}; lower train.learning_rate or "
             f"train.clip, or lengthen train.warmup{kept}"
         )
+
+    def begin_with(self, folder: Path) -> None:
+        """Begins with the weights of a trained model; see `adopt`."""
+        adopt(self.network, self.corpus.artists, folder)
 
     # Resuming
 

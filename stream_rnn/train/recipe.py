@@ -122,6 +122,8 @@ class OptimiserRecipe(Struct, frozen=True, forbid_unknown_fields=True):
             for the gradient: less memory for long chunks. 0: keep all.
         window: instead of chunks, train on windows of so many symbols, many to one. 0: do not.
         steps: how many chunks in all.
+        start: a model to begin with, by its name under `models/` or its folder, see `adopt`;
+            its symbols are kept. Without one, weights begin at random.
         learning_rate: the peak, after `warmup` steps; it falls along a cosine to 2 % of it.
         drops: or else it falls in steps, at these shares of the run,
         drop: each time to so much of what it was.
@@ -138,6 +140,7 @@ class OptimiserRecipe(Struct, frozen=True, forbid_unknown_fields=True):
     chunk: Positive
     steps: Positive
     learning_rate: Annotated[float, Meta(gt=0.0)]
+    start: str = ""
     segment: Annotated[int, Meta(ge=0)] = 0
     window: Annotated[int, Meta(ge=0)] = 0
     warmup: Annotated[int, Meta(ge=0)] = 200
