@@ -23,6 +23,7 @@ class Part:
     voice: Voice = field(default_factory=Voice)
     due: float = 0.0
     ends: float = 0.0
+    _touched: dict[int, float] = field(default_factory=dict)  # by player
 
     def channel_of(self, note: Note) -> int:
         """The channel of a note: an ensemble's players have one each, from the part's own on.
@@ -42,6 +43,12 @@ class Part:
         self.ends = ends
         if "gesture" in symbol.get("event", ()):
             return float(symbol["due"])
+        if "touch" in symbol:
+            # A finger waits for itself only, since players are not handed out in one order.
+            player = symbol["touch"]["player"]
+            at = self._touched[player] = max(self._touched.get(player, 0.0), symbol["due"])
+            self.due = max(self.due, at)
+            return at
         self.due = max(self.due, symbol["due"])
         return self.due
 
