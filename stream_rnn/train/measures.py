@@ -1,11 +1,13 @@
 """What can be said of things that a model made, beyond its score.
 
-`python -m stream_rnn.train.measures KIND FILE [--model FOLDER --data DIR]`, where KIND is
+`python -m stream_rnn.train.measures KIND FILE [--music21] [--model FOLDER --data DIR]`, where
+KIND is
 
 * names: how many of the names in a text are different ones, and how many of those new;
 * code: how many functions there are in some C, in how many all brackets are balanced, and in
   how many lines the round ones;
-* abc: how many tunes parse, and how many of those have bars that add up;
+* abc: how many tunes parse, and how many of those have bars that add up; with `--music21` also what
+  music21, which is not ours, says to that;
 * notes: how many keys of a MIDI file are down at once, and for how long;
 * chords: of a MIDI file's frames, how many notes they have, and how many are chords of the
   training set, note for note or moved to another key. This takes a model and the data.
@@ -21,6 +23,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -76,12 +79,14 @@ def balanced_lines(code: str) -> tuple[int, int]:
     return len(lines), sum(map(is_balanced, lines))
 
 
-def sound_tunes(abc: str) -> tuple[int, int, int]:
-    """How many tunes there are, how many parse, and how many of those add up bar by bar.
+def tunes_of(abc: str) -> list[str]:
+    """The tunes of a file, but for the last, which may have been cut off."""
+    return re.split(r"^(?=X:)", abc, flags=re.MULTILINE)[1:-1]
 
-    The last tune is left out, since it may have been cut off.
-    """
-    tunes = re.split(r"^(?=X:)", abc, flags=re.MULTILINE)[1:-1]
+
+def sound_tunes(abc: str) -> tuple[int, int, int]:
+    """How many tunes there are, how many parse, and how many of those add up bar by bar."""
+    tunes = tunes_of(abc)
     parsed = []
     for tune in tunes:
         try:
@@ -89,6 +94,45 @@ def sound_tunes(abc: str) -> tuple[int, int, int]:
         except DataError:
             continue
     return len(tunes), len(parsed), sum(map(bars_add_up, parsed))
+
+
+def sound_tunes_by_music21(abc: str) -> tuple[int, int]:
+    """How many tunes music21 reads, and how many of those add up by its measures.
+
+    A bar may be shorter than its meter at the edge of a part, as an upbeat makes it: first, last,
+    or beside a double bar, a repeat or an ending. Never longer, and there must be four.
+
+    Raises:
+        DataError: music21 is not installed.
+    """
+    try:
+        from music21 import converter, exceptions21
+    except ImportError:
+        raise DataError("--music21 needs it: pip install 'music21>=9,<11'") from None
+    read, right = 0, 0
+    for tune in tunes_of(abc):
+        try:
+            score = converter.parse(tune, format="abc")
+        except (exceptions21.Music21Exception, ValueError, LookupError, AttributeError):
+            continue
+        bars = list(score.recurse().getElementsByClass("Measure"))
+        # A bar that is too long it cuts in two, with meters of its own making.
+        meters = sum(bar.timeSignature is not None for bar in bars)
+        whole = map(_measure_is_whole, bars, [None, *bars], [*bars[1:], None])
+        read += 1
+        right += len(bars) >= 4 and meters <= tune.count("M:") and all(whole)
+    return read, right
+
+
+def _measure_is_whole(bar: Any, before: Any, after: Any) -> bool:
+    """Whether a measure of music21 is as long as its meter, or an upbeat, or lacks one."""
+    lacks = float(bar.barDuration.quarterLength - bar.duration.quarterLength)
+    if abs(lacks) < 1e-6:
+        return True
+    lines = [bar.leftBarline, bar.rightBarline, before and before.rightBarline]
+    edge = any(line is not None and line.type != "regular" for line in lines)
+    ending = any(b.isFirst(bar) or b.isLast(bar) for b in bar.getSpannerSites("RepeatBracket"))
+    return bool(lacks > 0 and (before is None or after is None or edge or ending))
 
 
 def describe_names(made: str, corpus: Corpus | None) -> str:
@@ -117,10 +161,14 @@ def describe_code(made: str, corpus: Corpus | None) -> str:
     return f"{said}; test set: " + describe_code(held_out, None)
 
 
-def describe_abc(made: str) -> str:
-    """Of a file of tunes."""
+def describe_abc(made: str, *, music21: bool = False) -> str:
+    """Of a file of tunes; also by `music21`."""
     count, parsed, right = sound_tunes(made)
-    return f"{count} tunes, {parsed} parse, {right} of those have bars that add up"
+    said = f"{count} tunes, {parsed} parse, {right} of those have bars that add up"
+    if not music21:
+        return said
+    read, whole = sound_tunes_by_music21(made)
+    return f"{said}; music21 reads {read}, and {whole} of those have bars that add up by it"
 
 
 def describe_notes(pieces: Sequence[Sequence[Note]]) -> str:
@@ -172,8 +220,8 @@ def texts_of(corpus: Corpus, split: str) -> list[str]:
     return [codec.decode(d.symbols.tolist()) for d in corpus.splits[split]]
 
 
-def describe(kind: str, made: Path, corpus: Corpus | None) -> str:
-    """One line on a file that a model made.
+def describe(kind: str, made: Path, corpus: Corpus | None, *, music21: bool = False) -> str:
+    """One line on a file that a model made; of abc also by `music21`.
 
     Raises:
         DataError: the file cannot be read, or the corpus is of something else.
@@ -192,7 +240,7 @@ def describe(kind: str, made: Path, corpus: Corpus | None) -> str:
         steps = corpus.codec.to_json().get("steps_per_beat", 1)
         return describe_chords(roll_from_midi(made, steps_per_beat=steps), corpus)
     if kind == "abc":
-        return describe_abc(read_text(made))
+        return describe_abc(read_text(made), music21=music21)
     return {"names": describe_names, "code": describe_code}[kind](read_text(made), corpus)
 
 
@@ -205,12 +253,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("made", type=Path, metavar="FILE")
     parser.add_argument("--model", type=Path, metavar="FOLDER", help="needs --data")
     parser.add_argument("--data", type=Path, metavar="DIR")
+    parser.add_argument("--music21", action="store_true", help="abc: ask it, too")
     options = parser.parse_args(arguments)
+    if options.music21 and options.kind != "abc":
+        parser.error("--music21 is for abc")
     if (options.model is None) != (options.data is None):
         parser.error("--model and --data go together")
     try:
         corpus = corpus_of_card(read_card(options.model), options.data) if options.model else None
-        sys.stdout.write(describe(options.kind, options.made, corpus) + "\n")
+        said = describe(options.kind, options.made, corpus, music21=options.music21)
+        sys.stdout.write(said + "\n")
     except (OSError, StreamRnnError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

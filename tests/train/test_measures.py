@@ -18,6 +18,7 @@ from stream_rnn.train.measures import (
     main,
     new_names,
     sound_tunes,
+    sound_tunes_by_music21,
     texts_of,
 )
 from stream_rnn.train.recipe import DataRecipe
@@ -60,6 +61,29 @@ def test_tunes_parse_and_add_up_or_not() -> None:
     short = good.replace("dcBA|GABc", "dcB|GABc")
     strange = good.replace("dcBA", "d&BA")
     assert sound_tunes(good + short + strange + good + "X:9\ncut off") == (4, 3, 2)
+
+
+def test_music21_is_asked_too_if_one_wants(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("music21")
+    head, body = "X:1\nM:2/4\nL:1/8\nK:G\n", "GABc|dcBA|GABc|dcBA|G4||\n\n"
+    upbeats = head + "c|GABc|dcB:|\nA|GABc|dcBA|[1 G3:|[2 G4||\n\n"
+    tunes = {
+        "good": head + body, "short": head + body.replace("dcBA|GABc", "dcB|GABc"),
+        "long": head + body.replace("dcBA|GABc", "dcBA2|GABc"), "few": head + "G4|A4||\n\n",
+        "upbeats": upbeats,
+    }  # fmt: skip
+    for name, tune in tunes.items():
+        right = int(name in ("good", "upbeats"))
+        assert sound_tunes(tune + "X:9\ncut off") == (1, 1, right), name
+        assert sound_tunes_by_music21(tune + "X:9\ncut off") == (1, right), name
+    (tmp_path / "x.abc").write_text("".join(tunes.values()) + "X:9\n")
+    assert main(["abc", str(tmp_path / "x.abc"), "--music21"]) == 0
+    assert capsys.readouterr().out == (
+        "5 tunes, 5 parse, 2 of those have bars that add up; "
+        "music21 reads 5, and 2 of those have bars that add up by it\n"
+    )
 
 
 def written(folder: Path, recipe: DataRecipe, corpus: Corpus) -> str:
