@@ -103,15 +103,16 @@ def _follow(
 ) -> None:
     from stream_rnn.inspect.look import document_of, picture_of, pieces_of, search
 
-    weights = options.blend
+    weights = of_search = options.blend
     if given:
         document = document_of(codec, options.text, options.file)
-        weights = weights or _even(card)
+        weights = of_search = weights or _even(card)
         documents, whence = [document], "what was given"
     if options.data is not None or not given:
         # What cells follow is told by much text better than by the line that is drawn.
         documents = _documents(options, card)
         whence = f"the {options.split} set"
+        of_search = options.blend  # as their artists', whoever's the text is that is drawn
         if not given:
             if options.piece > len(documents):
                 raise ConfigError(f"--piece {options.piece}: there are {len(documents)}")
@@ -124,7 +125,7 @@ def _follow(
     pieces = pieces_of(documents, options.symbols)
     read = sum(len(piece.symbols) for piece in pieces)
     with _bar(read, "symbol") as bar:
-        found = search(network, codec, pieces, artists=weights, progress=bar.update)
+        found = search(network, codec, pieces, artists=of_search, progress=bar.update)
     from stream_rnn.inspect.follow import interesting
 
     table = [found.follows(c)[:THEN] for c in options.cells or ()] or found.best(THEN)

@@ -28,9 +28,13 @@ Features = dict[str, NDArray[np.float64]]
 
 COMING = 8  # symbols before a line's end
 PULSES = (2, 3, 4, 6, 8, 12, 16, 24, 32)  # frames: what a beat is, a roll does not say
-_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|//[^\n]*", re.DOTALL)
 _SPEAKER = re.compile(r"^[A-Z][A-Za-z' ]{1,30}:(?=\n|\Z)", re.MULTILINE)
-_QUOTED = re.compile(r"\"[^\"\n]*(?:\n(?!\n)[^\"\n]*)*\"")  # quoted, within a paragraph
+# Quoted, within a paragraph. A closing single quote is an apostrophe, too, where letters follow.
+_QUOTED = re.compile(
+    "|".join(f"{a}[^{b}\n]*(?:\n(?!\n)[^{b}\n]*)*{b}" for a, b in ('""', "“”", "«»", "„“"))
+    + r"|‘(?:[^’\n]|’(?=\w)|\n(?!\n))*’(?!\w)"
+)
 
 
 def features_of(codec: Codec, document: Document) -> Features:

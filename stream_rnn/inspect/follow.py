@@ -51,8 +51,9 @@ class Search:
 
     def __init__(self, cells: int) -> None:
         self._cells = cells
-        # By half and feature: of each column (count, sum of f and of f^2), and of each column
-        # and cell (sum of x, x^2 and f*x). A feature counts only where it is defined.
+        # By half and feature: of each column (count, sum of f and of f^2), of each column and
+        # cell (sum of x, x^2 and f*x), and the sum of the first column times the last. A feature
+        # counts only where it is defined.
         self._sums: tuple[dict[str, list[Matrix]], ...] = ({}, {})
 
     def add(self, activations: NDArray[Any], features: Features, half: int) -> None:
@@ -68,7 +69,7 @@ class Search:
             f = columns[defined].astype(np.float64)
             made = [
                 np.full((f.shape[1], 1), len(f)), f.sum(0)[:, None], (f * f).sum(0)[:, None],
-                x.sum(0)[None], (x * x).sum(0)[None], f.T @ x,
+                x.sum(0)[None], (x * x).sum(0)[None], f.T @ x, f[:, :1].T @ f[:, -1:],
             ]  # fmt: skip
             before = self._sums[half].get(name)
             self._sums[half][name] = (
@@ -82,12 +83,18 @@ class Search:
         """
         found = {}
         with np.errstate(invalid="ignore", divide="ignore"):
-            for name, (count, f, ff, x, xx, fx) in self._sums[half].items():
+            for name, (count, f, ff, x, xx, fx, across) in self._sums[half].items():
                 spread = (count * ff - f * f) * (count * xx - x * x)
                 # Where a cell saturates, rounding leaves a little that is no variance.
                 spread = np.where(spread > 1e-9 * (count * ff) * (count * xx), spread, np.nan)
                 each = (count * fx - f * x) / np.sqrt(spread)
-                found[name] = each[0] if len(each) == 1 else np.sqrt((each**2).sum(0))
+                found[name] = each[0]
+                if len(each) > 1:
+                    # Over whole periods the columns have nothing in common; a short piece may
+                    # be a part of one.
+                    spreads = count * ff - f * f  # [2, 1]
+                    shared = (count[0] * across[0] - f[0] * f[1]) / np.sqrt(spreads.prod())
+                    found[name] = _multiple(each[0], each[1], float(shared[0]))
         return found
 
     def best(self, most: int) -> list[list[Found]]:
@@ -119,6 +126,14 @@ class Search:
             if name in there and not np.isnan(values[cell] + there[name][cell])
         ]
         return sorted(found, key=lambda f: -min(abs(f.correlation), abs(f.again)))
+
+
+def _multiple(first: Matrix, second: Matrix, shared: float) -> Matrix:
+    """The multiple correlation with two columns of which each is known, and that of the two."""
+    if not abs(shared) < 1 - 1e-6:  # as good as one column
+        return np.abs(first)
+    explained = first**2 + second**2 - 2 * shared * first * second
+    return np.asarray(np.sqrt(np.clip(explained / (1 - shared**2), 0.0, 1.0)))
 
 
 def interesting(table: list[list[Found]], most: int) -> list[Found]:

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from stream_rnn.codecs.abc import AbcCodec
 from stream_rnn.codecs.base import Codec, int_to_bytes
-from stream_rnn.codecs.pianoroll import PianorollCodec
+from stream_rnn.codecs.pianoroll import KEYS, LOWEST_PITCH, PianorollCodec
 from stream_rnn.codecs.playlist import PlaylistCodec
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import DataError
 from stream_rnn.inspect.activations import Floats, Progress, activations, cell_count
 from stream_rnn.inspect.features import features_of, held_keys, symbols_of
 from stream_rnn.inspect.follow import Search
-from stream_rnn.inspect.pictures import draw_text, draw_traces
+from stream_rnn.inspect.pictures import draw_text, draw_traces, pitch_name
 from stream_rnn.nets.network import RecurrentNetwork
 from stream_rnn.train.corpus import Document
 from stream_rnn.train.songs import read_text
@@ -27,6 +27,7 @@ from stream_rnn.train.songs import read_text
 PIECE = 1000  # symbols that are read from a zero state
 LETTERS, FRAMES = 560, 128  # symbols in a picture
 NAME = 34  # letters of a song's name
+NOTES = 8  # in it
 
 
 def document_of(codec: Codec, text: str | None, file: Path | None) -> Document:
@@ -37,13 +38,18 @@ def document_of(codec: Codec, text: str | None, file: Path | None) -> Document:
     """
     if file is None:
         symbols = codec.read_prime(text or "")
-    elif codec.printable and file.suffix not in (".csv", ".mid"):
+    elif codec.printable and file.suffix not in (".csv", ".mid") and not _in_sessions(codec, file):
         symbols = codec.read_prime(read_text(file))
     else:
         symbols = codec.read_prime(str(file))
     if not symbols:
         raise DataError("nothing to read: give some text, or a file with something in it")
     return Document(codec.unpack(b"".join(int_to_bytes(s, codec.width) for s in symbols)))
+
+
+def _in_sessions(codec: Codec, file: Path) -> bool:
+    """Whether the codec reads a file itself, since blank lines in it say something."""
+    return isinstance(codec, PlaylistCodec) and file.suffix in codec.endings
 
 
 def pieces_of(documents: Sequence[Document], most: int) -> list[Document]:
@@ -155,7 +161,7 @@ def songs_of(
 
 
 def song_of(codec: Codec, document: Document, artists: Sequence[str], otherwise: str) -> Song:
-    """A document by its first line, or for tunes by key and first notes."""
+    """A document by its first line, for tunes by key and first notes, for others by those."""
     group = artists[document.artist] if artists else ""
     symbols = symbols_of(codec, document)[:200]
     if isinstance(codec, AbcCodec):
@@ -167,4 +173,16 @@ def song_of(codec: Codec, document: Document, artists: Sequence[str], otherwise:
     if isinstance(codec, TextCodec | PlaylistCodec):
         lines = [line.strip() for line in codec.show(symbols).split("\n") if line.strip()]
         return Song(lines[0][:NAME] if lines else otherwise, group, document)
-    return Song(otherwise, group, document)
+    notes = " ".join(map(pitch_name, _melody(codec, document)))
+    return Song(f"{otherwise}: {notes}"[:NAME] if notes else otherwise, group, document)
+
+
+def _melody(codec: Codec, document: Document) -> list[int]:
+    """The first pitches of the highest voice of a roll, or the first keys of a performance."""
+    if isinstance(codec, PianorollCodec):
+        keys = np.asarray(document.symbols, np.bool_)
+        keys = keys[keys.any(1)]
+        highest = KEYS - 1 - keys[:, ::-1].argmax(1) + LOWEST_PITCH
+        return [int(pitch) for pitch in highest[np.diff(highest, prepend=-1) != 0][:NOTES]]
+    events = (codec.event(s).get("event", {}) for s in symbols_of(codec, document)[:400])
+    return [event["on"] for event in events if "on" in event][:NOTES]

@@ -29,6 +29,11 @@ _SIGNS = {"\n": "↵", "\t": "→", "\f": "¶"}
 _NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 
 
+def pitch_name(pitch: int) -> str:
+    """A MIDI pitch as musicians write it: 60 is C4."""
+    return f"{_NAMES[pitch % 12]}{pitch // 12 - 1}"
+
+
 def draw_text(
     labels: Sequence[str], cells: NDArray[Any], titles: Sequence[str], picture: Path, *, title: str
 ) -> None:
@@ -155,7 +160,7 @@ def _keys(axes: Axes, roll: NDArray[Any], names: Sequence[str]) -> None:
         interpolation="nearest",
     )  # fmt: skip
     ticks = [p for p in range(low + LOWEST_PITCH, high + LOWEST_PITCH) if p % 12 in (0, 7)]
-    axes.set_yticks(ticks, [f"{_NAMES[p % 12]}{p // 12 - 1}" for p in ticks], fontsize=8)
+    axes.set_yticks(ticks, [pitch_name(p) for p in ticks], fontsize=8)
     axes.grid(axis="y", alpha=0.3)
 
 

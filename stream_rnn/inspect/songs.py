@@ -16,7 +16,7 @@ Matrix = NDArray[np.float64]
 PERPLEXITY = 20.0  # about how many neighbours each song has on the map
 STEPS = 500
 EXAGGERATED = 100  # steps in which the groups are pulled together
-RATE = 100.0
+EXAGGERATION = 12.0
 
 
 def standardised(states: NDArray[Any]) -> Matrix:
@@ -81,7 +81,9 @@ def neighbour_map(
 ) -> Matrix:
     """A map in which neighbours stay neighbours: t-SNE (van der Maaten and Hinton 2008).
 
-    It begins with the principal components, so that it is the same each time.
+    It begins with the principal components, so that it is the same each time. The rate goes by
+    the number of songs (Belkina et al. 2019): a larger one flings single songs far out, where two
+    are nearly one, and the rest of the map shrinks to a dot.
 
     Args:
         states: `[songs, cells]`.
@@ -97,16 +99,17 @@ def neighbour_map(
     near = _affinities(_distances(states), min(PERPLEXITY, (count - 1) / 3))
     places = start / max(float(start[:, 0].std()), 1e-12) * 1e-4
     speed, gain = np.zeros_like(places), np.ones_like(places)
+    rate = count / EXAGGERATION
     for step in range(STEPS):
         early = step < EXAGGERATED
         closeness = 1.0 / (1.0 + _distances(places))
         np.fill_diagonal(closeness, 0.0)
-        wanted = near * (12.0 if early else 1.0)
+        wanted = near * (EXAGGERATION if early else 1.0)
         force = (wanted - closeness / closeness.sum()) * closeness
         slope = 4.0 * (force.sum(1)[:, None] * places - force @ places)
         turned = (slope > 0) == (speed > 0)
         gain = np.maximum(np.where(turned, gain * 0.8, gain + 0.2), 0.01)
-        speed = (0.5 if early else 0.8) * speed - RATE * gain * slope
+        speed = (0.5 if early else 0.8) * speed - rate * gain * slope
         places = places + speed
         places -= places.mean(0)
         progress(1)

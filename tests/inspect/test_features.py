@@ -33,10 +33,14 @@ def test_places_in_a_text() -> None:
 def test_what_a_text_is_inside_of() -> None:
     assert marked('a "bc" d', "inside quotes") == "..xxx..."
     assert marked('"a\n\n"b" c', "inside quotes") == "....xx..."[: len('"a\n\n"b" c')]
+    assert marked("a “b\nc” «d» „e“ f", "inside quotes") == "..xxxx..xx..xx..."
+    assert marked("‘it’s’ o’ ‘no\n\n’s", "inside quotes") == "xxxxx............"
     assert marked("f(a[1])", "bracket depth") == ".xxxxx."
     assert of_text("f(a[1])")["bracket depth"].tolist() == [0, 1, 1, 2, 2, 1, 0]
     assert marked("{/*}{*/}", "brace depth") == "xxxxxxx."
     assert marked("a/*b*/c", "inside a comment") == ".xxxx.."
+    assert marked("a // b\nc", "inside a comment") == "..xxx..."
+    assert marked("f( // (\n)", "bracket depth") == ".xxxxxxx."
     assert marked("ROMEO:\nAy me: no", "speaker's name") == "xxxxx..........."
     assert marked("a\n  b\nc", "indentation") == "..xxxx."
 

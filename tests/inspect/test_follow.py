@@ -60,6 +60,22 @@ def test_correlations_are_those_of_numpy_where_the_feature_is_defined() -> None:
     assert search.follows(3) == []
 
 
+@pytest.mark.parametrize("length", [6, 11, 24, 30])
+def test_a_part_of_a_pulse_is_followed_as_far_as_both_its_columns_foretell_a_cell(
+    length: int,
+) -> None:
+    """Over less than a period a cosine and a sine are alike: as if apart they made more than 1."""
+    cells = np.random.default_rng(2).normal(size=(length, 9))
+    angle = 2 * np.pi * np.arange(length) / 32
+    cells[:, 0] = np.cos(angle + 0.3)
+    search = Search(9)
+    search.add(cells, {"pulse": np.stack([np.cos(angle), np.sin(angle)], 1)}, 0)
+    columns = np.stack([np.cos(angle), np.sin(angle), np.ones(length)], 1)
+    left = cells - columns @ np.linalg.lstsq(columns, cells, rcond=None)[0]
+    expected = np.sqrt(1 - left.var(0) / cells.var(0))
+    assert search.correlations(0)["pulse"] == pytest.approx(expected, abs=1e-6)
+
+
 def test_what_a_cell_follows() -> None:
     assert [f.feature for f in searched().follows(3)][0] == "quotes"
     assert searched().follows(6) == []

@@ -34,6 +34,19 @@ def test_neighbours_are_of_the_same_group_in_the_states_and_on_both_maps() -> No
         assert same_artist(nearest(-apart, 1), GROUPS)[0] > 0.95
 
 
+@pytest.mark.parametrize("seed", [0, 4, 14])
+def test_songs_that_are_nearly_one_do_not_fling_others_out(seed: int) -> None:
+    """With the rate at 100, whatever the number of songs, one lay 25 to 30 times as far out."""
+    dice = np.random.default_rng(seed)
+    songs = dice.normal(0, 1, (50, 40))
+    twins = songs[:24] + dice.normal(0, 0.02, (24, 40))
+    places = neighbour_map(standardised(np.concatenate([songs, twins])))
+    out = np.linalg.norm(places - np.median(places, 0), axis=1)
+    assert out.max() < 3 * np.median(out)
+    apart = ((places[:, None] - places[None]) ** 2).sum(2)
+    assert nearest(-apart, 1)[:24, 0].tolist() == list(range(50, 74))
+
+
 def test_maps_are_the_same_each_time() -> None:
     states = standardised(three_groups(6))
     steps: list[int] = []
