@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from pathlib import Path
@@ -12,21 +13,47 @@ import torch
 from support import assert_groups_alike
 
 from stream_rnn.checkpoint import WEIGHTS, find_models, load_network, read_card
+from stream_rnn.codecs.base import Codec
 from stream_rnn.engine.kernels import make_kernel
 from stream_rnn.engine.messages import Settings
 from stream_rnn.engine.offline import generate
 from stream_rnn.gateway.controls import default_controls
 from stream_rnn.paths import bundled
+from stream_rnn.train.corpus import Document
 from stream_rnn.train.data import corpus_of_card
-from stream_rnn.train.evaluate import artist_vectors, boundary_of, evaluate, symbol_losses
+from stream_rnn.train.evaluate import (
+    ROWS,
+    artist_vectors,
+    boundary_of,
+    evaluate,
+    symbol_losses,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("STREAM_RNN_DATA", ROOT.parent / "shared" / "data"))
 MODELS = find_models(bundled("models"))
 
 
-def test_the_promised_models_are_there() -> None:
-    assert {"lyrics", "nottingham"} <= MODELS.keys()
+RECIPES = {
+    path.stem
+    for path in (ROOT / "configs").glob("*.toml")
+    if "[model]" in path.read_text(encoding="utf-8")
+}
+OWN = {"playlist"}  # learnt from a list of one's own: none comes in the box
+TOGETHER = 80_000_000  # bytes of weights
+PIECE = 4096
+
+
+@functools.cache
+def held_out(name: str) -> tuple[Codec, list[Document], dict[str, dict[str, int]]]:
+    """What a model is scored on, and how large all sets of its corpus are."""
+    corpus = corpus_of_card(read_card(MODELS[name]), DATA)
+    return corpus.codec, corpus.splits["test"], corpus.sizes()
+
+
+def test_every_recipe_has_its_model_and_all_of_them_are_small_enough() -> None:
+    assert MODELS.keys() == RECIPES - OWN
+    assert sum((folder / WEIGHTS).stat().st_size for folder in MODELS.values()) <= TOGETHER
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -54,12 +81,12 @@ def test_a_step_of_a_shipped_model_gives_the_same_bits_in_any_group(name: str) -
 def test_what_is_lost_by_stepping_with_rounded_weights(name: str) -> None:
     """In nats, over up to 20,000 symbols of the test split; `network.forward` is in floats."""
     card = read_card(MODELS[name])
-    network, corpus = load_network(MODELS[name], card), corpus_of_card(card, DATA)
-    pieces = [p for d in corpus.splits["test"] for p in d.pieces(150)]
+    network, (codec, test, _) = load_network(MODELS[name], card), held_out(name)
+    pieces = [p for d in test for p in d.pieces(150)]
     length = int(np.median([len(p.symbols) for p in pieces]))
     whole = [p for p in pieces if len(p.symbols) >= length]
     documents = whole[:: max(1, len(whole) * length // 20_000)]
-    boundary = boundary_of(corpus.codec)[None]
+    boundary = boundary_of(codec)[None]
     stacked = np.stack([np.concatenate([boundary, d.symbols[:length]]) for d in documents])
     symbols = torch.from_numpy(stacked.astype(np.int64))
     artists = artist_vectors(network, torch.tensor([d.artist for d in documents]))
@@ -68,7 +95,7 @@ def test_what_is_lost_by_stepping_with_rounded_weights(name: str) -> None:
     kernel = make_kernel(network)
     state, losses = kernel.zero_state(len(documents)), []
     biases = torch.stack([kernel.artist_bias(blend) for blend in artists])
-    inputs = symbols if corpus.codec.head == "categorical" else symbols.float()
+    inputs = symbols if codec.head == "categorical" else symbols.float()
     for n in range(symbols.shape[1] - 1):
         state = kernel.step(inputs[:, n], biases, state)
         logits = kernel.logits(state.hidden[-1])[:, None]
@@ -138,9 +165,18 @@ def test_notes_that_depend_on_each_other_make_chords_of_bachs() -> None:
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"no corpora at {DATA}")
 @pytest.mark.parametrize("name", MODELS)
 def test_eval_prints_the_score_of_the_card_again(name: str) -> None:
+    """A few long documents are scored in pieces, side by side, since a row alone takes minutes.
+
+    Each piece begins with a zero state, which can only cost something: on the models of now 0.002
+    to 0.007 nats.
+    """
     card = read_card(MODELS[name])
-    corpus = corpus_of_card(card, DATA)
-    assert corpus.sizes() == card.data["sizes"]
-    score = evaluate(load_network(MODELS[name], card), corpus.splits["test"], corpus.codec)
+    codec, documents, sizes = held_out(name)
+    assert sizes == card.data["sizes"]
+    pieces = documents
+    if len(documents) < ROWS:
+        pieces = [piece for document in documents for piece in document.pieces(PIECE)]
+    score = evaluate(load_network(MODELS[name], card), pieces, codec)
     assert score.symbols == card.scores["test"]["symbols"]
-    assert score.nll == pytest.approx(card.scores["test"]["nll"], abs=1e-3)
+    more = score.nll - card.scores["test"]["nll"]
+    assert -1e-3 < more < (1e-3 if len(pieces) == len(documents) else 0.01)
