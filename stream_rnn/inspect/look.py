@@ -173,8 +173,11 @@ def song_of(codec: Codec, document: Document, artists: Sequence[str], otherwise:
     if isinstance(codec, TextCodec | PlaylistCodec):
         lines = [line.strip() for line in codec.show(symbols).split("\n") if line.strip()]
         return Song(lines[0][:NAME] if lines else otherwise, group, document)
-    notes = " ".join(map(pitch_name, _melody(codec, document)))
-    return Song(f"{otherwise}: {notes}"[:NAME] if notes else otherwise, group, document)
+    name = otherwise
+    for i, pitch in enumerate(_melody(codec, document)):
+        longer = name + (" " if i else ": ") + pitch_name(pitch)
+        name = longer if len(longer) <= NAME else name
+    return Song(name, group, document)
 
 
 def _melody(codec: Codec, document: Document) -> list[int]:
