@@ -1,6 +1,7 @@
-"""What there is to follow in what a network reads: a number for each symbol.
+"""What there is to follow in what a network reads: a number for each symbol, of how it is after it.
 
-Each is known from the symbols up to there, save those that are `coming`. NaN is where there is
+Each is known from the symbols up to there, save those that are `coming`, and what only the rest
+makes certain: that a quote will be closed, where a pulse has its accent. NaN is where there is
 none, such as the pitch in a rest. A pulse has two columns, a cosine and a sine, so that a cell
 may follow it in any phase.
 """
@@ -59,18 +60,20 @@ def symbols_of(codec: Codec, document: Document) -> list[int]:
 def _of_text(text: str) -> Features:
     length = len(text)
     lines = text.split("\n")
-    column = [i for line in lines for i in range(len(line) + 1)][:length]
+    # With a line's end the next line begins: what counts is the place that is reached.
+    column = [i for line in lines for i in range(len(line) + 1)][1:]
     # A line that is cut off at the end of the text does not end.
-    left = [len(line) - i for line in lines[:-1] for i in range(len(line) + 1)]
-    coming = [float(0 <= n <= COMING) for n in left] + [np.nan] * (length - len(left))
+    left = [len(line) + 1 - i for line in lines[:-1] for i in range(len(line) + 1)][1:]
+    coming = [float(n <= COMING) for n in left] + [np.nan] * (length - len(left))
     since_blank = accumulate(lines, lambda n, line: n + 1 if line.strip() else 0, initial=0)
-    stanza = [n for n, line in zip(since_blank, lines, strict=False) for _ in range(len(line) + 1)]
+    rows = zip(since_blank, lines, strict=False)
+    stanza = [n for n, line in rows for _ in range(len(line) + 1)][1:]
     indent = [float(len(line) - len(line.lstrip())) for line in lines for _ in range(len(line) + 1)]
     code = _COMMENT.sub(lambda m: " " * len(m[0]), text)
     return {
         "position in the line": np.array(column, np.float64),
         "line end coming": np.array(coming),
-        "line of the stanza": np.array(stanza[:length], np.float64),
+        "line of the stanza": np.array(stanza, np.float64),
         "position in the word": _runs(character.isalpha() for character in text),
         "inside quotes": _marked(text, _QUOTED),
         "bracket depth": _depth(code, "([", ")]"),

@@ -21,13 +21,15 @@ def marked(text: str, name: str) -> str:
 
 def test_places_in_a_text() -> None:
     found = of_text("ab c\nd\n\nef")
-    assert found["position in the line"].tolist() == [0, 1, 2, 3, 4, 0, 1, 0, 0, 1]
+    assert found["position in the line"].tolist() == [1, 2, 3, 4, 0, 1, 0, 0, 1, 2]
     assert found["position in the word"].tolist() == [1, 2, 0, 1, 0, 1, 0, 0, 1, 2]
-    assert found["line of the stanza"].tolist() == [0, 0, 0, 0, 0, 1, 1, 2, 0, 0]
+    assert found["line of the stanza"].tolist() == [0, 0, 0, 0, 1, 1, 2, 0, 0, 0]
     coming = found["line end coming"]
-    assert coming[:8].tolist() == [1] * 8
-    assert np.isnan(coming[8:]).all()  # nobody knows where a cut line ends
-    assert of_text("abcdefghijkl\n")["line end coming"].tolist() == [0] * 4 + [1] * 9
+    assert coming[:7].tolist() == [1] * 7
+    assert np.isnan(coming[7:]).all()  # nobody knows where a cut line ends
+    # At a line's end it is the next one that is coming.
+    twice = of_text("abcdefghijkl\nabcdefghijkl\n")["line end coming"]
+    assert twice[:25].tolist() == [0] * 4 + [1] * 8 + [0] * 5 + [1] * 8
 
 
 def test_what_a_text_is_inside_of() -> None:
