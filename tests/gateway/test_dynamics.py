@@ -35,6 +35,7 @@ class Hall:
         self.stage = Stage({"piano": Model.of(CARD)}, lambda commands: None)
         self.sent: list[Timed] = []
         self.midi = MidiSink([MidiOut(port="x")], self.sent.extend, list, self.clock.now)
+        self.midi.ports(["there"])
         self._file, self._ended = folder / "take.mid", False
         self.recorder = Recorder(self._file, "*", self.clock.now)
         for sink in (self.midi, self.recorder):

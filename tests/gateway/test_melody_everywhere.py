@@ -32,6 +32,7 @@ class Places:
         self.sent: list[Timed] = []
         # No letter is a note here, and that is no matter to what spells notes.
         self.midi = MidiSink([MidiOut(port="x", text=False)], self.sent.extend, list, clock.now)
+        self.midi.ports(["there"])
         self.recorder = Recorder(self._file, "*", clock.now)
         self.osc: list[tuple[str, list[object], float]] = []
         target = OscTarget(port=9000)

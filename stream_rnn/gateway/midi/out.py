@@ -225,7 +225,8 @@ class MidiSink:
             else:
                 messages.append((at, port, note_off(key)))
                 self._ended.append((at, port, key))
-        if messages:
+        # Before it is known that a port is back, what was left sounding there is not ended.
+        if messages and self._connected[port]:
             self._play(messages)
 
 

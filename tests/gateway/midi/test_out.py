@@ -205,6 +205,21 @@ def test_what_a_dead_process_left_sounding_the_next_one_ends(models: Path) -> No
     assert bytes((0xB0, 123, 0)) in [d for _, _, d in synth.sent[before:]]
 
 
+def test_a_new_process_ends_what_is_left_before_it_plays_anything(models: Path) -> None:
+    house, synth = play(models, MidiOut(port="x"))
+    left = synth.sounding()
+    synth.sink.died()
+    synth._player = Player(1)  # it starts, and finds the port before that is known here
+    house.run(1.0)
+    synth.sink.ports(["there"])
+    house.run(1.0)
+    on = set()
+    for _, channel, pitch, velocity in synth.notes():
+        assert not (velocity and (channel, pitch) in on), "struck again without having been ended"
+        (on.add if velocity else on.discard)((channel, pitch))
+    assert left and synth.sounding()
+
+
 def test_a_drum_map_that_cannot_be_is_refused(models: Path) -> None:
     with pytest.raises(ConfigError, match="'kick' is not a MIDI pitch"):
         MidiSink([MidiOut(port="x", drums={"kick": 36})], lambda m: None, lambda: None, lambda: 0)
