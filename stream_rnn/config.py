@@ -44,9 +44,8 @@ class OscTarget(_Table, frozen=True, kw_only=True):
         hold: a note's `{seconds}`, in symbols.
         plain: each message by itself at its moment, instead of a bundle ahead of it: for
             programs that do not take bundles, at the price of the network's jitter.
-        note, off, chord, char, symbol, touch: templates, for each note that begins, each that
-            ends, all that begin at once, each character, each symbol, each touch of an ensemble's
-            players;
+        note, off, char, symbol, touch: templates, for each note that begins, each that ends, each
+            character, each symbol, each touch of an ensemble's players;
             without any of them the target is sent what a subscriber gets.
     """
 
@@ -58,7 +57,6 @@ class OscTarget(_Table, frozen=True, kw_only=True):
     plain: bool = False
     note: str = ""
     off: str = ""
-    chord: str = ""
     char: str = ""
     symbol: str = ""
     touch: str = ""

@@ -46,7 +46,8 @@ class Part:
         if "touch" in symbol:
             # A finger waits for itself only, since players are not handed out in one order.
             player = symbol["touch"]["player"]
-            at = self._touched[player] = max(self._touched.get(player, 0.0), symbol["due"])
+            at = max(self._touched.get(player, 0.0), float(symbol["due"]))
+            self._touched[player] = at
             self.due = max(self.due, at)
             return at
         self.due = max(self.due, symbol["due"])

@@ -8,9 +8,8 @@ character or symbol. No I/O.
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +19,7 @@ from stream_rnn.wire.osc_answers import Message
 
 # By what a template is filled in for: what there is to fill in. A field that is an argument
 # by itself is sent as its value's type: a whole number (pitch, note, velocity, n), a number
-# with a point (gain, seconds), or a string; `pitches` and `notes` are as many whole numbers as
-# begin at once.
+# with a point (gain, seconds), or a string.
 _ALWAYS = frozenset({"n", "seconds", "session"})
 FIELDS: dict[str, frozenset[str] | set[str]] = {
     "note": _ALWAYS | {"pitch", "note", "velocity", "gain", "player"},
@@ -29,7 +27,6 @@ FIELDS: dict[str, frozenset[str] | set[str]] = {
     "symbol": _ALWAYS,
     "touch": {"session", "player", "x", "y", "down", "pitch"},
     "off": {"session", "player", "pitch", "note"},
-    "chord": _ALWAYS | {"pitches", "notes", "velocity", "gain"},
 }
 IN_ADDRESSES = frozenset({"session", "n", "pitch", "note", "velocity", "player", "down"})
 
@@ -44,16 +41,13 @@ _FLOAT = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
 
 @dataclass(frozen=True)
 class Filled:
-    """An argument with fields in it; one that is nothing but a field keeps its type, and is as
-    many arguments as it has values.
-    """
+    """An argument with fields in it; one that is nothing but a field keeps its type."""
 
     text: str
 
-    def __call__(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+    def __call__(self, values: Mapping[str, Any]) -> Any:
         whole = _FIELD.fullmatch(self.text)
-        value = values[whole[1]] if whole else _fill(self.text, values)
-        return value if isinstance(value, tuple) else (value,)
+        return values[whole[1]] if whole else _fill(self.text, values)
 
 
 @dataclass(frozen=True)
@@ -68,7 +62,7 @@ class Template:
         """The template that a text describes.
 
         Args:
-            kind: what it is filled in for: `note`, `off`, `chord`, `char`, `symbol` or `touch`.
+            kind: what it is filled in for: `note`, `off`, `char`, `symbol` or `touch`.
 
         Raises:
             ConfigError: it names the template, and what is wrong in it.
@@ -100,8 +94,10 @@ class Template:
         Args:
             values: of all the fields that its kind may have.
         """
-        filled = (a(values) if isinstance(a, Filled) else (a,) for a in self.arguments)
-        return _fill(self.address, values), tuple(itertools.chain.from_iterable(filled))
+        return (
+            _fill(self.address, values),
+            tuple(a(values) if isinstance(a, Filled) else a for a in self.arguments),
+        )
 
 
 def note_values(note: Note) -> dict[str, Any]:
@@ -113,16 +109,6 @@ def note_values(note: Note) -> dict[str, Any]:
         "gain": note.velocity / MAX_VELOCITY,
         "player": note.player,
     }
-
-
-def chord_values(notes: Sequence[Note]) -> dict[str, Any]:
-    """What the fields of a `chord` template say of keys that begin at once, of the loudest one's
-    velocity.
-    """
-    pitches = tuple(note.pitch for note in notes)
-    loudest = max(notes, key=lambda note: note.velocity)
-    several = {"pitches": pitches, "notes": tuple(pitch - MIDDLE_C for pitch in pitches)}
-    return {**note_values(loudest), **several}
 
 
 def _words(text: str, where: str) -> list[tuple[str, bool]]:
@@ -153,8 +139,4 @@ def _argument(word: str, quoted: bool) -> int | float | str | Filled:
 
 
 def _fill(text: str, values: Mapping[str, Any]) -> str:
-    def shown(found: re.Match[str]) -> str:
-        value = values[found[1]]
-        return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-    return _FIELD.sub(shown, text)
+    return _FIELD.sub(lambda found: str(values[found[1]]), text)

@@ -114,9 +114,13 @@ def test_oscsend_steers_and_the_answer_names_the_position(
         assert changed["controls"]["temperature"] == 0.25
         assert changed["position"] == sum(m["type"] == "symbol" for m in talker.heard)
         oscsend(port, "/rnn/st*/artist", "sfsf", "Ada", "1", "Bo", "3")
-        assert talker.until("controlled")["controls"]["artist"] == {"Ada": 0.25, "Bo": 0.75}
+        blended = talker.until("controlled")
+        assert blended["controls"]["artist"] == {"Ada": 0.25, "Bo": 0.75}
+        assert blended["position"] == sum(m["type"] == "symbol" for m in talker.heard)
         answer = lines(path, r'/rnn/steered/controlled sfi "temperature" 0.25\d* (\d+)', 1)[0]
         assert int(answer[1]) == changed["position"]
+        shown = r'/rnn/steered/controlled ssi "artist" "Ada=0.25 Bo=0.75" (\d+)'
+        assert int(lines(path, shown, 1)[0][1]) == blended["position"] >= changed["position"]
         oscsend(port, "/rnn/panic")
         assert talker.until("paused")["session"] == "steered"
         talker.ask("close", "closed", session="steered")

@@ -9,15 +9,9 @@ from hypothesis import strategies as st
 from stream_rnn.errors import ConfigError
 from stream_rnn.wire import osc
 from stream_rnn.wire.notes import Note
-from stream_rnn.wire.template import FIELDS, Template, chord_values
+from stream_rnn.wire.template import FIELDS, Template, note_values
 
-VALUES = {
-    **chord_values([Note(60, 20), Note(67, 80)]),
-    "seconds": 0.25,
-    "n": 7,
-    "session": "main",
-    "char": "e",
-}
+VALUES = {**note_values(Note(67, 80)), "seconds": 0.25, "n": 7, "session": "main", "char": "e"}
 
 
 @pytest.mark.parametrize(
@@ -33,8 +27,6 @@ VALUES = {
         ("char", "/letters/{session} {char} {n}", "/letters/main", ("e", 7)),
         ("char", '/text "<{char}>" {session}-{n} "{char}"', "/text", ("<e>", "main-7", "e")),
         ("symbol", "/cue/{session}", "/cue/main", ()),
-        ("chord", "/chord {velocity} {pitches} x {notes} '<{notes}>'",
-         "/chord", (80, 60, 67, "x", 0, 7, "<0 7>")),
         ("off", "/synth/{session}/off {pitch} {note} {player}", "/synth/main/off", (67, 7, 0)),
     ],
 )  # fmt: skip
@@ -52,8 +44,6 @@ def test_a_template_is_filled_in(
         ("char", "/a {pitch}", r"char = '/a \{pitch\}': there is no \{pitch\} in a char template"),
         ("symbol", "/a {char}", r"no \{char\} .* there are: n, seconds, session"),
         ("note", "/a {loud}", r"no \{loud\} .* there are: gain, n, note, pitch"),
-        ("chord", "/a {pitch}", r"there are: gain, n, notes, pitches, seconds, session, velocity"),
-        ("chord", "/a/{pitches}", "an address takes no spaces"),
         ("off", "/a {velocity}", r"an off template; there are: note, pitch, player, session"),
         ("note", "/a {}", r"no \{\} "),
         ("note", "/a {pitch", "a brace that is not closed"),

@@ -17,7 +17,7 @@ from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
 from stream_rnn.wire.notes import Note, Voice, is_verse
 from stream_rnn.wire.osc_answers import Message, answers, note_messages
-from stream_rnn.wire.template import Template, chord_values, note_values
+from stream_rnn.wire.template import Template, note_values
 
 TAIL = 0.05  # seconds that what sounds may ring on after a pause; less than it takes to start
 EVENT_SECONDS = 0.25  # what `{seconds}` says of a performance's note, which ends by another event
@@ -84,8 +84,8 @@ class TemplateForm:
     what ends; without it `{seconds}` tells when that will be.
 
     Attributes:
-        templates: for each `note` that begins, each that ends (`off`), all that begin at once
-            (`chord`), each `char`, each `symbol`, each `touch`, where there is one.
+        templates: for each `note` that begins, each that ends (`off`), each `char`, each `symbol`,
+            each `touch`, where there is one.
         hold: what `{seconds}` is, in lengths of a symbol.
     """
 
@@ -108,11 +108,8 @@ class TemplateForm:
         if "text" in fields:
             filled.append(("char", {"char": fields["text"]}))
         controls = moment.controls
-        notes = voice.play(fields, velocity=controls.velocity, transpose=controls.transpose)
-        for note in notes:
+        for note in voice.play(fields, velocity=controls.velocity, transpose=controls.transpose):
             filled.append(("note" if note.velocity else "off", note_values(note)))
-        if begun := [note for note in notes if note.velocity]:
-            filled.append(("chord", chord_values(begun)))
         return [
             template.message({**values, **more})
             for kind, more in filled

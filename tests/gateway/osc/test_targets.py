@@ -192,16 +192,6 @@ def test_plain_notes_end_whatever_ends_them(house: House, by: str) -> None:
     )
 
 
-def test_notes_that_begin_at_once_come_together_where_that_is_asked(house: House) -> None:
-    both = Program(house, note="/n {pitch}", chord="/c {n} {pitches}")
-    ear = house.join()
-    house.say(ear, "open", model="roll", session="s", seed=1)
-    house.run(2.0)
-    chords = both.of("/c")
-    assert [p for _, *pitches in chords for p in pitches] == [p for (p,) in both.of("/n")]
-    assert len({n for n, *_ in chords}) == len(chords) and max(map(len, chords)) > 3
-
-
 @pytest.mark.parametrize("by", ["pause", "reset", "rewind", "close", "panic", "end"])
 def test_a_synth_with_words_of_its_own_is_told_of_each_end(house: House, by: str) -> None:
     synth = Program(
