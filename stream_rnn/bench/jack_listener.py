@@ -2,9 +2,14 @@
 
 A process of its own, since it must not miss a period (0.7 ms) while others compute. It prints a
 line a message: its moment on the machine's monotonic clock, and the bytes in hexadecimal. The
-moment is when the period's callback runs, plus the message's frame in it. JACK's own frame
-clock is not used for it: without a sound card it wanders by tens of milliseconds on a busy
-machine. Also for tests that count what was on the wire.
+moment is when the period's callback runs, plus the message's frame in it.
+
+What is due is due on the monotonic clock, so a frame time would have to be carried over to it.
+JACK does that by a filter that follows the periods' beginnings. With a sound card they are the
+card's, and steady. Without one they are a timer's: on a busy machine they come late, and the
+filter's clock wanders by tens of milliseconds, which has nothing to do with when a message came.
+So of JACK's frames only those within the period are taken. A callback that runs late makes a
+message seem later than it was, never earlier. Also for tests that count what was on the wire.
 """
 
 from __future__ import annotations

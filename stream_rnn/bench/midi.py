@@ -6,7 +6,10 @@ three. What the server's MIDI process says of its own lateness stands beside it.
 
 MIDI is stamped in JACK's process callback, on the period in which it arrives; python-rtmidi hands
 its messages over at the beginning of a period, so a period (0.7 ms at 32 frames) is added to what
-our own process is late.
+our own process is late. OSC is stamped by the kernel.
+
+What was due when is told by the WebSocket clients, and compared when all is over and they have
+heard everything, however slow they were.
 """
 
 from __future__ import annotations
@@ -15,34 +18,28 @@ import asyncio
 import contextlib
 import json
 import math
-import os
 import re
-import socket
-import struct
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 import urllib.request
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import uvloop
 from websockets.asyncio.client import connect
 
+from stream_rnn.bench.ears import PERIOD, OscEar, jack, listener
+from stream_rnn.bench.matching import PATIENCE, align
 from stream_rnn.bench.serve import WARM_UP, percentiles, running_server
 from stream_rnn.errors import StreamRnnError
 
-PERIOD = 32  # frames, at 48 kHz
 CHANNELS = 16
-NEAR = 0.1  # seconds within which a note on the wire is held to be the one that was due
 OSC_LATENCY = 0.05  # seconds that the target plays after the due time, as configured for it
-NTP_TO_UNIX = 2_208_988_800
-Due = dict[tuple[str, int, int], list[float]]  # by listener, channel, pitch
+LATE = 1.0  # milliseconds that MIDI may be, in 99 of 100 cases
+Key = tuple[str, int, int]  # listener, channel, pitch
 
 
 def bench_midi(
@@ -56,120 +53,38 @@ def bench_midi(
     ears = [f"ear{n}" for n in range((sessions - 1) // CHANNELS + 1)]
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        stack.enter_context(_jack())
-        heard = {ear: stack.enter_context(_listener(ear)) for ear in ears}
-        packets = stack.enter_context(_OscEar())
+        stack.enter_context(jack())
+        heard = {ear: stack.enter_context(listener(ear)) for ear in ears}
+        packets = stack.enter_context(OscEar())
         config = folder / "serve.toml"
         config.write_text(_config(ears, packets.port))
         options = ("--config", str(config), "--max-sessions", str(sessions))
         process, address = stack.enter_context(running_server(models, *options))
         del process
-        measured = uvloop.run(_load(address, model, ears, sessions, rate, seconds))
-        time.sleep(0.3)
-        due: Due = measured.pop("due")
-        begin, end = measured.pop("span")
-        late, unexpected = _match(due, heard, begin, end)
-        expected = sum(begin <= t < end for moments in due.values() for t in moments)
-        osc = [arrived - due_at for arrived, due_at in packets.arrivals if begin <= arrived < end]
+        parts, name, handed_over, begin = uvloop.run(
+            _load(address, model, ears, sessions, rate, seconds)
+        )
+        time.sleep(2 * PATIENCE)
+    end = begin + seconds
+    late, notes = _compare(parts, heard, begin, end)
+    arrived = [late for due, late in packets.arrivals if begin <= due - OSC_LATENCY < end]
+    on_time = [late for part in parts for late in part.late]
     return {
+        "model": name,
         "sessions": sessions,
         "rate": rate,
         "seconds": seconds,
-        **measured,
-        "midi_notes": {"expected": expected, "heard": len(late), "unexpected": unexpected},
+        "midi_handed_over_within_ms": handed_over,
+        "midi_notes": notes,
         "midi_lateness_ms": percentiles(late),
-        "osc_packets": len(osc),
-        "osc_after_timetag": sum(x >= 0 for x in osc),
-        "osc_lateness_ms": percentiles(osc),
         "jack_period_ms": round(1000 * PERIOD / 48000, 2),
+        "symbols": sum(begin <= due < end for part in parts for due, _ in part.frames.values()),
+        "osc_packets": len(arrived),
+        "osc_after_timetag": sum(late >= 0 for late in arrived),
+        "osc_lateness_ms": percentiles(arrived),
+        "websocket_symbols": len(on_time),
+        "websocket_lateness_ms": percentiles(on_time),
     }
-
-
-@contextlib.contextmanager
-def _jack() -> Iterator[None]:
-    """A JACK server of our own, for this process and its children."""
-    name = "stream-rnn-bench"
-    before = {k: os.environ.get(k) for k in ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER")}
-    os.environ.update(JACK_DEFAULT_SERVER=name, JACK_NO_START_SERVER="1")
-    driver = ["-d", "dummy", "-r", "48000", "-p", str(PERIOD)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    try:
-        server = subprocess.Popen(["jackd", "-R", "-P", "50", "--name", name, *driver], **quiet)  # type: ignore[call-overload]
-    except FileNotFoundError:
-        raise StreamRnnError("bench midi needs jackd (Debian: jackd2)") from None
-    try:
-        waited = subprocess.run(["jack_wait", "-s", name, "-w", "-t", "10"], **quiet)  # type: ignore[call-overload]
-        if waited.returncode or server.poll() is not None:
-            raise StreamRnnError("jackd does not start; is another bench running?")
-        yield
-    finally:
-        server.terminate()
-        server.wait()
-        for key, value in before.items():
-            if value is None:
-                os.environ.pop(key, None)
-            else:
-                os.environ[key] = value
-
-
-@contextlib.contextmanager
-def _listener(client: str) -> Iterator[list[tuple[float, bytes]]]:
-    """What comes to a JACK port, as it comes."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stream_rnn.bench.jack_listener", client],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdin is not None and process.stdout is not None
-    lines, heard = process.stdout, []
-    if not lines.readline():
-        raise StreamRnnError("the JACK listener does not start")
-
-    def listen() -> None:
-        for line in lines:
-            moment, data = line.split()
-            heard.append((float(moment), bytes.fromhex(data)))
-
-    thread = threading.Thread(target=listen)
-    thread.start()
-    try:
-        yield heard
-    finally:
-        process.stdin.close()
-        process.wait()
-        thread.join()
-        lines.close()
-
-
-class _OscEar:
-    """A UDP socket that notes when each bundle comes, and when it is due by its timetag."""
-
-    def __init__(self) -> None:
-        self.arrivals: list[tuple[float, float]] = []
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self._socket.settimeout(0.1)
-        self.port: int = self._socket.getsockname()[1]
-        self._open = True
-        self._thread = threading.Thread(target=self._listen)
-
-    def __enter__(self) -> _OscEar:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._open = False
-        self._thread.join()
-        self._socket.close()
-
-    def _listen(self) -> None:
-        while self._open:
-            with contextlib.suppress(TimeoutError):
-                data = self._socket.recv(1 << 16)
-                now = time.monotonic()
-                if data.startswith(b"#bundle\0"):
-                    (stamp,) = struct.unpack_from(">Q", data, 8)
-                    due = stamp / 2**32 - NTP_TO_UNIX - time.time() + time.monotonic()
-                    self.arrivals.append((now, due))
 
 
 def _config(ears: list[str], osc_port: int) -> str:
@@ -181,12 +96,39 @@ def _config(ears: list[str], osc_port: int) -> str:
     )
 
 
+@dataclass
+class _Part:
+    """What one session plays, by what its WebSocket client is told.
+
+    Attributes:
+        frames: by number, when it is due and its keys.
+        late: of each that came while it was measured, arrived minus due.
+    """
+
+    session: str
+    ear: str
+    channel: int
+    frames: dict[int, tuple[float, set[int]]] = field(default_factory=dict)
+    late: list[float] = field(default_factory=list)
+
+    def onsets(self) -> Iterator[tuple[Key, float]]:
+        """When each key begins."""
+        held: set[int] = set()
+        for _, (due, keys) in sorted(self.frames.items()):
+            for pitch in keys - held:
+                yield (self.ear, self.channel, pitch), due
+            held = keys
+
+
 async def _load(
     address: str, model: str | None, ears: list[str], sessions: int, rate: float, seconds: float
-) -> dict[str, Any]:
+) -> tuple[list[_Part], str, dict[str, float], float]:
+    """Plays; returns what was played, of which model, what the driver took, and the beginning."""
     url = address.replace("http", "ws") + "/v1/stream"
-    due: Due = defaultdict(list)
-    late: list[float] = []
+    parts = [
+        _Part(f"{ear}-{channel + 1}", ear, channel)
+        for ear, channel in ((ears[n // CHANNELS], n % CHANNELS) for n in range(sessions))
+    ]
     async with contextlib.AsyncExitStack() as stack:
         clients = [
             await stack.enter_async_context(connect(url, compression=None)) for _ in range(sessions)
@@ -196,11 +138,10 @@ async def _load(
         if model not in (None, *rolls) or not rolls:
             raise StreamRnnError(f"bench midi plays piano rolls; there are: {', '.join(rolls)}")
         name = model or ("nottingham" if "nottingham" in rolls else rolls[0])
-        for number, client in enumerate(clients):
-            ear, channel = ears[number // CHANNELS], number % CHANNELS + 1
+        for number, (client, part) in enumerate(zip(clients, parts, strict=True)):
             opening = {
-                "type": "open", "model": name, "seed": number, "session": f"{ear}-{channel}",
-                "controls": {"rate": rate, "channel": channel},
+                "type": "open", "model": name, "seed": number, "session": part.session,
+                "controls": {"rate": rate, "channel": part.channel + 1},
             }  # fmt: skip
             await client.send(json.dumps(opening))
             await asyncio.sleep(1.0 / rate / sessions)  # not all in the same millisecond
@@ -208,18 +149,39 @@ async def _load(
         end = begin + seconds
         before = await asyncio.to_thread(_handed_over, address)
         async with asyncio.TaskGroup() as group:
-            for number, client in enumerate(clients):
-                ear, channel = ears[number // CHANNELS], number % CHANNELS
-                group.create_task(_listen(client, ear, channel, due, late, begin, end))
-    after = await asyncio.to_thread(_handed_over, address)
-    return {
-        "model": name,
-        "midi_handed_over_within_ms": _shares(before, after),
-        "symbols": len(late),
-        "websocket_lateness_ms": percentiles(late),
-        "due": due,
-        "span": (begin, end),
-    }
+            for client, part in zip(clients, parts, strict=True):
+                group.create_task(_listen(client, part, begin, end))
+            await asyncio.sleep(end - time.monotonic())
+            after = await asyncio.to_thread(_handed_over, address)
+    return parts, name, _shares(before, after), begin
+
+
+async def _listen(client: Any, part: _Part, begin: float, end: float) -> None:
+    """Hears a session out: all that it played until it is paused, a little after the end."""
+
+    async def stop() -> None:
+        await asyncio.sleep(end + PATIENCE - time.monotonic())
+        await client.send(json.dumps({"type": "pause", "session": part.session}))
+
+    stopping = asyncio.create_task(stop())
+    position = None
+    while position is None or len(part.frames) < position:
+        message = json.loads(await client.recv())
+        now = time.monotonic()
+        match message["type"]:
+            case "symbol":
+                due = message["due"]
+                part.frames[message["n"]] = due, set(message["notes"])
+                if position is None and begin <= due < end:
+                    part.late.append(now - due)
+            case "paused":
+                position = message["position"]
+                if len(part.frames) < position:  # it was too slow for some, and asks for them
+                    again = {"type": "attach", "session": part.session, "after": -1}
+                    await client.send(json.dumps(again))
+            case "error":
+                raise StreamRnnError(f"the server refused: {message['message']}")
+    await stopping
 
 
 def _handed_over(address: str) -> dict[float, float]:
@@ -239,44 +201,46 @@ def _shares(before: dict[float, float], after: dict[float, float]) -> dict[str, 
     return {f"{1000 * edge:g}": round(100 * n / total, 2) for edge, n in counts.items()}
 
 
-async def _listen(
-    client: Any, ear: str, channel: int, due: Due, late: list[float], begin: float, end: float
-) -> None:
-    """Notes when each key begins, by what a WebSocket client is told."""
-    held: set[int] = set()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout_at(asyncio.get_running_loop().time() + end - time.monotonic()):
-            while True:
-                message = json.loads(await client.recv())
-                now = time.monotonic()
-                if message["type"] != "symbol":
-                    continue
-                if begin <= now < end:
-                    late.append(now - message["due"])
-                notes = set(message["notes"])
-                for pitch in notes - held:
-                    due[ear, channel, pitch].append(message["due"])
-                held = notes
-
-
-def _match(
-    due: Due, heard: dict[str, list[tuple[float, bytes]]], begin: float, end: float
-) -> tuple[list[float], int]:
-    """How late each note-on came, and how many came that nobody knows of."""
-    late, unexpected = [], 0
+def _compare(
+    parts: list[_Part], heard: dict[str, list[tuple[float, bytes]]], begin: float, end: float
+) -> tuple[list[float], dict[str, int]]:
+    """How late each note-on came; how many were due, came, and came that nobody sent."""
+    due: dict[Key, list[float]] = defaultdict(list)
+    came: dict[Key, list[float]] = defaultdict(list)
+    for part in parts:
+        for key, moment in part.onsets():
+            due[key].append(moment)
     for ear, messages in heard.items():
         for moment, data in messages:
-            if data[0] >> 4 != 9 or not begin <= moment < end:
-                continue
-            moments = due.get((ear, data[0] & 15, data[1]), [])
-            place = bisect_left(moments, moment)
-            nearest = min(moments[max(0, place - 1) : place + 1], key=lambda t: abs(moment - t),
-                          default=None)  # fmt: skip
-            if nearest is None or abs(moment - nearest) > NEAR:
-                unexpected += 1
-            else:
-                late.append(moment - nearest)
-    return late, unexpected
+            if data[0] >> 4 == 9:
+                came[ear, data[0] & 15, data[1]].append(moment)
+    pairs = [pair for key in due.keys() | came.keys() for pair in align(due[key], came[key])]
+    asked = [(d, c) for d, c in pairs if d is not None and begin <= d < end]
+    late = [c - d for d, c in asked if c is not None]
+    nobodys = sum(d is None and c is not None and begin <= c < end for d, c in pairs)
+    return late, {"expected": len(asked), "heard": len(late), "unexpected": nobodys}
+
+
+def breaches(result: dict[str, Any]) -> list[str]:
+    """What a machine with nothing else to do must keep, and this one did not; a line each."""
+    notes, period = result["midi_notes"], result["jack_period_ms"]
+    late = result["midi_lateness_ms"]["p99"]
+    within = result["midi_handed_over_within_ms"][f"{LATE:g}"]
+    symbols, packets = result["symbols"], result["osc_packets"]
+    said = []
+    if notes["heard"] < notes["expected"] or not notes["expected"]:
+        said.append(f"of {notes['expected']} notes {notes['heard']} were heard")
+    if notes["unexpected"]:
+        said.append(f"{notes['unexpected']} notes were heard that nobody sent")
+    if late is None or late > LATE + period:
+        said.append(f"MIDI arrived {late} ms late at p99; {LATE:g} ms and a period are allowed")
+    if not within >= 99:
+        said.append(f"the driver took {within} % of MIDI within {LATE:g} ms, not 99 %")
+    if packets != symbols:
+        said.append(f"of {symbols} symbols {packets} arrived over OSC")
+    if result["osc_after_timetag"]:
+        said.append(f"{result['osc_after_timetag']} OSC bundles arrived after their timetag")
+    return said
 
 
 def describe(result: dict[str, Any]) -> str:
@@ -300,7 +264,9 @@ def describe(result: dict[str, Any]) -> str:
             f"{notes['unexpected']} that nobody sent",
             f"  OSC, arrived minus timetag           {shown('osc_lateness_ms')} "
             f"(due and {1000 * OSC_LATENCY:g} ms); "
-            f"{result['osc_after_timetag']} of {result['osc_packets']:,} came after it",
-            f"  WebSocket, arrived minus due         {shown('websocket_lateness_ms')}",
+            f"{result['osc_packets']:,} of {result['symbols']:,} came, "
+            f"{result['osc_after_timetag']} of them after it",
+            f"  WebSocket, arrived minus due         {shown('websocket_lateness_ms')}; "
+            f"{result['websocket_symbols']:,} came live",
         )
     )
