@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FACE = "DejaVu Sans Mono"  # comes with matplotlib
-ADVANCE = 0.602  # ems that a letter of it takes
 POINTS = 8.5
 WIDTH = 88  # letters in a line
 LEADING = 1.45  # ems
@@ -52,7 +51,7 @@ def draw_text(
         DataError: matplotlib is absent.
     """
     lines = _broken(labels)
-    letter, leading = POINTS * ADVANCE / 72, POINTS * LEADING / 72  # inches
+    letter, leading = _letter(), POINTS * LEADING / 72  # inches
     wide = max(len(text) for text, _ in lines)
     column, block = max(wide * letter, 3.2) + 0.4, len(lines) * leading + 0.42
     columns = max(1, min(len(titles), int(WIDEST / column)))
@@ -81,6 +80,22 @@ def draw_text(
             axes.text(0, row + 0.54, text, family=FACE, fontsize=POINTS, va="center",
                       color="#111111", parse_math=False)  # fmt: skip
     _save(figure, picture)
+
+
+def _letter() -> float:
+    """How wide a letter is drawn, in inches: whole pixels, which is not what the face has it.
+
+    If the colours went by the face, they would lag a letter behind after forty.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.font_manager import FontProperties
+
+    figure = new_figure((1, 1))
+    figure.set_dpi(DPI)
+    face = FontProperties(family=FACE, size=POINTS)
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    pixels, _, _ = renderer.get_text_width_height_descent("m" * WIDTH, face, False)
+    return float(pixels) / WIDTH / DPI
 
 
 def _broken(labels: Sequence[str]) -> list[tuple[str, list[int]]]:

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from pytest import MonkeyPatch
 
 from stream_rnn.inspect.maps import draw_map
-from stream_rnn.inspect.pictures import _broken, draw_text, draw_traces
+from stream_rnn.inspect.pictures import DPI, _broken, draw_text, draw_traces
 
 
 def texts(monkeypatch: MonkeyPatch) -> list[str]:
@@ -35,6 +35,25 @@ def test_a_text_is_drawn_once_for_each_cell(tmp_path: Path, monkeypatch: MonkeyP
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
     assert {"of $10", "cell 1 · $x", "cell 2"} <= set(said)
     assert said.count("$cost of_ \\x↵") == 2
+
+
+def test_letters_stand_on_their_own_colours_to_the_end_of_a_line(
+    tmp_path: Path, monkeypatch: MonkeyPatch
+) -> None:
+    widths: list[tuple[float, float]] = []
+    save = Figure.savefig
+
+    def saved(figure: Figure, *args: object, **options: object) -> None:
+        figure.set_dpi(DPI)
+        for axes in figure.axes:
+            widths.extend((t.get_window_extent().width, axes.bbox.width) for t in axes.texts[:1])
+        save(figure, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Figure, "savefig", saved)
+    line = "how many letters of it are wider than is said of them, and by how much, at the end!!"
+    draw_text(list(line), np.zeros((len(line), 1)), ["cell"], tmp_path / "x.png", title="t")
+    (text, colours), *_ = sorted(widths, reverse=True)
+    assert len(line) > 80 and abs(text - colours) < 2, "in pixels; a letter is 8 wide"
 
 
 def test_traces_are_drawn_below_keys_or_numbers(tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
