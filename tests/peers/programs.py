@@ -157,25 +157,29 @@ def _free_name() -> Iterator[str]:
 
 @contextlib.contextmanager
 def jack_server(
-    folder: Path, period: int = 128, name: str | None = None
+    folder: Path, period: int = 128, name: str | None = None, *, end: int = signal.SIGTERM
 ) -> Iterator[tuple[dict[str, str], str]]:
     """A jackd without a sound card, under a name of its own.
 
     Args:
         folder: where its log goes.
         period: frames a period, at 48 kHz.
+        end: the signal that ends it.
 
     Yields:
         The environment in which programs find this server and start no other, and its name.
     """
     if name is None:
-        with _free_name() as name, jack_server(folder, period, name) as running_one:
+        with _free_name() as name, jack_server(folder, period, name, end=end) as running_one:
             yield running_one
         return
     env = dict(os.environ, JACK_DEFAULT_SERVER=name, JACK_NO_START_SERVER="1")
     command = ["jackd", "--no-realtime", "--name", name, "-d", "dummy", "-r", "48000", "-p"]
     log = folder / f"{name}.log"
-    with log.open("wb") as out, running([*command, str(period)], env=env, stdout=out, stderr=out):
+    with (
+        log.open("wb") as out,
+        running([*command, str(period)], end=end, env=env, stdout=out, stderr=out),
+    ):
         wait = ["jack_wait", "-s", name, "-w", "-t", "10"]
         waited = subprocess.run(wait, env=env, capture_output=True)
         assert waited.returncode == 0, log.read_text(errors="replace")

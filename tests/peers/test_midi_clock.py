@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+from peers.midi_rig import Keys, keyboard, listener, stage
 from peers.programs import jack_ports, needs, until
-from peers.test_midi import Keys, keyboard, listener, stage
 from talker import Talker
 
 pytestmark = [pytest.mark.peer, needs("jackd", "setpriv")]
