@@ -78,17 +78,19 @@ def final_states(
     Args: see `activations`.
 
     Returns:
-        `[documents, cells]`, in the order of the documents.
+        `[documents, cells]`, in the order of the documents; zeros for one that is empty.
     """
-    found = np.empty((len(documents), cell_count(network)), np.float32)
-    place = {id(document): i for i, document in enumerate(documents)}
+    found = np.zeros((len(documents), cell_count(network)), np.float32)
+    places: dict[int, list[int]] = {}  # one document may stand there twice
+    for i, document in enumerate(documents):
+        places.setdefault(id(document), []).append(i)
     for group, inputs, blends in _groups(network, codec, documents, artists):
         ends: dict[int, list[int]] = {}
         for row, document in enumerate(group):
             ends.setdefault(len(document.symbols), []).append(row)
         for time, state in enumerate(_steps(network, inputs, blends)):
             for row in ends.get(time, ()):
-                found[place[id(group[row])]] = state.hidden[:, row].flatten().numpy()
+                found[places[id(group[row])]] = state.hidden[:, row].flatten().numpy()
                 progress(len(group[row].symbols))
     return found
 

@@ -142,7 +142,16 @@ def _of_roll(roll: NDArray[Any]) -> Features:
 
 
 def _of_events(events: Sequence[dict[str, Any]]) -> Features:
-    """Each number that events have, held until it is there again; and the keys that are down."""
+    """Each number that events have, held until it is there again; and the keys that are down.
+
+    A band's players each hold their own.
+    """
+    events = [
+        {"player": e["player"], f"gesture of player {e['player']}": e["gesture"]}
+        if "gesture" in e
+        else e
+        for e in events
+    ]
     numbers = {k for e in events for k, v in e.items() if isinstance(v, int | float)} - {"end"}
     found: Features = {}
     for name in sorted(numbers):

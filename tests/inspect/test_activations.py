@@ -50,6 +50,15 @@ def test_a_blend_is_for_all_documents(models: Path) -> None:
     assert (even[0] == even[1]).all()
 
 
+def test_a_document_that_stands_there_twice_has_its_state_twice() -> None:
+    torch.manual_seed(1)
+    network = RecurrentNetwork(Architecture(CODEC.size, 2, 8, 1, "categorical")).eval()
+    one, other, none = documents("abc", "b", "")
+    states = final_states(network, CODEC, [one, other, none, one])
+    assert (states[0] == states[3]).all() and not (states[0] == states[1]).any()
+    assert not states[2].any()
+
+
 def test_a_roll_is_read_frame_by_frame(models: Path) -> None:
     card = read_card(models / "roll")
     network, codec = load_network(models / "roll", card), card.make_codec()

@@ -1,6 +1,7 @@
 import numpy as np
 
 from stream_rnn.codecs.abc import AbcCodec, tokenize
+from stream_rnn.codecs.ensemble import EnsembleCodec
 from stream_rnn.codecs.performance import PerformanceCodec
 from stream_rnn.codecs.pianoroll import PianorollCodec
 from stream_rnn.codecs.text import TextCodec
@@ -87,3 +88,13 @@ def test_events_hold_their_numbers_and_their_keys() -> None:
     symbols = touch.parse([[0.0, 1.0]])
     found = features_of(touch, Document(np.array(symbols, np.uint16)))
     assert set(found) == {"position in the whole", "latest x", "latest y"}
+
+
+def test_a_bands_players_each_hold_their_own_gesture() -> None:
+    codec = EnsembleCodec.usual()
+    found = features_of(codec, Document(np.array(codec.encode([[1, 2, 3, 4], [5, 2, 0, 4]]))))
+    assert found["latest player"].tolist() == [0, 1, 2, 3] * 2
+    assert found["latest gesture of player 0"].tolist() == [1] * 4 + [5] * 4
+    third = found["latest gesture of player 2"]
+    assert np.isnan(third[:2]).all() and third[2:].tolist() == [3, 3, 3, 3, 0, 0]
+    assert "latest gesture" not in found
