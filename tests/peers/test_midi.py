@@ -12,9 +12,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import mido
 import pytest
+from peers.hearing import Sound
 from peers.midi_rig import PERIOD, children_of, keyboard, listener, stage
 from peers.programs import (
     fluidsynth,
@@ -22,6 +24,7 @@ from peers.programs import (
     jack_ports,
     jack_server,
     needs,
+    program,
     running,
     sounds,
     until,
@@ -68,35 +71,86 @@ def test_the_wav_of_a_synthesizer_sounds_and_the_recording_has_the_notes(
         assert moment == pytest.approx(due - first, abs=0.002)
 
 
+PATCH = """#N canvas 0 0 450 300 12;
+#X obj 20 20 netreceive -u -b PORT;
+#X obj 20 50 oscparse;
+#X obj 20 80 list trim;
+#X obj 20 110 print got;
+#X connect 0 0 1 0;
+#X connect 1 0 2 0;
+#X connect 2 0 3 0;
+"""
+SPARSE = {"rate": 5, "density": -1.0, "pitches": list(range(60, 85))}  # what an ear can tell
+
+
+@needs("oscdump", "pd")
 def test_one_session_is_the_same_everywhere(models: Path, tmp_path: Path) -> None:
-    """A WebSocket client, liblo's oscdump, an OSC target, fluidsynth and the wire, at once."""
-    port = free_port()
+    """A WebSocket client, liblo's oscdump, Pd, fluidsynth and the wire, at once."""
+    port, other = free_port(), free_port()
     config = f"[[osc.target]]\nport = {port}\n"
-    options = ("--midi-out", "fluid", "--midi-out", "ear:in")
-    dump = tmp_path / "dump"
+    config += f'[[osc.target]]\nport = {other}\nsession = "s"\nsymbol = "/at {{n}}"\n'
+    config += 'note = "/on {n} {pitch}"\n[midi]\napi = "jack"\n'
+    for name in ("fluid", "ear:in"):
+        config += f'[[midi.out]]\nport = "{name}"\nsession = "s"\n'
+    dump, patch = tmp_path / "dump", tmp_path / "patch.pd"
+    patch.write_text(PATCH.replace("PORT", str(other)))
+    pd = ["pd", "-nogui", "-noaudio", "-nomidi", "-stderr", patch]
     with (
         dump.open("wb") as out,
         running(["oscdump", "-L", str(port)], stdout=out),
-        stage(models, tmp_path, *options, config=config) as (server, env),
+        program(pd, tmp_path / "pd.log") as puredata,
+        stage(models, tmp_path, config=config) as (server, env),
         listener(env) as wire,
         fluidsynth(env, tmp_path) as wav,
         Talker(server.http) as talker,
     ):
         until(lambda: (tmp_path / "server.log").read_text().count(" is here: ") == 2)
         time.sleep(1)  # while JACK takes new connections up, it may drop messages
-        talker.ask("open", "opened", model="roll", session="s", seed=5)
-        symbols = talker.symbols(60)
+        talker.ask("open", "opened", model="roll", session="s", seed=5, controls=SPARSE)
+        talker.ask("open", "opened", model="verse", session="t", seed=5)
+        while len(symbols := of(talker, "s")) < 60:
+            talker.symbols(1)
         talker.ask("pause", "paused", session="s")
         until(lambda: not wire.hanging())
         frames = until(lambda: found if len(found := frames_of(dump)) >= 60 else None)
+        puredata.wait(r"^got: at 59$")
     wall = time.time() - time.monotonic()
     for symbol, (stamp, pitches) in zip(symbols, frames, strict=False):
         assert pitches == symbol["notes"]
         assert stamp == pytest.approx(symbol["due"] + wall, abs=0.005)
+    said = of(talker, "t")
+    characters = characters_of(dump)[: len(said)]
+    assert len(characters) > 150
+    assert [(n, c) for _, n, c in characters] == [(m["n"], m["text"]) for m in said][
+        : len(characters)
+    ]
+    for m, (stamp, _, _) in zip(said, characters, strict=False):
+        assert stamp == pytest.approx(m["due"] + wall, abs=0.005)
+    numbers = [int(m[1]) for m in puredata.find(r"^got: at (\d+)$")]
+    assert numbers[:60] == [m["n"] for m in symbols[:60]] == list(range(60))
     onsets = list(begun(symbols))
+    place = {symbol["due"]: symbol["n"] for symbol in symbols}
+    played = [(int(m[1]), int(m[2])) for m in puredata.find(r"^got: on (\d+) (\d+)$")]
+    assert played[: len(onsets)] == [(place[due], pitch) for due, pitch in onsets]
     heard = [(moment, data[1]) for moment, data in wire.heard if data[0] >> 4 == 9]
     assert [pitch for _, pitch in heard][: len(onsets)] == [pitch for _, pitch in onsets]
-    assert sounds(wav)
+    # What is written in the log is what the synthesizer rendered, and nothing else is.
+    sound = Sound(wav)
+    early = sound.begins() - onsets[0][0]
+    notes = [
+        (due + early, pitch, {p for m in symbols[max(0, place[due] - 2) :][:3] for p in m["notes"]})
+        for due, pitch in onsets
+    ]
+    assert len(notes) > 20 and sound.has(notes) >= 0.95
+    beside = [(at, p + 1, others) for at, p, others in notes if p + 1 not in others]
+    assert sound.has(beside) < 0.4, "a semitone higher there is nothing"
+    before = [(at - 0.2, p, others) for at, p, others in notes if at > early + 0.4]
+    assert sound.has(before) < 0.5, "nor a frame before"
+
+
+def of(talker: Talker, session: str) -> list[dict[str, Any]]:
+    """The symbols of a session so far."""
+    return [m for m in talker.heard if m["type"] == "symbol" and m["session"] == session]
 
 
 IN = """
@@ -153,6 +207,15 @@ def test_its_own_output_is_not_taken_for_input(models: Path, tmp_path: Path) -> 
         assert not any(s.get("fed") for s in symbols)
 
 
+GROWTH = 4 << 20  # bytes; 280 that were kept of each message would be as much
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process has now."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) * 1024
+
+
 def test_random_bytes_from_a_port_stop_nothing(models: Path, tmp_path: Path) -> None:
     numbers = random.Random(3)
     with (
@@ -163,14 +226,19 @@ def test_random_bytes_from_a_port_stop_nothing(models: Path, tmp_path: Path) -> 
         until(lambda: "is here: keys:out" in (tmp_path / "server.log").read_text())
         talker.ask("open", "opened", model="roll", session="s")
         _, midi = children_of(server.pid)
-        with Witness(server.http):
+        memory = 0
+        with Witness(server.http, calm=2.0, osc=server.osc):
             for number in range(20_000):
+                if number == 5_000:  # when all that is kept is there
+                    memory = resident(server.pid) + resident(midi)
                 data = numbers.randbytes(numbers.choice((1, 2, 3, 3, 3)))
                 if not {120, 123} & set(data):  # which would be a panic, and pause the witness
                     keys.send(data)
                 if number % 100 == 0:
                     time.sleep(0.02)
         assert children_of(server.pid)[1] == midi, "the MIDI process lives on"
+        grown = resident(server.pid) + resident(midi) - memory
+        assert memory > 0 and grown < GROWTH, f"{grown / 2**20:.1f} MB"
         talker.ask("close", "closed", session="s")
         talker.ask("open", "opened", model="roll", session="s")
         talker.symbols(5)
@@ -206,14 +274,25 @@ def test_play_is_an_installation_in_one_command(models: Path, tmp_path: Path) ->
 
 def frames_of(dump: Path) -> list[tuple[float, list[int]]]:
     """(seconds since 1970, pitches) of each `/frame` that oscdump printed."""
-    frames = []
-    for line in dump.read_text(errors="replace").splitlines():
-        found = re.match(r"(\S+) /rnn/s/frame \S*(.*)", line)
-        if found:
-            seconds, _, fraction = found[1].partition(".")
+    found = printed(dump, r"/rnn/s/frame \S*(.*)")
+    return [(stamp, [int(word) for word in words[1].split()]) for stamp, words in found]
+
+
+def characters_of(dump: Path) -> list[tuple[float, int, str]]:
+    """(seconds since 1970, n, character) of each `/char`."""
+    found = printed(dump, r'/rnn/t/char si "(.)" (\d+)')
+    return [(stamp, int(words[2]), words[1]) for stamp, words in found]
+
+
+def printed(dump: Path, pattern: str) -> list[tuple[float, re.Match[str]]]:
+    """What oscdump printed, with the time of its bundle."""
+    lines = []
+    stamped = re.split(r"^([0-9a-f]{8})\.([0-9a-f]{8}) ", dump.read_text("utf-8"), flags=re.M)
+    for seconds, fraction, text in zip(stamped[1::3], stamped[2::3], stamped[3::3], strict=True):
+        if words := re.fullmatch(pattern, text.removesuffix("\n"), re.DOTALL):
             stamp = int(seconds, 16) - 2_208_988_800 + int(fraction, 16) / 2**32
-            frames.append((stamp, [int(word) for word in found[2].split()]))
-    return frames
+            lines.append((stamp, words))
+    return lines
 
 
 def begun(symbols: list[dict[str, object]]) -> Iterator[tuple[float, int]]:
