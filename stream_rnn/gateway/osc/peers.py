@@ -26,7 +26,6 @@ from stream_rnn.wire import osc
 MAX_PAST = 512  # symbols that a subscriber may ask for, and that are shown of a long feed
 IN_ONE = 32  # of them in a packet
 AT_ONCE = 0.0
-RECENT = 5.0  # seconds: who was heard since then is there
 
 
 class OscPeer(OscVoices):
@@ -84,12 +83,11 @@ class Peers:
         options: OscOptions,
         make: Callable[[Address], OscPeer],
         leave: Callable[[OscPeer, float], None],
-        presence: Presence | None = None,
     ) -> None:
         self._options, self._make, self._leave = options, make, leave
         self._by_address: dict[Address, OscPeer] = {}  # the longest silent stands first
         self._hosts = Hosts(options.rate)
-        self._presence = presence or Presence()
+        self._presence = Presence()
 
     def __iter__(self) -> Iterator[OscPeer]:
         return iter(list(self._by_address.values()))
@@ -157,12 +155,14 @@ class Peers:
 
     def sweep(self, now: float) -> None:
         """Ends the subscriptions of those who have gone; to be called every few seconds."""
-        silent = [p for p in self if p.sessions and now - p.heard_at > RECENT]
-        near = [p for p in silent if is_loopback(p.address[0])]
-        gone = self._presence.absent({p.reply_to for p in near}, now)
-        lost = [p for p in near if p.reply_to in gone]
+        subscribed = [peer for peer in self if peer.sessions]
+        near = [peer for peer in subscribed if is_loopback(peer.address[0])]
+        gone = self._presence.absent({peer.reply_to for peer in near}, now)
+        lost = [peer for peer in near if peer.reply_to in gone]
         lost += [
-            p for p in silent if p not in near and now - self._heard_at(p)[0] > self._options.lease
+            peer
+            for peer in subscribed
+            if peer not in near and now - self._heard_at(peer)[0] > self._options.lease
         ]
         for peer in lost:
             self._forget(peer, now)
@@ -171,4 +171,3 @@ class Peers:
         """Ends what sounds at subscribers."""
         for peer in self:
             peer.panic()
-        self._presence.close()

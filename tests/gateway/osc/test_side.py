@@ -10,6 +10,7 @@ from support import House
 from stream_rnn.cli import main
 from stream_rnn.config import Config, DiscoveryConfig, OscConfig, OscTarget
 from stream_rnn.errors import ConfigError
+from stream_rnn.gateway.osc import presence, side
 from stream_rnn.gateway.osc.side import OscSide
 from stream_rnn.wire import osc
 
@@ -66,6 +67,37 @@ def test_it_starts_targets_and_discovery_and_ends_what_sounds(house: House) -> N
             struck += bool(velocity)
             (sounding.add if velocity else sounding.discard)(pitch)
         assert struck and not sounding
+
+
+def test_it_looks_now_and_then_who_is_still_there(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(side, "SWEEP", 0.01)
+    monkeypatch.setattr(presence, "GRACE", 10.0)
+
+    async def play() -> None:
+        osc_side = OscSide(house.stage, house.clock, Config(), 0)
+        await osc_side.start()
+        house.say(house.join(), "open", model="verse", session="s", seed=1)
+        viewers = house.stage.viewers("s")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
+            there.bind(("127.0.0.1", 0))
+            there.connect(osc_side.server.local)
+            there.send(osc.message_bytes("/rnn/subscribe", "s"))
+            for _ in range(30):
+                house.clock.advance(6.0)
+                await asyncio.sleep(0.01)
+            assert house.stage.viewers("s") == viewers + 1, "it only listens"
+        for _ in range(500):
+            house.clock.advance(6.0)
+            await asyncio.sleep(0.01)
+            if house.stage.viewers("s") == viewers:
+                break
+        else:
+            raise AssertionError("it is still thought to be there")
+        await osc_side.stop()
+
+    asyncio.run(play())
 
 
 def notes(there: socket.socket) -> list[tuple[int, int]]:
