@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import struct
 import threading
 import time
 from typing import Any
@@ -61,6 +62,13 @@ class Talker:
         return [self.until("symbol", timeout=timeout) for _ in range(count)]
 
 
+def timetag(bundle: bytes) -> float:
+    """Of an OSC bundle, in seconds since 1970. (python-osc takes what is late for now.)"""
+    assert bundle.startswith(b"#bundle\0")
+    seconds, fraction = struct.unpack(">II", bundle[8:16])
+    return float(seconds - 2_208_988_800 + fraction / 2**32)
+
+
 class Witness:
     """A session in a thread of its own, while something is done to the server.
 
@@ -109,8 +117,7 @@ class Witness:
             arrived, wall = time.monotonic(), time.time() - time.monotonic()
             for timed in OscPacket(data).messages:
                 if timed.message.address == "/rnn/witness/char":
-                    due = timed.time - wall
-                    n = timed.message.params[1]
+                    n, due = timed.message.params[1], timetag(data) - wall
                     self._bundles.append({"n": n, "due": due, "arrived": arrived})
 
     def __enter__(self) -> Witness:

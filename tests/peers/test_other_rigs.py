@@ -166,6 +166,7 @@ def test_the_server_knows_what_tidal_sends() -> None:
 # systemd
 
 
+@pytest.mark.peer
 @needs("systemd-analyze")
 def test_systemd_takes_the_unit_and_the_program_its_command(tmp_path: Path) -> None:
     program_there = tmp_path / ".venv" / "bin" / "stream-rnn"
