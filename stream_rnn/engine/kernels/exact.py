@@ -50,7 +50,9 @@ class ExactProduct:
         wide = weight.double()
         total = wide.abs().sum(0).clamp(min=2.0**-64)
         self.unit = torch.exp2(torch.ceil(torch.log2(total / (most - rounding))))
-        self.weight = ((wide / self.unit).round() * self.unit).float()
+        # Row by row: for a few rows of inputs the product takes half the time that it takes with
+        # a transposed weight, as the networks have it.
+        self.weight = ((wide / self.unit).round() * self.unit).float().contiguous()
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """`[rows, outputs]` of `[rows, inputs]`."""

@@ -122,9 +122,10 @@ def test_no_sum_can_pass_what_a_float_holds_and_weights_are_as_fine_as_that_allo
 def test_sums_are_those_of_integers(rows: int) -> None:
     """Every bit of them, though they go up to the very edge of what a float holds."""
     torch.manual_seed(rows)
-    weight = torch.randn(700, 90)
+    weight = torch.randn(90, 700).t()
     weight[:, 1] = 0.3  # with inputs of 1: all of one sign, so the largest sum there can be
     product = ExactProduct(weight, bits=HIDDEN_BITS)
+    assert product.weight.is_contiguous(), "a transposed weight takes twice as long"
     hidden = torch.randint(-(1 << HIDDEN_BITS), (1 << HIDDEN_BITS) + 1, (rows, 700))
     hidden[0] = 1 << HIDDEN_BITS
     expected = hidden @ integers(product)
