@@ -58,6 +58,8 @@ TENSOR_ROOMS = {"nets", "engine", "train", "inspect"}
 TENSOR_BENCHES = {
     "bench.train",
     "bench.backprop",
+    "bench.engine",
+    "bench.onnx_peer",
     "bench.chords",
     "bench.primes",
     "bench.band",
@@ -80,7 +82,7 @@ OUTSIDE = {
     "time": {"clock", "midi.process", "engine.process", "train.loop", "train.counting",
              "gateway.osc.agenda",
              "bench.serve", "bench.osc", "bench.train", "bench.midi", "bench.jack_listener",
-             "bench.ears",
+             "bench.ears", "bench.engine",
              "bench.chords"},
     "pickle": set(),
 }  # fmt: skip

@@ -1,0 +1,180 @@
+"""`stream-rnn bench engine`: the exact kernel beside what else steps a recurrent network.
+
+A network of characters with the weights it was born with, on one thread of the processor. Ours
+steps tiles as the engine does, and draws from the logits. Beside it:
+
+* `per_session_64`: `nn.LSTM`, 64 sessions stepped one by one, as servers of one user would;
+* `batched_ROWS`: `nn.LSTM`, all rows at once;
+* `onnx_ROWS`, `onnx_int8_ROWS`: ONNX Runtime, in float32 and with 8-bit weights (its dynamic
+  quantization). They give logits, and draw nothing.
+
+None of them gives a row the same bits in any company; ours does. Who is measured takes turns,
+and of each turn's ratio the median counts, so that what else runs disturbs all alike.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from stream_rnn.bench.onnx_peer import onnx_steppers
+from stream_rnn.engine.kernels.exact import ExactKernel
+from stream_rnn.engine.sampling import draw_categorical, uniforms
+from stream_rnn.engine.slots import TILE
+from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
+
+ROWS = (1, 8, 64, 256)
+SESSIONS = 64
+TURN = 0.1  # seconds, about, that each takes in a turn
+Stepper = Callable[[], None]
+"""Steps so many rows once, on from where it was."""
+
+
+def bench_engine(
+    *, hidden: int = 512, layers: int = 2, symbols: int = 96, rows: Sequence[int] = ROWS,
+    turns: int = 7, turn: float = TURN,
+) -> dict[str, Any]:  # fmt: skip
+    """Runs the measurement; see `describe` for what the result says.
+
+    Args:
+        rows: sessions stepped together.
+        turns: how often each is measured.
+        turn: how long, about, in seconds.
+    """
+    torch.manual_seed(1)
+    network = RecurrentNetwork(Architecture(symbols, 0, hidden, layers, "categorical"))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    speeds: dict[str, float] = {}
+    ratios: dict[str, float] = {}
+    undrawn: dict[str, float] = {}
+    skipped = ""
+    try:
+        with torch.no_grad():
+            for count in rows:
+                ours = {"": _Ours(network, count, draw=True).step,
+                        "undrawn_": _Ours(network, count, draw=False).step}  # fmt: skip
+                theirs = {f"batched_{count}": _Library(network, count).step}
+                if count == SESSIONS:
+                    theirs[f"per_session_{count}"] = _Many(network, count).step
+                onnx, skipped = onnx_steppers(network, count)
+                theirs |= {f"{name}_{count}": step for name, step in onnx.items()}
+                found = _measure([*ours.values(), *theirs.values()], count, turns, turn)
+                speeds |= {f"ours_{kind}{count}": found[i][0] for i, kind in enumerate(ours)}
+                for i, name in enumerate(theirs, len(ours)):
+                    speeds[name] = found[i][0]
+                    ratios[name] = round(_median_ratio(found[0][1], found[i][1]), 2)
+                    undrawn[name] = round(_median_ratio(found[1][1], found[i][1]), 2)
+    finally:
+        torch.set_num_threads(threads)
+    return {
+        "hidden": hidden,
+        "layers": layers,
+        "symbols": symbols,
+        "tile": TILE,
+        "steps_per_second": {name: round(speed) for name, speed in speeds.items()},
+        "ratios": ratios,
+        "ratios_without_draw": undrawn,
+        "skipped": skipped,
+    }
+
+
+def _measure(
+    steppers: Sequence[Stepper], rows: int, turns: int, turn: float
+) -> list[tuple[float, list[float]]]:
+    """Of each, the median of its sessions' steps a second, and what it was in each turn."""
+    counts = []
+    for step in steppers:
+        step()
+        began = time.perf_counter()
+        step()
+        counts.append(max(1, int(turn / (time.perf_counter() - began))))
+    found: list[list[float]] = [[] for _ in steppers]
+    for _ in range(turns):
+        for step, count, speeds in zip(steppers, counts, found, strict=True):
+            began = time.perf_counter()
+            for _ in range(count):
+                step()
+            speeds.append(rows * count / (time.perf_counter() - began))
+    return [(statistics.median(speeds), speeds) for speeds in found]
+
+
+def _median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+
+
+class _Ours:
+    """The engine's kernel and its draw, in tiles of at most `TILE`."""
+
+    def __init__(self, network: RecurrentNetwork, rows: int, *, draw: bool) -> None:
+        self._kernel, self._draw = ExactKernel(network), draw
+        self._tiles = [slice(i, min(i + TILE, rows)) for i in range(0, rows, TILE)]
+        self._states = [self._kernel.zero_state(t.stop - t.start) for t in self._tiles]
+        self._bias = self._kernel.artist_bias(torch.zeros(0)).expand(rows, -1).contiguous()
+        self._symbols = np.zeros(rows, np.int64)
+        self._seeds = np.arange(rows)
+        self._temperature, self._top_k, self._top_p = np.ones(rows), self._symbols, np.ones(rows)
+        self._position = 0
+
+    def step(self) -> None:
+        for i, tile in enumerate(self._tiles):
+            symbols = torch.from_numpy(self._symbols[tile])
+            state = self._kernel.step(symbols, self._bias[tile], self._states[i])
+            self._states[i] = state
+            logits = self._kernel.logits(state.hidden[-1]).numpy()
+            if self._draw:
+                seeds = self._seeds[tile]
+                numbers = uniforms(seeds, np.full(len(seeds), self._position), 1)
+                limits = self._top_k[tile], self._top_p[tile]
+                drawn = draw_categorical(logits, numbers, self._temperature[tile], *limits)
+                self._symbols = self._symbols.copy()
+                self._symbols[tile] = drawn
+        self._position += 1
+
+
+class _Library:
+    """`nn.LSTM`, and a draw by torch."""
+
+    def __init__(self, network: RecurrentNetwork, rows: int) -> None:
+        self._network = network
+        self._symbols = torch.zeros(rows, 1, dtype=torch.long)
+        self._artists = torch.zeros(rows, 1, 0)
+        self._state: State = network.zero_state(rows)
+
+    def step(self) -> None:
+        logits, self._state = self._network(self._symbols, self._artists, self._state)
+        self._symbols = torch.multinomial(logits[:, 0].softmax(1), 1)
+
+
+class _Many:
+    """The same, one session at a time."""
+
+    def __init__(self, network: RecurrentNetwork, rows: int) -> None:
+        self._sessions = [_Library(network, 1) for _ in range(rows)]
+
+    def step(self) -> None:
+        for session in self._sessions:
+            session.step()
+
+
+def describe(result: dict[str, Any]) -> str:
+    """A result for people."""
+    speeds = result["steps_per_second"]
+    lines = [
+        f"{result['layers']} x {result['hidden']} units, {result['symbols']} symbols, one thread; "
+        f"sessions' steps a second, ours in tiles of at most {result['tile']}:",
+        *(f"  {name:<16} {speed:>8,}" for name, speed in speeds.items()
+          if name.startswith("ours")),
+        "  beside it                    ours over theirs   without the draw",
+    ]  # fmt: skip
+    for name, ratio in result["ratios"].items():
+        lines.append(f"  {name:<16} {speeds[name]:>8,} {ratio:>12.2f}"
+                     f" {result['ratios_without_draw'][name]:>18.2f}")  # fmt: skip
+    if result["skipped"]:
+        lines.append(f"  {result['skipped']}")
+    return "\n".join(lines)
