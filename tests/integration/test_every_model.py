@@ -43,30 +43,23 @@ HOT = {
 }  # nearly any symbol, so no habit hides a cold one
 COLD = 20  # symbols
 
-Message = tuple[str, tuple[Any, ...]]
-
 
 class Ear:
     """Hears what comes to a UDP port all the time, since a band says more than a socket holds."""
 
     def __init__(self, plug: socket.socket) -> None:
         self._plug = plug
-        self.heard: list[Message] = []
+        self.heard: list[str] = []  # addresses
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError):
             while data := self._plug.recv(1 << 16):
-                messages = (m.message for m in OscPacket(data).messages)
-                self.heard += [(m.address, tuple(m.params)) for m in messages]
+                self.heard += [m.message.address for m in OscPacket(data).messages]
 
-    def until(self, address: str) -> tuple[Any, ...]:
-        """The arguments of the first message to an address, once it has come."""
-        found = until(
-            lambda: [arguments for there, arguments in list(self.heard) if there == address],
-            why=lambda: f"{address} did not come",
-        )
-        return found[0]
+    def until(self, address: str) -> None:
+        """Waits until something has come to an address."""
+        until(lambda: address in set(self.heard), why=lambda: f"{address} did not come")
 
 
 @dataclass
@@ -151,7 +144,7 @@ class House:
         if self._wire is not None:  # or the next show would be taken for the rest of this one
             with contextlib.suppress(AssertionError):
                 until(lambda: len(self.on_the_wire()) >= show.before + len(show.begun), 5)
-        show.addresses = {a for a, _ in list(self._ear.heard) if a.startswith(f"/rnn/{name}/")}
+        show.addresses = {a for a in set(self._ear.heard) if a.startswith(f"/rnn/{name}/")}
         return show
 
     def _turn_cold(self, name: str) -> int:
