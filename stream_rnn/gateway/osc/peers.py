@@ -1,9 +1,9 @@
 """Who sends to us or has subscribed, and when they are forgotten.
 
 UDP has no goodbye. A sender that holds no subscription is forgotten after a while of silence. A
-subscription ends when nobody listens at its port any more, when nothing has come from its machine
-for long, or when another needs the room: then of the machine that has the most, the address that
-has been silent for longest gives up its own.
+subscription ends when nobody listens at its port any more, which is known of this machine. One of
+another machine ends when nothing has come from there for long, or when somebody needs the room:
+then of the machine that has the most, the address that has been silent for longest gives way.
 """
 
 from __future__ import annotations
@@ -129,17 +129,18 @@ class Peers:
     # Subscriptions
 
     def check_room(self, subscriber: OscPeer, now: float) -> None:
-        """Makes room for one more subscription, at another's expense if need be.
+        """Makes room for one more subscription, at another machine's expense if need be.
 
         Raises:
-            ProtocolError: the subscriber has all that there are.
+            ProtocolError: all are taken by those who are known to listen.
         """
         counts = Counter[str]()
         for peer in self:
             counts[peer.address[0]] += len(peer.sessions)
         if counts.total() < self._options.subscriptions:
             return
-        others = [peer for peer in self if peer.sessions and peer is not subscriber]
+        away = (peer for peer in self if not is_loopback(peer.address[0]))
+        others = [peer for peer in away if peer.sessions and peer is not subscriber]
         if not others:
             raise ProtocolError(
                 "too_many_subscriptions", f"there are {self._options.subscriptions} already"

@@ -220,6 +220,15 @@ def test_who_has_the_most_subscriptions_gives_up_the_longest_silent(house: House
     assert subscribers(sent, house) == {("10.0.0.2", 1), ("10.0.0.3", 1), ("10.0.0.4", 1)}
 
 
+def test_who_is_known_to_listen_gives_up_nothing(house: House) -> None:
+    made, sent = server(house, subscriptions=2)
+    say(made, "/rnn/s/open", "verse")
+    for port in (1, 2, 3):
+        say(made, "/rnn/subscribe", "s", port)
+    assert [a[0] for name, a in sent.to(HERE) if name == "/rnn/error"] == ["too_many_subscriptions"]
+    assert subscribers(sent, house) == {("127.0.0.1", 1), ("127.0.0.1", 2)}
+
+
 def test_who_has_all_subscriptions_is_told_that_there_are_no_more(house: House) -> None:
     made, sent = server(house, subscriptions=2)
     for name in "abc":
