@@ -40,14 +40,14 @@ class Timing:
         lookahead: how far ahead of the committed the engine may compute.
         start_delay: from `play` to the first symbol.
         stall: a symbol later than this shifts the timeline instead of being caught up.
-        silence: when it is later than this, what sounds ends.
+        silence: when it is later than this, and still after a while, what sounds ends.
     """
 
     commit_ahead: float = 0.020
     lookahead: float = 0.4
     start_delay: float = 0.06
     stall: float = 0.25
-    silence: float = 1.0
+    silence: float = 0.5
 
 
 @dataclass(frozen=True)

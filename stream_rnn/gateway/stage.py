@@ -66,6 +66,7 @@ class Stage:
         self.sessions = self._roster.by_name
         self._sinks: list[Sink] = []
         self._observers: list[Callable[[wire.Event], None]] = []
+        self._starving: set[int] = set()  # keys of sessions, at the last look
 
     # Clients
 
@@ -329,7 +330,10 @@ class Stage:
         """Pauses and puts away what nobody listens to, and silences what starves; to be called
         every second or so.
         """
-        self._stall([session for session in self._roster if session.starves(now)])
+        # Two looks in a row: if the gateway itself stood still, the engine's answers
+        # have not been read yet.
+        before, self._starving = self._starving, {s.key for s in self._roster if s.starves(now)}
+        self._stall([self._roster.by_key[key] for key in self._starving & before])
         away = [s for s in self.sessions.values() if s.status is Status.AWAY]
         for session in self._roster:
             if session.idle_since is None or session.status is Status.AWAY:

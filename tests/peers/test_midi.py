@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import random
 import re
 import signal
@@ -189,7 +190,7 @@ def test_it_listens_while_one_plays_and_answers(models: Path, tmp_path: Path) ->
 
 
 def test_its_own_output_is_not_taken_for_input(models: Path, tmp_path: Path) -> None:
-    config = IN + '[[midi.out]]\nport = "thru"\nvirtual = true\n'
+    config = IN + '[[midi.out]]\nport = "thru"\nvirtual = true\nclock = "s"\n'
     with (
         stage(models, tmp_path, config=config) as (server, env),
         keyboard(env),
@@ -200,11 +201,26 @@ def test_its_own_output_is_not_taken_for_input(models: Path, tmp_path: Path) -> 
         ear = until(lambda: [p for p in jack_ports(env) if p.endswith(":keys:out")])[0]
         for target in (ear, "ear:in"):
             subprocess.run(["jack_connect", ours, target], env=env, check=True)
+        # Whoever follows a clock that comes in has none to follow here.
+        follower = {"sync": "midi", "rate": 20}
+        talker.ask("open", "opened", model="roll", session="f", controls=follower)
         talker.ask("open", "opened", model="roll", session="s", controls={"rate": 20})
-        symbols = talker.symbols(80)
+        talker.symbols(160)
         assert wire.begun() > 40, "it was heard, also by its own ear"
-        assert not any(m["type"] == "paused" for m in talker.heard)
-        assert not any(s.get("fed") for s in symbols)
+        assert sum(data == b"\xf8" for _, data in wire.heard) > 200, "and so was its clock"
+        # A gateway that hangs is silenced, with a message that would be a panic of another's.
+        os.kill(server.pid, signal.SIGSTOP)
+        until(lambda: any(data[0] >> 4 == 11 for _, data in wire.heard), 10)
+        os.kill(server.pid, signal.SIGCONT)
+        talker.symbols(80)
+        talker.ask("pause", "paused", session="s")
+        until(lambda: any(data == b"\xfc" for _, data in wire.heard), 5)
+        talker.symbols(20)
+        news = [(m["type"], m["session"]) for m in talker.heard if "n" not in m and "session" in m]
+        assert news == [("opened", "f"), ("opened", "s"), ("paused", "s")], (
+            tmp_path / "server.log"
+        ).read_text()
+        assert not any(m.get("fed") for m in talker.heard)
 
 
 GROWTH = 4 << 20  # bytes; 280 that were kept of each message would be as much

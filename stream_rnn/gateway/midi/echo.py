@@ -7,6 +7,7 @@ that its time may lie ahead.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter, deque
 from dataclasses import dataclass
 
@@ -17,8 +18,8 @@ from stream_rnn.wire import midi
 ECHO = 0.15  # seconds within which what we sent may come back
 SOON = 0.005  # seconds by which it may seem to come before it was sent
 SILENCING = (midi.ALL_SOUND_OFF, midi.ALL_NOTES_OFF)
-APART = 8.0  # pulses by which a clock differs from ours that is not ours
-MEMORY = 60.0  # seconds by which a pulse may lie ahead
+APART = 8.0  # pulses that are not ours, or do not come back, of a clock that is not ours
+KEPT = 1024  # pulses, at least; ten seconds of a fast clock
 FORGIVEN = 0.004  # of a pulse, with each: some are lost on the way
 
 _STATUS: dict[type[midi.Event], int] = {
@@ -105,28 +106,31 @@ class EchoGuard:
 
 
 class _Sent:
-    """The clock that we send on a port."""
+    """The clock that we send on a port: its pulses by number, the latest of them."""
 
     def __init__(self) -> None:
         self.transport: deque[tuple[float, int]] = deque(maxlen=16)
-        self.last = -math.inf  # when the last pulse was sent
-        self._pulses: deque[float] = deque()
-        self._count = 0
+        self._first = 0
+        self._pulses: list[float] = []
 
     def add(self, time: float, status: int) -> None:
         """One of its messages goes out."""
-        if status == midi.CLOCK[0]:
-            self._pulses.append(time)
-            self.count(time - MEMORY)  # where no pulse comes in nobody else counts
-        else:
+        if status != midi.CLOCK[0]:
             self.transport.append((time, status))
+            return
+        self._pulses.append(time)
+        if len(self._pulses) > 2 * KEPT:
+            self._first += KEPT
+            del self._pulses[:KEPT]
 
-    def count(self, time: float) -> int:
-        """How many pulses have been sent by then."""
-        while self._pulses and self._pulses[0] <= time + SOON:
-            self.last = self._pulses.popleft()
-            self._count += 1
-        return self._count
+    def time_of(self, number: int) -> float:
+        """When a pulse was sent, or will be; infinity for one that is not known yet."""
+        place = max(0, number - self._first)
+        return self._pulses[place] if place < len(self._pulses) else math.inf
+
+    def first_since(self, time: float) -> int:
+        """The number of the first pulse from then on."""
+        return self._first + bisect_left(self._pulses, time)
 
 
 @dataclass
@@ -139,8 +143,8 @@ class _Heard:
 
     others: bool = False
     _ours: _Sent | None = None
-    _sent: int = 0  # pulses of ours, when the last one was heard
-    _apart: float = 0.0  # pulses heard more than sent, fading
+    _next: int = 0  # the pulse of ours that should come back next
+    _apart: float = 0.0  # pulses that came and were not ours, or did not come back; fading
     _last: float = -math.inf
 
     def pulse(self, time: float, clocks: list[_Sent]) -> bool:
@@ -149,15 +153,21 @@ class _Heard:
         if self.others:
             return False
         if begins:
-            self._apart = 0.0
-            counts = [(clock, clock.count(time)) for clock in clocks]
-            lately = [(clock, sent) for clock, sent in counts if _lately(clock.last, time)]
-            self._ours, self._sent = lately[0] if lately else (None, 0)
+            firsts = [(clock, clock.first_since(time - ECHO)) for clock in clocks]
+            lately = [(clock, n) for clock, n in firsts if _lately(clock.time_of(n), time)]
+            self._ours, first = lately[0] if lately else (None, 0)
+            self._next = first + 1
             self.others = self._ours is None
+            self._apart = 0.0
         elif self._ours is not None:
-            before, self._sent = self._sent, self._ours.count(time)
-            self._apart += 1 - (self._sent - before)
-            self._apart = math.copysign(max(0.0, abs(self._apart) - FORGIVEN), self._apart)
-            if abs(self._apart) > APART or not _lately(self._ours.last, time):
+            while time - self._ours.time_of(self._next) > ECHO:
+                self._next += 1
+                self._apart += 1
+            if _lately(self._ours.time_of(self._next), time):
+                self._next += 1
+            else:
+                self._apart += 1
+            self._apart = max(0.0, self._apart - FORGIVEN)
+            if self._apart > APART:
                 self._ours = None
         return self._ours is not None

@@ -124,8 +124,9 @@ class MidiSide:
 
     def _play(self, messages: list[Timed]) -> None:
         if self.input is not None:
+            now = self._clock.now()
             for time, port, data in messages:
-                self.input.sent(time, data, port)
+                self.input.sent(max(time, now), data, port)  # what is late goes out at once
         self._process.play(messages)
 
     def _silence(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stream_rnn.gateway.midi.echo import ECHO, EchoGuard
+from stream_rnn.gateway.midi.echo import EchoGuard
 from stream_rnn.wire import midi
 from stream_rnn.wire.midi import Clock, NoteOff, NoteOn, Start, Stop
 
@@ -123,7 +123,7 @@ def test_another_clock_that_begins_beside_ours_is_told_by_its_tempo(bpm: float) 
     loop = Loop()
     loop.send(5000)
     own = loop.pulses([11.0 + i * 60 / bpm / 24 for i in range(1000)])
-    assert own.index(False) < 500 and not any(own[own.index(False) :])
+    assert own.index(False) < 700 and not any(own[own.index(False) :])
 
 
 def test_another_clock_that_begins_beside_ours_is_told_by_its_start() -> None:
@@ -139,7 +139,7 @@ def test_a_clock_goes_on_where_ours_has_stopped() -> None:
     times = loop.send(100)
     more = [times[-1] + i * loop.interval for i in range(1, 100)]
     assert all(loop.pulses(times))
-    assert loop.pulses(more).index(False) * loop.interval < ECHO
+    assert loop.pulses(more).index(False) <= 8
 
 
 def test_little_is_kept_of_a_clock_that_nobody_sends_back() -> None:
@@ -147,3 +147,16 @@ def test_little_is_kept_of_a_clock_that_nobody_sends_back() -> None:
     loop.send(20_000)
     loop.hand_over(loop.begun)
     assert len(loop.guard._clocks[0]._pulses) < 4000
+
+
+def test_what_was_held_up_comes_back_all_at_once() -> None:
+    loop = Loop()
+    times = loop.send(100)
+    assert all(loop.pulses(times))
+    loop.hand_over(loop.begun)
+    late = times[-1] + 5.0  # the gateway stood still
+    for _ in range(60):
+        loop.guard.sent(late, midi.CLOCK)
+    assert all(loop.pulses([late + 0.01] * 60))
+    loop.begun = late + loop.interval
+    assert all(loop.pulses([t + 0.005 for t in loop.send(500)]))

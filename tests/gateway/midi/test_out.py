@@ -124,6 +124,19 @@ def test_notes_end_when_the_engine_does_not_answer(models: Path) -> None:
     assert house.stage.counters.stalls == 1
 
 
+def test_when_the_gateway_stood_still_the_engine_is_not_blamed(models: Path) -> None:
+    house, ear = House(models), Ear()
+    house.say(ear, "open", model="roll", session="s", seed=5)
+    house.run(1.0)
+    for _ in range(3):
+        house.clock.advance(5.0)
+        house.stage.tick(house.clock.now())
+        house.stage.sweep(house.clock.now())
+        house.run(1.0)
+        house.stage.sweep(house.clock.now())
+    assert not ear.of("paused") and len(ear.of("symbol")) > 60
+
+
 @pytest.mark.parametrize("before", ["nothing", "fed", "paused", "in time"])
 def test_what_sounds_nothing_or_comes_in_time_is_not_silenced(models: Path, before: str) -> None:
     house, ear = House(models), Ear()

@@ -102,6 +102,18 @@ def test_a_process_that_died_is_told_of_and_started_anew(
     assert "MIDI process 42 goes on" in caplog.text
 
 
+def test_what_is_late_goes_out_at_once_and_comes_back_then(
+    made: tuple[House, side.MidiSide],
+) -> None:
+    house, midi = made
+    house.say(house.join(), "open", model="roll", session="a", seed=1)
+    now, key = house.clock.now(), bytes((0x90, 60, 80))
+    assert midi.input is not None
+    midi._play([(now - 3.0, 0, key)])  # the gateway stood still
+    midi.input.heard(0, now + 0.01, key, now + 0.01)
+    assert house.stage.sessions["a"].playing
+
+
 def test_a_silence_by_the_process_is_no_panic(made: tuple[House, side.MidiSide]) -> None:
     house, midi = made
     house.say(house.join(), "open", model="roll", session="a", seed=1)
