@@ -8,6 +8,7 @@ symbol `n` itself once it is made.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from stream_rnn.errors import EngineError
 from stream_rnn.nets.baselines import Network
 from stream_rnn.nets.network import State
 
+Rows = int | Tensor  # one, or the indices of several
 NEVER = np.iinfo(np.int64).max
 SNAPSHOT_EVERY = 256
 _AROUND = np.array([[-1], [0], [1]])  # the positions before, here and after
@@ -214,8 +216,8 @@ class Slots:
         if not len(slots):
             return False
         slot = int(slots[0])
-        place = torch.tensor([slot * self.ring + int(at[slot]) % self.ring], device=self.device)
-        state = State(self._hidden.index_select(1, place), self._cell.index_select(1, place))
+        place = slot * self.ring + int(at[slot]) % self.ring
+        state = State(_taken(self._hidden, 1, place), _taken(self._cell, 1, place))
         self._prepared.keep(slot, int(at[slot]), self.kernel.recurrent(state))
         return True
 
@@ -228,19 +230,25 @@ class Slots:
         before, here, _ = places
         symbols = self._symbols[before]
         symbols[positions == 0] = 0  # every codec's boundary is symbol 0: index 0, or no keys
-        _, at, after = torch.from_numpy(places).to(self.device).unbind()
-        row = torch.from_numpy(slots).to(self.device)
+        _, at, after = self._rows(places)
+        (row,) = self._rows(slots[None])
 
-        state = State(self._hidden.index_select(1, at), self._cell.index_select(1, at))
+        state = State(_taken(self._hidden, 1, at), _taken(self._cell, 1, at))
         inputs = torch.from_numpy(symbols).to(self.device)
-        bias = self._artist_bias.index_select(0, row)
+        bias = _taken(self._artist_bias, 0, row)
         state = self.kernel.step(inputs, bias, state, self._prepared.take(slots, positions))
-        self._hidden.index_copy_(1, after, state.hidden)
-        self._cell.index_copy_(1, after, state.cell)
+        _put(self._hidden, after, state.hidden)
+        _put(self._cell, after, state.cell)
 
         self._symbols[here] = made = self._made(state.hidden[-1], slots, positions)
         self.next[slots] += 1
         return self._report(slots, positions, made)
+
+    def _rows(self, places: NDArray[np.int64]) -> Sequence[Rows]:
+        """Some rows of places, each as what `_taken` and `_put` take."""
+        if places.shape[1] == 1:
+            return [int(place) for place in places[:, 0]]
+        return torch.from_numpy(places).to(self.device).unbind()
 
     def _made(
         self, hidden: Tensor, slots: NDArray[np.int64], positions: NDArray[np.int64]
@@ -325,6 +333,22 @@ class Slots:
                 )
             )
         return events
+
+
+# One row is a view: an index in a tensor, made and looked up, takes longer than its arithmetic.
+
+
+def _taken(part: Tensor, axis: int, rows: Rows) -> Tensor:
+    if isinstance(rows, int):
+        return part.narrow(axis, rows, 1)
+    return part.index_select(axis, rows)
+
+
+def _put(part: Tensor, rows: Rows, value: Tensor) -> None:
+    if isinstance(rows, int):
+        part.narrow(1, rows, 1).copy_(value)
+    else:
+        part.index_copy_(1, rows, value)
 
 
 def boundary_is_zero(codec: Codec) -> bool:
