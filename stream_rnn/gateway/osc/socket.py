@@ -115,7 +115,10 @@ class OscServer(asyncio.DatagramProtocol):
     def send(self, data: bytes, address: Address) -> None:
         """One datagram, if the socket is open."""
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.sendto(data, address)
+            # What the network says against it comes to `error_received`; but of an address that is
+            # none, such as one with a scope, uvloop complains here, where others would suffer.
+            with contextlib.suppress(ValueError):
+                self._transport.sendto(data, address)
 
     # Requests
 

@@ -86,6 +86,23 @@ def test_notes_end_and_a_closed_session_gives_its_subscription_back(house: House
     assert not any(name == "/rnn/error" for _, name, _ in sent.heard)
 
 
+def test_who_cannot_be_answered_is_nobody_elses_trouble(house: House) -> None:
+    made, sent = server(house)
+    sendto = sent.sendto
+
+    def refuse_some(data: bytes, address: tuple[str, int]) -> None:
+        if address[0] == "fe80::1%eth0":  # as uvloop does
+            raise ValueError("a DNS lookup is required")
+        sendto(data, address)
+
+    sent.sendto = refuse_some  # type: ignore[method-assign]
+    say(made, "/rnn/s/open", "verse")
+    for address in (("fe80::1%eth0", 5), THERE):
+        made.datagram_received(osc.message_bytes("/rnn/subscribe", "s"), address)
+    house.run(0.5)
+    assert "/rnn/s/char" in {name for name, _ in sent.to(THERE)}
+
+
 def test_a_flood_is_counted_and_not_answered(house: House) -> None:
     made, sent = server(house, rate=10)
     for _ in range(50):
