@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from stream_rnn.commands.arguments import AddCommand, positive, print_json
-from stream_rnn.errors import StreamRnnError
+from stream_rnn.errors import ConfigError, StreamRnnError
 from stream_rnn.paths import bundled
+
+CHECKED = ("serve", "osc", "midi")  # these have bounds to keep
 
 
 def add(command: AddCommand) -> None:
@@ -25,12 +27,14 @@ def add(command: AddCommand) -> None:
     )  # fmt: skip
     sub.add_argument(
         "--check", action="store_true",
-        help="of serve, osc and midi: exit with 1, and a line for each bound that does not hold",
+        help=f"of {', '.join(CHECKED)}: exit with 1, and a line for each bound that does not hold",
     )  # fmt: skip
     sub.add_argument("--json", action="store_true")
 
 
 def _bench(options: argparse.Namespace) -> None:
+    if options.check and options.what not in CHECKED:
+        raise ConfigError(f"--check is for {', '.join(CHECKED)}; {options.what} has no bounds")
     where = {"models": options.models, "model": options.model}
     load = {name: getattr(options, name) for name in ("sessions", "rate", "seconds")}
     breaches: Callable[[dict[str, Any]], list[str]] | None = None

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import functools
 import json
 
 import numpy as np
 import pytest
 import torch
 
+from stream_rnn import cli
 from stream_rnn.bench import engine, onnx_peer
 from stream_rnn.nets.network import Architecture, RecurrentNetwork
 
@@ -68,3 +70,13 @@ def test_tiles_are_the_engine_s_and_every_row_is_stepped() -> None:
     assert [state.hidden.shape[1] for state in ours._states] == [64, 64, 22]
     assert all(state.hidden.abs().sum(2).min() > 0 for state in ours._states)
     assert len(set(ours._symbols.tolist())) > 3
+
+
+def test_the_command_prints_one_document(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    small = functools.partial(engine.bench_engine, **SMALL, rows=(1,))  # type: ignore[arg-type]
+    monkeypatch.setattr(engine, "bench_engine", small)
+    assert cli.main(["bench", "engine", "--json"]) == 0
+    out, err = capfd.readouterr()
+    assert json.loads(out)["ratios"].keys() == {"batched_1", "onnx_1", "onnx_int8_1"} and not err

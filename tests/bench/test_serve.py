@@ -69,3 +69,9 @@ def test_check_fails_with_a_line_for_each_bound(
     assert len(lines) == 2 * check and all(x.startswith("stream-rnn: ") for x in lines)
     monkeypatch.setattr(serve, "bench_serve", lambda **asked: QUIET)
     assert cli.main(["bench", "serve", "--json", "--check"]) == 0
+
+
+@pytest.mark.parametrize("what", ["engine", "train"])
+def test_what_has_no_bounds_is_not_checked(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["bench", what, "--check"]) == 2
+    assert f"{what} has no bounds" in capsys.readouterr().err
