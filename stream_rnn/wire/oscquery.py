@@ -14,7 +14,7 @@ import msgspec
 
 from stream_rnn.errors import ProtocolError
 from stream_rnn.wire.osc_answers import flat
-from stream_rnn.wire.osc_requests import NORMS
+from stream_rnn.wire.osc_values import NORMS
 
 Json = dict[str, Any]
 

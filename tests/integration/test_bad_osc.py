@@ -22,7 +22,7 @@ from talker import Talker, Witness
 from stream_rnn.bench.serve import children
 from stream_rnn.errors import ProtocolError
 from stream_rnn.wire import osc
-from stream_rnn.wire.osc_requests import CONTROLS, NORMS
+from stream_rnn.wire.osc_values import CONTROLS, NORMS
 
 PACKETS = 100_000
 BATCH = 100  # what the socket's buffer surely holds

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import time
 from typing import Literal
 
 import pytest
@@ -21,6 +23,7 @@ from stream_rnn.wire.osc_requests import (
     Unsubscribe,
     requests,
 )
+from stream_rnn.wire.osc_values import CONTROLS
 
 SESSIONS = ["main", "main2", "other"]
 
@@ -82,6 +85,10 @@ def asked(address: str, *arguments: object) -> list[Request]:
         ("/rnn/main/feed/in_time", (60, 64),
          wire.Feed(session="main", symbols=[[60, 64]], in_time=True)),
         ("/rnn/main/artist", ("Joe=e",), control({"artist": {"Joe=e": 1.0}})),
+        ("/rnn/main/artist", ("=1",), control({"artist": {"=1": 1.0}})),
+        ("/rnn/main/artist", ("Ada=1 Bo",), control({"artist": {"Ada=1 Bo": 1.0}})),
+        ("/rnn/main/artist", (" Emily Dickinson=0.25  Bo=.75 ",),
+         control({"artist": {"Emily Dickinson": 0.25, "Bo": 0.75}})),
         ("/rnn/main/pitches", ("60 64",), control({"pitches": [60, 64]})),
         ("/rnn/main/pitches", ("60-64",), control({"pitches": "60-64"})),
         ("/rnn/main/seed", (7.0,), control({"seed": 7})),
@@ -141,6 +148,16 @@ def test_numbers_that_are_none_are_refused(address: str, number: float) -> None:
     with pytest.raises(ProtocolError, match="infinite or none") as error:
         asked(address, number)
     assert error.value.code == "bad_value"
+
+
+@pytest.mark.parametrize("text", ["a", " ", "=", "a=", "a=1 ", "1 ", "1  x", "{", "9"])
+def test_whatever_is_long_is_read_at_once(text: str) -> None:
+    long = text * (60_000 // len(text))
+    begin = time.perf_counter()
+    for action in (*CONTROLS, "open", "feed", "prime", "fork", "step", "lead", long):
+        with contextlib.suppress(ProtocolError):
+            requests(f"/rnn/main/{action}", (long,), SESSIONS)
+    assert time.perf_counter() - begin < 2.0  # what looks back as often as it is long takes minutes
 
 
 def test_prime_begins_anew() -> None:

@@ -12,7 +12,8 @@ from stream_rnn.gateway.controls import FIELDS, RANGES
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
 from stream_rnn.wire.osc_answers import answers
-from stream_rnn.wire.osc_requests import CONTROLS, NORMS, requests
+from stream_rnn.wire.osc_requests import requests
+from stream_rnn.wire.osc_values import CONTROLS, NORMS
 from stream_rnn.wire.oscquery import (
     Host,
     Namespace,

@@ -9,7 +9,7 @@ from typing import Any
 from stream_rnn.errors import ProtocolError
 from stream_rnn.gateway.house import Model
 from stream_rnn.gateway.session import Session
-from stream_rnn.wire.osc_requests import NORMS
+from stream_rnn.wire.osc_values import NORMS
 
 TOP = 127  # of a controller
 # name: (least, most), in whole numbers
