@@ -210,9 +210,12 @@ class Slots:
         Returns:
             Whether there was one to make.
         """
+        (fed,) = (np.isinf(self._due) & (self._fed_end >= 0)).nonzero()
+        if not len(fed):
+            return False
         at = self._due_position + 1  # the step that reads the symbol fed next
-        waits = np.isinf(self._due) & (self._fed_end >= 0) & (self.next >= at)
-        (slots,) = (waits & (self.key >= 0) & (self._prepared.position != at)).nonzero()
+        waits = (self.next >= at) & (self.key >= 0) & (self._prepared.position != at)
+        slots = fed[waits[fed]]
         if not len(slots):
             return False
         slot = int(slots[0])
