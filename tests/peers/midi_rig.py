@@ -66,11 +66,11 @@ def listener(env: Mapping[str, str], client: str = "ear") -> Iterator[Wire]:
 
 @contextlib.contextmanager
 def stage(
-    models: Path, folder: Path, *options: str, config: str = ""
+    models: Path, folder: Path, *options: str, config: str = "", period: int = PERIOD
 ) -> Iterator[tuple[Served, dict[str, str]]]:
     """A JACK server, and stream-rnn playing on it."""
     (folder / "serve.toml").write_text(config)
-    with jack_server(folder, PERIOD) as (env, _), pytest.MonkeyPatch.context() as patch:
+    with jack_server(folder, period) as (env, _), pytest.MonkeyPatch.context() as patch:
         for name in ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER"):
             patch.setenv(name, env[name])
         log = folder / "server.log"

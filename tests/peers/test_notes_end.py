@@ -36,6 +36,8 @@ port = "keys:out"
 keys = "off"
 """
 SOON = 0.6  # seconds: what was handed out, what may ring on after it, JACK, and a busy machine
+# Frames: a client that is late loses what came in that period, and here nothing may be lost.
+LONG = 1024
 QUIET = 0.4  # seconds without a note, after which there is none to come
 RATES = {"roll": 20.0, "piano": 100.0}
 
@@ -93,7 +95,10 @@ class Show:
 
 @contextlib.contextmanager
 def show(models: Path, folder: Path, model: str) -> Iterator[Show]:
-    with stage(models, folder, config=CONFIG) as (server, env), listener(env) as wire:
+    with (
+        stage(models, folder, config=CONFIG, period=LONG) as (server, env),
+        listener(env) as wire,
+    ):
         log = folder / "server.log"
         until(lambda: log.read_text().count(" is here: ear:in") == 2)
         time.sleep(0.5)  # while JACK takes new connections up, it may drop messages
