@@ -27,7 +27,7 @@ def test_twenty_sessions_reach_three_places_each() -> None:
     assert notes["expected"] > 100
     assert notes == {"expected": notes["expected"], "heard": notes["expected"], "unexpected": 0}
     assert result["osc_packets"] == result["symbols"]
-    # The rest is a matter of who has the processor: half are in time, nearly all within a step or two.
+    # The rest is a matter of who has the processor: half in time, nearly all within a step or two.
     assert result["midi_lateness_ms"]["p50"] < 20
     assert result["midi_lateness_ms"]["p99"] < 250
     assert result["midi_handed_over_within_ms"]["50"] > 90
