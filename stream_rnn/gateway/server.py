@@ -54,6 +54,7 @@ RING = 32
 SEND_BUFFER = 1 << 16
 DRAIN = 0.4  # seconds that clients have, at the end, to take what waits for them
 GRACE = 0.5
+HANGS = 10.0  # seconds of an engine's silence, while it is waited for, after which it is killed
 RESTART_PAUSES = (0.1, 1.0, 5.0)  # before an engine is started anew, by how often it failed
 
 
@@ -200,6 +201,7 @@ async def _serve(
         gc.collect()
         gc.freeze()
         tasks.append(asyncio.create_task(_keep_engine(engine, stage, engine_died, clock)))
+        tasks.append(asyncio.create_task(_watch_engine(engine, stage, clock)))
         for task in tasks:
             # A bug in either would leave a server that only looks alive.
             task.add_done_callback(server.watch)
@@ -273,6 +275,15 @@ async def _keep_engine(
         await start_anew(engine.start, RESTART_PAUSES, "the engine")
         stage.regain_engine(clock.now())
         log.info("engine %s goes on with %d sessions", engine.pid, len(stage.sessions))
+
+
+async def _watch_engine(engine: ChildEngine, stage: Stage, clock: MonotonicClock) -> None:
+    """Ends an engine that hangs, so that another can go on where it was."""
+    while True:
+        await asyncio.sleep(1.0)
+        if (silence := stage.engine_silence(clock.now())) > HANGS:
+            log.error("the engine has said nothing for %.0f s; it is killed", silence)
+            engine.kill()
 
 
 def _app(options: ServeOptions, stage: Stage, clock: MonotonicClock, clients: Clients) -> ASGIApp:

@@ -67,6 +67,7 @@ class Stage:
         self._sinks: list[Sink] = []
         self._observers: list[Callable[[wire.Event], None]] = []
         self._starving: set[int] = set()  # keys of sessions, at the last look
+        self._heard_engine = math.inf  # when it last said something
 
     # Clients
 
@@ -365,6 +366,7 @@ class Stage:
 
     def engine_said(self, events: Iterable[engine.Event], now: float) -> None:
         """Takes the engine's results, and hands out what is due already."""
+        self._heard_engine = now
         for event in events:
             match event:
                 case engine.Tile():
@@ -390,6 +392,11 @@ class Stage:
             self.counters.stalls += session.stalls - before
             self.times.set(session.key, session.commit_time())
 
+    def engine_silence(self, now: float) -> float:
+        """For how many seconds sessions have been waiting for an engine that says nothing."""
+        waited_for = any(session.status is Status.STALLED for session in self._roster)
+        return max(0.0, now - self._heard_engine) if waited_for and self.engine_up else 0.0
+
     def lose_engine(self) -> None:
         """The engine has died: what plays stalls until `regain_engine`."""
         self._engine.up = False
@@ -403,6 +410,7 @@ class Stage:
     def regain_engine(self, now: float) -> None:
         """A new engine is up and knows nothing: every session goes on where it was."""
         self._engine.up = True
+        self._heard_engine = now
         for session in self._roster:
             if session.status is Status.AWAY:
                 continue

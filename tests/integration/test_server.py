@@ -19,6 +19,7 @@ from talker import Talker
 from websockets.exceptions import InvalidStatus
 
 from stream_rnn.bench.serve import children, running_server
+from stream_rnn.gateway.server import HANGS
 
 Server = tuple[subprocess.Popen[str], str]
 
@@ -119,7 +120,10 @@ def test_the_same_inputs_give_the_same_symbols_in_another_server(
         assert stream(address) == stream(other)
 
 
-def test_a_killed_engine_comes_back_with_the_symbol_that_was_next(models: Path) -> None:
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP], ids=["dies", "hangs"])
+def test_an_engine_that_is_gone_comes_back_with_the_symbol_that_was_next(
+    models: Path, end: signal.Signals
+) -> None:
     with running_server(models) as (process, address):
         with Talker(address) as talker:
             talker.ask("open", "opened", model="verse", session="whole", seed=2,
@@ -135,17 +139,17 @@ def test_a_killed_engine_comes_back_with_the_symbol_that_was_next(models: Path) 
             while len(got) < 150:
                 got += [m for m in talker.symbols(1) if m["session"] == "s"]
             (engine,) = children(process.pid)
-            os.kill(engine, signal.SIGKILL)
-            killed = time.monotonic()
+            os.kill(engine, end)
+            gone = time.monotonic()
             back = None
             while len(got) < 500:
                 message = talker.next()
                 if message["type"] == "playing" and message["session"] == "s":
-                    back = message["arrived"] - killed
+                    back = message["arrived"] - gone
                     assert message["reason"] == "engine"
                 if message["type"] == "symbol" and message["session"] == "s":
                     got.append(message)
-            assert back is not None and back < 10, "seconds"
+            assert back is not None and back < 10 + (HANGS if end is signal.SIGSTOP else 0)
             assert [m["text"] for m in got] == expected
             assert [m["n"] for m in got] == list(range(500))
             assert {"paused", "playing"} <= {m["type"] for m in talker.heard}
