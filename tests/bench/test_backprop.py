@@ -27,5 +27,5 @@ def test_what_is_measured_is_the_memory_of_the_gradient() -> None:
     """And not what the first use of something loads, which is 70 MiB for checkpointing."""
     whole = mebibytes("whole")
     assert whole > 100
-    assert mebibytes("truncated") < whole / 3
-    assert mebibytes("checkpointed") < whole / 3
+    assert mebibytes("truncated") < whole / 2
+    assert mebibytes("checkpointed") < whole / 2

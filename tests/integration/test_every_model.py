@@ -180,7 +180,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         plug.bind(("127.0.0.1", 0))
         wire = None
         if JACK:
-            env, _ = stack.enter_context(jack_server(folder, period=256))
+            # Long periods: jackd drops what a client hears that is late for one.
+            env, _ = stack.enter_context(jack_server(folder, period=1024))
             patch = stack.enter_context(pytest.MonkeyPatch.context())
             for name in ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER"):
                 patch.setenv(name, env[name])
