@@ -50,7 +50,7 @@ class Slots:
         self.kernel = make_kernel(network)
 
         # On the device: what the network reads and writes. Here: the draw and what it needs.
-        self._hidden, self._cell = self.kernel.zero_state(count * ring)
+        self._hidden, self._cell = (_room(p, count * ring) for p in self.kernel.zero_state(1))
         self.device = self._hidden.device
         self._artist_bias = torch.zeros(count, self.kernel.gates, device=self.device)
         self._artists: dict[int, tuple[float, ...]] = {}  # whose bias that is
@@ -336,6 +336,15 @@ class Slots:
                 )
             )
         return events
+
+
+def _room(part: Tensor, places: int) -> Tensor:
+    """Room for a part of so many states, `[layers, places, width]`, which are zero."""
+    shape = (part.shape[0], places, part.shape[2])
+    if part.device.type != "cpu":
+        return torch.zeros(shape, device=part.device)
+    # NumPy's zeros take up no memory before they are written, and most models have few sessions.
+    return torch.from_numpy(np.zeros(shape, np.float32))
 
 
 # One row is a view: an index in a tensor, made and looked up, takes longer than its arithmetic.
