@@ -29,6 +29,12 @@ ARTISTS = ("Ada", "Bo", "Cy")
 RING = 32
 
 
+def resident(pid: int) -> int:
+    """Bytes of memory that a process has now."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) * 1024
+
+
 def make_text_model(folder: Path, *, hidden: int = 32, layers: int = 1) -> Card:
     """A text model that was never trained, but has opinions: its weights are large."""
     codec = TextCodec("abcdefghijklmnopqrstuvwxyz \n")

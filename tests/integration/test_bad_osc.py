@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 import re
@@ -11,12 +12,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import make_models
+from support import make_models, resident
 from talker import Talker, Witness
 
 from stream_rnn.bench.serve import children
@@ -168,14 +169,7 @@ def test_values_of_every_type_to_every_address_are_done_or_told(server: Running)
     """Well-formed packets: none is refused as one, and none finds a bug (see the fixture)."""
     process, address, port = server
     dice = random.Random(2)
-    with (
-        Witness(address),
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as noise,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as barrier,
-    ):
-        noise.connect(("127.0.0.1", port))
-        barrier.connect(("127.0.0.1", port))
-        barrier.settimeout(10)
+    with Witness(address), sender(port) as (noise, until_read):
         for name, model in (("odd", "verse"), ("odd2", "roll")):
             noise.send(osc.message_bytes(f"/rnn/{name}/open", model, 1))
         for start in range(0, ODD, BATCH):
@@ -186,13 +180,30 @@ def test_values_of_every_type_to_every_address_are_done_or_told(server: Running)
                     noise.send(odd)
             for name, model in (("odd", "verse"), ("odd2", "roll")):  # where it was closed
                 noise.send(osc.message_bytes(f"/rnn/{name}/open", model, 1))
-            barrier.send(osc.message_bytes("/rnn/ping", start))
-            (pong,) = osc.parse_packet(barrier.recv(1024))
-            assert (pong.address, pong.arguments) == ("/rnn/pong", (start,))
+            until_read(start)
             time.sleep(BATCH / RATE)
     counted = metrics(address)
     assert counted["stream_rnn_osc_refused_total"] == counted["stream_rnn_osc_failed_total"] == 0
     assert counted["stream_rnn_engine_deaths_total"] == 0 and process.poll() is None
+
+
+@contextlib.contextmanager
+def sender(port: int) -> Iterator[tuple[socket.socket, Callable[[int], None]]]:
+    """A socket to send noise from, and what waits until all that was sent before has been read."""
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as noise,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as barrier,
+    ):
+        noise.connect(("127.0.0.1", port))
+        barrier.connect(("127.0.0.1", port))
+        barrier.settimeout(10)
+
+        def until_read(number: int) -> None:
+            barrier.send(osc.message_bytes("/rnn/ping", number))
+            (pong,) = osc.parse_packet(barrier.recv(1024))
+            assert (pong.address, pong.arguments) == ("/rnn/pong", (number,))
+
+        yield noise, until_read
 
 
 def is_refused(packet: bytes) -> bool:
@@ -201,12 +212,6 @@ def is_refused(packet: bytes) -> bool:
     except ProtocolError:
         return True
     return False
-
-
-def resident(pid: int) -> int:
-    """Bytes of memory that a process has now."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) * 1024
 
 
 def metrics(address: str) -> dict[str, float]:
@@ -222,22 +227,12 @@ def test_a_hundred_thousand_bad_packets_change_nothing(server: Running) -> None:
     packets = [make_noise(dice, real, n) for n in range(PACKETS)]
     refused = sum(map(is_refused, packets))
     engines = children(process.pid)
-    with (
-        Witness(address),
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as noise,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as barrier,
-    ):
-        noise.connect(("127.0.0.1", port))
-        barrier.connect(("127.0.0.1", port))
-        barrier.settimeout(10)
+    with Witness(address), sender(port) as (noise, until_read):
         begin = time.monotonic()
         for start in range(0, PACKETS, BATCH):
             for packet in packets[start : start + BATCH]:
                 noise.send(packet)
-            # The answer comes when all that was sent before has been read.
-            barrier.send(osc.message_bytes("/rnn/ping", start))
-            (pong,) = osc.parse_packet(barrier.recv(1024))
-            assert (pong.address, pong.arguments) == ("/rnn/pong", (start,))
+            until_read(start)
             if start == WARM:
                 memory = resident(process.pid)
             # As much as leaves the machine to others, whom the witness would blame on us.

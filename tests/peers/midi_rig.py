@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from peers.programs import Served, jack_server, running, stream_rnn
 
+from stream_rnn.bench.serve import children
+
 PERIOD = 256
 
 
@@ -82,9 +84,9 @@ def stage(
 def children_of(pid: int) -> tuple[int, int]:
     """The engine's process id, and the MIDI process's."""
     found = {}
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+    for child in children(pid):
         line = Path(f"/proc/{child}/cmdline").read_text()
-        found["engine" if "stream_rnn.engine" in line else "midi"] = int(child)
+        found["engine" if "stream_rnn.engine" in line else "midi"] = child
     return found["engine"], found["midi"]
 
 

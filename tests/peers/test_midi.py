@@ -30,6 +30,7 @@ from peers.programs import (
     sounds,
     until,
 )
+from support import resident
 from talker import Talker, Witness
 
 pytestmark = [pytest.mark.peer, needs("jackd", "fluidsynth", "sox", "setpriv")]
@@ -224,12 +225,6 @@ def test_its_own_output_is_not_taken_for_input(models: Path, tmp_path: Path) -> 
 
 
 GROWTH = 4 << 20  # bytes; 280 that were kept of each message would be as much
-
-
-def resident(pid: int) -> int:
-    """Bytes of memory that a process has now."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) * 1024
 
 
 def test_random_bytes_from_a_port_stop_nothing(models: Path, tmp_path: Path) -> None:
