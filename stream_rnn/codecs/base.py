@@ -121,6 +121,16 @@ class Codec(Protocol):
         """
         ...
 
+    def prime_bpm(self, prime: str) -> float | None:
+        """The tempo of a file that `read_prime` reads, in quarter notes a minute.
+
+        None where symbols say their own times, or the file has no tempo.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        ...
+
     def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
         """Writes a stretch as a file of one of `endings`; `bpm` where it has beats."""
         ...
@@ -153,6 +163,9 @@ class CategoricalCodec:
         return None
 
     def reading(self) -> Reading | None:
+        return None
+
+    def prime_bpm(self, prime: str) -> float | None:
         return None
 
     def pack(self, array: Symbols) -> bytes:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,24 +24,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rnn.codecs.base import CategoricalCodec
-from stream_rnn.codecs.files import reason
-from stream_rnn.codecs.pianoroll import HIGHEST_PITCH, KEYS, LOWEST_PITCH, UNREADABLE
+from stream_rnn.codecs.midi_notes import (
+    HIGHEST_PITCH,
+    KEYS,
+    LOWEST_PITCH,
+    one_keyboard,
+    read_midi,
+)
 from stream_rnn.errors import CheckpointError, DataError
 
 TICK = 0.01  # seconds
 MAX_SHIFT = 100  # ticks in one time shift
 VELOCITIES = 32
 PAUSE = 2.0  # seconds of silence at a boundary
-SUSTAIN = 64  # the pedal's controller number
-DRUMS = 9
 
 ON = 1
 OFF = ON + KEYS
 SHIFT = OFF + KEYS
 VELOCITY = SHIFT + MAX_SHIFT
 SIZE = VELOCITY + VELOCITIES
-
-_HEARD = ("note_on", "note_off", "set_tempo", "end_of_track")
 
 START_VELOCITY = 64
 # A network may forget to let a key go. Of the notes of piano-midi.de, pedal and all, one in a
@@ -172,15 +172,16 @@ def _shifts(ticks: int) -> Iterable[int]:
 def encode_notes(notes: Iterable[Note]) -> Events:
     """The symbols of some notes, times rounded to 10 ms and velocities to 4.
 
-    Every note lasts a tick at least. At one moment keys are let go first, then struck, low
-    to high.
+    Every note lasts a tick at least, but no longer than until its key is struck again. At one
+    moment keys are let go first, then struck, low to high.
     """
+    ticks = [
+        (start := round(n.start / TICK), max(round(n.stop / TICK), start + 1), n.pitch, n.velocity)
+        for n in notes
+    ]
     moments: list[tuple[int, int, int, int]] = []
-    for note in notes:
-        start = round(note.start / TICK)
-        stop = max(round(note.stop / TICK), start + 1)
-        moments.append((start, 1, note.pitch, note.velocity))
-        moments.append((stop, 0, note.pitch, 0))
+    for start, stop, pitch, velocity in one_keyboard(ticks):
+        moments += [(start, 1, pitch, velocity), (stop, 0, pitch, 0)]
     symbols: list[int] = []
     now, loudness = 0, -1
     for tick, struck, pitch, velocity in sorted(moments):
@@ -257,89 +258,27 @@ def stretched(symbols: Events, factor: float) -> Events:
     return np.array(made, np.uint16)
 
 
-def read_notes(path: Path) -> list[Note]:
+def read_notes(path: Path, *, tracks: tuple[str, ...] = ()) -> list[Note]:
     """The notes of a MIDI file, in seconds by its tempo, held as the sustain pedal holds them.
 
-    Drums are left out, and so are pitches beyond the piano. Silence before the first note is
-    cut.
+    Drums are left out, and so are pitches beyond the piano. A key that two tracks or channels
+    play at once is played once, as on a piano. Silence before the first note is cut.
+
+    Args:
+        tracks: see `read_midi`.
 
     Raises:
-        DataError: not a MIDI file, no notes in it, or too long.
+        DataError: see `read_midi`; or the file is too long.
     """
-    try:
-        file = mido.MidiFile(path)
-        if file.ticks_per_beat <= 0 or file.type == 2:
-            what = "its time is in SMPTE frames" if file.type != 2 else "its tracks are songs apart"
-            raise DataError(f"{path}: {what}; export it with beats, as one song")
-        notes = sorted(_sounding(file), key=lambda n: (n.start, n.pitch))
-    except UNREADABLE as error:
-        raise DataError(f"{path}: not a readable MIDI file ({reason(error)})") from None
-    if not notes:
-        raise DataError(f"{path}: no notes on the piano's keys (drums do not count)")
-    first = notes[0].start
-    if max(n.stop for n in notes) - first > MAX_SECONDS:
+    read = read_midi(path, pedal=True, tracks=tracks)
+    played = one_keyboard((n.start, n.stop, n.pitch, n.velocity) for n in read.notes)
+    clock = read.clock()
+    moments = sorted({tick for start, stop, *_ in played for tick in (start, stop)})
+    at = {tick: clock(tick) for tick in moments}
+    first = at[played[0][0]]
+    if at[moments[-1]] - first > MAX_SECONDS:
         raise DataError(f"{path}: longer than {MAX_SECONDS / 3600:.0f} hours")
-    return [Note(n.start - first, n.stop - first, n.pitch, n.velocity) for n in notes]
-
-
-def _sounding(file: mido.MidiFile) -> Iterable[Note]:
-    """Notes as they are heard; one that is never ended ends with the file."""
-    now = 0.0
-    down: dict[tuple[int, int], tuple[float, int]] = {}  # (channel, pitch): (since, velocity)
-    released: set[tuple[int, int]] = set()  # let go, but held by the pedal
-    pedal: set[int] = set()  # channels whose pedal is down
-    for now, message in _timed(file):
-        if message.type == "control_change" and message.control == SUSTAIN:
-            if message.value >= 64:
-                pedal.add(message.channel)
-                continue
-            pedal.discard(message.channel)
-            for key in [k for k in released if k[0] == message.channel]:
-                released.discard(key)
-                since, velocity = down.pop(key)
-                yield Note(since, now, key[1], velocity)
-        if message.type not in ("note_on", "note_off") or message.channel == DRUMS:
-            continue
-        if not LOWEST_PITCH <= message.note <= HIGHEST_PITCH:
-            continue
-        key = (message.channel, message.note)
-        struck = message.type == "note_on" and message.velocity > 0
-        if key in down and not struck and message.channel in pedal:
-            released.add(key)
-            continue
-        if key in down:
-            released.discard(key)
-            since, velocity = down.pop(key)
-            yield Note(since, now, key[1], velocity)
-        if struck:
-            down[key] = (now, message.velocity)
-    for (_, pitch), (since, velocity) in down.items():
-        yield Note(since, now, pitch, velocity)
-
-
-def _timed(file: mido.MidiFile) -> Iterable[tuple[float, Any]]:
-    """The notes, the pedal and the tracks' ends, when they come in seconds.
-
-    Merged here and not by mido, which copies every message: a folder is read in half
-    the time.
-    """
-    merged: list[tuple[int, Any]] = []
-    for track in file.tracks:
-        tick = 0
-        for message in track:
-            tick += message.time
-            kind = message.type
-            if kind in _HEARD or (kind == "control_change" and message.control == SUSTAIN):
-                merged.append((tick, message))
-    merged.sort(key=itemgetter(0))
-    now, before, tempo = 0.0, 0, 500_000
-    for tick, message in merged:
-        now += (tick - before) * tempo / 1e6 / file.ticks_per_beat
-        before = tick
-        if message.type == "set_tempo":
-            tempo = message.tempo
-        else:
-            yield now, message
+    return [Note(at[start] - first, at[stop] - first, p, v) for start, stop, p, v in played]
 
 
 def midi_from_notes(notes: Sequence[Note], *, program: int = 0) -> mido.MidiFile:

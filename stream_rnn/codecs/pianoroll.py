@@ -17,20 +17,17 @@ from typing import Any
 
 import mido
 import numpy as np
-from mido.midifiles.meta import KeySignatureError
 from numpy.typing import NDArray
 
 from stream_rnn.codecs.base import Head, Symbols, int_to_bytes, ints_from_bytes
-from stream_rnn.codecs.files import reason
+from stream_rnn.codecs.midi_notes import HIGHEST_PITCH as HIGHEST_PITCH
+from stream_rnn.codecs.midi_notes import KEYS as KEYS
+from stream_rnn.codecs.midi_notes import LOWEST_PITCH as LOWEST_PITCH
+from stream_rnn.codecs.midi_notes import read_midi
 from stream_rnn.errors import CheckpointError, DataError
 
-LOWEST_PITCH = 21
-KEYS = 88
-HIGHEST_PITCH = LOWEST_PITCH + KEYS - 1
 TICKS_PER_BEAT = 480
 MAX_FRAMES = 1_000_000
-# What mido raises of a file that is no MIDI file, or a broken one.
-UNREADABLE = (OSError, EOFError, ValueError, KeyError, IndexError, TypeError, KeySignatureError)
 
 Roll = NDArray[np.uint8]
 
@@ -94,6 +91,9 @@ class PianorollCodec:
         roll = roll_from_midi(Path(prime), steps_per_beat=self.steps_per_beat)
         return ints_from_bytes(self.pack(roll), self.width)
 
+    def prime_bpm(self, prime: str) -> float | None:
+        return read_midi(Path(prime)).bpm
+
     def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
         roll = self.unpack(b"".join(int_to_bytes(s, self.width) for s in symbols))
         midi_from_roll(roll, steps_per_beat=self.steps_per_beat, bpm=bpm).save(path)
@@ -136,7 +136,7 @@ def mask_to_pitches(mask: int) -> list[int]:
     return pitches
 
 
-def roll_from_midi(path: Path, *, steps_per_beat: int) -> Roll:
+def roll_from_midi(path: Path, *, steps_per_beat: int, tracks: tuple[str, ...] = ()) -> Roll:
     """The piano roll of a MIDI file, `[frames, 88]`.
 
     A key is on in each frame whose grid moment lies within the note, where a note begins
@@ -144,52 +144,28 @@ def roll_from_midi(path: Path, *, steps_per_beat: int) -> Roll:
     left out, and so are pitches beyond the piano. Frames count beats, so tempo changes do
     not matter.
 
+    Args:
+        tracks: see `read_midi`.
+
     Raises:
-        DataError: not a MIDI file, no notes in it, or too long.
+        DataError: see `read_midi`; or the file is too long.
     """
-    try:
-        file = mido.MidiFile(path)
-    except UNREADABLE as error:
-        raise DataError(f"{path}: not a readable MIDI file ({reason(error)})") from None
-    if file.ticks_per_beat <= 0:
-        raise DataError(f"{path}: its time is in SMPTE frames, not in beats; export it with beats")
-    spans = list(_note_spans(file))
-    if not spans:
-        raise DataError(f"{path}: no notes on the piano's keys (drums do not count)")
-    frame_ticks = file.ticks_per_beat / steps_per_beat
-    frames = max(_grid(stop, frame_ticks) for _, _, stop in spans) + 1
+    read = read_midi(path, tracks=tracks)
+    frame_ticks = read.ticks_per_beat / steps_per_beat
+    frames = max(_grid(note.stop, frame_ticks) for note in read.notes) + 1
     if frames > MAX_FRAMES:
         raise DataError(f"{path}: {frames} frames; at most {MAX_FRAMES} are read")
     roll = np.zeros((frames, KEYS), np.uint8)
-    for pitch, start, stop in spans:
-        first = _grid(start, frame_ticks)
-        roll[first : max(_grid(stop, frame_ticks), first + 1), pitch - LOWEST_PITCH] = 1
+    for note in read.notes:
+        first = _grid(note.start, frame_ticks)
+        last = max(_grid(note.stop, frame_ticks), first + 1)
+        roll[first:last, note.pitch - LOWEST_PITCH] = 1
     sounding = np.flatnonzero(roll.any(axis=1))
     return roll[: sounding[-1] + 1]
 
 
 def _grid(tick: int, frame_ticks: float) -> int:
     return int(tick / frame_ticks + 0.5)
-
-
-def _note_spans(file: mido.MidiFile) -> Iterable[tuple[int, int, int]]:
-    """(pitch, start, stop) in ticks; a note that is never ended ends with its track."""
-    for track in file.tracks:
-        now = 0
-        started: dict[tuple[int, int], int] = {}
-        for message in track:
-            now += message.time
-            if message.type not in ("note_on", "note_off") or message.channel == 9:
-                continue
-            if not LOWEST_PITCH <= message.note <= HIGHEST_PITCH:
-                continue
-            key = (message.channel, message.note)
-            if key in started:
-                yield message.note, started.pop(key), now
-            if message.type == "note_on" and message.velocity > 0:
-                started[key] = now
-        for (_, pitch), start in started.items():
-            yield pitch, start, now
 
 
 def midi_from_roll(
