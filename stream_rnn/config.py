@@ -125,6 +125,8 @@ class MidiIn(_Table, frozen=True, kw_only=True):
         silence: seconds without a key until it answers.
         prime: whether a phrase replaces the past (`prime`) or is added to it.
         channel: 1 to 16; absent: all.
+        panic: whether controllers 120 and 123 on its channel do what `/rnn/panic` does. By
+            default they end the keys that this port holds, and nothing else.
     """
 
     port: str
@@ -134,6 +136,7 @@ class MidiIn(_Table, frozen=True, kw_only=True):
     silence: Annotated[float, Meta(gt=0.0, le=60.0)] = 1.0
     prime: bool = False
     channel: Channel | None = None
+    panic: bool = False
 
 
 class MidiControl(_Table, frozen=True, kw_only=True):

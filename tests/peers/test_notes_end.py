@@ -34,6 +34,7 @@ drums = {{ {KIT} }}
 [[midi.in]]
 port = "keys:out"
 keys = "off"
+panic = true
 """
 SOON = 0.6  # seconds: what was handed out, what may ring on after it, JACK, and a busy machine
 # Frames: a client that is late loses what came in that period, and here nothing may be lost.

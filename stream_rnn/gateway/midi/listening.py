@@ -15,8 +15,9 @@ from stream_rnn.config import MidiConfig, MidiIn
 from stream_rnn.gateway.audience import Moment, Viewer
 from stream_rnn.gateway.beat.conductor import Conductor
 from stream_rnn.gateway.beat.tempo import Tempo
-from stream_rnn.gateway.midi.duet import Keys, make_keys
+from stream_rnn.gateway.midi.duet import make_keys
 from stream_rnn.gateway.midi.echo import SILENCING, EchoGuard
+from stream_rnn.gateway.midi.held import HeldKeys
 from stream_rnn.gateway.midi.knobs import Knobs
 from stream_rnn.gateway.midi.learnt import LearntFile
 from stream_rnn.gateway.midi.pulses import GAP, ClockFollower
@@ -38,7 +39,7 @@ class _Ear:
     config: MidiIn
     reader: midi.Reader
     clock: ClockFollower
-    keys: Keys
+    keys: HeldKeys
 
 
 class MidiInput:
@@ -61,7 +62,7 @@ class MidiInput:
         learnt = LearntFile(Path(config.learnt)) if config.learnt else None
         self._stage, self._conductor = stage, conductor
         self._ears = [
-            _Ear(one, midi.Reader(), ClockFollower(bpm), make_keys(one, stage, self))
+            _Ear(one, midi.Reader(), ClockFollower(bpm), HeldKeys(make_keys(one, stage, self)))
             for one in config.in_
         ]
         self._knobs = Knobs(config.control, stage, self, learnt)
@@ -112,12 +113,17 @@ class MidiInput:
             self._stage.times.on_sooner()  # whoever waits should look at the clock again
 
     def _control(self, ear: _Ear, event: midi.ControlChange, time: float, now: float) -> None:
+        plays = ear.config.channel in (None, event.channel)
         if event.controller >= midi.ALL_SOUND_OFF:
-            if event.controller in SILENCING and not self._guard.is_own_silence(time):
+            silences = event.controller in SILENCING
+            if not plays or (silences and self._guard.is_own_silence(time)):
+                return
+            ear.keys.mode(event, time, now)
+            if silences and ear.config.panic:
                 self._panic(now)
             return
-        if event.controller == midi.PEDAL and ear.config.channel in (None, event.channel):
-            ear.keys.pedal(event.value >= 64, time)
+        if event.controller == midi.PEDAL and plays:
+            ear.keys.pedal(event.channel, event.value >= 64, time)
         self._knobs.turn(event, now)
 
     def _panic(self, now: float) -> None:

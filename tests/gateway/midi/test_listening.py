@@ -1,6 +1,7 @@
 """MIDI in, with a whole stage, on a clock that the test moves."""
 
 import errno
+import itertools
 import math
 import os
 from pathlib import Path
@@ -472,7 +473,7 @@ def test_what_is_learnt_can_be_forgotten(models: Path) -> None:
 def test_panic_by_a_controller_once_though_it_come_sixteen_times(
     models: Path, controller: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rig = Rig(models)
+    rig = Rig(models, keys={"panic": True})
     rig.open()
     rig.run(0.2)
     panics: list[float] = []
@@ -487,7 +488,7 @@ def test_panic_by_a_controller_once_though_it_come_sixteen_times(
 
 
 def test_our_own_silence_is_no_panic(models: Path) -> None:
-    rig = Rig(models)
+    rig = Rig(models, keys={"panic": True})
     rig.open()
     rig.run(0.2)
     for channel in range(1, 17):
@@ -501,6 +502,80 @@ def test_our_own_silence_is_no_panic(models: Path) -> None:
     rig.run(0.01)
     rig.hear(cc(123, 0))
     assert rig.kinds() == ["opened"]
+
+
+RESETS = [cc(number, 0, channel) for channel in range(1, 17) for number in (121, 123, 120)]
+
+
+@pytest.mark.parametrize("panic", [False, True])
+@pytest.mark.parametrize("controller", [120, 123])
+def test_all_notes_off_reaches_no_session_but_by_the_option(
+    models: Path, controller: int, panic: bool
+) -> None:
+    rig = Rig(models, keys={"channel": 1, "panic": panic})
+    rig.open()
+    rig.house.say(rig.ear, "open", model="roll", session="another", seed=2)
+    rig.run(0.2)
+    rig.hear(cc(controller, 0, channel=10))  # not the input's channel
+    assert not rig.ear.of("paused")
+    rig.hear(cc(controller, 0))
+    assert len(rig.ear.of("paused")) == 2 * panic
+
+
+def test_what_a_sequencer_resets_at_play_pauses_nothing(models: Path) -> None:
+    rig = Rig(models)
+    rig.open()
+    rig.run(0.2)
+    rig.hear(*RESETS)
+    rig.run(2.0)
+    assert rig.kinds() == ["opened"]
+    gaps = [b["due"] - a["due"] for a, b in itertools.pairwise(rig.ear.of("symbol"))]
+    assert gaps == pytest.approx([0.05] * len(gaps))
+
+
+@pytest.mark.parametrize("controller", [120, 123, 124, 127])
+def test_all_notes_off_lets_the_keys_of_its_channel_go(models: Path, controller: int) -> None:
+    rig = Rig(models, keys={"keys": "feed"})
+    rig.open()
+    rig.run(0.5)
+    rig.hear(on(60, channel=1), on(64, channel=2))
+    rig.run(0.2)
+    rig.hear(cc(controller, 0, channel=1))
+    rig.run(0.2)
+    assert rig.fed()[-1] == [64], "the key of another channel is down still"
+    rig.hear(cc(controller, 0, channel=2))
+    rig.run(0.5)
+    assert not rig.ear.of("symbol")[-1].get("fed")
+    assert not rig.ear.of("paused")
+
+
+def test_all_notes_off_with_the_last_key_ends_the_phrase_and_no_more(models: Path) -> None:
+    rig = Rig(models, keys={"silence": 0.5})
+    rig.open()
+    rig.house.say(rig.ear, "open", model="roll", session="another", seed=2)
+    rig.run(0.2)
+    rig.hear(on(60), on(64))
+    rig.run(0.1)
+    rig.hear(off(60), cc(123, 0))  # the note-off of 64 was lost
+    rig.run(0.6)
+    assert rig.fed() == [[60, 64], [60, 64]]
+    assert [m["session"] for m in rig.ear.of("paused")] == ["a"]
+    assert rig.ear.last("playing")["session"] == "a"
+
+
+def test_a_pedal_that_a_reset_lifts_rings_no_further(models: Path) -> None:
+    rig = Rig(models, keys={"silence": 0.5})
+    rig.open()
+    rig.run(0.2)
+    rig.hear(cc(64, 127), on(60), off(60))
+    rig.run(0.1)
+    rig.hear(cc(121, 0))
+    rig.run(0.05)
+    rig.hear(on(72))
+    rig.run(0.05)
+    rig.hear(off(72))
+    rig.run(0.6)
+    assert rig.fed() == [[60], [60], [], [72]]
 
 
 # The clock
