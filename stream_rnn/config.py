@@ -157,7 +157,7 @@ class MidiConfig(_Table, frozen=True, kw_only=True, rename={"out_": "out", "in_"
     """`[midi]`.
 
     Attributes:
-        api: of python-rtmidi: `auto` takes the first that works.
+        api: the MIDI system: `auto` takes the first that works.
         client: our name among MIDI clients.
         learnt: file in which controllers that are learnt are kept; none: until the end.
     """

@@ -1,9 +1,8 @@
-"""MIDI ports by python-rtmidi: found by name, lost, and found again.
+"""MIDI ports: found by name, lost, and found again.
 
-Nothing here waits for long but the driver itself: when a JACK server dies, python-rtmidi
-(1.5.8) goes on "sending", and after some 2,300 messages spins for ever while it holds the
-interpreter lock. So whoever uses this runs in a process of its own, ends it when `Watch` says
-that the server has gone, and is watched from outside.
+Nothing here waits for long but the driver itself: when a JACK server dies, python-rtmidi spins
+for ever while it holds the interpreter lock. So whoever uses this runs in a process of its own,
+ends it when `Watch` says that the server has gone, and is watched from outside.
 """
 
 from __future__ import annotations
@@ -16,23 +15,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import rtmidi
-
-from stream_rnn.errors import StreamRnnError
+from stream_rnn.midi.binding import SYSTEMS, DriverError, NoMidi, load
 from stream_rnn.midi.messages import PortSpec
 
 log = logging.getLogger("stream_rnn.midi")
-
-APIS = {
-    "alsa": rtmidi.API_LINUX_ALSA,
-    "jack": rtmidi.API_UNIX_JACK,
-    "core": rtmidi.API_MACOSX_CORE,
-    "windows": rtmidi.API_WINDOWS_MM,
-}
-
-
-class NoMidi(StreamRnnError):
-    """There is no MIDI system here, or none of the kind that was asked for."""
 
 
 @contextlib.contextmanager
@@ -49,32 +35,34 @@ def quiet() -> Iterator[None]:
         os.close(null)
 
 
-def pick_api(name: str) -> int:
-    """The number of an API; for `auto`, the first that works here.
+def pick_api(name: str) -> str:
+    """The MIDI system of a name; for `auto`, the first that works here.
 
     Raises:
-        NoMidi: it does not work.
+        NoMidi: it does not work, or there is no binding to it.
     """
-    wanted = [APIS[name]] if name in APIS else rtmidi.get_compiled_api()
-    for api in wanted:
-        if api == rtmidi.API_RTMIDI_DUMMY:
-            continue
+    binding = load()
+    wanted = [name] if name in SYSTEMS else binding.systems()
+    for system in wanted:
+        if system not in binding.systems():
+            continue  # RtMidi would take another in its place
         try:
             with quiet():
-                rtmidi.MidiOut(api, name="stream-rnn-test").delete()
-        except (rtmidi.SystemError, rtmidi.InvalidUseError, NotImplementedError):
+                binding.output(system, "stream-rnn-test").delete()
+        except DriverError:
             continue
-        return int(api)
-    names = ", ".join(rtmidi.get_api_display_name(api) for api in wanted) or "none"
+        return system
+    names = ", ".join(wanted) or "none"
     raise NoMidi(f"no MIDI system is running (tried: {names}); start jackd or load snd-seq")
 
 
-def port_names(api: int, client: str = "stream-rnn-ports") -> tuple[list[str], list[str]]:
+def port_names(system: str, client: str = "stream-rnn-ports") -> tuple[list[str], list[str]]:
     """The names of all ports to send to, and of all to hear."""
+    binding = load()
     with quiet():
-        out, ear = rtmidi.MidiOut(api, name=client), rtmidi.MidiIn(api, name=client)
+        out, ear = binding.output(system, client), binding.input(system, client)
         try:
-            return out.get_ports(), ear.get_ports()
+            return out.ports(), ear.ports()
         finally:
             out.delete()
             ear.delete()
@@ -100,7 +88,7 @@ class Port:
 
     Args:
         spec: which.
-        make: makes its end in the driver: a `rtmidi.MidiOut` or `MidiIn`.
+        make: makes its end in the driver: an `Output` or an `Input`.
         client: our name among MIDI clients.
     """
 
@@ -108,6 +96,7 @@ class Port:
         self.spec, self._client = spec, client
         self._rt = make()
         self.connected: str | None = None
+        self._refused = False  # and told so, for this connection
 
     def check(self) -> bool:
         """Looks whether the port is (still) there, and opens it if it came; true if so
@@ -116,39 +105,43 @@ class Port:
         before = self.connected
         if self.spec.virtual:
             if before is None:
-                self._rt.open_virtual_port(self.spec.name)
+                self._rt.open_virtual(self.spec.name)
                 self.connected = self.spec.name
             return before is None
-        names = self._rt.get_ports()
+        names = self._rt.ports()
         if before is not None:
             if before in names:
                 return False
             self.connected = None
-            self._rt.close_port()
+            self._rt.close()
             return True
         index = find_port(self.spec.name, names, self._client)
         if index is None:
             return False
         try:
-            self._rt.open_port(index, self.spec.name)
-        except (rtmidi.SystemError, rtmidi.InvalidPortError, rtmidi.InvalidUseError) as error:
+            self._rt.open(index, self.spec.name)
+        except DriverError as error:
             log.warning("%s: %s", names[index], error)
             return False
-        self.connected = names[index]
+        self.connected, self._refused = names[index], False
         return True
 
     def send(self, data: bytes) -> None:
-        """Sends a message now."""
-        self._rt.send_message(data)
+        """Sends a message now. What the driver does not take is lost: its port is going."""
+        try:
+            self._rt.send(data)
+        except DriverError as error:
+            if not self._refused:
+                log.warning("%s: %s", self.connected, error)
+            self._refused = True
 
     def listen(self, hear: Callable[[bytes], None]) -> None:
         """Calls with each message that comes, on a thread of the driver's."""
-        self._rt.ignore_types(sysex=True, timing=False, active_sense=True)
-        self._rt.set_callback(lambda event, data=None: hear(bytes(event[0])))
+        self._rt.listen(hear)
 
     def close(self) -> None:
         """Closes it."""
-        self._rt.close_port()
+        self._rt.close()
         self._rt.delete()
 
 

@@ -20,8 +20,8 @@ from collections import deque
 from collections.abc import Sequence
 
 import msgspec
-import rtmidi
 
+from stream_rnn.midi.binding import DriverError, NoMidi, load
 from stream_rnn.midi.messages import (
     LATENESS,
     Event,
@@ -37,7 +37,7 @@ from stream_rnn.midi.messages import (
     encode,
 )
 from stream_rnn.midi.player import Player
-from stream_rnn.midi.ports import NoMidi, Port, Watch, pick_api, quiet
+from stream_rnn.midi.ports import Port, Watch, pick_api, quiet
 from stream_rnn.pipe import FrameReader, frame
 
 log = logging.getLogger("stream_rnn.midi")
@@ -183,21 +183,19 @@ class Process:
     def _open_system(self) -> None:
         options = self._options
         try:
-            api = pick_api(options.api)
+            system, binding = pick_api(options.api), load()
             with quiet():
                 for spec in options.outs:
                     self._outs.append(
-                        Port(spec, lambda: rtmidi.MidiOut(api, name=options.client), options.client)
+                        Port(spec, lambda: binding.output(system, options.client), options.client)
                     )
                 for number, spec in enumerate(options.ins):
-                    port = Port(
-                        spec, lambda: rtmidi.MidiIn(api, name=options.client), options.client
-                    )
+                    port = Port(spec, lambda: binding.input(system, options.client), options.client)
                     port.listen(lambda data, number=number: self._hear(number, data))  # type: ignore[misc]
                     self._ins.append(port)
-            if api == rtmidi.API_UNIX_JACK:
+            if system == "jack":
                 self._watch = Watch(self._die)
-        except (NoMidi, rtmidi.SystemError) as error:
+        except (NoMidi, DriverError) as error:
             self._outs, self._ins = [], []
             self._trouble = str(error)
             for number in range(len(options.outs)):

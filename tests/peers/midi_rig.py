@@ -111,13 +111,14 @@ class Keys:
 def keyboard(env: Mapping[str, str], client: str = "keys") -> Iterator[Keys]:
     """A keyboard on JACK, in a process of its own; see `Keys`."""
     code = (
-        "import sys, rtmidi\n"
-        "out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=sys.argv[1])\n"
-        "out.open_virtual_port('out')\n"
+        "import sys\n"
+        "from stream_rnn.midi.binding import load\n"
+        "out = load().output('jack', sys.argv[1])\n"
+        "out.open_virtual('out')\n"
         "print('ready', flush=True)\n"
         "for line in sys.stdin:\n"
-        "    try: out.send_message(bytes.fromhex(line))\n"
-        "    except ValueError: pass\n"  # what python-rtmidi itself will not send
+        "    try: out.send(bytes.fromhex(line))\n"
+        "    except ValueError: pass\n"  # what the driver itself will not send
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with running([sys.executable, "-c", code, client], env=env, **pipes) as process:

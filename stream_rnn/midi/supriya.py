@@ -1,0 +1,108 @@
+"""supriya-midi (26.10b4), which has wheels for Python 3.11 to 3.14, Linux on ARM among them.
+
+It says when a JACK server has died: the next message is refused. It says as warnings what
+others raise, and not before its end is used; so each end is used once when it is made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import supriya_midi
+from supriya_midi import RtMidiAPI, RtMidiErrorType
+
+from stream_rnn.midi.binding import DriverError
+
+_NUMBERS = {
+    "alsa": RtMidiAPI.LINUX_ALSA,
+    "jack": RtMidiAPI.UNIX_JACK,
+    "core": RtMidiAPI.MACOSX_CORE,
+    "windows": RtMidiAPI.WINDOWS_MM,
+}
+
+
+class _End:
+    def __init__(self, make: Callable[..., Any], system: str, client: str) -> None:
+        # What the driver complained of. It may do so on a thread of its own, where raising,
+        # which supriya-midi does unless told otherwise, would end the process.
+        self._complaints: list[str] = []
+        try:
+            self._rt = make(_NUMBERS[system], client)
+        except RuntimeError as error:
+            raise DriverError(str(error)) from None
+        complaints = self._complaints  # not `self`, which the driver would then keep alive
+
+        def complain(kind: Any, text: str, data: object = None) -> None:
+            if kind is not RtMidiErrorType.DEBUG_WARNING:
+                complaints.append(text)
+
+        self._rt.set_error_callback(complain)
+        try:
+            self.ports()
+        except DriverError:
+            self.delete()
+            raise
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        self._complaints.clear()
+        try:
+            yield
+        except (RuntimeError, NotImplementedError) as error:
+            raise DriverError(str(error)) from None
+        if self._complaints:
+            raise DriverError(self._complaints[0])
+
+    def ports(self) -> list[str]:
+        with self._told():
+            return list(self._rt.get_ports())
+
+    def open(self, index: int, name: str) -> None:
+        self._open(lambda: self._rt.open_port(index, name))
+
+    def open_virtual(self, name: str) -> None:
+        self._open(lambda: self._rt.open_virtual_port(name))
+
+    def _open(self, really: Callable[[], object]) -> None:
+        try:
+            with self._told():
+                really()
+        except DriverError:
+            self._rt.close_port()  # it holds itself to be open
+            raise
+
+    def close(self) -> None:
+        with self._told():
+            self._rt.close_port()
+
+    def delete(self) -> None:
+        self._rt.delete()
+
+
+class _Output(_End):
+    def send(self, data: bytes) -> None:
+        with self._told():
+            self._rt.send_message(data)
+
+
+class _Input(_End):
+    def listen(self, hear: Callable[[bytes], None]) -> None:
+        self._rt.ignore_types(sysex=True, timing=False, active_sense=True)
+        self._rt.set_callback(lambda message, delta, data: hear(bytes(message)))
+
+
+class _Binding:
+    def systems(self) -> Sequence[str]:
+        names = {number: name for name, number in _NUMBERS.items()}
+        return [names[number] for number in supriya_midi.get_compiled_apis() if number in names]
+
+    def output(self, system: str, client: str) -> _Output:
+        return _Output(supriya_midi.MidiOut, system, client)
+
+    def input(self, system: str, client: str) -> _Input:
+        return _Input(supriya_midi.MidiIn, system, client)
+
+
+BINDING = _Binding()
