@@ -21,6 +21,7 @@ from stream_rnn.engine.kernels import make_kernel
 from stream_rnn.engine.messages import Plan, Settings, Snapshot, Tile
 from stream_rnn.engine.nade import ChordDraw
 from stream_rnn.engine.prepared import Prepared
+from stream_rnn.engine.ring import Ring
 from stream_rnn.engine.sampling import draw_bernoulli, draw_categorical, draw_lanes, uniforms
 from stream_rnn.errors import EngineError
 from stream_rnn.nets.baselines import Network
@@ -82,6 +83,7 @@ class Slots:
         self._schedule: dict[int, list[tuple[int, Settings]]] = {}
         self._forced: dict[int, tuple[int, NDArray[Any]]] = {}
         self._prepared = Prepared(count)
+        self._states = Ring(count, ring)
         self._free = list(range(count - 1, -1, -1))
 
     # Sessions
@@ -93,7 +95,15 @@ class Slots:
         slot = self._free.pop()
         self.key[slot], self.next[slot], self.until[slot] = key, 0, 0
         self._artists_from[slot], self._fed_end[slot] = 0, -1
+        self._begin(slot)
         return slot
+
+    def _begin(self, slot: int) -> None:
+        """Puts the state in place that every stream begins with; there is no other."""
+        self._states.restart(slot, 0)
+        place = self._states.place(slot, 0)
+        self._hidden[:, place] = 0
+        self._cell[:, place] = 0
 
     def close(self, slot: int) -> None:
         """Gives a slot back."""
@@ -110,70 +120,80 @@ class Slots:
         self._due_position[slot], self._due[slot], self._interval[slot] = position, due, interval
 
     def plan(self, slot: int, plan: Plan) -> None:
-        """Goes back to the plan's position, or to the state it brings, and follows it."""
-        self.generation[slot] = plan.generation
-        behind = int(self.next[slot])
+        """Goes back to the plan's position, or to the state it brings, and follows it.
+
+        Raises:
+            EngineError: that position's state is not there; nothing is changed then.
+        """
+        behind, start = int(self.next[slot]), plan.position
         forced = self.codec.unpack(plan.forced)
         schedule = sorted(plan.schedule, key=lambda entry: entry[0])
-        start = plan.position
         if plan.state:
             self._restore(slot, plan)
-        elif plan.position == 0:
-            place = slot * self.ring
-            self._hidden[:, place] = 0
-            self._cell[:, place] = 0
-        elif plan.position > behind:
+            following = start
+        elif start > behind:
             # What stands before the plan is forced and not computed through yet: keep it.
-            start, earlier = self._forced.get(slot, (0, forced))
-            if self._forced_end[slot] != plan.position:
-                raise EngineError(f"nothing is known between {behind} and {plan.position}")
-            forced = np.concatenate([earlier, forced])
+            if self._forced_end[slot] != start:
+                raise EngineError(f"nothing is known between {behind} and {start}")
+            start, earlier = self._forced[slot]
+            forced = np.concatenate([earlier[behind - start :], forced])
+            start, following = behind, behind
             schedule = [e for e in self._schedule[slot] if e[0] < plan.position] + schedule
-        elif behind - plan.position >= self.ring:
-            raise EngineError(
-                f"position {plan.position} is out of the ring of {self.ring} at {behind}"
-            )
-        self.next[slot] = min(behind, plan.position) if not plan.state else plan.position
-        if len(forced) and not plan.state and self._is_known(slot, start, behind, schedule):
-            self._symbols[slot * self.ring + start % self.ring] = forced[0]
-            self.next[slot] = start + 1
+        else:
+            following = self._go_back(slot, start, forced, schedule)
+        self.generation[slot], self.next[slot] = plan.generation, following
         self._forced[slot] = (start, forced)
         self._forced_end[slot] = start + len(forced)
         self._fed_end[slot] = start + len(forced) if len(forced) else -1
         # What is forced has happened already, so it needs no credit.
-        self.until[slot] = max(self.next[slot], self._forced_end[slot])
+        self.until[slot] = max(following, self._forced_end[slot])
         self._schedule[slot] = schedule
         self._change[slot] = schedule[0][0] if schedule else NEVER
 
-    def _is_known(
-        self, slot: int, position: int, behind: int, schedule: list[tuple[int, Settings]]
-    ) -> bool:
-        """Whether the state after a position has been computed and would be the same again.
+    def _go_back(
+        self,
+        slot: int,
+        position: int,
+        forced: NDArray[Any],
+        schedule: list[tuple[int, Settings]],
+    ) -> int:
+        """Gives up the future from a position on; returns the position that the next step makes.
 
-        A step reads the symbol *before* its own. So where another symbol is now forced upon a
-        position, the step that was made there still holds, if the artists are the same; who
-        feeds a symbol and waits for the next waits for one step and not for two.
+        That is the one after it, if a symbol is forced upon it and the step has been made that
+        would be made now: a step reads the symbol *before* its own. So a client that feeds a
+        symbol and waits for the next one waits for one step and not for two.
         """
+        if position == 0 and not self._states.holds(slot, 0):
+            self._begin(slot)
+        if not self._states.holds(slot, position):
+            behind = self.next[slot]
+            raise EngineError(f"position {position} is out of the ring of {self.ring} at {behind}")
         artists = [settings.artists for start, settings in schedule if start <= position][-1:]
-        return (
-            position < behind < position + self.ring
+        known = (
+            len(forced) > 0
+            and self._states.holds(slot, position + 1)
             and self._artists_from[slot] <= position
             and artists == [self._artists.get(slot)]
             and (position + 1) % SNAPSHOT_EVERY != 0  # a plan's snapshots are its own
         )
+        self._states.forget_after(slot, position + known)
+        if known:
+            self._symbols[self._states.place(slot, position)] = forced[0]
+        return position + known
 
     def _restore(self, slot: int, plan: Plan) -> None:
-        self._prepared.forget(slot)
-        place = slot * self.ring + plan.position % self.ring
+        place = self._states.place(slot, plan.position)
         values = np.frombuffer(plan.state, "<f4")
         parts = self._hidden[:, place], self._cell[:, place]  # [layers, width] each
         if len(values) != sum(part.numel() for part in parts):
             raise EngineError("the state does not fit the model")
+        self._prepared.forget(slot)
+        self._states.restart(slot, plan.position)
         sizes = [part.numel() for part in parts]
         hidden, cell = torch.split(torch.from_numpy(values.copy()), sizes)
         parts[0].copy_(hidden.view_as(parts[0]))
         parts[1].copy_(cell.view_as(parts[1]))
-        before = slot * self.ring + (plan.position - 1) % self.ring
+        before = self._states.place(slot, plan.position - 1)
         self._symbols[before] = self.codec.unpack(plan.before)[0]
 
     # Stepping
@@ -191,7 +211,7 @@ class Slots:
         has no timetable, but what is fed to it is often fed to hear what comes of it: so that
         is computed at once, up to the first symbol after it, though not before those who are
         late. So is the symbol that it stands at, whether it will be asked for or another one
-        fed in its place: see `_is_known`. `near` is `schedule.choose`'s.
+        fed in its place: see `_go_back`. `near` is `schedule.choose`'s.
         """
         (slots,) = (self.next < self.until).nonzero()
         positions = self.next[slots]
@@ -215,11 +235,11 @@ class Slots:
             return False
         at = self._due_position + 1  # the step that reads the symbol fed next
         waits = (self.next >= at) & (self.key >= 0) & (self._prepared.position != at)
-        slots = fed[waits[fed]]
-        if not len(slots):
+        slots = [s for s in fed[waits[fed]].tolist() if self._states.holds(s, int(at[s]))]
+        if not slots:
             return False
-        slot = int(slots[0])
-        place = slot * self.ring + int(at[slot]) % self.ring
+        slot = slots[0]
+        place = self._states.place(slot, int(at[slot]))
         state = State(_taken(self._hidden, 1, place), _taken(self._cell, 1, place))
         self._prepared.keep(slot, int(at[slot]), self.kernel.recurrent(state))
         return True
@@ -242,6 +262,7 @@ class Slots:
         state = self.kernel.step(inputs, bias, state, self._prepared.take(slots, positions))
         _put(self._hidden, after, state.hidden)
         _put(self._cell, after, state.cell)
+        self._states.put(places[2], positions + 1)
 
         self._symbols[here] = made = self._made(state.hidden[-1], slots, positions)
         self.next[slots] += 1
@@ -325,7 +346,7 @@ class Slots:
             )
         for slot in slots[(positions + 1) % SNAPSHOT_EVERY == 0]:
             position = int(self.next[slot])
-            place = int(slot) * self.ring + position % self.ring
+            place = self._states.place(int(slot), position)
             parts = self._hidden[:, place].flatten(), self._cell[:, place].flatten()
             events.append(
                 Snapshot(

@@ -1,0 +1,48 @@
+"""Which positions' states lie in a slot's ring.
+
+A ring has fewer places than a stream has positions, and after going back some of its places
+still hold states of a future that was given up. So each place says whose state it holds, and
+nobody has to infer that from how far the slot has come.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+NOTHING = -1
+
+
+class Ring:
+    """The positions of the states in the rings of several slots.
+
+    Args:
+        count: of slots.
+        places: of a ring; the state before position `n` lies at `n % places`.
+    """
+
+    def __init__(self, count: int, places: int) -> None:
+        self._at = np.full(count * places, NOTHING, np.int64)
+        self._places = places
+
+    def place(self, slot: int, position: int) -> int:
+        """Where the state before a position lies, if it is there, among the places of all slots."""
+        return slot * self._places + position % self._places
+
+    def holds(self, slot: int, position: int) -> bool:
+        """Whether the state before a position is there."""
+        return bool(self._at[self.place(slot, position)] == position)
+
+    def put(self, places: NDArray[np.int64], positions: NDArray[np.int64]) -> None:
+        """States were written."""
+        self._at[places] = positions
+
+    def forget_after(self, slot: int, position: int) -> None:
+        """The states after that before a position belong to a future that will not be."""
+        part = self._at[slot * self._places : (slot + 1) * self._places]
+        part[part > position] = NOTHING
+
+    def restart(self, slot: int, position: int) -> None:
+        """Only the state before one position is there."""
+        self._at[slot * self._places : (slot + 1) * self._places] = NOTHING
+        self._at[self.place(slot, position)] = position

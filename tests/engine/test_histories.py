@@ -1,0 +1,188 @@
+"""Random histories of one slot: each symbol is what a slot that never went back would make."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from stream_rnn.codecs.base import ints_from_bytes
+from stream_rnn.codecs.text import TextCodec
+from stream_rnn.engine.messages import Plan, Settings, Tile
+from stream_rnn.engine.slots import Slots
+from stream_rnn.errors import EngineError
+from stream_rnn.nets.network import Architecture, RecurrentNetwork
+
+RING = 8
+CODEC = TextCodec("abcdefghijkl ")
+ARTISTS = [(1.0, 0.0), (0.0, 1.0), (0.5, 0.5)]
+
+
+def make_slots() -> Slots:
+    torch.manual_seed(5)
+    network = RecurrentNetwork(Architecture(CODEC.size, 2, 16, 1, "categorical")).eval()
+    with torch.no_grad():
+        network.output.weight.mul_(8)
+    return Slots(network, CODEC, count=1, ring=RING, tile=1)
+
+
+def packed(symbols: list[int]) -> bytes:
+    return b"".join(symbol.to_bytes(CODEC.width, "little") for symbol in symbols)
+
+
+@dataclass
+class Past:
+    """What has been committed: symbols, which of them were fed, and settings by position."""
+
+    symbols: list[int] = field(default_factory=list)
+    fed: list[bool] = field(default_factory=list)
+    log: dict[int, Settings] = field(default_factory=lambda: {0: Settings(artists=ARTISTS[0])})
+
+    @property
+    def latest(self) -> Settings:
+        return self.log[max(self.log)]
+
+    def schedule(self, position: int) -> tuple[tuple[int, Settings], ...]:
+        start = max(n for n in self.log if n <= position)
+        return (
+            (position, self.log[start]),
+            *((n, s) for n, s in sorted(self.log.items()) if n > position),
+        )
+
+
+class Performer:
+    """Does what the gateway does: computes ahead, commits, changes its mind."""
+
+    def __init__(self) -> None:
+        self.slots, self.past, self.generation = make_slots(), Past(), 0
+        self.row = self.slots.open(1)
+        self.computed: list[int] = []
+        self._plan(0)
+
+    def _plan(self, position: int, forced: list[int] | None = None) -> None:
+        self.generation += 1
+        self.computed = []
+        schedule = self.past.schedule(position)
+        self.slots.plan(
+            self.row, Plan(1, self.generation, position, schedule, packed(forced or []))
+        )
+
+    def compute(self, ahead: int) -> None:
+        """As a credit of so many symbols, at most a ring of them."""
+        until = len(self.past.symbols) + min(ahead, RING - 1)
+        while self.slots.next[self.row] < until:
+            for event in self.slots.advance(np.array([self.row])):
+                if isinstance(event, Tile):
+                    self.computed += ints_from_bytes(event.symbols, CODEC.width)
+
+    def commit(self, count: int) -> None:
+        self.compute(count)
+        assert len(self.computed) >= min(count, RING - 1)
+        made, self.computed = self.computed[:count], self.computed[count:]
+        self.past.symbols += made
+        self.past.fed += [False] * len(made)
+
+    def control(self, temperature: float, artists: tuple[float, ...]) -> None:
+        position = len(self.past.symbols)
+        self.past.log[position] = replace(
+            self.past.latest, temperature=temperature, artists=artists
+        )
+        self._plan(position)
+
+    def feed(self, symbols: list[int]) -> None:
+        position = len(self.past.symbols)
+        self.past.symbols += symbols
+        self.past.fed += [True] * len(symbols)
+        self._plan(position, symbols)
+
+    def finish(self) -> None:
+        """Holds what has become of it against the same history without detours."""
+        self._plan(len(self.past.symbols))
+        self.commit(1)
+        symbols, last = played_straight_on(self.past)
+        assert self.past.symbols == symbols and state(self.slots, self.row) == last
+
+    def wait(self) -> None:
+        """Paused, with nothing else to do."""
+        position = len(self.past.symbols)
+        self.slots.credit(self.row, position + 1, position, math.inf, 0.1)
+        self.slots.prepare()
+
+    def rewind(self, back: int) -> None:
+        position = max(0, len(self.past.symbols) - back)
+        del self.past.symbols[position:], self.past.fed[position:]
+        self.past.log = {n: s for n, s in self.past.log.items() if n <= position}
+        self._plan(0, self.past.symbols)
+
+
+def state(slots: Slots, row: int) -> bytes:
+    """What the next step reads, to the bit."""
+    place = row * RING + int(slots.next[row]) % RING
+    return b"".join(part[:, place].numpy().tobytes() for part in (slots._hidden, slots._cell))
+
+
+def played_straight_on(past: Past) -> tuple[list[int], bytes]:
+    """The same history in a slot that is never more than a symbol ahead; and its last state."""
+    slots, made = make_slots(), []
+    row = slots.open(1)
+    for n, symbol in enumerate(past.symbols):
+        forced = packed([symbol]) if past.fed[n] else b""
+        slots.plan(row, Plan(1, n, n, past.schedule(n), forced))
+        while slots.next[row] <= n:
+            tiles = [e for e in slots.advance(np.array([row])) if isinstance(e, Tile)]
+            made += [s for e in tiles for s in ints_from_bytes(e.symbols, CODEC.width)]
+        if past.fed[n]:
+            made.append(symbol)
+    return made, state(slots, row)
+
+
+OPERATIONS = st.one_of(
+    st.tuples(st.just("compute"), st.integers(1, RING - 1)),
+    st.tuples(st.just("commit"), st.integers(1, RING - 1)),
+    st.tuples(
+        st.just("control"), st.sampled_from([0.7, 2.0]), st.sampled_from([ARTISTS[0], *ARTISTS])
+    ),
+    st.tuples(st.just("feed"), st.lists(st.integers(1, CODEC.size - 1), min_size=1, max_size=3)),
+    st.tuples(st.just("rewind"), st.integers(0, 12)),
+    st.tuples(st.just("wait")),
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(OPERATIONS, min_size=12, max_size=30))
+def test_a_symbol_does_not_depend_on_what_was_computed_and_given_up(
+    operations: list[tuple[object, ...]],
+) -> None:
+    performer = Performer()
+    for name, *arguments in operations:
+        getattr(performer, str(name))(*arguments)
+    performer.finish()
+
+
+def test_a_rewind_after_a_rollback_does_not_take_a_later_state_for_an_early_one() -> None:
+    """The place of state 1 holds state 9, which was computed ahead and then given up."""
+    performer = Performer()
+    performer.commit(4)
+    performer.compute(RING - 1)
+    performer.control(0.7, ARTISTS[0])
+    performer.compute(1)
+    performer.rewind(1)
+    performer.finish()
+
+
+def test_a_state_that_a_given_up_future_has_overwritten_is_not_gone_back_to() -> None:
+    performer = Performer()
+    for _ in range(3):
+        performer.commit(RING - 1)
+    slots, row = performer.slots, performer.row
+    reached = int(slots.next[row])
+    slots.plan(row, Plan(1, 50, reached - 5, performer.past.schedule(reached - 5)))
+    with pytest.raises(EngineError, match=f"ring of {RING}"):
+        slots.plan(row, Plan(1, 51, reached - 10, performer.past.schedule(reached - 10)))
+    assert slots.generation[row] == 50, "a plan that cannot be followed changes nothing"
