@@ -26,6 +26,8 @@ def add(command: AddCommand) -> None:
     sub.add_argument("--resume", action="store_true", help="go on from an interrupt")
     sub.add_argument("--steps", type=positive, metavar="N", help="instead of the recipe's")
     sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    sub.add_argument("--strict", action="store_true",
+                     help="stop at a file, tune or row that cannot be read")  # fmt: skip
 
     sub = command("eval", "Score a model on its corpus.", _eval)
     model_argument(sub)
@@ -41,6 +43,7 @@ def _train(options: argparse.Namespace) -> None:
     from stream_rnn.checkpoint import read_card
     from stream_rnn.engine.core import pick_device
     from stream_rnn.engine.preview import preview
+    from stream_rnn.train.corpus import summary
     from stream_rnn.train.data import load_corpus
     from stream_rnn.train.loop import Trainer
     from stream_rnn.train.recipe import read_recipe
@@ -52,12 +55,15 @@ def _train(options: argparse.Namespace) -> None:
         raise ConfigError(f"{run}: holds a run already; --resume it, or name another --run")
     print(f"reading {data / recipe.data.source}", file=sys.stderr)
     start = model_folder(recipe.train.start) if recipe.train and recipe.train.start else None
-    corpus = load_corpus(recipe.data, data, read_card(start).make_codec() if start else None)
+    codec = read_card(start).make_codec() if start else None
+    corpus = load_corpus(recipe.data, data, codec, strict=options.strict)
     for name, size in corpus.sizes().items():
         print(
             f"  {name}: {size['documents']:,} documents, {size['symbols']:,} symbols",
             file=sys.stderr,
         )
+    if corpus.left_out:
+        print(summary(corpus.left_out), file=sys.stderr)
     device = pick_device(options.device)
     trainer = make_trainer(
         recipe, corpus, run, sampler=preview, steps=options.steps, device=str(device)

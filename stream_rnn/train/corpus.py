@@ -6,6 +6,7 @@ stands in two of them. A long text is one document a set.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,11 +43,16 @@ class Document:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents by split, with what is needed to read them."""
+    """Documents by split, with what is needed to read them.
+
+    Attributes:
+        left_out: a line for each file, tune or row that could not be read: which, and why.
+    """
 
     codec: Codec
     artists: tuple[str, ...]
     splits: dict[str, list[Document]]
+    left_out: tuple[str, ...] = ()
 
     def sizes(self) -> dict[str, dict[str, int]]:
         """Documents and symbols in each split, for the card."""
@@ -54,3 +60,11 @@ class Corpus:
             name: {"documents": len(docs), "symbols": sum(len(d.symbols) for d in docs)}
             for name, docs in self.splits.items()
         }
+
+
+def summary(left_out: Sequence[str], most: int = 100) -> str:
+    """What was left out, for a person: how many there are, and a line for each."""
+    lines = [f"left out: {len(left_out)}", *(f"  {line}" for line in left_out[:most])]
+    if len(left_out) > most:
+        lines.append(f"  and {len(left_out) - most} more")
+    return "\n".join(lines)

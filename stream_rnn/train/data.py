@@ -39,6 +39,8 @@ def load_corpus(
     data: Path,
     codec: Codec | None = None,
     artists: tuple[str, ...] | None = None,
+    *,
+    strict: bool = False,
 ) -> Corpus:
     """Reads the corpus that a recipe names.
 
@@ -47,6 +49,7 @@ def load_corpus(
         data: the folder that `recipe.source` is relative to.
         codec: a trained model's, to score it; learnt from the training set if absent.
         artists: likewise.
+        strict: refuse a corpus of which something cannot be read, rather than leave it out.
 
     Raises:
         DataError: files that are missing, unreadable, empty, or at odds with `artists`.
@@ -61,6 +64,8 @@ def load_corpus(
         # begins with the path, perhaps of a file in it, or with a line after it.
         told = re.match(re.escape(str(path)) + r"[:,/\\]", str(error))
         raise error if told else DataError(f"{path}: {error}") from None
+    if strict and corpus.left_out:
+        raise DataError(corpus.left_out[0])
     for name, documents in corpus.splits.items():
         if not any(len(d.symbols) for d in documents):
             raise DataError(f"{path}: nothing to read in the {name} set")

@@ -53,12 +53,14 @@ def folder_corpus(
 ) -> Corpus:
     """A corpus of a folder; with `by_artist` its sub-folders are the artists.
 
+    Files that `read` refuses are left out.
+
     Args:
         endings: of the files that are read, such as `.mid`, in small letters.
         read: makes symbols of a file.
 
     Raises:
-        DataError: no such files, or with `by_artist` one in no sub-folder; and what `read` says.
+        DataError: no such files, none that can be read, or with `by_artist` one in no sub-folder.
     """
     found = sorted(p for p in path.rglob("*") if p.suffix.lower() in endings)
     if not found:
@@ -71,9 +73,18 @@ def folder_corpus(
     for file in found:
         if index and artist(file) not in index:
             raise DataError(f"{file}: in no artist's folder, as by_artist asks")
-    parts = split_documents(found, recipe.split, lambda p: [str(p.relative_to(path))])
+    readable: dict[Path, NDArray[Any]] = {}
+    left_out: list[str] = []
+    for file in found:
+        try:
+            readable[file] = read(file)
+        except DataError as error:
+            left_out.append(str(error))
+    if not readable:
+        raise DataError(f"{path}: none of its {len(found)} files can be read; {left_out[0]}")
+    parts = split_documents(list(readable), recipe.split, lambda p: [str(p.relative_to(path))])
     splits = {
-        name: [Document(read(file), index.get(artist(file), 0)) for file in part]
+        name: [Document(readable[file], index.get(artist(file), 0)) for file in part]
         for name, part in parts.items()
     }
-    return Corpus(codec, tuple(index), splits)
+    return Corpus(codec, tuple(index), splits, tuple(left_out))

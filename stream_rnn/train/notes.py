@@ -37,7 +37,7 @@ def rolls_midi(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Art
     """Rolls of a folder of MIDI files."""
 
     def read(file: Path) -> NDArray[Any]:
-        return roll_from_midi(file, steps_per_beat=recipe.steps_per_beat)
+        return roll_from_midi(file, steps_per_beat=recipe.steps_per_beat, tracks=recipe.tracks)
 
     chosen = codec or PianorollCodec(recipe.steps_per_beat)
     return folder_corpus(path, recipe, chosen, artists, MIDI, read)
@@ -47,7 +47,7 @@ def performances(path: Path, recipe: DataRecipe, codec: Codec | None, artists: A
     """Performance events of a folder of MIDI files."""
 
     def read(file: Path) -> NDArray[Any]:
-        return encode_notes(read_notes(file))
+        return encode_notes(read_notes(file, tracks=recipe.tracks))
 
     return folder_corpus(path, recipe, codec or PerformanceCodec(), artists, MIDI, read)
 

@@ -39,6 +39,7 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
         settle: for pieces that all stand in one key: the share that is left there grows from
             none to this over the run.
         stretch: and, of performances, on tempos up to this share slower or faster.
+        tracks: of MIDI files, read only these tracks, each by its number from 1 or its name.
         passage: read a long text in passages of so many characters, each from a random
             paragraph; none of them ends.
         column: for `lines`, the column of a CSV that has the names.
@@ -58,6 +59,7 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
     transpose: Annotated[int, Meta(ge=0, le=11)] = 0
     settle: Share = 0.0
     stretch: Annotated[float, Meta(ge=0.0, le=0.5)] = 0.0
+    tracks: tuple[str, ...] = ()
     passage: Annotated[int, Meta(ge=0)] = 0
     column: str = ""
     artist_column: str = ""

@@ -67,6 +67,12 @@ def silent_midi(data: Path) -> None:
         midi_from_notes(notes).save(data / "it" / f"{i}.mid")
 
 
+def damaged_midi(data: Path) -> None:
+    (data / "it").mkdir()
+    for i in range(9):
+        (data / "it" / f"{i}.mid").write_bytes(b"no MIDI")
+
+
 def empty_rolls(data: Path) -> None:
     savemat = pytest.importorskip("scipy.io").savemat
     sets = {}
@@ -85,8 +91,8 @@ def empty_rolls(data: Path) -> None:
         (empty_table, "songs_csv", "", "it: no songs in it"),
         (one_artist, "songs_csv", "by_artist = true", "it: by_artist needs two artists or more"),
         (mixed_encodings, "text", "", "it, line 201: not UTF-8"),
-        (silent_midi, "midi", "", "it/7.mid: no notes"),
-        (silent_midi, "performances", "", "it/7.mid: no notes"),
+        (damaged_midi, "midi", "", "it: none of its 9 files can be read; "),
+        (damaged_midi, "performances", "", "it: none of its 9 files can be read; "),
         (empty_rolls, "rolls_mat", "", "it.mat: nothing to read in the valid set"),
         (lambda data: (data / "it").write_text(""), "playlist", "", "it: no names in it; at least"),
         (lambda data: (data / "it").write_text("a\n\nb"), "playlist", "", "it: 2 names in it"),
@@ -109,6 +115,28 @@ def test_a_corpus_that_cannot_be_learnt_from(
     run = ["--data", tmp_path, "--run", tmp_path / "run"]
     assert f"{tmp_path}/{said}" in complaint(capsys, "train", tmp_path / "r.toml", *run)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("format", ["midi", "performances"])
+def test_a_bad_file_of_a_folder_is_left_out_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], format: str
+) -> None:
+    silent_midi(tmp_path)
+    (tmp_path / "it" / "8.mid").write_bytes((tmp_path / "it" / "8.mid").read_bytes()[:30])
+    (tmp_path / "it" / "._9.mid").write_bytes(b"\0\5\x16\7 not MIDI")
+    (tmp_path / "r.toml").write_text(RECIPE.format(source="it", format=format, more=""))
+    train = ["train", tmp_path / "r.toml", "--data", tmp_path, "--run"]
+    assert cli.main([str(a) for a in [*train, tmp_path / "run"]]) == 0
+    said = capsys.readouterr().err
+    assert "left out: 3\n" in said
+    for name, why in (
+        ("7.mid", "no notes on the piano's keys"),
+        ("8.mid", "not a readable MIDI file (empty, or cut short)"),
+        ("._9.mid", "not a readable MIDI file"),
+    ):
+        assert f"  {tmp_path}/it/{name}: {why}" in said
+    strict = complaint(capsys, *train, tmp_path / "other", "--strict")
+    assert f"{tmp_path}/it/._9.mid: not a readable MIDI file" in strict
 
 
 @pytest.mark.parametrize("command", ["sample", "eval"])

@@ -457,11 +457,14 @@ def test_rolls_without_frames_are_passed_over_and_told_unless_there_are_no_other
 
 
 @pytest.mark.parametrize("format", ["midi", "performances"])
-def test_a_midi_file_without_notes_is_named(tmp_path: Path, format: Any) -> None:
+def test_a_midi_file_without_notes_is_left_out_and_named(tmp_path: Path, format: Any) -> None:
     composed(tmp_path, 9)
     midi_from_notes([]).save(tmp_path / "A" / "silent.mid")
+    recipe = DataRecipe(".", format, split=SHARES)
+    (left_out,) = load_corpus(recipe, tmp_path).left_out
+    assert f"{tmp_path}/A/silent.mid: no notes" in left_out
     with pytest.raises(DataError, match=r"A/silent\.mid: no notes"):
-        load_corpus(DataRecipe(".", format, split=SHARES), tmp_path)
+        load_corpus(recipe, tmp_path, strict=True)
 
 
 def test_a_folder_of_midi_files_is_split_by_piece(tmp_path: Path) -> None:
