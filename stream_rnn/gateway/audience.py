@@ -36,7 +36,9 @@ class Viewer(Protocol):
         ...
 
     def history(self, events: Callable[[], Iterator[Event]]) -> None:
-        """Symbols of the past, to be made when their turn comes."""
+        """Symbols of the past, to be made when their turn comes, and a `gap` for those that are
+        gone by then.
+        """
         ...
 
 

@@ -21,6 +21,7 @@ def opened_event(session: Session) -> wire.Event:
         seed=controls.seed,
         position=session.position,
         playing=session.playing,
+        epoch=session.epoch,
     )
 
 
@@ -33,16 +34,22 @@ def sounds(session: Session, committed: Committed) -> list[dict[str, Any]]:
     return [{"pitch": sound.pitch, "seconds": seconds, "n": n}]
 
 
-def symbol_event(session: Session, committed: Committed) -> wire.Event:
-    """A committed symbol, as clients are told of it."""
-    fed = {"fed": True} if committed.fed else {}
+def symbol_event(session: Session, committed: Committed, epoch: int | None = None) -> wire.Event:
+    """A committed symbol, as clients are told of it.
+
+    Args:
+        epoch: of the past that it is told of; none: the session's present one.
+    """
+    more: dict[str, Any] = {"fed": True} if committed.fed else {}
+    if epoch := session.epoch if epoch is None else epoch:
+        more["epoch"] = epoch  # a stream that was never rewound is told as it always was
     shown = session.codec.event(committed.symbol)
     if session.spells:
         shown["sounds"] = sounds(session, committed)
     if committed.velocity and "on" in shown.get("event", ()):
         shown["velocity"] = committed.velocity
     n, due = committed.n, committed.due
-    return wire.event("symbol", session=session.name, n=n, due=due, **shown, **fed)
+    return wire.event("symbol", session=session.name, n=n, due=due, **shown, **more)
 
 
 def touch_event(session: BandSession, played: Played) -> wire.Event:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.base import Codec
 from stream_rnn.errors import DataError, ProtocolError
+from stream_rnn.gateway.journal import HISTORY
 from stream_rnn.midi.messages import LATENESS, Pong
 
 
@@ -33,6 +34,7 @@ class Limits:
         sessions_per_viewer: how many one client may open.
         away: how many sessions that were put away are remembered.
         prime: symbols in a prime or a feed.
+        history: symbols of a session that are kept, at least.
         idle_pause: seconds without a listener until a session pauses; infinity for never.
         idle_away: seconds until it is put away.
     """
@@ -41,6 +43,7 @@ class Limits:
     sessions_per_viewer: int = 64
     away: int = 1000
     prime: int = 4096
+    history: int = HISTORY
     idle_pause: float = 30.0
     idle_away: float = 3600.0
 

@@ -118,13 +118,17 @@ class Journal:
 
     def copy(self, position: int) -> Journal:
         """The same past, up to `position`."""
-        twin = Journal(self._width, self._limit)
+        twin = self.empty()
         twin.first = self.first
         twin._symbols, twin._due, twin._fed = self._symbols[:], self._due[:], self._fed[:]
         twin._velocities = self._velocities[:]
         twin._snapshots = dict(self._snapshots)
         twin.truncate(position)
         return twin
+
+    def empty(self) -> Journal:
+        """Another without a past, of the same kind."""
+        return Journal(self._width, self._limit)
 
     # Snapshots
 

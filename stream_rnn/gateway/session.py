@@ -26,6 +26,7 @@ from stream_rnn.gateway.controls import (
     engine_settings,
     steps_per_beat,
 )
+from stream_rnn.gateway.epochs import Epochs
 from stream_rnn.gateway.journal import Committed, Journal
 from stream_rnn.gateway.status import TRANSITIONS, Status
 from stream_rnn.gateway.timeline import Pace, Timeline
@@ -67,6 +68,7 @@ class Session:
     Attributes:
         key: by which the engine knows it.
         generation: of the latest plan.
+        epochs: which past it has, and where that parted from the ones before.
         tempi: the tempo of each source that is heard, kept up to date by whoever made it.
         owed: symbols asked for by `step`, not committed yet.
         idle_since: when the last viewer left; none while somebody listens.
@@ -84,6 +86,7 @@ class Session:
     tempi: Mapping[str, Tempo] = field(default_factory=dict)
     status: Status = Status.PAUSED
     generation: int = 0
+    epochs: Epochs = field(default_factory=Epochs)
     owed: int = 0
     idle_since: float | None = None
     paused_by_idleness: bool = False
@@ -102,6 +105,11 @@ class Session:
     def position(self) -> int:
         """How many symbols are committed; the `n` of the next one."""
         return self.journal.position
+
+    @property
+    def epoch(self) -> int:
+        """The number of its past: each rewind and reset begins a new one."""
+        return self.epochs.now
 
     @property
     def spells(self) -> bool:
@@ -228,6 +236,7 @@ class Session:
             ProtocolError: `bad_position`: beyond the present, or further back than is kept.
         """
         self.check_past(position, "to")
+        self.epochs.begin(position)
         self.journal.truncate(position)
         self.log.truncate(position)
         self._spelling.recall(self.journal)
@@ -237,8 +246,9 @@ class Session:
 
     def reset(self, now: float) -> Plan:
         """Begins again at position 0, with the controls as they are now."""
+        self.epochs.begin(0)
         self.log = ControlLog(self.log.at(self.position), self.card)
-        self.journal = Journal(self.codec.width)
+        self.journal = self.journal.empty()
         self._spelling.recall(self.journal)
         self.owed = 0
         self.start(now)

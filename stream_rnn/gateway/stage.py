@@ -25,6 +25,7 @@ from stream_rnn.gateway.engine_link import EngineLink, unpack_tile
 from stream_rnn.gateway.events import opened_event, symbol_event, touch_event
 from stream_rnn.gateway.house import Counters, Limits, Model
 from stream_rnn.gateway.journal import Committed, Journal
+from stream_rnn.gateway.replay import replay, resume
 from stream_rnn.gateway.roster import Roster
 from stream_rnn.gateway.session import Session, Timing
 from stream_rnn.gateway.status import Status
@@ -161,12 +162,14 @@ class Stage:
                 self._broadcast(session, viewer, message.id, "paused", position=session.position)
             case wire.Reset():
                 self._engine.plan(session.reset(now))
-                self._broadcast(session, viewer, message.id, "reset", position=0)
+                self._broadcast(
+                    session, viewer, message.id, "reset", position=0, epoch=session.epoch
+                )
             case wire.Rewind():
                 self._engine.plan(session.rewind(message.to, now))
                 self._broadcast(
                     session, viewer, message.id, "rewound", position=session.position,
-                    controls=session.controls.to_json(),
+                    controls=session.controls.to_json(), epoch=session.epoch,
                 )  # fmt: skip
             case wire.Fork():
                 self._fork(viewer, session, message, now)
@@ -194,7 +197,11 @@ class Stage:
         prime = self.limits.parse(model.codec, message.prime, "prime") if message.prime else []
         name = message.session or self._roster.free_name(message.model)
         session = self._roster.make(
-            viewer, name, model, ControlLog(controls, model.card), Journal(model.codec.width)
+            viewer,
+            name,
+            model,
+            ControlLog(controls, model.card),
+            Journal(model.codec.width, self.limits.history),
         )
         self._begin(viewer, session, message.id, play=message.play, prime=prime, now=now)
 
@@ -229,29 +236,15 @@ class Stage:
             session.move("lose_engine")
 
     def _attach(self, viewer: Viewer, session: Session, message: wire.Attach, now: float) -> None:
-        if message.after is not None and message.after >= max(session.position, 1):
-            raise ProtocolError(
-                "bad_position",
-                f"after must be below {session.position}, the session's position",
-                field="after",
-            )
+        start, rewound = resume(session, message.after, message.epoch)
         self._view(viewer, session)
         viewer.tell(opened_event(session).answering(message.id))
-        if message.after is not None:
-            self._replay(viewer, session, message.after + 1)
+        if rewound is not None:
+            viewer.tell(rewound)
+        if start is not None:
+            replay(viewer, session, start)
         if session.paused_by_idleness:
             self._play(session, None, None, now)
-
-    def _replay(self, viewer: Viewer, session: Session, start: int) -> None:
-        journal, stop = session.journal, session.position
-        if start < journal.first:
-            viewer.tell(
-                wire.event("gap", session=session.name, after=start - 1, before=journal.first)
-            )
-            start = journal.first
-        if start < stop:
-            past = (c for c in session.since(start) if c.n < stop)
-            viewer.history(lambda: (symbol_event(session, c) for c in past))
 
     def _view(self, viewer: Viewer, session: Session) -> None:
         self._audience.view(session.name, viewer)
@@ -297,7 +290,7 @@ class Stage:
         self._engine.flush(now)  # the engine can begin while the viewers are told
         if len(fed) > LONG_FEED:
             for viewer in self._audience.of(session.name):
-                self._replay(viewer, session, start)
+                replay(viewer, session, start)
             return
         for committed in fed:
             self._show(session, committed)

@@ -48,10 +48,11 @@ class Open(Request, frozen=True):
 
 
 class Attach(Request, frozen=True):
-    """Views a session, from the symbol after `after`, or live."""
+    """Views a session, from the symbol after `after` of the past `epoch`, or live."""
 
     session: Name
     after: Annotated[int, Meta(ge=-1, le=MAX_POSITION)] | None = None
+    epoch: Position | None = None
 
 
 class Control(Request, frozen=True):

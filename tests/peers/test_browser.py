@@ -566,6 +566,23 @@ def test_a_reset_while_we_were_away_is_noticed(visit: Any, proxy: Proxy, client:
     it.was_cut = True
 
 
+def test_a_rewind_while_we_were_away_is_noticed(visit: Any, proxy: Proxy, client: Client) -> None:
+    it = visit(at=proxy.address)
+    name = it.play(symbols=30)
+    proxy.cut()
+    it.until("!page.connected")
+    client.ask("rewind", session=name, to=10)
+    client.ask("control", session=name, controls={"seed": 5, "rate": 200})
+    last = it.know("last")
+    await_equal(lambda: sessions(proxy.server)[name]["position"] > last + 20, True)
+    assert sessions(proxy.server)[name]["epoch"] == 1
+    proxy.mend()
+    it.until("page.connected && page.state === 'playing' && page.last > arg + 20", last)
+    it.pause()
+    await_equal(it.shown_text, client.text(name))
+    it.was_cut = True
+
+
 def test_a_link_shows_the_same_session(visit: Any, client: Client) -> None:
     first = visit()
     name = first.play(symbols=40)

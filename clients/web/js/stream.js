@@ -25,7 +25,8 @@ export class Stream extends EventTarget {
   #past = []; // { n, due } of the latest symbols
   #recheck = false; // whether the next symbol is the one we have, asked for again
   #askedAfter = null; // the last n at which a gap made us ask again
-  #epoch = 0; // of the latest open or attach: an answer to an older one is void
+  #attempt = 0; // of the latest open or attach: an answer to an older one is void
+  #epoch = 0; // of the session's past that is shown: it counts rewinds and resets
   #settled = false; // whether symbols belong to what is shown
   #closing = null;
 
@@ -66,10 +67,10 @@ export class Stream extends EventTarget {
   async join(name) {
     this.name = name;
     this.#setState("joining");
-    const epoch = ++this.#epoch; // whatever is under way is void while we look the position up
+    const attempt = ++this.#attempt; // whatever is under way is void while we look the position up
     this.#settled = false;
     const position = await this.#findPosition(name);
-    if (epoch !== this.#epoch) return;
+    if (attempt !== this.#attempt) return;
     await this.#attach(Math.max(-1, (position ?? 0) - 1 - HISTORY), { fresh: true });
   }
 
@@ -78,8 +79,8 @@ export class Stream extends EventTarget {
     if (!this.name) return;
     if (this.last < 0) return this.join(this.name);
     this.#setState("joining");
-    // One symbol is asked for again: if it is not the one we have, the session was begun anew
-    // while we were away, and counts from 0 to beyond where we were.
+    // The server says by the epoch if it was rewound or reset meanwhile. One symbol is asked for
+    // again: if it is not the one we have, the server was started anew, and counts from 0.
     await this.#attach(this.last - 1, { recheck: true });
   }
 
@@ -96,7 +97,7 @@ export class Stream extends EventTarget {
   /** Ends the session for everybody. */
   async close() {
     const name = this.name;
-    this.#epoch++;
+    this.#attempt++;
     this.#settled = false;
     this.#forget();
     this.#closing = name;
@@ -127,6 +128,7 @@ export class Stream extends EventTarget {
 
   async #attach(after, { fresh = false, recheck = false } = {}) {
     const message = { type: "attach", session: this.name, after };
+    if (!fresh) message.epoch = this.#epoch;
     try {
       await this.#enter(message, () => {
         if (fresh) this.#forget();
@@ -143,17 +145,19 @@ export class Stream extends EventTarget {
 
   /** Sends an open or attach; `prepare` runs when it is answered, before its symbols come. */
   async #enter(message, prepare) {
-    const epoch = ++this.#epoch;
+    const attempt = ++this.#attempt;
     this.#settled = false;
     let opened;
     try {
       opened = await this.#connection.request(message);
     } catch (error) {
-      if (epoch === this.#epoch) throw error;
+      if (attempt === this.#attempt) throw error;
       return;
     }
-    if (epoch !== this.#epoch) return;
+    if (attempt !== this.#attempt) return;
     prepare();
+    // The pasts part after what is shown, or `rewound` comes next.
+    this.#epoch = opened.epoch;
     this.#settled = true;
     this.name = opened.session;
     this.model = opened.model;
@@ -175,19 +179,19 @@ export class Stream extends EventTarget {
 
   #wait() {
     this.#setState("waiting");
-    const epoch = ++this.#epoch;
+    const attempt = ++this.#attempt;
     this.#settled = false;
     setTimeout(async () => {
-      if (epoch !== this.#epoch || !this.#connection.up) return;
+      if (attempt !== this.#attempt || !this.#connection.up) return;
       const position = await this.#findPosition(this.name);
-      if (epoch !== this.#epoch) return;
+      if (attempt !== this.#attempt) return;
       if (position === undefined) this.#wait();
       else this.join(this.name);
     }, WAIT);
   }
 
   #down() {
-    this.#epoch++;
+    this.#attempt++;
     this.#settled = false;
     if (this.state !== "idle") this.#setState(this.name ? "joining" : "idle");
   }
@@ -221,6 +225,7 @@ export class Stream extends EventTarget {
         if (this.live) this.#setState(message.reason === "engine" ? "engine" : "paused");
         break;
       case "reset":
+        this.#epoch = message.epoch;
         if (!this.#settled) this.join(this.name);
         else this.#forget();
         break;

@@ -61,7 +61,9 @@ class OscPeer(OscVoices):
             super().tell(event)
 
     def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
-        shown = deque((e.fields for e in events()), MAX_PAST)  # they can be had only once
+        shown = deque(
+            (e.fields for e in events() if e.kind == "symbol"), MAX_PAST
+        )  # they can be had only once
         if not shown or shown[0]["session"] not in self.sessions:
             return
         self._release(shown[0]["session"], 0.0)

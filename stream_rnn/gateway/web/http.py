@@ -42,6 +42,7 @@ def session_json(stage: Stage, name: str) -> dict[str, Any]:
         "model": session.card.name,
         "status": session.status.value,
         "position": session.position,
+        "epoch": session.epoch,
         "seed": session.controls.seed,
         "controls": session.controls.to_json(),
         "viewers": stage.viewers(name),

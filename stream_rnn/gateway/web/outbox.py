@@ -23,6 +23,7 @@ class _Gap:
     session: str
     after: int
     before: int
+    epoch: int
 
 
 @dataclass
@@ -64,16 +65,16 @@ class Outbox:
             self._drained.clear()
         self._wake()
 
-    def symbol(self, session: str, n: int, message: str) -> None:
-        """A live symbol."""
+    def symbol(self, session: str, n: int, message: str, epoch: int = 0) -> None:
+        """A live symbol of some epoch of its session."""
         gap = self._gaps.get(session)
         if self._symbols < self._limit and gap is None:
             self._queue.append(_Symbol(message))
             self._symbols += 1
         else:
             self._dropped += 1
-            if gap is None or n != gap.before:
-                gap = self._gaps[session] = _Gap(session, n - 1, n)
+            if gap is None or (n, epoch) != (gap.before, gap.epoch):
+                gap = self._gaps[session] = _Gap(session, n - 1, n, epoch)
                 self._queue.append(gap)
             gap.before = n + 1
         self._wake()

@@ -34,7 +34,9 @@ class WebSocketViewer:
         if event.kind == "touch":
             self._outbox.passing(event.json)
         else:
-            self._outbox.symbol(event.fields["session"], event.fields["n"], event.json)
+            fields = event.fields
+            epoch = fields.get("epoch", 0)
+            self._outbox.symbol(fields["session"], fields["n"], event.json, epoch)
 
     def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
         self._outbox.history(lambda: (event.json for event in events()))
