@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,12 @@ class Entry:
     position: int
     changes: Mapping[str, Any]
     controls: Controls
+
+
+def tied(names: Iterable[str]) -> frozenset[str]:
+    """Names of controls, with those that a change of them changes as well."""
+    found = frozenset(names)
+    return found if TEMPO.isdisjoint(found) else found | TEMPO
 
 
 class ControlLog:
@@ -73,6 +79,30 @@ class ControlLog:
             self._entries[i] = Entry(later.position, later.changes, controls)
         del self._entries[: max(0, len(self._entries) - LIMIT)]
         return self.at(position)
+
+    def change(self, position: int, changes: Mapping[str, Any], present: int) -> None:
+        """Changes controls from a position on, in the place of what was to change of them.
+
+        Args:
+            present: the next symbol's position; changes of the same controls after it are
+                withdrawn.
+
+        Raises:
+            ProtocolError: see `merge_controls`; nothing is changed then.
+        """
+        merge_controls(self.at(position), changes, self._card)
+        names, coming = tied(changes), self.after(present)
+        if any(not names.isdisjoint(entry.changes) for entry in coming):
+            self.truncate(present)
+            for entry in coming:
+                left = {k: v for k, v in entry.changes.items() if k not in names}
+                if left:
+                    self.add(entry.position, left)
+        self.add(position, changes)
+
+    def after(self, position: int) -> list[Entry]:
+        """The changes after a position."""
+        return self._entries[self._index(position) + 1 :]
 
     def schedule(self, position: int) -> list[tuple[int, Controls]]:
         """What is in force at a position, and the changes after it."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from stream_rnn.gateway.band import BandSession, Played
 from stream_rnn.gateway.journal import Committed
+from stream_rnn.gateway.pending import pending
 from stream_rnn.gateway.session import Session
 from stream_rnn.wire import messages as wire
 
@@ -22,6 +23,7 @@ def opened_event(session: Session) -> wire.Event:
         position=session.position,
         playing=session.playing,
         epoch=session.epoch,
+        **pending(session),
     )
 
 

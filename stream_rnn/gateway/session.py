@@ -17,7 +17,7 @@ from stream_rnn.codecs.base import Codec
 from stream_rnn.engine.messages import Plan
 from stream_rnn.errors import ProtocolError
 from stream_rnn.gateway.beat.tempo import Tempo
-from stream_rnn.gateway.control_log import ControlLog
+from stream_rnn.gateway.control_log import ControlLog, Entry, tied
 from stream_rnn.gateway.controls import (
     BEATS_PER_BAR,
     ENGINE_FIELDS,
@@ -30,6 +30,8 @@ from stream_rnn.gateway.epochs import Epochs
 from stream_rnn.gateway.journal import Committed, Journal
 from stream_rnn.gateway.status import TRANSITIONS, Status
 from stream_rnn.gateway.timeline import Pace, Timeline
+
+NEVER = 2**63  # a position that is not reached
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ class Session:
         self._pace = Pace(self.codec, speed, steps_per_beat(self.card))
         self._spelling = self._pace.spelling
         self._spelling.recall(self.journal)
+        self._await_changes()
 
     @property
     def position(self) -> int:
@@ -185,6 +188,8 @@ class Session:
     def change(self, changes: Mapping[str, Any], at: str, now: float) -> tuple[int, Plan | None]:
         """Changes controls from the next symbol, beat or bar; also returns the position.
 
+        What was to change later of the same controls is withdrawn.
+
         Raises:
             ProtocolError: a control is unknown or its value cannot be.
         """
@@ -192,8 +197,10 @@ class Session:
         if at != "now":
             grid = steps_per_beat(self.card) * (BEATS_PER_BAR if at == "bar" else 1)
             position = self._pace.until(grid, position, self._computed)
-        before = self.log.at(self.position)
-        self.log.add(position, changes)
+        before, names = self.log.at(self.position), tied(changes)
+        withdrawn = [e.position for e in self.pending if not names.isdisjoint(e.changes)]
+        self.log.change(position, changes, self.position)
+        self._await_changes()
         after = self.log.at(self.position)
         if self.status is Status.PLAYING:
             if after.sync != before.sync:
@@ -203,7 +210,24 @@ class Session:
         if ENGINE_FIELDS.isdisjoint(changes):
             return position, None
         # What is computed and comes before the change is left as it is.
-        return position, self._plan(min(position, self.position + len(self._computed)))
+        first = min([position, *withdrawn])
+        return position, self._plan(min(first, self.position + len(self._computed)))
+
+    @property
+    def pending(self) -> list[Entry]:
+        """Changes that hold from a position on which has not been reached."""
+        return self.log.after(self.position)
+
+    def come_into_force(self) -> list[Entry]:
+        """Changes that were pending and no longer are; each is returned once."""
+        if self.position < self._change_at:
+            return []
+        reached = [e for e in self.log.after(self._change_at - 1) if e.position <= self.position]
+        self._await_changes()
+        return reached
+
+    def _await_changes(self) -> None:
+        self._change_at = min((e.position for e in self.pending), default=NEVER)
 
     def feed(
         self, symbols: list[int], now: float, *, in_time: bool = False
@@ -239,6 +263,7 @@ class Session:
         self.epochs.begin(position)
         self.journal.truncate(position)
         self.log.truncate(position)
+        self._await_changes()
         self._spelling.recall(self.journal)
         self.owed = 0
         self.start(now)
@@ -249,6 +274,7 @@ class Session:
         self.epochs.begin(0)
         self.log = ControlLog(self.log.at(self.position), self.card)
         self.journal = self.journal.empty()
+        self._await_changes()
         self._spelling.recall(self.journal)
         self.owed = 0
         self.start(now)

@@ -25,6 +25,7 @@ from stream_rnn.gateway.engine_link import EngineLink, unpack_tile
 from stream_rnn.gateway.events import opened_event, symbol_event, touch_event
 from stream_rnn.gateway.house import Counters, Limits, Model
 from stream_rnn.gateway.journal import Committed, Journal
+from stream_rnn.gateway.pending import cancelled, controlled
 from stream_rnn.gateway.replay import replay, resume
 from stream_rnn.gateway.roster import Roster
 from stream_rnn.gateway.session import Session, Timing
@@ -130,13 +131,12 @@ class Stage:
                 self._attach(viewer, session, message, now)
             case wire.Control():
                 self.tempi.check(message.controls, session.codec)
+                before = session.pending
                 position, plan = session.change(message.controls, message.at, now)
                 self._engine.plan(plan)
-                self._broadcast(
-                    session, viewer, message.id, "controlled", position=position,
-                    controls=session.controls_at(position).to_json(),
-                    changed=sorted(message.controls),
-                )  # fmt: skip
+                told = controlled(session, position, message.controls)
+                told |= cancelled(before, message.controls)
+                self._broadcast(session, viewer, message.id, "controlled", **told)
             case wire.Feed():
                 symbols = self.limits.parse(session.codec, message.symbols, "symbols")
                 self._feed(session, symbols, now, in_time=message.in_time)
@@ -291,9 +291,10 @@ class Stage:
         if len(fed) > LONG_FEED:
             for viewer in self._audience.of(session.name):
                 replay(viewer, session, start)
-            return
-        for committed in fed:
-            self._show(session, committed)
+        else:
+            for committed in fed:
+                self._show(session, committed)
+        self._tell_changes(session)
 
     def retime(self, source: str, now: float, *, cue: bool = False, tell: bool = False) -> None:
         """The tempo of a source has changed: whoever follows it goes on in the new one.
@@ -307,10 +308,8 @@ class Stage:
                 continue
             session.retime(now, cue=cue)
             if tell:
-                self._broadcast(
-                    session, None, None, "controlled", position=session.position,
-                    controls=session.controls.to_json(), changed=["bpm", "rate"],
-                )  # fmt: skip
+                told = controlled(session, session.position, ["bpm", "rate"])
+                self._broadcast(session, None, None, "controlled", **told)
             self._touch(session, now)
         self._engine.flush(now)
 
@@ -453,6 +452,7 @@ class Stage:
             committed = session.commit(now)
             self.counters.lateness(now - committed.due)
             self._show(session, committed)
+            self._tell_changes(session)
         self._engine.credit(session)
         self.times.set(session.key, session.commit_time())
 
@@ -474,6 +474,11 @@ class Stage:
         self.counters.symbols += 1
         moment = Moment(session.controls_at(committed.n), session.next_due)
         self._audience.show(session.name, symbol_event(session, committed), moment)
+
+    def _tell_changes(self, session: Session) -> None:
+        for entry in session.come_into_force():
+            told = controlled(session, entry.position, entry.changes)
+            self._broadcast(session, None, None, "controlled", **told)
 
     def _broadcast(
         self, session: Session, asker: Viewer | None, id: wire.Id, kind: str, /, **fields: Any
