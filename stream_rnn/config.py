@@ -97,6 +97,8 @@ class MidiOut(_Table, frozen=True, kw_only=True):
         drums: pitch to drum key: what is in it sounds there on channel 10, all else is silent.
         text: whether letters sound as notes.
         clock: name of the session whose beat is sent as MIDI clock, with start and stop.
+        clock_runs: when it has pulses: while the session is `playing`, or `always`, in the
+            session's tempo, for delays and arpeggiators that want a clock without a break.
         latency: seconds added to the due times.
     """
 
@@ -111,6 +113,7 @@ class MidiOut(_Table, frozen=True, kw_only=True):
     text: bool = True
     led: bool = False
     clock: str = ""
+    clock_runs: Literal["playing", "always"] = "playing"
     latency: Latency = 0.0
 
 

@@ -163,9 +163,8 @@ async def _serve(
     osc = _make_osc(options, stage, clock)
     midi = _make_midi(options, stage, clock)
     link = _make_link(options, stage, clock)
-    listening = [midi.input] if midi is not None and midi.input is not None else []
-    if osc is not None and listening:
-        osc.server.learner = listening[0]
+    if osc is not None and midi is not None and midi.input is not None:
+        osc.server.learner = midi.input
     recorders = [Recorder(Path(r.file), r.session, clock.now) for r in options.config.record]
     clients = Clients()
     app = _app(options, stage, clock, clients)
@@ -188,7 +187,7 @@ async def _serve(
         ready = await engine.start()
         if osc is not None:
             await osc.start()
-        tasks = [asyncio.create_task(play_out(stage, clock, listening))]
+        tasks = [asyncio.create_task(play_out(stage, clock, midi.ticking if midi else []))]
         if midi is not None:
             tasks.append(await midi.start())
         if link is not None:

@@ -7,6 +7,7 @@ the stage, as a client would make them, and a tempo for the conductor.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,7 @@ class MidiInput:
         self._knobs = Knobs(config.control, stage, self, learnt)
         self._guard = EchoGuard()
         self._leader: int | None = None  # the port whose clock is followed
+        self._silent_at = math.inf  # when its clock has fallen silent, if no pulse comes
         self._panicked = -PANIC_PAUSE
         if self._ears:
             stage.tempi.offer(SOURCE)
@@ -141,6 +143,8 @@ class MidiInput:
                 return
             self._leader = port
             log.info("MIDI clock: %s", self._ears[port].config.port)
+        if isinstance(event, midi.Clock):
+            self._silent_at = time + GAP
         for told in follower.hear(event, time):
             if isinstance(told, Tempo):
                 self._conductor.set_tempo(SOURCE, told, now)
@@ -151,13 +155,18 @@ class MidiInput:
 
     def next_time(self) -> float:
         """When `tick` has something to do; infinity for nothing."""
-        return min([self._knobs.next_time(), *(ear.keys.next_time() for ear in self._ears)])
+        keys = [ear.keys.next_time() for ear in self._ears]
+        return min([self._knobs.next_time(), self._silent_at, *keys])
 
     def tick(self, now: float) -> None:
         """Does what is due. To be called before the stage's `tick` of the same moment."""
         for ear in self._ears:
             ear.keys.tick(now)
         self._knobs.tick(now)
+        if now >= self._silent_at and self._leader is not None:
+            port = self._ears[self._leader].config.port
+            log.info("MIDI clock: %s is silent; who follows it keeps its last tempo", port)
+            self._leader, self._silent_at = None, math.inf
 
     # Learning
 

@@ -6,6 +6,7 @@ when its channel changes. What the MIDI process left sounding when it died is en
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
@@ -35,6 +36,7 @@ class MidiSink:
         silence: ends all at once, on every port.
         now: the stage's clock.
         steps_per_beat: of a model's streams; none for those that keep no beat.
+        wake: called when `next_time` may have become sooner.
 
     Raises:
         ConfigError: a drum map that cannot be.
@@ -47,8 +49,9 @@ class MidiSink:
         silence: Callable[[], None],
         now: Callable[[], float],
         steps_per_beat: Callable[[str], int | None] = lambda model: None,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
-        self._routes, self._steps_per_beat = routes, steps_per_beat
+        self._routes, self._steps_per_beat, self._wake = routes, steps_per_beat, wake
         self._drums = [_drum_map(route) for route in routes]
         self._play, self._silence, self._now = play, silence, now
         self._parts: dict[tuple[str, int], Part] = {}
@@ -77,7 +80,10 @@ class MidiSink:
                     voice = Voice(led=self._routes[port].led)
                     part = self._parts[session, port] = Part(channel, voice)
                     self._send_program(port, part)
-                self._open_clocks(session, event.fields["model"])
+                self._open_clocks(session, event.fields["model"], event.fields["controls"]["bpm"])
+            case "controlled":
+                for _, clock in self._clocks_of(session):
+                    clock.bpm = event.fields["controls"]["bpm"]
             case "paused" | "closed":
                 self._release(session, TAIL)
             case "reset" | "rewound":
@@ -85,6 +91,7 @@ class MidiSink:
         if event.kind in ("paused", "closed", "reset", "rewound"):
             for port, clock in self._clocks_of(session):
                 self._play_clock(port, clock.stop(self._now()))
+                self._wake()
         if event.kind == "closed":
             for port in self._ports_of(session):
                 self._parts.pop((session, port), None)
@@ -94,7 +101,7 @@ class MidiSink:
     def symbol(self, event: wire.Event, moment: Moment) -> None:
         session, due = event.fields["session"], event.fields["due"]
         for port, clock in self._clocks_of(session):
-            fed = event.fields.get("fed", False)
+            fed, clock.bpm = event.fields.get("fed", False), moment.controls.bpm
             self._play_clock(port, clock.symbol(event.fields["n"], due, moment.ends, fed=fed))
         for port in self._ports_of(session):
             route, part = self._routes[port], self._parts[session, port]
@@ -167,11 +174,22 @@ class MidiSink:
 
     # MIDI clock
 
-    def _open_clocks(self, session: str, model: str) -> None:
+    def _open_clocks(self, session: str, model: str, bpm: float) -> None:
         steps = self._steps_per_beat(model)
         for port, route in enumerate(self._routes):
             if route.clock == session and steps is not None:
-                self._clocks[port] = ClockOut(steps)
+                always = route.clock_runs == "always"
+                self._clocks[port] = ClockOut(steps, bpm, always=always)
+                self._wake()
+
+    def next_time(self) -> float:
+        """When `tick` has something to do: the pulses of sessions that are paused."""
+        return min((clock.next_time() for clock in self._clocks.values()), default=math.inf)
+
+    def tick(self, now: float) -> None:
+        """Sends the pulses that are due soon."""
+        for port, clock in self._clocks.items():
+            self._play_clock(port, clock.run_on(now))
 
     def _clocks_of(self, session: str) -> Iterator[tuple[int, ClockOut]]:
         for port, clock in self._clocks.items():

@@ -66,8 +66,9 @@ class MidiSide:
     ) -> None:
         self._stage, self._clock, self._config, self._bpm = stage, clock, config, bpm
         self._sink = MidiSink(
-            config.out_, self._play, self._silence, clock.now, self._steps_per_beat
-        )
+            config.out_, self._play, self._silence, clock.now, self._steps_per_beat,
+            lambda: stage.times.on_sooner(),
+        )  # fmt: skip
         self.input = self._make_input(conductor)
         self._connected: tuple[str | None, ...] = ()
         self._trouble: str | None = None
@@ -84,6 +85,11 @@ class MidiSide:
             self._died.set,
         )
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def ticking(self) -> list[MidiInput | MidiSink]:
+        """What acts by the time: see `playout.Ticking`."""
+        return [self._sink] if self.input is None else [self.input, self._sink]
 
     def _make_input(self, conductor: Conductor) -> MidiInput | None:
         if not self._config.in_:

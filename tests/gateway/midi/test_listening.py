@@ -613,6 +613,41 @@ def test_a_clock_that_falls_silent_leaves_the_tempo(models: Path) -> None:
     assert len(rig.ear.of("symbol")) - count == pytest.approx(24, abs=2)  # 6 a second
 
 
+def test_a_clock_that_falls_silent_and_comes_back_is_told(
+    models: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    rig = Rig(models, keys={"keys": "off"})
+    rig.open(controls={"sync": "midi"})
+    pulse(rig, 30, 20.0)
+    assert rig.ear.last("controlled")["controls"]["bpm"] == pytest.approx(20.0, abs=0.2)
+    assert "silent" not in caplog.text
+    rig.run(0.6)
+    assert caplog.text.count("MIDI clock: keys is silent") == 1
+    assert rig.input.next_time() == math.inf
+    pulse(rig, 10, 20.0)
+    assert [r.message for r in caplog.records if r.message == "MIDI clock: keys"] == [
+        "MIDI clock: keys"
+    ] * 2
+
+
+def test_a_sequencer_may_send_its_clock_while_it_is_stopped(models: Path) -> None:
+    rig = Rig(models, keys={"keys": "off"})
+    rig.open(play=False, controls={"sync": "midi"})
+    pulse(rig, 100, 150.0)
+    assert not rig.ear.of("playing")
+    rig.hear(b"\xfa")
+    pulse(rig, 24 * 4, 150.0)
+    rig.hear(b"\xfc")
+    rig.run(0.05)
+    count = len(rig.ear.of("symbol"))
+    pulse(rig, 24 * 3 + 5, 150.0)
+    assert len(rig.ear.of("symbol")) == count == pytest.approx(17, abs=1)
+    rig.hear(b"\xfb")
+    pulse(rig, 24 * 4, 150.0)
+    assert len(rig.ear.of("symbol")) == pytest.approx(count + 16, abs=2)
+
+
 def test_one_clock_is_followed_until_it_falls_silent(models: Path) -> None:
     house = House(models)
     config = MidiConfig(in_=(MidiIn(port="one"), MidiIn(port="two")))

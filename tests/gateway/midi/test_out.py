@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import Ear, House, make_band_model
@@ -294,3 +295,40 @@ def test_the_notes_of_players_end(tmp_path: Path, ending: str) -> None:
                 house.say(ear, "pause", session="s")
     house.run(0.4)
     assert not synth.sounding()
+
+
+@pytest.mark.parametrize("runs", ["always", "playing"])
+def test_the_clock_of_a_paused_session_goes_on_if_it_shall(models: Path, runs: Any) -> None:
+    house, woken = House(models), list[float]()
+    synth = Synth(house, MidiOut(port="x", clock="s", clock_runs=runs))
+    synth.sink = MidiSink(
+        [MidiOut(port="x", clock="s", clock_runs=runs)], synth.play, synth.silence,
+        house.clock.now, lambda model: 4, lambda: woken.append(house.clock.now()),
+    )  # fmt: skip
+    house.stage.add_sink(synth.sink)
+    ear = house.join()
+
+    def pulses(seconds: float) -> int:
+        before = sum(data == b"\xf8" for _, _, data in synth.listen())
+        end = house.clock.now() + seconds
+        while house.clock.now() < end:
+            house.run(0.004)
+            if synth.sink.next_time() <= house.clock.now():
+                synth.sink.tick(house.clock.now())
+        return sum(data == b"\xf8" for _, _, data in synth.listen()) - before
+
+    house.say(ear, "open", model="roll", session="s", play=False, controls={"bpm": 120})
+    assert pulses(2.0) == (pytest.approx(96, abs=2) if runs == "always" else 0)
+    house.say(ear, "play", session="s")
+    assert pulses(2.0) == pytest.approx(96, abs=4)
+    house.say(ear, "pause", session="s")
+    assert len(woken) == 2, "at the open and at the pause"
+    house.say(ear, "control", session="s", controls={"bpm": 60})
+    assert pulses(2.0) == (
+        pytest.approx(48, abs=4) if runs == "always" else pytest.approx(0, abs=6)
+    )
+    house.say(ear, "close", session="s")
+    pulses(0.5)
+    assert pulses(1.0) == 0
+    transport = [data for _, _, data in synth.listen() if data in (b"\xfa", b"\xfb", b"\xfc")]
+    assert transport == [b"\xfa", b"\xfc"]

@@ -1,3 +1,5 @@
+import itertools
+import math
 import random
 from collections.abc import Callable
 
@@ -82,12 +84,43 @@ def test_another_tempo_is_followed_within_a_beat(bpm: float) -> None:
     assert follower.tempo.time_of(5.0) == pytest.approx(after[-1], abs=0.003)
 
 
-def test_pulses_that_are_lost_do_not_lose_the_beat() -> None:
-    dice = random.Random(2)
+TEMPI = [20.0, 30.0, 60.0, 120.0, 180.0, 240.0, 300.0, 400.0]
+
+
+@pytest.mark.parametrize("before", TEMPI)
+@pytest.mark.parametrize("after", TEMPI)
+def test_any_jump_is_followed_within_half_a_beat_however_the_clock_trembles(
+    before: float, after: float
+) -> None:
+    dice = random.Random(1)
+    follower, last = ClockFollower(), pulses(before, 97)
+    run(follower, last, lambda: dice.uniform(0, 0.001))
+    changed = pulses(after, 25, start=last[-1])[1:]
+    run(follower, changed[:12], lambda: dice.uniform(0, 0.001))
+    for i, time in enumerate(changed[12:], 97 + 12):
+        follower.hear(Clock(), time + dice.uniform(0, 0.001))
+        assert follower.tempo is not None
+        assert follower.tempo.bpm == pytest.approx(after, rel=0.06)
+        assert follower.tempo.time_of(i / 24) == pytest.approx(time, abs=0.003)
+
+
+@pytest.mark.parametrize("bpm", TEMPI)
+def test_a_first_clock_is_known_after_six_pulses_whatever_was_believed(bpm: float) -> None:
+    for believed in (20.0, 120.0, 400.0):
+        follower = ClockFollower(believed)
+        run(follower, pulses(bpm, 6))
+        assert follower.tempo is not None
+        assert follower.tempo.bpm == pytest.approx(bpm, rel=1e-6)
+
+
+@pytest.mark.parametrize("lost", [0.01, 0.05, 0.1])
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_pulses_that_are_lost_do_not_lose_the_beat(seed: int, lost: float) -> None:
+    dice = random.Random(seed)
     follower = ClockFollower()
     times = pulses(120.0, 24 * 60)
     for i, time in enumerate(times):
-        if i < 48 or dice.random() > 0.05:
+        if i < 48 or dice.random() > lost:
             follower.hear(Clock(), time + dice.uniform(0, 0.002))
     assert follower.tempo is not None
     assert follower.tempo.time_of(60.0) == pytest.approx(130.001, abs=0.002)
@@ -261,3 +294,36 @@ def test_wherever_a_stream_goes_who_receives_it_counts_the_same_beats(
         if reached is not None and sent[0][1] != midi.CLOCK:
             assert reached < (start + 5) / per_beat <= reached + 1 / 24 + 1 / per_beat
         clock.stop(due)
+
+
+def test_pulses_go_on_while_a_stream_is_paused_if_they_shall() -> None:
+    clock = ClockOut(4, always=True)
+    sent, now = [], 10.0
+    while now < 11.0 - 0.02:  # before it plays for the first time
+        sent += clock.run_on(now)
+        now = clock.next_time()
+    for n in range(8):
+        sent += clock.symbol(n, 11.0 + n / 8, 11.0 + (n + 1) / 8)
+    assert clock.next_time() == math.inf, "it plays"
+    sent += clock.stop(11.95)
+    clock.bpm = 60.0
+    while (now := clock.next_time()) < 14.0 - 0.02:
+        sent += clock.run_on(now)
+    sent += clock.symbol(8, 14.0, 14.125)
+    assert [data for _, data in sent if data != midi.CLOCK] == [
+        midi.START, midi.STOP, midi.song_position(8), midi.CONTINUE
+    ]  # fmt: skip
+    times = [time for time, data in sent if data == midi.CLOCK]
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+    assert all(gap > 0 for gap in gaps)
+    assert [g for g in gaps if g > period(60.0) * 1.01] == [], "without a break"
+    assert sum(g == pytest.approx(period(60.0)) for g in gaps) == pytest.approx(48, abs=1)
+    assert sum(g == pytest.approx(period(120.0)) for g in gaps) == pytest.approx(24 * 4 + 5, abs=2)
+    start = next(time for time, data in sent if data == midi.START)
+    assert min(time for time in times if time > start) == 11.0, "the first after it is the beat"
+
+
+def test_pulses_that_nobody_asked_for_in_time_are_not_made_up_for() -> None:
+    clock = ClockOut(4, always=True)
+    clock.run_on(10.0)
+    assert len(clock.run_on(15.0)) == 1
