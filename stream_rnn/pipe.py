@@ -18,6 +18,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
+from stream_rnn.descriptors import Spare
 from stream_rnn.errors import StreamRnnError
 
 log = logging.getLogger("stream_rnn.pipe")
@@ -89,6 +90,7 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._transport: asyncio.Transport | None = None
         self._stopping = False
+        self._spare = Spare()
 
     @property
     def pid(self) -> int | None:
@@ -102,12 +104,17 @@ class Child:
             TimeoutError: it said nothing; it was killed.
             EOFError: it ended first.
         """
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
         loop = asyncio.get_running_loop()
         first: asyncio.Future[bytes] = loop.create_future()
-        with theirs:
-            self._process = self._spawn(theirs)
+        with self._spare.lent():
+            ours, theirs = socket.socketpair()
+            ours.setblocking(False)
+            with theirs:
+                try:
+                    self._process = self._spawn(theirs)
+                except BaseException:
+                    ours.close()
+                    raise
         transport, _ = await loop.create_connection(lambda: _Pipe(self, first), sock=ours)
         self._transport = transport
         try:
@@ -148,6 +155,7 @@ class Child:
     def stop(self, patience: float = 0.3) -> None:
         """Closes the pipe, which ends the process, and makes sure that it ended."""
         self._stopping = True
+        self._spare.release()
         if self._transport:
             self._transport.abort()
         if self._process:

@@ -17,7 +17,8 @@ ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "clock": set(),
     "paths": set(),
-    "pipe": {"errors"},
+    "descriptors": set(),
+    "pipe": {"errors", "descriptors"},
     "config": {"errors"},
     "midi": {"errors", "clock", "pipe"},
     "codecs": {"errors"},
@@ -29,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "inspect": {"errors", "codecs", "nets", "checkpoint", "train"},
     "gateway": {
         "__init__", "errors", "clock", "codecs", "checkpoint", "wire",
-        "engine.messages", "engine.client", "config", "pipe",
+        "engine.messages", "engine.client", "config", "pipe", "descriptors",
         "midi.client", "midi.messages", "midi.player",
     },
     "bench": {
@@ -48,8 +49,9 @@ ARROWS: dict[str, set[str]] = {
 GATEWAY: dict[str, set[str]] = {
     "stage": {"beat.tempo"},
     "beat": {"stage"},
-    "web": {"stage"},
-    "osc": {"stage", "beat"},
+    "http": {"stage"},
+    "web": {"stage", "http"},
+    "osc": {"stage", "beat", "http"},
     "midi": {"stage", "beat"},
 }
 
@@ -72,7 +74,8 @@ OUTSIDE = {
     "asyncio": {"pipe", "midi.client", "gateway.osc.socket", "gateway.osc.side",
                 "gateway.osc.targets", "gateway.osc.discovery", "gateway.osc.listeners",
                 "gateway.osc.agenda",
-                "gateway.beat.link", "gateway.web.outbox", "gateway.web.websocket",
+                "gateway.beat.link", "gateway.http.doors", "gateway.http.guard",
+                "gateway.web.outbox", "gateway.web.websocket",
                 "gateway.midi.side", "gateway.playout", "gateway.server", "bench.serve",
                 "bench.midi"},
     "socket": {"gateway.osc.targets", "gateway.osc.discovery", "gateway.osc.presence", "pipe",

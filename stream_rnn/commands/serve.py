@@ -42,6 +42,10 @@ def add(command: AddCommand) -> None:
     sub.add_argument("--anyone", action="store_true", help="no token, on an open address")
     sub.add_argument("--origin", action="append", default=[], metavar="URL",
                      help="a page elsewhere that may connect; may be repeated")  # fmt: skip
+    sub.add_argument("--max-connections", type=positive, default=1000, metavar="N",
+                     help="that clients may have together (%(default)s)")  # fmt: skip
+    sub.add_argument("--max-per-address", type=positive, default=128, metavar="N",
+                     help="connections of one other machine (%(default)s)")  # fmt: skip
     sub.add_argument("--never-idle", action="store_true",
                      help="for installations: play on though nobody listens")  # fmt: skip
 
@@ -88,6 +92,8 @@ def _serve(options: argparse.Namespace) -> None:
             token=options.token or os.environ.get("STREAM_RNN_TOKEN"),
             anyone=options.anyone,
             origins=tuple(options.origin),
+            connections=options.max_connections,
+            per_address=options.max_per_address,
             limits=limits,
             config=_config(options),
         ),
@@ -172,4 +178,5 @@ def _host(text: str) -> tuple[str, int]:
 
 def _log() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it tells of every connection
+    # Below that it tells of every connection; what we refuse, gateway/http/ says itself.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)

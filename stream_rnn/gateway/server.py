@@ -15,16 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 import uvloop
-from starlette.applications import Starlette
-from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
-from starlette.routing import WebSocketRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette.websockets import WebSocket
 
 from stream_rnn.checkpoint import find_models, read_models
 from stream_rnn.clock import MonotonicClock
 from stream_rnn.config import Config
+from stream_rnn.descriptors import allow
 from stream_rnn.engine.client import ChildEngine
 from stream_rnn.engine.messages import Event
 from stream_rnn.errors import CheckpointError, ConfigError
@@ -32,14 +27,15 @@ from stream_rnn.gateway.access import Access, is_loopback
 from stream_rnn.gateway.beat.conductor import Conductor
 from stream_rnn.gateway.beat.tempo import Tempi
 from stream_rnn.gateway.house import Limits, Model
+from stream_rnn.gateway.http.doors import DoorConfig, Doors
+from stream_rnn.gateway.http.refusals import RefusalLog
 from stream_rnn.gateway.midi.recording import Recorder
 from stream_rnn.gateway.playout import play_out
 from stream_rnn.gateway.resident import open_sessions
 from stream_rnn.gateway.session import Timing
 from stream_rnn.gateway.stage import Stage
-from stream_rnn.gateway.web.http import routes
-from stream_rnn.gateway.web.metrics import make_registry
-from stream_rnn.gateway.web.websocket import Clients, run_connection
+from stream_rnn.gateway.web.app import make_app
+from stream_rnn.gateway.web.websocket import Clients
 from stream_rnn.pipe import start_anew
 from stream_rnn.wire.messages import MAX_MESSAGE
 
@@ -72,6 +68,8 @@ class ServeOptions:
     token: str | None = None
     anyone: bool = False
     origins: tuple[str, ...] = ()
+    connections: int = 1000
+    per_address: int = 128  # connections, of an address that is not this machine's
     limits: Limits = field(default_factory=Limits)
     timing: Timing = field(default_factory=Timing)
     config: Config = field(default_factory=Config)
@@ -136,6 +134,8 @@ async def _serve(
     announce: Callable[[str], None],
 ) -> None:
     clock = MonotonicClock()
+    names = () if is_loopback(options.host) else (socket.gethostname(),)
+    access = Access.of(options.host, options.token, options.origins, names)
     stage = Stage(
         models,
         lambda commands: engine.send(commands),
@@ -167,19 +167,16 @@ async def _serve(
         osc.server.learner = midi.input
     recorders = [Recorder(Path(r.file), r.session, clock.now) for r in options.config.record]
     clients = Clients()
-    app = _app(options, stage, clock, clients)
-    server = _Server(
-        uvicorn.Config(
-            app,
-            ws="websockets-sansio",
-            ws_max_size=MAX_MESSAGE,
-            ws_per_message_deflate=False,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-        )
-    )
+    refusals = RefusalLog()
+    app = make_app(stage, clock, clients, access, refusals, options.page)
+    room = allow(options.connections)
+    if room < options.connections:
+        log.warning(
+            "at most %d connections instead of %d: this process may open no more files "
+            "(ulimit -n; systemd: LimitNOFILE)", room, options.connections,
+        )  # fmt: skip
+    doors = Doors(room, options.per_address)
+    server = _Server(DoorConfig(app, doors, refusals, ws_max_size=MAX_MESSAGE))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.ask_to_exit)
@@ -242,7 +239,7 @@ def _make_osc(options: ServeOptions, stage: Stage, clock: MonotonicClock) -> Osc
         return None
     from stream_rnn.gateway.osc.side import OscSide
 
-    return OscSide(stage, clock, options.config, options.osc_port)
+    return OscSide(stage, clock, options.config, options.osc_port, options.token)
 
 
 def _make_midi(options: ServeOptions, stage: Stage, clock: MonotonicClock) -> MidiSide | None:
@@ -283,45 +280,6 @@ async def _watch_engine(engine: ChildEngine, stage: Stage, clock: MonotonicClock
         if (silence := stage.engine_silence(clock.now())) > HANGS:
             log.error("the engine has said nothing for %.0f s; it is killed", silence)
             engine.kill()
-
-
-def _app(options: ServeOptions, stage: Stage, clock: MonotonicClock, clients: Clients) -> ASGIApp:
-    registry = make_registry(stage, clients)
-    access = Access(is_loopback(options.host), options.token, frozenset(options.origins))
-
-    async def stream(websocket: WebSocket) -> None:
-        await run_connection(websocket, stage, clock, clients)
-
-    app = Starlette(
-        routes=[WebSocketRoute("/v1/stream", stream), *routes(stage, registry, options.page)]
-    )
-    return _Guard(app, access)
-
-
-def _guarded(path: str) -> bool:
-    return path.startswith("/v1/") or path == "/metrics"
-
-
-class _Guard:
-    """Refuses requests by the rules of `Access`, before anything else sees them."""
-
-    def __init__(self, app: ASGIApp, access: Access) -> None:
-        self._app, self._access = app, access
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        refusal = self._access.refusal(headers, scope.get("query_string", b"").decode("latin-1"))
-        # Supervisors ask for health without a token and by address; the page's own files are
-        # no secret, and a browser asks for them without one.
-        if refusal is None or not _guarded(scope.get("path", "")):
-            await self._app(scope, receive, send)
-            return
-        status, reason = refusal
-        response = PlainTextResponse(reason + "\n", status)
-        if scope["type"] == "websocket":
-            await WebSocket(scope, receive, send).send_denial_response(response)
-        else:
-            await response(scope, receive, send)
 
 
 class _Server(uvicorn.Server):

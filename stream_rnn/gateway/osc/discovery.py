@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import socket
 from collections.abc import Iterator, Mapping
-from urllib.parse import urlsplit
 
 import msgspec
 import uvicorn
@@ -20,7 +18,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from stream_rnn.config import DiscoveryConfig
@@ -28,6 +26,10 @@ from stream_rnn.errors import ConfigError, ProtocolError
 from stream_rnn.gateway.access import Access, AllowList, is_loopback
 from stream_rnn.gateway.beat.tempo import FREE, SOURCES
 from stream_rnn.gateway.controls import RANGES
+from stream_rnn.gateway.hosts import Authority
+from stream_rnn.gateway.http.doors import DoorConfig, Doors
+from stream_rnn.gateway.http.guard import Guard, Refusal
+from stream_rnn.gateway.http.refusals import RefusalLog
 from stream_rnn.gateway.osc.announce import Announcement
 from stream_rnn.gateway.osc.listeners import Listener, Listeners
 from stream_rnn.gateway.stage import Stage
@@ -46,6 +48,7 @@ log = logging.getLogger("stream_rnn.discovery")
 MAX_COMMAND = 4096  # bytes
 SEND_BUFFER = 1 << 16
 CONNECTIONS = 128
+PER_ADDRESS = 16  # connections, of an address that is not this machine's
 GRACE = 0.2  # seconds that clients have at the end
 PATIENCE = 5.0  # seconds that a client may take to read one message
 TRY_AGAIN_LATER = 1013
@@ -83,18 +86,26 @@ class Discovery:
     Args:
         host: the address that OSC listens on.
         allow: who may send there may also ask here.
+        token: which everybody has to give, as to the web server.
 
     Raises:
         ConfigError: what it needs is not installed.
     """
 
-    def __init__(self, stage: Stage, host: str, allow: AllowList, config: DiscoveryConfig) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        host: str,
+        allow: AllowList,
+        config: DiscoveryConfig,
+        token: str | None = None,
+    ) -> None:
         self._host, self._config = host, config
         self._namespace = Namespace(_Infos(stage), RANGES)
         self._listeners = Listeners(self._namespace)
         stage.observe(self._listeners.tell)
         self._announcement = None if is_loopback(host) else Announcement(config.name)
-        self._access = Access(is_loopback(host))
+        self._access = Access(is_loopback(host), token)
         self._allow = allow
         self._tasks: list[asyncio.Task[None]] = []
         self._server: _Server | None = None
@@ -115,19 +126,15 @@ class Discovery:
         address, self.port = listener.getsockname()[:2]
         named = None if address in ("0.0.0.0", "::") else address
         host = Host(self._config.name, named, osc_port, self.port)
+        refusals = RefusalLog()
         self._server = _Server(
-            uvicorn.Config(
-                _Guard(self._app(host), self._access, self._allow),
-                ws="websockets-sansio",
+            DoorConfig(
+                Guard(self._app(host), self._rules, refusals),
+                Doors(CONNECTIONS, PER_ADDRESS),
+                refusals,
                 ws_max_size=MAX_COMMAND,
-                ws_per_message_deflate=False,
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
                 proxy_headers=False,
-                limit_concurrency=CONNECTIONS,
-                timeout_graceful_shutdown=GRACE,  # type: ignore[arg-type]
+                timeout_graceful_shutdown=GRACE,
             )
         )
         self._tasks = [asyncio.create_task(self._server.serve([listener]))]
@@ -148,6 +155,16 @@ class Discovery:
         if self._announcement is not None:
             await self._announcement.stop()
 
+    def _rules(self, scope: Scope, headers: Headers, preflight: bool) -> Refusal | None:
+        """Lets in who may send OSC, and no pages from elsewhere."""
+        client = scope.get("client") or ("",)
+        if not self._allow.admits(client[0]):
+            return 403, f"{client[0]} is not among [osc] allow"
+        if not is_ours(headers.get("host", "")):
+            return 421, "ask by address, or by a name that ends in .local"
+        query = scope.get("query_string", b"").decode("latin-1")
+        return self._access.refusal(headers, query, preflight=preflight)
+
     async def _sessions(self) -> dict[str, msgspec.Raw]:
         """The nodes of all sessions; between one and the next, symbols may be due."""
         ready = {}
@@ -159,14 +176,15 @@ class Discovery:
 
     def _app(self, host: Host) -> ASGIApp:
         async def get(request: Request) -> Response:
-            path, query = request.scope["path"], request.url.query
+            path = request.scope["path"]
+            query = without_token(request.scope["query_string"].decode("latin-1"))
             ready = await self._sessions() if covers_all(path) else None
             status, body = respond(self._namespace, host, path, query, ready)
             kind = "application/json" if status == 200 else "text/plain"
             return Response(body, status, media_type=kind)
 
         async def listen(websocket: WebSocket) -> None:
-            listener = self._listeners.add()
+            listener = self._listeners.add(asyncio.get_running_loop().time())
             if listener is None:
                 reason = PlainTextResponse("too many listen already\n", 503)
                 await websocket.send_denial_response(reason)
@@ -212,46 +230,20 @@ async def _write(websocket: WebSocket, listener: Listener) -> None:
                     await websocket.send_text(message)
                 else:
                     await websocket.send_bytes(message)
-        await websocket.close(TRY_AGAIN_LATER, "too much waits to be read")
+        await websocket.close(TRY_AGAIN_LATER, listener.why)
 
 
 def is_ours(host: str) -> bool:
-    """Whether a `Host` can be this machine's: no name that somebody's DNS points here.
-
-    There is no token to keep out a page that comes by such a name.
-    """
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        if name == "localhost" or name.endswith(".local"):
-            return True
-        ipaddress.ip_address(name)
-    except ValueError:
+    """Whether a `Host` can be this machine's: no name that somebody's DNS points here."""
+    said = Authority.parse(host)
+    if said is None:
         return False
-    return True
+    return said.is_address or said.host == "localhost" or said.host.endswith(".local")
 
 
-class _Guard:
-    """Lets in who may send OSC, and no pages from elsewhere."""
-
-    def __init__(self, app: ASGIApp, access: Access, allow: AllowList) -> None:
-        self._app, self._access, self._allow = app, access, allow
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        client = scope.get("client") or ("",)
-        headers = Headers(scope=scope)
-        refusal = self._access.refusal(headers, "")
-        if not is_ours(headers.get("host", "")):
-            refusal = 421, "ask by address, or by a name that ends in .local"
-        if not self._allow.admits(client[0]):
-            refusal = 403, f"{client[0]} is not among [osc] allow"
-        if refusal is None:
-            await self._app(scope, receive, send)
-            return
-        response = PlainTextResponse(refusal[1] + "\n", refusal[0])
-        if scope["type"] == "websocket":
-            await WebSocket(scope, receive, send).send_denial_response(response)
-        else:
-            await response(scope, receive, send)
+def without_token(query: str) -> str:
+    """A query without `token=…`, which is not the name of an attribute."""
+    return "&".join(part for part in query.split("&") if not part.startswith("token="))
 
 
 class _Server(uvicorn.Server):

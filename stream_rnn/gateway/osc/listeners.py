@@ -15,6 +15,7 @@ from stream_rnn.wire.oscquery import Namespace, command_json
 
 MAX_PATHS = 1024  # that one client may listen to, and that may wait for it
 MAX_LISTENERS = 32
+SILENT = 10.0  # seconds after which one that listens to nothing gives way to another
 
 Value = int | float | str
 
@@ -27,11 +28,17 @@ class Listener:
         paths: by session, and of each the value it was sent last.
         waiting: what is to be sent, by address.
         overrun: whether it is given up, since too much waits.
+        since: when it came.
+        asked: whether it ever listened to something.
+        why: it is given up.
     """
 
     paths: dict[str, dict[str, Value]] = field(default_factory=dict)
     waiting: dict[str, str | bytes] = field(default_factory=dict)
     overrun: bool = False
+    since: float = 0.0
+    asked: bool = False
+    why: str = "too much waits to be read"
     _filled: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, path: str, message: str | bytes) -> None:
@@ -41,9 +48,14 @@ class Listener:
         self.overrun |= len(self.waiting) > MAX_PATHS
         self._filled.set()
 
+    def give_up(self, why: str) -> None:
+        """It is sent nothing more, and told why."""
+        self.overrun, self.why = True, why
+        self._filled.set()
+
     async def next(self) -> str | bytes | None:
         """The next message; none when it is given up."""
-        while not self.waiting:
+        while not self.waiting and not self.overrun:
             self._filled.clear()
             await self._filled.wait()
         return None if self.overrun else self.waiting.pop(next(iter(self.waiting)))
@@ -58,22 +70,30 @@ class Listeners:
 
     def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
-        self._listeners: set[Listener] = set()
+        self._listeners: dict[Listener, None] = {}  # in the order in which they came
 
     def __len__(self) -> int:
         return len(self._listeners)
 
-    def add(self) -> Listener | None:
-        """Another one, if there is room."""
+    def add(self, now: float) -> Listener | None:
+        """Another one, if there is room.
+
+        One that came long ago and never said what it listens to gives way to it.
+        """
         if len(self._listeners) >= MAX_LISTENERS:
-            return None
-        listener = Listener()
-        self._listeners.add(listener)
+            silent = (one for one in self._listeners if not one.asked and now - one.since > SILENT)
+            oldest = next(silent, None)
+            if oldest is None:
+                return None
+            oldest.give_up("others wait for this place, and nothing was listened to")
+            self.remove(oldest)
+        listener = Listener(since=now)
+        self._listeners[listener] = None
         return listener
 
     def remove(self, listener: Listener) -> None:
         """It has gone."""
-        self._listeners.discard(listener)
+        self._listeners.pop(listener, None)
 
     def listen(self, listener: Listener, path: str) -> None:
         """It is told when the value at an address changes.
@@ -88,6 +108,7 @@ class Listeners:
         if sum(map(len, listener.paths.values())) >= MAX_PATHS:
             raise ProtocolError("too_many_paths", f"a client may listen to {MAX_PATHS} values")
         listener.paths.setdefault(session, {})[path] = value
+        listener.asked = True
 
     def ignore(self, listener: Listener, path: str) -> None:
         """It is told no more."""

@@ -27,13 +27,16 @@ class OscSide:
 
     Args:
         port: to listen on, 0 for any.
+        token: which clients of OSCQuery have to give.
 
     Raises:
         ConfigError: a host, an allow-list or a template that cannot be.
     """
 
-    def __init__(self, stage: Stage, clock: Clock, config: Config, port: int) -> None:
-        self._stage, self._config, self._port = stage, config, port
+    def __init__(
+        self, stage: Stage, clock: Clock, config: Config, port: int, token: str | None = None
+    ) -> None:
+        self._stage, self._config, self._port, self._token = stage, config, port, token
         self.server = OscServer(stage, clock, OscOptions.of(config.osc))
         self._targets = Targets(config.osc.target, self.server, clock)
         self._discovery = self._make_discovery()
@@ -45,7 +48,7 @@ class OscSide:
         from stream_rnn.gateway.osc.discovery import Discovery
 
         allow, host = self.server.options.allow, self._config.osc.host
-        return Discovery(self._stage, host, allow, self._config.discovery)
+        return Discovery(self._stage, host, allow, self._config.discovery, self._token)
 
     async def start(self) -> None:
         """Listens, and puts the targets on the stage.
