@@ -14,7 +14,8 @@ from stream_rnn.codecs.pianoroll import HIGHEST_PITCH, LOWEST_PITCH, PianorollCo
 from stream_rnn.config import MidiIn
 from stream_rnn.gateway.audience import Viewer
 from stream_rnn.gateway.controls import BEATS_PER_BAR, default_controls, steps_per_beat
-from stream_rnn.gateway.midi.phrases import Phrase, as_events, as_frames
+from stream_rnn.gateway.midi.phrases import Phrase, Played, as_events, as_frames
+from stream_rnn.gateway.midi.turns import Turns
 from stream_rnn.gateway.session import Session
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.gateway.status import Status
@@ -51,10 +52,16 @@ class Keys(Protocol):
         ...
 
 
-def make_keys(config: MidiIn, stage: Stage, viewer: Viewer) -> Keys:
-    """What a keyboard's configuration asks for."""
-    kinds = {"answer": Answer, "feed": PlayAlong, "off": Deaf}
-    return kinds[config.keys](config, stage, viewer)
+def make_keys(config: MidiIn, stage: Stage, viewer: Viewer, turns: Turns) -> Keys:
+    """What a keyboard's configuration asks for.
+
+    Args:
+        turns: those of all keyboards.
+    """
+    if config.keys == "answer":
+        return Answer(config, stage, viewer, turns)
+    kind = PlayAlong if config.keys == "feed" else Deaf
+    return kind(config, stage, viewer)
 
 
 class Deaf:
@@ -104,12 +111,12 @@ class Deaf:
 class Answer(Deaf):
     """Call and response: the session listens while keys are played, and then answers.
 
-    It pauses at the first key. When no key has been down for the configured silence, what was
-    played becomes a part of its stream, and it plays on from there.
+    All keyboards of a session take the same turn: see `Turn`.
     """
 
-    def __init__(self, config: MidiIn, stage: Stage, viewer: Viewer) -> None:
+    def __init__(self, config: MidiIn, stage: Stage, viewer: Viewer, turns: Turns) -> None:
         super().__init__(config, stage, viewer)
+        self._turn = turns.of(config.session)
         self._phrase: Phrase | None = None
         self._pedal = False
 
@@ -117,12 +124,14 @@ class Answer(Deaf):
         session = self._session()
         if session is None or not LOWEST_PITCH <= event.pitch <= HIGHEST_PITCH:
             return
-        if self._phrase is None:
-            self._phrase = Phrase()
-            self._phrase.pedal(self._pedal, time)
+        phrase = self._turn.take(id(self), self._config)
+        if phrase is not self._phrase:
+            self._phrase = phrase
+            phrase.pedal(self._pedal, time)
         if session.playing:
-            self._ask(wire.Pause(session=session.name), now)
-        self._phrase.on(event.pitch, event.velocity, time)
+            with self._turn.asking():
+                self._ask(wire.Pause(session=session.name), now)
+        phrase.on(event.pitch, event.velocity, time)
 
     def note_off(self, event: NoteOff, time: float, now: float) -> None:
         if self._phrase is not None:
@@ -134,24 +143,27 @@ class Answer(Deaf):
             self._phrase.pedal(down, time)
 
     def next_time(self) -> float:
-        return math.inf if self._phrase is None else self._phrase.over_at(self._config.silence)
+        return self._turn.over_at()
 
     def tick(self, now: float) -> None:
-        if self._phrase is None or now < self.next_time():
+        """The turn of all keyboards is over: what they played goes into the stream."""
+        if now < self._turn.over_at():
             return
-        phrase, self._phrase = self._phrase, None
+        played = self._turn.end()
         session = self._session()
-        if session is None:
+        if session is None or not played.notes:
             return
         name = session.name
-        if self._config.prime:
-            self._ask(wire.Reset(session=name), now)
-        self._ask(wire.Feed(session=name, symbols=self._symbols(session, phrase)), now)
-        self._ask(wire.Play(session=name), now)
+        with self._turn.asking():
+            if played.prime:
+                self._ask(wire.Reset(session=name), now)
+            self._ask(wire.Feed(session=name, symbols=self._symbols(session, played.notes)), now)
+            if not played.stopped:
+                self._ask(wire.Play(session=name), now)
 
-    def _symbols(self, session: Session, phrase: Phrase) -> list[object]:
+    def _symbols(self, session: Session, notes: list[Played]) -> list[object]:
         """The phrase as the session's model reads it, in the session's own time."""
-        notes, limit = phrase.notes(), self._stage.limits.prime
+        limit = self._stage.limits.prime
         if session.codec.domain == PERFORMANCE:
             speed = session.controls.rate / default_controls(session.card, 0).rate
             return [*as_events(notes, speed=speed, limit=limit)]

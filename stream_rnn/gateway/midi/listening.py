@@ -22,6 +22,7 @@ from stream_rnn.gateway.midi.held import HeldKeys
 from stream_rnn.gateway.midi.knobs import Knobs
 from stream_rnn.gateway.midi.learnt import LearntFile
 from stream_rnn.gateway.midi.pulses import GAP, ClockFollower
+from stream_rnn.gateway.midi.turns import Turns
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import midi
@@ -62,8 +63,14 @@ class MidiInput:
     ) -> None:
         learnt = LearntFile(Path(config.learnt)) if config.learnt else None
         self._stage, self._conductor = stage, conductor
+        self._turns = Turns()
         self._ears = [
-            _Ear(one, midi.Reader(), ClockFollower(bpm), HeldKeys(make_keys(one, stage, self)))
+            _Ear(
+                one,
+                midi.Reader(),
+                ClockFollower(bpm),
+                HeldKeys(make_keys(one, stage, self, self._turns)),
+            )
             for one in config.in_
         ]
         self._knobs = Knobs(config.control, stage, self, learnt)
@@ -73,6 +80,8 @@ class MidiInput:
         self._panicked = -PANIC_PAUSE
         if self._ears:
             stage.tempi.offer(SOURCE)
+        stage.observe(self._turns.tell)
+        stage.add_sink(self)
 
     @property
     def bindings(self) -> list[tuple[int, str]]:
@@ -177,6 +186,15 @@ class MidiInput:
     def forget(self, viewer: Viewer, request: Forget, now: float) -> None:
         """See `Knobs.forget`."""
         self._knobs.forget(viewer, request, now)
+
+    # As a sink, which views no session, but hears of a panic
+
+    def wants(self, session: str) -> bool:
+        return False
+
+    def panic(self) -> None:
+        """Somebody wants silence, perhaps while others play."""
+        self._turns.stop()
 
     # As a viewer, which the stage answers
 

@@ -165,6 +165,116 @@ def test_a_key_that_is_never_let_go_is_forgotten(models: Path) -> None:
     assert rig.kinds()[-1] == "playing"
 
 
+# Several players
+
+
+class Duo(Rig):
+    """Two keyboards that play with one session."""
+
+    def __init__(self, models: Path, *, silence: float = 0.5, second: float = 0.5) -> None:
+        super().__init__(models)
+        self.config = MidiConfig(
+            in_=(
+                MidiIn(port="one", session="a", silence=silence),
+                MidiIn(port="two", session="a", silence=second),
+            )
+        )
+        self.input = MidiInput(self.config, self.house.stage, self.conductor)
+
+    def play(self, keyboard: int, *messages: bytes) -> None:
+        for message in messages:
+            self.input.heard(keyboard, self.now, message, self.now)
+
+
+def test_the_answer_waits_until_every_keyboard_is_quiet(models: Path) -> None:
+    duo = Duo(models)
+    duo.open()
+    duo.run(0.2)
+    duo.play(0, on(60))
+    duo.run(0.1)
+    duo.play(0, off(60))
+    duo.play(1, on(72))
+    duo.run(2.0)
+    assert not duo.ear.of("playing") and not duo.ear.of("fed"), "one key is down still"
+    duo.play(0, on(64))
+    duo.run(0.1)
+    duo.play(0, off(64))
+    duo.play(1, off(72))
+    duo.run(0.45)
+    assert not duo.ear.of("playing")
+    duo.run(0.1)
+    # One phrase of both, as they played it.
+    assert duo.fed() == [[60]] * 2 + [[72]] * 40 + [[64, 72]] * 2
+    assert duo.kinds() == ["opened", "paused", "fed", "playing"]
+
+
+def test_each_keyboard_has_its_own_silence(models: Path) -> None:
+    duo = Duo(models, second=2.0)
+    duo.open()
+    duo.run(0.2)
+    for keyboard in (0, 1):
+        duo.play(keyboard, on(60 + keyboard))
+        duo.run(0.05)
+        duo.play(keyboard, off(60 + keyboard))
+    duo.run(1.9)
+    assert not duo.ear.of("playing")
+    duo.run(0.2)
+    assert duo.ear.of("playing")
+
+
+def stop_by_pause(rig: Rig) -> None:
+    rig.house.say(rig.house.join(), "pause", session="a")
+
+
+def stop_by_panic(rig: Rig) -> None:
+    rig.house.stage.panic(rig.house.join(), rig.now)
+
+
+@pytest.mark.parametrize("stop", [stop_by_pause, stop_by_panic])
+def test_a_pause_by_somebody_outlasts_the_phrase_of_another(models: Path, stop: Any) -> None:
+    rig = Rig(models, keys={"silence": 0.5})
+    rig.open()
+    rig.run(0.2)
+    rig.hear(on(60))
+    rig.run(0.1)
+    stop(rig)
+    rig.hear(off(60), on(64))
+    rig.run(0.1)
+    rig.hear(off(64))
+    rig.run(2.0)
+    assert rig.kinds()[-1] == "fed", "what was played is a part of the stream"
+    assert not rig.ear.of("playing")
+    count = len(rig.ear.of("symbol"))
+    rig.hear(on(60), off(60))  # they call again
+    rig.run(1.0)
+    assert rig.kinds()[-1] == "playing" and len(rig.ear.of("symbol")) > count + 1
+
+
+def test_after_a_pause_somebody_may_let_it_play_again(models: Path) -> None:
+    rig = Rig(models, keys={"silence": 0.5})
+    rig.open()
+    rig.run(0.2)
+    rig.hear(on(60))
+    stop_by_pause(rig)
+    rig.house.say(rig.house.join(), "play", session="a")
+    rig.hear(off(60), on(64), off(64))
+    rig.run(0.6)
+    assert rig.kinds()[-2:] == ["fed", "playing"]
+
+
+def test_the_end_of_the_engine_is_nobodys_pause(models: Path) -> None:
+    rig = Rig(models, keys={"silence": 0.5})
+    rig.open()
+    rig.run(0.2)
+    rig.hear(on(60))
+    rig.house.say(rig.house.join(), "play", session="a")
+    rig.house.stage.lose_engine()
+    assert rig.ear.last("paused")["reason"] == "engine"
+    rig.hear(off(60), on(64), off(64))
+    rig.run(0.6)
+    assert rig.kinds()[-2:] == ["fed", "playing"]
+
+
 def test_a_phrase_is_no_longer_than_a_prime_may_be(models: Path) -> None:
     rig = Rig(models)
     rig.open(controls={"rate": 200})
