@@ -27,7 +27,9 @@ GESTURES = (
     "very slow swirl", "big swirl", "small swirl", "combination",
 )  # fmt: skip
 SHORT = ("N", "FT", "ST", "FS", "FSA", "VSS", "BS", "SS", "C")
-PLAYERS = ("lead", "one", "two", "three")
+PLAYERS = ("lead", "one", "two", "three")  # of the published recordings, and of ours
+MOST_PLAYERS = 8
+NAMES = (*PLAYERS, "four", "five", "six", "seven")
 TICKS_PER_ROW = 480
 DRUMS = 9  # MIDI channel, from 0
 TIMES = ("time", "seconds", "index", "")  # what a column is called that is no player
@@ -45,9 +47,9 @@ class EnsembleCodec(RowsCodec):
         return cls(*rows_arguments(data))
 
     @classmethod
-    def usual(cls) -> EnsembleCodec:
-        """Four players, nine classes of gesture."""
-        return cls(PLAYERS, len(GESTURES), 1.0)
+    def usual(cls, players: int = len(PLAYERS)) -> EnsembleCodec:
+        """Some players, nine classes of gesture, a row a second."""
+        return cls(NAMES[:players], len(GESTURES), 1.0)
 
     def event(self, symbol: int) -> dict[str, Any]:
         if symbol == self.boundary:
@@ -66,10 +68,10 @@ class EnsembleCodec(RowsCodec):
             )
         return self.symbol(player, self.parse_value(gesture, where))
 
-    def text_of(self, value: int) -> str:
+    def text_of(self, value: int, column: int = 0) -> str:
         return SHORT[value] if self.classes == len(SHORT) else str(value)
 
-    def parse_value(self, value: object, where: str) -> int:
+    def parse_value(self, value: object, where: str, column: int = 0) -> int:
         if isinstance(value, str) and value in SHORT and self.classes == len(SHORT):
             return SHORT.index(value)
         if isinstance(value, str) and value.isdecimal():
@@ -99,11 +101,16 @@ class EnsembleCodec(RowsCodec):
 
     def read_prime(self, prime: str) -> list[int]:
         path = Path(prime)
-        return self.encode(read_csv(path)) if path.suffix == ".csv" else self.parse(prime)
+        if path.suffix != ".csv":
+            return self.parse(prime)
+        rows, wide = read_csv(path), len(self.columns)
+        if rows and len(rows[0]) < wide:
+            raise DataError(f"{path}: {len(rows[0])} players; the model has {wide}")
+        return self.encode(row[:wide] for row in rows)
 
 
 def read_csv(path: Path) -> list[list[int]]:
-    """The gestures of a CSV with a row a second and a column a player, of the first four players.
+    """The gestures of a CSV with a row a second and a column a player, 2 to 8 of them.
 
     The layout of the published recordings, and of what `sample` writes: a header, the time in
     the first column, and classes as numbers; either of the first two may be missing. `2.0` is 2,
@@ -123,13 +130,16 @@ def read_csv(path: Path) -> list[list[int]]:
     times = names[:1] if headed else []
     timed = times[0] in TIMES if times else None in [_gesture(row[0]) for _, row in body]
     rows = []
+    players = max((len(row) - timed for _, row in body[:1]), default=0)
+    if body and not 2 <= players <= MOST_PLAYERS:
+        raise DataError(
+            f"{path}, line {body[0][0]}: {players} players; 2 to {MOST_PLAYERS} are read, "
+            "a column each"
+        )
     for line, row in body:
-        cells = row[timed:][: len(PLAYERS)]
-        if len(cells) < len(PLAYERS):
-            raise DataError(
-                f"{path}, line {line}: {len(cells)} players; {len(PLAYERS)} are needed, "
-                "a column each"
-            )
+        cells = row[timed:]
+        if len(cells) != players:
+            raise DataError(f"{path}, line {line}: {len(cells)} players; it began with {players}")
         gestures = [_gesture(cell) for cell in cells]
         if None in gestures:
             wrong = reprlib.repr(cells[gestures.index(None)])

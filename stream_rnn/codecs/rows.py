@@ -91,8 +91,8 @@ class RowsCodec(CategoricalCodec):
         whole = symbol == self.boundary or self.column_and_value(symbol)[0] == len(self.columns) - 1
         return self.period if whole else 0.0
 
-    def parse_value(self, value: object, where: str) -> int:
-        """A class, of what stands in a row that a client sent.
+    def parse_value(self, value: object, where: str, column: int = 0) -> int:
+        """A class, of what stands in a column of a row that a client sent.
 
         Raises:
             DataError: it is none.
@@ -120,15 +120,20 @@ class RowsCodec(CategoricalCodec):
             if not isinstance(row, list) or len(row) != len(self.columns):
                 names = ", ".join(self.columns)
                 raise DataError(f"row {i} is {reprlib.repr(row)}; a row is [{names}]")
-            symbols += self.encode([[self.parse_value(v, f"row {i}") for v in row]])
+            classes = [self.parse_value(v, f"row {i}", c) for c, v in enumerate(row)]
+            symbols += self.encode([classes])
         return symbols
 
-    def text_of(self, value: int) -> str:
-        """A class as it is shown and stands in a file."""
+    def text_of(self, value: int, column: int = 0) -> str:
+        """A class of a column as it is shown and stands in a file."""
         return str(value)
 
+    def cells(self, row: Sequence[int]) -> list[str]:
+        """A row of classes as it is shown and stands in a file."""
+        return [self.text_of(value, column) for column, value in enumerate(row)]
+
     def show(self, symbols: Sequence[int]) -> str:
-        return "\n".join(" ".join(map(self.text_of, row)) for row in self.decode(symbols))
+        return "\n".join(" ".join(self.cells(row)) for row in self.decode(symbols))
 
     def read_prime(self, prime: str) -> list[int]:
         path = Path(prime)
@@ -146,7 +151,7 @@ class RowsCodec(CategoricalCodec):
             writer = csv.writer(file)
             writer.writerow(["time", *self.columns])
             for i, row in enumerate(self.decode(symbols)):
-                writer.writerow([f"{i * self.period:g}", *map(self.text_of, row)])
+                writer.writerow([f"{i * self.period:g}", *self.cells(row)])
 
 
 def rows_arguments(data: dict[str, Any]) -> tuple[list[str], int, float]:

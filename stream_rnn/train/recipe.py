@@ -40,6 +40,7 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
             none to this over the run.
         stretch: and, of performances, on tempos up to this share slower or faster.
         tracks: of MIDI files, read only these tracks, each by its number from 1 or its name.
+        players: of an ensemble, so many; 0 for as many as most of its recordings have.
         passage: read a long text in passages of so many characters, each from a random
             paragraph; none of them ends.
         column: for `lines`, the column of a CSV that has the names.
@@ -60,6 +61,7 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
     settle: Share = 0.0
     stretch: Annotated[float, Meta(ge=0.0, le=0.5)] = 0.0
     tracks: tuple[str, ...] = ()
+    players: Literal[0, 2, 3, 4, 5, 6, 7, 8] = 0
     passage: Annotated[int, Meta(ge=0)] = 0
     column: str = ""
     artist_column: str = ""

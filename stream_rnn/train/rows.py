@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import reprlib
+from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stream_rnn.codecs.base import Codec
 from stream_rnn.codecs.ensemble import PLAYERS, EnsembleCodec, read_csv
-from stream_rnn.codecs.files import DAMAGED, read_utf8, reason
 from stream_rnn.codecs.touch import TouchCodec
 from stream_rnn.errors import DataError
 from stream_rnn.train.corpus import Corpus, Document
 from stream_rnn.train.recipe import DataRecipe
 from stream_rnn.train.split import SPLITS, split_documents
+from stream_rnn.train.touches import read_recordings
 
 Artists = tuple[str, ...] | None
 
@@ -24,36 +23,67 @@ SIMULATED = 1000  # performances
 LENGTH = (200, 420)  # seconds of each
 BLOCKS = 100  # stretches that a recording is cut into, to split it
 LEVELS = 32
-TOUCH_COLUMNS = ("x", "y", "pressure")
 TOUCH_PERIOD = 0.05
 
 
 def ensembles(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
-    """Performances of an ensemble: a folder of CSVs, or without a `source` simulated ones."""
-    codec = codec or EnsembleCodec.usual()
-    assert isinstance(codec, EnsembleCodec)
-    if recipe.source:
-        files = sorted(path.rglob("*.csv")) if path.is_dir() else [path]
+    """Performances of an ensemble: a folder of CSVs, or without a `source` simulated ones.
+
+    The band has as many players as most of the files, or as `recipe.players` says. Of a larger one
+    the first players are read; a file of fewer is left out.
+    """
+    assert codec is None or isinstance(codec, EnsembleCodec)
+    if not recipe.source:
+        codec = codec or EnsembleCodec.usual()
+        played = {str(i): simulated(i) for i in range(SIMULATED)}
+        return _ensemble(codec, played, (), recipe)
+    files = sorted(path.rglob("*.csv")) if path.is_dir() else [path]
+    if not files:
+        raise DataError(f"{path}: no .csv files in it")
+    found: dict[str, NDArray[np.int64]] = {}
+    left_out: list[str] = []
+    for file in files:
+        try:
+            rows = read_csv(file)
+            if not rows:
+                raise DataError(f"{file}: no rows in it")
+        except DataError as error:
+            left_out.append(str(error))
+            continue
         # By the name in the folder: the split must not depend on where the folder lies.
-        played = [(str(f.relative_to(path)), np.array(read_csv(f))) for f in files]
-        if not played:
-            raise DataError(f"{path}: no .csv files in it")
-        if empty := [name for name, rows in played if not len(rows)]:
-            raise DataError(f"{path / empty[0]}: no rows in it")
-    else:
-        played = [(str(i), simulated(i)) for i in range(SIMULATED)]
-    parts = split_documents(played, recipe.split, lambda p: [p[0]])
+        found[str(file.relative_to(path))] = np.array(rows)
+    if not found:
+        raise DataError(left_out[0])
+    sizes = Counter(rows.shape[1] for rows in found.values())
+    players = len(codec.columns) if codec else recipe.players or sizes.most_common(1)[0][0]
+    for name in [name for name, rows in found.items() if rows.shape[1] < players]:
+        few = found.pop(name).shape[1]
+        left_out.append(f"{path / name}: {few} players, in a band of {players}; see data.players")
+    if not found:
+        raise DataError(left_out[-1])
+    played = {name: rows[:, :players] for name, rows in found.items()}
+    return _ensemble(codec or EnsembleCodec.usual(players), played, tuple(left_out), recipe)
+
+
+def _ensemble(
+    codec: EnsembleCodec,
+    played: dict[str, NDArray[np.int64]],
+    left_out: tuple[str, ...],
+    recipe: DataRecipe,
+) -> Corpus:
+    parts = split_documents(list(played), recipe.split, lambda name: [name])
     splits = {
         name: [
             # Of a recording each player leads once: nobody is known to have led. Of the simulated
             # ones the first does.
-            Document(np.array(codec.encode(np.roll(rows, -lead, axis=1).tolist()), np.uint16))
-            for _, rows in part
-            for lead in range(len(PLAYERS) if recipe.source and name == "train" else 1)
+            Document(np.array(codec.encode(np.roll(played[file], -lead, axis=1).tolist()),
+                              np.uint16))
+            for file in part
+            for lead in range(len(codec.columns) if recipe.source and name == "train" else 1)
         ]
         for name, part in parts.items()
-    }
-    return Corpus(codec, (), splits)
+    }  # fmt: skip
+    return Corpus(codec, (), splits, left_out)
 
 
 def simulated(seed: int) -> NDArray[np.int64]:
@@ -113,92 +143,31 @@ def simulated(seed: int) -> NDArray[np.int64]:
 
 
 def touches(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
-    """A recording of a touch surface: a `.npy`, `.npz` or CSV of rows of three values.
+    """Recordings of a touch surface or a controller; see `touches.read_recordings`.
 
-    It is cut into blocks, and those are dealt to the sets, since one recording is one
-    document otherwise.
+    They are cut into about a hundred blocks, and those are dealt to the sets, since one recording
+    is one document otherwise.
     """
-    values = read_touches(path)
-    codec = codec or TouchCodec(TOUCH_COLUMNS, LEVELS, TOUCH_PERIOD)
+    read = read_recordings(path)
+    if codec is None:
+        codec = TouchCodec.of(read.columns, LEVELS, TOUCH_PERIOD, timed=read.timed)
     assert isinstance(codec, TouchCodec)
-    classes = np.minimum((values * codec.classes).astype(np.int64), codec.classes - 1)
-    blocks = list(enumerate(np.array_split(classes, BLOCKS)))
-    parts = split_documents(blocks, recipe.split, lambda b: [str(b[0])])
+    if codec.timed != read.timed or len(codec.values) != len(read.columns):
+        raise DataError(
+            f"{path}: {len(read.columns)} values {'with' if read.timed else 'without'} times; "
+            f"the model has {len(codec.values)} {'with' if codec.timed else 'without'}"
+        )
+    blocks: list[tuple[str, NDArray[np.float64]]] = []
+    for name, rows in read.performances.items():
+        count = max(1, round(BLOCKS * len(rows) / read.rows))
+        for i, block in enumerate(np.array_split(rows, count)):
+            blocks.append((f"{name} {i}" if name else str(i), block))
+    parts = split_documents(blocks, recipe.split, lambda b: [b[0]])
     splits = {
         name: [
-            Document(np.array(codec.encode(rows.tolist()), np.uint16), ends=False)
+            Document(np.array(codec.encode(codec.levels(rows).tolist()), np.uint16), ends=False)
             for _, rows in parts[name]
         ]
         for name in SPLITS
     }
-    return Corpus(codec, (), splits)
-
-
-def read_touches(path: Path) -> NDArray[np.float64]:
-    """Rows `[reports, 3]` from 0 to 1; whole numbers are read as MIDI's 0 to 127.
-
-    Rows with a NaN, or of a CSV with an empty cell, stand for a gap and are left out.
-
-    Raises:
-        DataError: not such a file, too few rows in it, or a value that is neither.
-    """
-    table = _csv_of_touches(path) if path.suffix == ".csv" else _array_of_touches(path)
-    whole = np.issubdtype(table.dtype, np.integer)
-    rows = table.astype(np.float64)
-    rows = rows[~np.isnan(rows).any(1)]
-    if rows.shape[1] != len(TOUCH_COLUMNS) or len(rows) < 2 * BLOCKS:
-        raise DataError(
-            f"{path}: {rows.shape[0]} rows of {rows.shape[1]} values; "
-            f"{2 * BLOCKS} rows of {len(TOUCH_COLUMNS)} are needed"
-        )
-    most = 127 if whole else 1
-    if outside := rows[(rows < 0) | (rows > most)].tolist():
-        raise DataError(
-            f"{path}: values must be 0 to 1, or whole numbers 0 to 127; it has {outside[0]:g}"
-        )
-    return rows / most
-
-
-def _array_of_touches(path: Path) -> NDArray[Any]:
-    """Of a `.npy` or `.npz`, `[reports, values]`."""
-    try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            table = loaded if isinstance(loaded, np.ndarray) else loaded[loaded.files[0]]
-        if table.dtype.kind not in "fiu":
-            raise ValueError(f"its values are of the type {table.dtype}")
-        return np.asarray(table.reshape(len(table), -1))
-    except DAMAGED as error:
-        raise DataError(f"{path}: not a table of touches ({reason(error)})") from None
-
-
-def _csv_of_touches(path: Path) -> NDArray[Any]:
-    """Of a CSV, `[reports, values]`: whole numbers if all of them are."""
-    rows: list[list[float]] = []
-    whole, wide = True, 0
-    for number, line in enumerate(read_utf8(path).split("\n"), 1):
-        cells = [cell.strip() for cell in line.partition("#")[0].split(",")]
-        if not any(cells):
-            continue
-        values = [_number(cell) for cell in cells]
-        if not wide:
-            wide = len(cells)
-            if not any(value is not None for value in values):
-                continue  # a header
-        if len(cells) != wide:
-            raise DataError(f"{path}, line {number}: not {wide} values, as in the lines before")
-        if None in values:
-            wrong = reprlib.repr(cells[values.index(None)])
-            raise DataError(f"{path}, line {number}: {wrong} is not a number")
-        whole = whole and all(cell.isdecimal() for cell in cells)
-        rows.append([value for value in values if value is not None])
-    table = np.array(rows, np.float64).reshape(-1, wide or 1)
-    return table.astype(np.int64) if whole else table
-
-
-def _number(cell: str) -> float | None:
-    """A cell's number; NaN if it is empty."""
-    try:
-        return float(cell or "nan")
-    except ValueError:
-        return None
+    return Corpus(codec, (), splits, read.left_out)

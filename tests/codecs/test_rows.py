@@ -15,6 +15,7 @@ from stream_rnn.errors import CheckpointError, DataError
 
 BAND = EnsembleCodec.usual()
 TOUCH = TouchCodec(("x", "y", "pressure"), 32, 0.05)
+TIMED = TouchCodec(("dt", "x", "y"), 32, 0.05, timed=True)
 codecs = st.sampled_from([BAND, TOUCH])
 
 
@@ -62,6 +63,25 @@ def test_any_symbols_are_rows_that_take_their_time(codec: RowsCodec, data: st.Da
     lasts = sum(codec.seconds(s) or 0.0 for s in symbols)
     assert lasts == pytest.approx(codec.period * (ends + symbols.count(0)))
     assert codec.parse([codec.event(s)["event"] for s in symbols]) == symbols
+
+
+@given(st.lists(st.lists(st.integers(0, 31), min_size=3, max_size=3), max_size=20))
+def test_timed_rows_last_as_long_as_they_say(rows: list[list[int]]) -> None:
+    symbols = TIMED.encode(rows)
+    assert TIMED.parse([TIMED.event(s)["event"] for s in symbols]) == symbols
+    assert TIMED.parse(TIMED.show(symbols)) == symbols
+    assert codec_from_json(TIMED.to_json()).to_json() == TIMED.to_json()
+    lasts = sum(TIMED.seconds(s) or 0.0 for s in symbols)
+    assert lasts == pytest.approx(sum(TIMED.value(row[0], 0) for row in rows))
+
+
+@given(st.floats(0.0, 20.0))
+def test_a_time_is_near_its_level(seconds: float) -> None:
+    level = TIMED.level(seconds, 0)
+    assert 0 <= level < 32
+    kept = TIMED.value(level, 0)
+    assert kept == pytest.approx(min(max(seconds, 0.002), 5.0), rel=0.14)
+    assert TIMED.level(kept, 0) == level
 
 
 def test_a_player_that_is_left_out_plays_on() -> None:

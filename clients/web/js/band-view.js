@@ -1,4 +1,4 @@
-/* An ensemble: four players, what each is doing, and where the fingers are. */
+/* An ensemble: its players, what each is doing, and where the fingers are. */
 
 import { drawTrail, glow, SERIF } from "./screen.js";
 
@@ -6,14 +6,17 @@ export const GESTURES = [
   "rest", "fast taps", "slow taps", "fast swipe", "faster and faster",
   "very slow swirl", "big swirl", "small swirl", "a bit of all",
 ];
-const PLAYERS = ["lead", "first", "second", "third"];
-const INKS = ["246, 205, 146", "150, 196, 240", "190, 225, 170", "235, 160, 170"];
+const PLAYERS = ["lead", "first", "second", "third", "fourth", "fifth", "sixth", "seventh"];
+const INKS = [
+  "246, 205, 146", "150, 196, 240", "190, 225, 170", "235, 160, 170",
+  "205, 180, 245", "140, 220, 215", "240, 225, 130", "215, 190, 170",
+];
 const TRAIL = 1.4; // s that a finger's trace is seen
 
 export class BandView {
   #screen;
   #calm;
-  #players = PLAYERS.map(() => this.#nobody());
+  #players = []; // as many as have been heard of
 
   constructor(screen, { calm }) {
     this.#screen = screen;
@@ -28,7 +31,7 @@ export class BandView {
   add({ due, event, touch, fed }) {
     this.#screen.touch();
     if (touch) {
-      const player = this.#players[touch.player % PLAYERS.length];
+      const player = this.#player(touch.player);
       const began = touch.down && !player.trace.at(-1)?.down;
       player.trace.push({ ...touch, at: due, began });
       while (player.trace.length > 200 || due - player.trace[0]?.at > TRAIL) player.trace.shift();
@@ -36,13 +39,13 @@ export class BandView {
     }
     if (event?.end) for (const player of this.#players) Object.assign(player, this.#nobody());
     if (event?.player === undefined) return;
-    const player = this.#players[event.player % PLAYERS.length];
+    const player = this.#player(event.player);
     if (player.gesture !== event.gesture) Object.assign(player, { gesture: event.gesture, since: due });
     player.led = Boolean(fed);
   }
 
   clear() {
-    this.#players = PLAYERS.map(() => this.#nobody());
+    this.#players = [];
     this.#screen.touch();
   }
 
@@ -52,13 +55,21 @@ export class BandView {
     const { width, height } = this.#screen;
     const gap = Math.min(26, width / 40);
     const side = Math.max(gap, width * 0.03);
-    const wide = (width - 2 * side - gap) / 2;
-    const high = (height - gap - 8) / 2;
+    const columns = Math.ceil(Math.sqrt(this.#players.length));
+    const rows = Math.ceil(this.#players.length / columns);
+    const wide = (width - 2 * side - (columns - 1) * gap) / columns;
+    const high = (height - 8 - (rows - 1) * gap) / rows;
     this.#players.forEach((player, i) => {
-      const x = side + (i % 2) * (wide + gap);
-      const y = 4 + Math.floor(i / 2) * (high + gap);
+      const x = side + (i % columns) * (wide + gap);
+      const y = 4 + Math.floor(i / columns) * (high + gap);
       this.#drawPlayer(player, i, { x, y, wide, high }, time, playing);
     });
+  }
+
+  #player(number) {
+    const place = number % PLAYERS.length;
+    while (this.#players.length <= place) this.#players.push(this.#nobody());
+    return this.#players[place];
   }
 
   #nobody() {

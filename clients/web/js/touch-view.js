@@ -22,13 +22,19 @@ export class TouchView {
   add({ due, event = {}, ink }) {
     if (event.end) this.#row = {};
     else Object.assign(this.#row, event);
-    if (event.pressure === undefined && event.y === undefined) return;
-    const { x = 0.5, y = 0.5, pressure = 0.5 } = this.#row;
+    if (event.end || event.dt !== undefined) return;
+    const { x = 0.5, y = 0.5, pressure = 0.5 } = this.#place();
     const last = this.#trace.at(-1);
     if (last?.at === due) Object.assign(last, { x, y, pressure });
     else this.#trace.push({ x, y, pressure, at: due, ink });
     while (due - this.#trace[0].at > 2 * TRAIL) this.#trace.shift();
     this.#screen.touch();
+  }
+
+  /** The first three values of a row, whatever they are called. */
+  #place() {
+    const [x, y, pressure] = Object.entries(this.#row).filter(([name]) => name !== "dt").map(([, value]) => value);
+    return { x, y, pressure };
   }
 
   clear() {
@@ -62,6 +68,7 @@ export class TouchView {
     pen.font = `italic 15px ${SERIF}`;
     pen.textAlign = "right";
     pen.textBaseline = "alphabetic";
-    pen.fillText(["x", "y", "pressure"].map((name) => `${name} ${(this.#row[name] ?? 0).toFixed(2)}`).join("   "), width - 34, height - 4);
+    const values = Object.entries(this.#row).filter(([name]) => name !== "dt").slice(0, 8);
+    pen.fillText(values.map(([name, value]) => `${name} ${value.toFixed(2)}`).join("   "), width - 34, height - 4);
   }
 }
