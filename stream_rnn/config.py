@@ -194,6 +194,24 @@ class Record(_Table, frozen=True, kw_only=True):
     session: str = "*"
 
 
+class LimitsConfig(_Table, frozen=True, kw_only=True):
+    """`[limits]`: what the sessions' pasts may take of the machine's memory.
+
+    Attributes:
+        history: symbols of a session that are kept, at least.
+        history_mb: megabytes that the symbols of all sessions may take.
+        states_mb: megabytes that the states of all may take, by which they are rewound.
+        away: sessions that were put away and can be brought back.
+        away_mb: megabytes that these may take.
+    """
+
+    history: Annotated[int, Meta(ge=1000)] = 200_000
+    history_mb: Annotated[float, Meta(ge=1.0)] = 256.0
+    states_mb: Annotated[float, Meta(ge=1.0)] = 64.0
+    away: Annotated[int, Meta(ge=0)] = 1000
+    away_mb: Annotated[float, Meta(ge=0.0)] = 32.0
+
+
 class Config(_Table, frozen=True, kw_only=True):
     """The whole file."""
 
@@ -203,6 +221,7 @@ class Config(_Table, frozen=True, kw_only=True):
     tempo: TempoConfig = TempoConfig()
     discovery: DiscoveryConfig = DiscoveryConfig()
     record: tuple[Record, ...] = ()
+    limits: LimitsConfig = LimitsConfig()
 
 
 def read_config(path: Path) -> Config:

@@ -74,13 +74,18 @@ def add(command: AddCommand) -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
+    from msgspec.structs import asdict
+
     from stream_rnn.gateway.house import Limits
     from stream_rnn.gateway.server import ServeOptions, serve
 
     _log()
-    limits = Limits(sessions=options.max_sessions)
-    if options.never_idle:
-        limits = Limits(sessions=options.max_sessions, idle_pause=float("inf"))
+    config = _config(options)
+    limits = Limits(
+        sessions=options.max_sessions,
+        idle_pause=float("inf") if options.never_idle else Limits.idle_pause,
+        **asdict(config.limits),
+    )
     serve(
         ServeOptions(
             host=options.host,
@@ -95,16 +100,17 @@ def _serve(options: argparse.Namespace) -> None:
             connections=options.max_connections,
             per_address=options.max_per_address,
             limits=limits,
-            config=_config(options),
+            config=config,
         ),
         announce=lambda address: print(f"stream-rnn: listening on {address}", flush=True),
     )
 
 
 def _play(options: argparse.Namespace) -> None:
-    from msgspec.structs import replace
+    from msgspec.structs import asdict, replace
 
     from stream_rnn.config import OscTarget, SessionConfig
+    from stream_rnn.gateway.house import Limits
     from stream_rnn.gateway.server import ServeOptions, serve
 
     _log()
@@ -133,6 +139,7 @@ def _play(options: argparse.Namespace) -> None:
             only=frozenset(s.model for s in config.session),
             page=bundled("clients/web"),
             device=options.device,
+            limits=Limits(**asdict(config.limits)),
             config=config,
         ),
         announce=lambda address: print(f"stream-rnn: playing; watch it at {address}", flush=True),

@@ -65,6 +65,11 @@ class Audience:
     def __init__(self) -> None:
         self._viewers: dict[str, dict[Viewer, None]] = {}
         self._opened: dict[Viewer, set[str]] = {}
+        self._house: set[Viewer] = set()
+
+    def add_house(self, sink: Viewer) -> None:
+        """A place of the house's own, for which alone no session need be kept."""
+        self._house.add(sink)
 
     def add_session(self, name: str, opener: Viewer) -> None:
         """A session that nobody views yet, on its opener's account."""
@@ -86,12 +91,16 @@ class Audience:
         self._viewers[name][viewer] = None
 
     def leave(self, viewer: Viewer) -> list[str]:
-        """A client is gone; returns the sessions that nobody views any more."""
+        """A client is gone; returns the sessions that no other client views."""
         self._opened.pop(viewer, None)
         viewed = [name for name, viewers in self._viewers.items() if viewer in viewers]
         for name in viewed:
             del self._viewers[name][viewer]
-        return [name for name in viewed if not self._viewers[name]]
+        return [name for name in viewed if self.left(name)]
+
+    def left(self, name: str) -> bool:
+        """Whether no client views a session; the house's own places may."""
+        return self._viewers[name].keys() <= self._house
 
     def of(self, name: str) -> list[Viewer]:
         """Who views a session."""

@@ -110,6 +110,13 @@ class ControlLog:
         now = [(position, self._entries[index].controls)]
         return now + [(e.position, e.controls) for e in self._entries[index + 1 :]]
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def forget(self, position: int) -> None:
+        """Lets go of what was in force before a position only."""
+        del self._entries[: self._index(position)]
+
     def truncate(self, position: int) -> None:
         """Forgets the changes after a position."""
         del self._entries[self._index(position) + 1 :]

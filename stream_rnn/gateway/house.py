@@ -35,6 +35,9 @@ class Limits:
         away: how many sessions that were put away are remembered.
         prime: symbols in a prime or a feed.
         history: symbols of a session that are kept, at least.
+        history_mb: megabytes that the symbols of all sessions may take.
+        states_mb: megabytes that the states of all may take, which they are rewound with.
+        away_mb: megabytes that all that were put away may take.
         idle_pause: seconds without a listener until a session pauses; infinity for never.
         idle_away: seconds until it is put away.
     """
@@ -44,6 +47,9 @@ class Limits:
     away: int = 1000
     prime: int = 4096
     history: int = HISTORY
+    history_mb: float = 256.0
+    states_mb: float = 64.0
+    away_mb: float = 32.0
     idle_pause: float = 30.0
     idle_away: float = 3600.0
 

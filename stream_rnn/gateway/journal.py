@@ -84,6 +84,24 @@ class Journal:
         for position in [p for p in self._snapshots if p < self.first + 1]:
             del self._snapshots[position]
 
+    def __len__(self) -> int:
+        return len(self._due)
+
+    @property
+    def size(self) -> int:
+        """Bytes that the symbols take."""
+        return len(self._due) * (self._width + self._due.itemsize + 2)
+
+    def shorten(self, keep: int) -> None:
+        """Lets go of all but the latest `keep` symbols, while a state is left to go on from."""
+        newest = next(reversed(self._snapshots), 0)
+        count = min(len(self._due) - keep, newest - 1 - self.first)
+        if count > 0:
+            self._drop(count)
+            # What was cut off has its room still; a copy has no more than it needs.
+            self._symbols, self._due = self._symbols[:], self._due[:]
+            self._fed, self._velocities = self._fed[:], self._velocities[:]
+
     def __getitem__(self, n: int) -> Committed:
         i = n - self.first
         if not 0 <= i < len(self._due):
@@ -138,12 +156,27 @@ class Journal:
             return
         self._snapshots[position] = state
         if len(self._snapshots) > SNAPSHOTS:
-            # The one missed least goes: its neighbours are near each other, for their age.
-            at = list(self._snapshots)
-            least = min(
-                range(1, SNAPSHOTS), key=lambda i: (at[i + 1] - at[i - 1]) / (position - at[i])
-            )
-            del self._snapshots[at[least]]
+            self.thin_states(SNAPSHOTS)
+
+    def thin_states(self, most: int) -> None:
+        """Lets go of states until there are at most so many (2 or more): those missed least,
+        whose neighbours are near each other, for their age.
+        """
+        at = list(self._snapshots)
+        while len(at) > most:
+            middle = range(1, len(at) - 1)
+            least = min(middle, key=lambda i: (at[i + 1] - at[i - 1]) / (at[-1] - at[i]))
+            del self._snapshots[at.pop(least)]
+
+    @property
+    def states(self) -> int:
+        """How many states are kept."""
+        return len(self._snapshots)
+
+    @property
+    def states_size(self) -> int:
+        """Bytes that they take."""
+        return sum(map(len, self._snapshots.values()))
 
     def snapshot_before(self, position: int) -> tuple[int, bytes] | None:
         """The latest state at or before `position`; none where only the beginning is."""

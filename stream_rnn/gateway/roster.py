@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from stream_rnn.codecs.ensemble import EnsembleCodec
 from stream_rnn.errors import ProtocolError
@@ -33,6 +33,7 @@ class Roster:
         self._audience, self._limits = audience, limits
         self._timing, self._tempi, self._ring = timing, tempi, ring
         self._numbers = itertools.count(1)
+        self.give_way: Callable[[], bool] = lambda: False  # makes room, if it can
 
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self.by_name.values()))
@@ -84,16 +85,17 @@ class Roster:
         return session
 
     def check_room(self) -> None:
-        """Checks that one more session can be active.
+        """Sees to it that one more session can be active.
 
         Raises:
             ProtocolError: `too_many_sessions`.
         """
         active = sum(s.status is not Status.AWAY for s in self.by_name.values())
-        if active >= self._limits.sessions:
+        if active >= self._limits.sessions and not self.give_way():
             raise ProtocolError(
                 "too_many_sessions",
-                f"the server holds {self._limits.sessions} sessions, its limit; try again later",
+                f"the server holds {self._limits.sessions} sessions, its limit, and somebody "
+                "listens to each; close one, or try again later",
             )
 
     def remove(self, session: Session) -> None:

@@ -32,6 +32,7 @@ from stream_rnn.gateway.status import TRANSITIONS, Status
 from stream_rnn.gateway.timeline import Pace, Timeline
 
 NEVER = 2**63  # a position that is not reached
+AWAY_HISTORY = 5000  # symbols that a session keeps when it is put away
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Session:
         tempi: the tempo of each source that is heard, kept up to date by whoever made it.
         owed: symbols asked for by `step`, not committed yet.
         idle_since: when the last viewer left; none while somebody listens.
+        left_at: the same, of viewers that are not the house's own.
         paused_by_idleness: whether it plays on when somebody comes.
     """
 
@@ -91,6 +93,7 @@ class Session:
     epochs: Epochs = field(default_factory=Epochs)
     owed: int = 0
     idle_since: float | None = None
+    left_at: float | None = None
     paused_by_idleness: bool = False
     stalls: int = 0
     _computed: deque[int] = field(default_factory=deque)
@@ -228,6 +231,17 @@ class Session:
 
     def _await_changes(self) -> None:
         self._change_at = min((e.position for e in self.pending), default=NEVER)
+
+    def put_away(self) -> None:
+        """Gives back its slot; of its past it keeps little, but enough to go on."""
+        self.move("put_away")
+        self.generation += 1  # what the engine still sends is nobody's
+        self._computed.clear()
+        self._snapshots.clear()
+        self.owed = 0
+        self.journal.shorten(AWAY_HISTORY)
+        self.journal.thin_states(2)
+        self.log.forget(self.journal.earliest)
 
     def feed(
         self, symbols: list[int], now: float, *, in_time: bool = False

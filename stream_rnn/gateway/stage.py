@@ -24,6 +24,7 @@ from stream_rnn.gateway.controls import MAX_SEED, default_controls, merge_contro
 from stream_rnn.gateway.engine_link import EngineLink, unpack_tile
 from stream_rnn.gateway.events import opened_event, symbol_event, touch_event
 from stream_rnn.gateway.house import Counters, Limits, Model
+from stream_rnn.gateway.idleness import Idleness
 from stream_rnn.gateway.journal import Committed, Journal
 from stream_rnn.gateway.pending import cancelled, controlled
 from stream_rnn.gateway.replay import replay, resume
@@ -66,6 +67,9 @@ class Stage:
         self._audience = Audience()
         self._roster = Roster(self._audience, self.limits, timing or Timing(), self.tempi, ring)
         self.sessions = self._roster.by_name
+        self._idleness = Idleness(
+            self._roster, self.limits, self._engine, self.times, lambda s: self._close(s, None)
+        )
         self._sinks: list[Sink] = []
         self._observers: list[Callable[[wire.Event], None]] = []
         self._starving: set[int] = set()  # keys of sessions, at the last look
@@ -76,6 +80,7 @@ class Stage:
     def add_sink(self, sink: Sink) -> None:
         """A place of the house's own, which views every session that it wants."""
         self._sinks.append(sink)
+        self._audience.add_house(sink)
 
     def observe(self, tell: Callable[[wire.Event], None]) -> None:
         """The news of every session, for one of the house who does not count as a listener."""
@@ -96,7 +101,9 @@ class Stage:
     def leave(self, viewer: Viewer, now: float) -> None:
         """A client has gone; what it opened stays for a while."""
         for name in self._audience.leave(viewer):
-            self.sessions[name].idle_since = now
+            self.sessions[name].left_at = now
+            if not self._audience.count(name):
+                self.sessions[name].idle_since = now
 
     def handle(self, viewer: Viewer, message: wire.Message, now: float) -> None:
         """Does what a client asks, and answers it; what it did wrong it is told."""
@@ -125,7 +132,7 @@ class Stage:
         self, viewer: Viewer, session: Session, message: wire.Message, now: float
     ) -> None:
         if session.status is Status.AWAY and not isinstance(message, wire.Close):
-            self._bring_back(session)
+            self._idleness.bring_back(session, now)
         match message:
             case wire.Attach():
                 self._attach(viewer, session, message, now)
@@ -249,6 +256,8 @@ class Stage:
     def _view(self, viewer: Viewer, session: Session) -> None:
         self._audience.view(session.name, viewer)
         session.idle_since = None
+        if not self._audience.left(session.name):
+            session.left_at = None
 
     def _fork(self, viewer: Viewer, parent: Session, message: wire.Fork, now: float) -> None:
         at = parent.position if message.at is None else message.at
@@ -320,34 +329,15 @@ class Stage:
     # Idleness
 
     def sweep(self, now: float) -> None:
-        """Pauses and puts away what nobody listens to, and silences what starves; to be called
-        every second or so.
+        """Sees to what nobody listens to, and silences what starves; to be called every second
+        or so.
         """
         # Two looks in a row: if the gateway itself stood still, the engine's answers
         # have not been read yet.
         before, self._starving = self._starving, {s.key for s in self._roster if s.starves(now)}
         self._stall([self._roster.by_key[key] for key in self._starving & before])
-        away = [s for s in self.sessions.values() if s.status is Status.AWAY]
-        for session in self._roster:
-            if session.idle_since is None or session.status is Status.AWAY:
-                continue
-            idle = now - session.idle_since
-            if session.playing and idle >= self.limits.idle_pause:
-                session.move("pause")
-                session.paused_by_idleness = True
-            if session.status is Status.PAUSED and idle >= self.limits.idle_away:
-                session.move("put_away")
-                self._engine.close(session)
-                away.append(session)
-        for session in away[: max(0, len(away) - self.limits.away)]:
-            self._close(session, None)
+        self._idleness.sweep(now)
         self._engine.flush(now)
-
-    def _bring_back(self, session: Session) -> None:
-        self._roster.check_room()
-        session.move("bring_back")
-        self._engine.open(session)
-        self._engine.plan(session.restore_plan())
 
     # The engine
 

@@ -583,6 +583,31 @@ def test_a_rewind_while_we_were_away_is_noticed(visit: Any, proxy: Proxy, client
     it.was_cut = True
 
 
+def test_a_change_that_waits_for_its_bar_is_shown_until_it_holds(
+    visit: Any, client: Client, server: str
+) -> None:
+    it = visit()
+    name = it.play(symbols=10)
+    client.ask("attach", session=name)
+    client.ask("control", session=name, controls={"rate": 0.5})
+    client.ask("control", session=name, controls={"temperature": 1.5, "artist": "Emil"}, at="bar")
+    heat = it.page.locator("#temperature-value")
+    sync_api.expect(heat).to_have_attribute("data-next", "1.5")
+    sync_api.expect(it.page.locator("#blend h2")).to_have_attribute("data-next", "Emil")
+    sync_api.expect(heat).to_have_text("1")  # it does not hold yet
+    late = visit(f"/?session={name}")
+    late.until("page.state === 'playing'")
+    sync_api.expect(late.page.locator("#temperature-value")).to_have_attribute("data-next", "1.5")
+    client.ask("control", session=name, controls={"temperature": 0.5})
+    sync_api.expect(heat).to_have_text("0.5")
+    for one in (it, late):  # the other change is still to come
+        sync_api.expect(one.page.locator("#temperature-value[data-next]")).to_have_count(0)
+        sync_api.expect(one.page.locator("#blend h2")).to_have_attribute("data-next", "Emil")
+    client.ask("control", session=name, controls={"rate": 100})
+    sync_api.expect(it.page.locator("#blend h2[data-next]")).to_have_count(0)
+    assert sessions(server)[name]["controls"]["artist"] == {"Emil": 1.0}
+
+
 def test_a_link_shows_the_same_session(visit: Any, client: Client) -> None:
     first = visit()
     name = first.play(symbols=40)

@@ -50,7 +50,7 @@ export function describeChange(before, after) {
     .map(([name, label]) => ({ name, label: label(after[name]) }));
 }
 
-function blendLabel(weights) {
+export function blendLabel(weights) {
   const shares = Object.entries(weights ?? {}).sort((a, b) => b[1] - a[1]);
   if (shares.length === 1) return shares[0][0];
   if (shares.length > 3) return `${shares.length} voices`;

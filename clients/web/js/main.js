@@ -8,6 +8,7 @@ import { Connection } from "./connection.js";
 import { ControlLog, describeChange } from "./control-log.js";
 import { LeadPad } from "./lead-pad.js";
 import { Panel } from "./panel.js";
+import { showPending } from "./pending.js";
 import { Playhead } from "./playhead.js";
 import { Sounding } from "./sounding.js";
 import { Stream } from "./stream.js";
@@ -106,6 +107,8 @@ stream.addEventListener("controlled", ({ detail }) => {
   log.add(detail.position, detail.controls, describeChange(before, detail.controls));
   panel.show(detail.controls);
 });
+
+stream.addEventListener("pending", () => showPending(stream.pending, document));
 
 stream.addEventListener("symbol", ({ detail: symbol }) => {
   sounding.take(symbol, log.at(symbol.n));

@@ -1,12 +1,14 @@
 /* One session as this page follows it: every symbol exactly once and in order, come what may.
  *
- * Emits "opened", "symbol", "touch" (between symbols, of an ensemble), "led", "controlled", "state"
- * (detail: the state), "cleared" (what is shown no longer holds), "gap" (symbols that are gone for
- * good) and "failed" (detail: the error).
+ * Emits "opened", "symbol", "touch" (between symbols, of an ensemble), "led", "controlled" (of what is
+ * in force), "pending" (something else is to change), "state" (detail: the state), "cleared" (what is
+ * shown no longer holds), "gap" (symbols that are gone for good) and "failed" (detail: the error).
  *
  * States: "idle" (no session), "joining", "playing", "paused", "engine" (it would play, but its
  * engine is being started anew), "waiting" (for a session of this name to appear).
  */
+
+import { Pending } from "./pending.js";
 
 const HISTORY = 2000; // symbols that a page asks for when it joins; more nobody scrolls back to
 const WAIT = 1500; // ms between two looks for a session that is not there yet
@@ -15,6 +17,7 @@ export class Stream extends EventTarget {
   name = null;
   model = null;
   controls = null;
+  pending = new Pending();
   state = "idle";
   last = -1; // the newest n that was handed on
 
@@ -162,6 +165,7 @@ export class Stream extends EventTarget {
     this.name = opened.session;
     this.model = opened.model;
     this.controls = opened.controls;
+    this.#setPending(opened.pending);
     this.#emit("opened", opened);
     this.#setState(opened.playing ? "playing" : "paused");
   }
@@ -215,6 +219,9 @@ export class Stream extends EventTarget {
         this.#emit("led", message);
         break;
       case "controlled":
+        this.pending.take(message);
+        this.#emit("pending");
+        if (message.pending) break;
         this.controls = message.controls;
         this.#emit("controlled", message);
         break;
@@ -226,6 +233,7 @@ export class Stream extends EventTarget {
         break;
       case "reset":
         this.#epoch = message.epoch;
+        this.#setPending();
         if (!this.#settled) this.join(this.name);
         else this.#forget();
         break;
@@ -279,6 +287,12 @@ export class Stream extends EventTarget {
     this.#recheck = false;
     this.#askedAfter = null;
     this.#emit("cleared");
+  }
+
+  #setPending(list = []) {
+    this.pending.clear();
+    for (const coming of list) this.pending.take(coming);
+    this.#emit("pending");
   }
 
   #setState(state) {
