@@ -41,6 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def entry() -> None:
     """What the installed `stream-rnn` runs."""
+    if sys.platform == "win32":
+        from stream_rnn.system import utf8_output
+
+        utf8_output()
     sys.exit(main())
 
 

@@ -17,31 +17,32 @@ ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "clock": set(),
     "paths": set(),
+    "system": set(),
     "descriptors": set(),
-    "pipe": {"errors", "descriptors"},
+    "pipe": {"errors", "descriptors", "system"},
     "config": {"errors"},
-    "midi": {"errors", "clock", "pipe"},
+    "midi": {"errors", "clock", "pipe", "system"},
     "codecs": {"errors"},
     "wire": {"errors", "codecs"},
     "nets": {"errors", "codecs"},
     "checkpoint": {"errors", "codecs", "nets"},
-    "engine": {"errors", "clock", "pipe", "codecs", "nets", "checkpoint"},
+    "engine": {"errors", "clock", "pipe", "system", "codecs", "nets", "checkpoint"},
     "train": {"errors", "codecs", "nets", "checkpoint"},
     "inspect": {"errors", "codecs", "nets", "checkpoint", "train"},
     "gateway": {
         "__init__", "errors", "clock", "codecs", "checkpoint", "wire",
-        "engine.messages", "engine.client", "config", "pipe", "descriptors",
+        "engine.messages", "engine.client", "config", "pipe", "descriptors", "system",
         "midi.client", "midi.messages", "midi.player",
     },
     "bench": {
         "errors", "clock", "paths", "codecs", "checkpoint", "wire", "engine", "nets", "train",
-        "gateway", "config", "midi",
+        "gateway", "config", "midi", "system",
     },
     "commands": {
         "errors", "paths", "config", "midi", "codecs", "checkpoint", "engine",
         "train", "inspect", "gateway", "bench",
     },
-    "cli": {"__init__", "errors", "commands"},
+    "cli": {"__init__", "errors", "commands", "system"},
     "__main__": {"cli"},
 }  # fmt: skip
 
@@ -71,7 +72,7 @@ TENSORLESS = {"engine.messages", "engine.client", "engine.process", "train.recip
 
 # Protocol code takes data and returns data, and time is passed in. These do the rest.
 OUTSIDE = {
-    "asyncio": {"pipe", "midi.client", "gateway.osc.socket", "gateway.osc.side",
+    "asyncio": {"pipe", "system", "midi.client", "gateway.osc.socket", "gateway.osc.side",
                 "gateway.osc.targets", "gateway.osc.discovery", "gateway.osc.listeners",
                 "gateway.osc.agenda",
                 "gateway.beat.link", "gateway.http.doors", "gateway.http.guard",
@@ -79,6 +80,7 @@ OUTSIDE = {
                 "gateway.midi.side", "gateway.playout", "gateway.server", "bench.serve",
                 "bench.midi"},
     "socket": {"gateway.osc.targets", "gateway.osc.discovery", "gateway.osc.presence", "pipe",
+               "system",
                "midi.process",
                "engine.process", "gateway.server", "bench.serve", "bench.osc", "bench.ears"},
     # osc: a timetag is in the time of day, which only the wall clock has.

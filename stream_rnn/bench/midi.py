@@ -28,13 +28,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import uvloop
 from websockets.asyncio.client import connect
 
 from stream_rnn.bench.ears import PERIOD, OscEar, jack, listener
 from stream_rnn.bench.matching import PATIENCE, align
 from stream_rnn.bench.serve import WARM_UP, percentiles, running_server
 from stream_rnn.errors import StreamRnnError
+from stream_rnn.system import run
 
 CHANNELS = 16
 OSC_LATENCY = 0.05  # seconds that the target plays after the due time, as configured for it
@@ -61,9 +61,7 @@ def bench_midi(
         options = ("--config", str(config), "--max-sessions", str(sessions))
         process, address = stack.enter_context(running_server(models, *options))
         del process
-        parts, name, handed_over, begin = uvloop.run(
-            _load(address, model, ears, sessions, rate, seconds)
-        )
+        parts, name, handed_over, begin = run(_load(address, model, ears, sessions, rate, seconds))
         time.sleep(2 * PATIENCE)
     end = begin + seconds
     late, notes = _compare(parts, heard, begin, end)

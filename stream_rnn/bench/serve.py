@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
 from stream_rnn.errors import StreamRnnError
+from stream_rnn.system import run
 
 WARM_UP = 2.0
 FAVOURITE = "lyrics"  # which is measured, if it is there, unless another is named
@@ -64,7 +64,7 @@ def bench_serve(
     """Runs the measurement; see `describe` for what the result says."""
     options = ("--max-sessions", str(max(sessions, 1)))
     with running_server(models, *options) as (process, address):
-        measured = uvloop.run(_load(address, model, sessions, rate, seconds))
+        measured = run(_load(address, model, sessions, rate, seconds))
         memory = {
             "server": peak_memory(process.pid),
             "engine": sum(peak_memory(child) for child in children(process.pid)),

@@ -10,8 +10,6 @@ import gc
 import json
 import logging
 import math
-import os
-import select
 import signal
 import socket
 import sys
@@ -22,6 +20,7 @@ from pathlib import Path
 from stream_rnn.engine.messages import Event, Failed, decode_commands, encode
 from stream_rnn.errors import StreamRnnError
 from stream_rnn.pipe import FrameReader, frame
+from stream_rnn.system import be_batch, give_way, waiter
 
 log = logging.getLogger("stream_rnn.engine")
 
@@ -33,7 +32,7 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
     def say(events: Sequence[Event]) -> None:
         connection.sendall(frame(encode(events)))
         # Linux likes to wake a reader on the writer's processor, where it would wait for our slice.
-        os.sched_yield()
+        give_way()
 
     models = options.pop("models")
     assert isinstance(models, dict)
@@ -48,11 +47,9 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
     gc.collect()
     gc.freeze()  # what is loaded stays, so no collection need look at it again
     reader, wake = FrameReader(), math.inf
-    poll = select.poll()
-    poll.register(connection, select.POLLIN)
+    is_spoken_to = waiter(connection)
     while True:
-        wait = None if math.isinf(wake) else max(0.0, wake - time.monotonic()) * 1000
-        if poll.poll(wait):
+        if is_spoken_to(max(0.0, wake - time.monotonic())):
             data = connection.recv(1 << 18)
             if not data:
                 return
@@ -74,9 +71,7 @@ def main() -> None:
     # the gateway, which ends us when it has drained.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if hasattr(os, "SCHED_BATCH") and os.sched_getscheduler(0) == os.SCHED_OTHER:
-        # Who wakes us must not be put off by it: the gateway has more to do than to send to us.
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    be_batch()  # the gateway, which wakes us, has more to do than to send to us
     connection = socket.socket(fileno=int(sys.argv[1]))
     try:
         serve(connection, json.loads(sys.argv[2]))

@@ -8,13 +8,13 @@ import gc
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
-import uvloop
 
 from stream_rnn.checkpoint import find_models, read_models
 from stream_rnn.clock import MonotonicClock
@@ -37,6 +37,7 @@ from stream_rnn.gateway.stage import Stage
 from stream_rnn.gateway.web.app import make_app
 from stream_rnn.gateway.web.websocket import Clients
 from stream_rnn.pipe import start_anew
+from stream_rnn.system import run
 from stream_rnn.wire.messages import MAX_MESSAGE
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def serve(options: ServeOptions, announce: Callable[[str], None]) -> None:
         raise ConfigError(f"{options.models.resolve()}: {without}; name a folder with --models")
     folders = {name: folders[name] for name in models}
     with contextlib.closing(_bind(options.host, options.port)) as listener:
-        uvloop.run(_serve(options, folders, models, listener, announce))
+        run(_serve(options, folders, models, listener, announce))
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -112,7 +113,8 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform != "win32":  # where it lets two servers have the same port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Connections inherit it: what waits in the kernel for a slow reader is stale, and
         # should be little beside what waits in its outbox.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)

@@ -39,6 +39,7 @@ from stream_rnn.midi.messages import (
 from stream_rnn.midi.player import Player
 from stream_rnn.midi.ports import Port, Watch, pick_api, quiet
 from stream_rnn.pipe import FrameReader, frame
+from stream_rnn.system import be_prompt
 
 log = logging.getLogger("stream_rnn.midi")
 
@@ -66,13 +67,17 @@ class Process:
         self._trouble = "not looked yet"
         self._heard: deque[Heard] = deque()
         self._dead = False
-        self._read_bell, self._bell = os.pipe()
-        os.set_blocking(self._bell, False)
+        self._read_bell, self._bell = socket.socketpair()  # Windows can only wait for sockets
+        self._bell.setblocking(False)
         self._scanned = -SCAN
         self._late: list[float] = []
 
     def run(self) -> int:
         """Serves until the pipe closes or the MIDI server dies; returns the exit code."""
+        with self._read_bell, self._bell:
+            return self._serve()
+
+    def _serve(self) -> int:
         reader, spoken = FrameReader(), time.monotonic()
         while True:
             now = time.monotonic()
@@ -82,18 +87,18 @@ class Process:
             self._look_at_ports(now)
             wake = min(self._player.first(), self._scanned + SCAN + GAP)
             wait = max(0.0, wake - time.monotonic())
-            doors = [self._connection.fileno(), self._read_bell]
-            full = [self._connection.fileno()] if self._unsaid else []
+            doors = [self._connection, self._read_bell]
+            full = [self._connection] if self._unsaid else []
             ready, writable, _ = select.select(doors, full, [], wait)
             if writable:
                 self._talk()
             if self._read_bell in ready:
-                os.read(self._read_bell, 4096)
+                self._read_bell.recv(4096)
                 if self._dead:
                     log.error("the MIDI server has died")
                     return GONE
                 self._say([self._heard.popleft() for _ in range(len(self._heard))])
-            if self._connection.fileno() in ready:
+            if self._connection in ready:
                 data = self._connection.recv(1 << 18)
                 if not data:
                     return 0
@@ -216,14 +221,13 @@ class Process:
         self._ring()
 
     def _ring(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._bell, b"!")
+        with contextlib.suppress(OSError):  # it rings already, or we are at the end
+            self._bell.send(b"!")
 
 
 def _hurry() -> None:
     """Real-time priority where the system grants it: see docs/installations.md."""
-    with contextlib.suppress(OSError, AttributeError):
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
+    be_prompt(PRIORITY)
     sys.setswitchinterval(5e-4)  # seconds that what is heard may keep what is due waiting
     gc.collect()
     gc.freeze()

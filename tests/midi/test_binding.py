@@ -63,6 +63,8 @@ def test_the_midi_process_lives_without_and_says_so_once(
     ours, theirs = socket.socketpair()
     with ours, theirs:
         process = Process(theirs, MidiOptions(outs=(PortSpec("synth"),)))
+        process._bell.close()
+        process._read_bell.close()
         said: list[object] = []
         monkeypatch.setattr(process, "_say", said.extend)
         for look in range(5):

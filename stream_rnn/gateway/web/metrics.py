@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import resource
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Histogram
@@ -19,6 +18,7 @@ from stream_rnn.gateway.stage import Stage
 from stream_rnn.gateway.status import Status
 from stream_rnn.gateway.web.websocket import Clients
 from stream_rnn.midi import messages as midi
+from stream_rnn.system import peak_memory
 
 LATENESS = (
     -0.02,
@@ -77,11 +77,12 @@ class _StageCollector(Collector):
             buckets=list(zip(edges, reached, strict=True)),
             sum_value=counters.midi.total,
         )
-        memory = GaugeMetricFamily(
-            "stream_rnn_gateway_peak_memory_bytes", "Peak memory of the gateway process"
-        )
-        memory.add_metric([], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
-        yield memory
+        if (peak := peak_memory()) is not None:
+            memory = GaugeMetricFamily(
+                "stream_rnn_gateway_peak_memory_bytes", "Peak memory of the gateway process"
+            )
+            memory.add_metric([], peak)
+            yield memory
 
 
 def make_registry(stage: Stage, clients: Clients) -> CollectorRegistry:
