@@ -7,6 +7,7 @@ closes, so it never outlives the gateway, however that ends.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import logging
@@ -89,6 +90,7 @@ class Child:
         self.on_body, self._on_death = on_body, on_death
         self._process: subprocess.Popen[bytes] | None = None
         self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
         self._stopping = False
         self._spare = Spare()
 
@@ -116,7 +118,7 @@ class Child:
                     ours.close()
                     raise
         transport, _ = await loop.create_connection(lambda: _Pipe(self, first), sock=ours)
-        self._transport = transport
+        self._transport, self._socket = transport, ours
         try:
             return await asyncio.wait_for(first, patience)
         except TimeoutError:
@@ -133,6 +135,8 @@ class Child:
             pass_fds=[number],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            # A terminal's signals are for the gateway, which ends what sounds first.
+            start_new_session=True,
             env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         )
 
@@ -156,7 +160,9 @@ class Child:
         """Closes the pipe, which ends the process, and makes sure that it ended."""
         self._stopping = True
         self._spare.release()
-        if self._transport:
+        if self._transport and self._socket:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)  # asyncio itself would close it later
             self._transport.abort()
         if self._process:
             try:

@@ -67,10 +67,11 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
 def main() -> None:
     """Entry point of the child."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    # A Ctrl-C in the terminal, or a supervisor's SIGTERM, comes to the whole group. It is for
-    # the gateway, which ends us when it has drained.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # A supervisor may send these to every process. They are for the gateway, which ends us when
+    # it has drained.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     be_batch()  # the gateway, which wakes us, has more to do than to send to us
     connection = socket.socket(fileno=int(sys.argv[1]))
     try:

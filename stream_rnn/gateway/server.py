@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -33,6 +32,7 @@ from stream_rnn.gateway.midi.recording import Recorder
 from stream_rnn.gateway.playout import play_out
 from stream_rnn.gateway.resident import open_sessions
 from stream_rnn.gateway.session import Timing
+from stream_rnn.gateway.signals import Signals
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.gateway.web.app import make_app
 from stream_rnn.gateway.web.websocket import Clients
@@ -52,6 +52,7 @@ SEND_BUFFER = 1 << 16
 DRAIN = 0.4  # seconds that clients have, at the end, to take what waits for them
 GRACE = 0.5
 HANGS = 10.0  # seconds of an engine's silence, while it is waited for, after which it is killed
+WATCH = 1.0  # seconds between looks at how long that is
 RESTART_PAUSES = (0.1, 1.0, 5.0)  # before an engine is started anew, by how often it failed
 
 
@@ -77,7 +78,7 @@ class ServeOptions:
 
 
 def serve(options: ServeOptions, announce: Callable[[str], None]) -> None:
-    """Serves until SIGTERM or SIGINT.
+    """Serves until a signal ends it: see `gateway.signals`.
 
     Args:
         announce: called with the address once `/healthz` answers 200.
@@ -179,9 +180,15 @@ async def _serve(
         )  # fmt: skip
     doors = Doors(room, options.per_address)
     server = _Server(DoorConfig(app, doors, refusals, ws_max_size=MAX_MESSAGE))
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.ask_to_exit)
+
+    def end_notes() -> None:
+        if osc is not None:
+            osc.end_notes()
+        if midi is not None:
+            midi.stop()
+
+    latency = max([t.latency for t in options.config.osc.target], default=0.0)
+    Signals(stage, clock, end=server.ask_to_exit, end_notes=end_notes, latency=latency).install()
     try:
         ready = await engine.start()
         if osc is not None:
@@ -213,10 +220,7 @@ async def _serve(
             await asyncio.gather(*tasks, return_exceptions=True)
             # What sounds ends first: the engine may take a while to end, and nothing is played
             # meanwhile that would end it.
-            if osc is not None:
-                osc.end_notes()
-            if midi is not None:
-                midi.stop()
+            end_notes()
             engine.stop()
             for recorder in recorders:
                 recorder.close()
@@ -278,7 +282,10 @@ async def _keep_engine(
 async def _watch_engine(engine: ChildEngine, stage: Stage, clock: MonotonicClock) -> None:
     """Ends an engine that hangs, so that another can go on where it was."""
     while True:
-        await asyncio.sleep(1.0)
+        before = clock.now()
+        await asyncio.sleep(WATCH)
+        if clock.now() - before > 2 * WATCH:
+            continue  # the gateway itself stood still, and has not read what the engine said
         if (silence := stage.engine_silence(clock.now())) > HANGS:
             log.error("the engine has said nothing for %.0f s; it is killed", silence)
             engine.kill()

@@ -106,8 +106,8 @@ class Process:
                 for body in reader.feed(data):
                     self._obey(body)
             elif time.monotonic() - spoken > SILENT_GATEWAY:
-                log.error("the gateway says nothing; ending what sounds")
-                self.silence()
+                if self.silence():
+                    log.error("the gateway says nothing; what sounded was ended")
                 spoken = float("inf")
 
     def _obey(self, body: bytes) -> None:
@@ -149,13 +149,14 @@ class Process:
             counts[bisect_left(LATENESS, seconds)] += 1
         return Pong(tuple(counts), max(late, default=0.0), sum(late))
 
-    def silence(self) -> None:
-        """Ends what sounds."""
+    def silence(self) -> bool:
+        """Ends what sounds; says whether something did."""
         ends = self._player.silence()
         if ends:
             self._say([Silenced(time.monotonic())])
         for port, data in ends:
             self._outs[port].send(data)
+        return bool(ends)
 
     # Ports
 
@@ -236,9 +237,11 @@ def _hurry() -> None:
 def main() -> int:
     """Entry point of the child."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    # Both come to the whole group. They are for the gateway, which ends us when it has drained.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # A supervisor may send these to every process. They are for the gateway, which ends us when
+    # it has drained.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     connection = socket.socket(fileno=int(sys.argv[1]))
     process = Process(connection, msgspec.json.decode(sys.argv[2], type=MidiOptions))
     _hurry()
