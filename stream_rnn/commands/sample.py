@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 def add(command: AddCommand) -> None:
     sub = command("sample", "Make a text or a MIDI file.", _sample)
     model_argument(sub)
-    sub.add_argument("--prime", default="", help="text to go on from, or a MIDI file")
+    sub.add_argument(
+        "--prime", default="", metavar="TEXT|@FILE", help="text to go on from, or @FILE to read it from a file; for notes a MIDI file",
+    )
+    sub.add_argument("--tracks", metavar="T,…", help="of a MIDI file, by number or name")
+    sub.add_argument("--bpm", type=float, metavar="BPM", help="of a file with beats; the prime's")
     sub.add_argument("--artist", metavar="A[=W],…", help="a name, or a blend")
     sub.add_argument("--temperature", type=float, metavar="T")
     sub.add_argument("--top-k", type=int, metavar="K")

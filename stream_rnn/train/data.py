@@ -11,7 +11,7 @@ import msgspec
 from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.base import Codec
 from stream_rnn.errors import CheckpointError, DataError
-from stream_rnn.train import folders, folk, notes, rows, texts
+from stream_rnn.train import folders, folk, notes, rolls, rows, texts
 from stream_rnn.train.corpus import Corpus
 from stream_rnn.train.recipe import DataRecipe
 
@@ -25,7 +25,8 @@ READERS: dict[str, Reader] = {
     "playlist": texts.playlist,
     "abc": folk.tunes,
     "tabs": folk.tabs,
-    "rolls_mat": notes.rolls_mat,
+    "rolls": rolls.rolls,
+    "rolls_mat": rolls.rolls,
     "midi": notes.rolls_midi,
     "performances": notes.performances,
     "ensemble": rows.ensembles,
@@ -68,7 +69,9 @@ def load_corpus(
         raise DataError(corpus.left_out[0])
     for name, documents in corpus.splits.items():
         if not any(len(d.symbols) for d in documents):
-            raise DataError(f"{path}: nothing to read in the {name} set")
+            bad = corpus.left_out
+            more = f"; {len(bad)} left out, of which the first: {bad[0]}" if bad else ""
+            raise DataError(f"{path}: nothing to read in the {name} set{more}")
     return corpus
 
 

@@ -24,8 +24,8 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         source: a file or folder under the data folder.
-        format: `songs_csv` (artist,song,link,text), `text` (one long text), `rolls_mat`
-            (the four benchmark files of Boulanger-Lewandowski 2012), `midi` (a folder, as
+        format: `songs_csv` (artist,song,link,text), `text` (one long text), `rolls` (a `.mat`
+            of Boulanger-Lewandowski 2012, JSON or `.npz`; or `rolls_mat`), `midi` (a folder, as
             rolls), `performances` (a folder, as events), `lines` (a name a line), `abc` (a
             folder of tunes), `tabs` (the same for guitar),
             `playlist` (a name a line, in order), `ensemble` (CSVs, a row a second; simulated
@@ -50,7 +50,7 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
 
     source: str
     format: Literal[
-        "songs_csv", "text", "lines", "playlist", "abc", "tabs", "rolls_mat", "midi",
+        "songs_csv", "text", "lines", "playlist", "abc", "tabs", "rolls", "rolls_mat", "midi",
         "performances", "ensemble", "touch", "files",
     ]  # fmt: skip
     codec: str = ""
