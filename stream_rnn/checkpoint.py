@@ -7,6 +7,7 @@ gateway; `load_network` is for the engine and for training.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -106,9 +107,24 @@ def read_card(folder: Path) -> Card:
 def write_card(folder: Path, card: Card) -> None:
     """Writes a card, whole or not at all."""
     text = json.dumps({"format": FORMAT, **vars(card)}, indent=2, ensure_ascii=False)
-    temporary = folder / (CARD + ".new")
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(folder / CARD)
+    write_whole(folder / CARD, (text + "\n").encode())
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes a file, whole or not at all.
+
+    Raises:
+        CheckpointError: it cannot be written; what stood there stands there still.
+    """
+    temporary = path.with_name(path.name + ".new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)  # its part of a full disk
+        raise CheckpointError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def find_models(root: Path) -> dict[str, Path]:
@@ -172,10 +188,7 @@ def save_model(folder: Path, card: Card, network: Network, *, half: bool) -> Car
     tensors = {k: v.detach().cpu() for k, v in network.state_dict().items()}
     floats = {k: v.to(dtype) for k, v in tensors.items() if v.is_floating_point()}
     data = save(tensors | floats)
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / (WEIGHTS + ".new")
-    temporary.write_bytes(data)
-    temporary.replace(folder / WEIGHTS)
+    write_whole(folder / WEIGHTS, data)
     weights = {
         "dtype": str(dtype).removeprefix("torch.") if floats else "integers",
         "bytes": len(data),

@@ -11,7 +11,9 @@ import pytest
 from support import ARTISTS
 
 from stream_rnn import cli
+from stream_rnn.codecs.midi_notes import read_midi
 from stream_rnn.codecs.pianoroll import roll_from_midi
+from stream_rnn.commands.arguments import blend
 
 ROOT = Path(__file__).parents[1]
 TINY = """
@@ -210,6 +212,64 @@ def test_a_midi_file_is_the_same_for_the_same_seed_and_primes_another(
     longer = roll_from_midi(tmp_path / "d.mid", steps_per_beat=4)
     assert (longer[: len(prime)] == prime).all()
     assert len(prime) < len(longer) <= len(prime) + 24
+
+
+def test_a_rolls_prime_keeps_its_tempo_unless_another_is_asked_for(
+    run: Run, models: Path, tmp_path: Path
+) -> None:
+    def tempo(name: str, *options: object) -> float:
+        out = tmp_path / name
+        ran = run("sample", models / "roll", "--length", 24, "--out", out, *options)
+        assert ran.code == 0, ran.err
+        return float(read_midi(out).bpm)
+
+    assert tempo("a.mid", "--bpm", 96) == pytest.approx(96, abs=0.01)
+    assert tempo("b.mid", "--prime", tmp_path / "a.mid") == pytest.approx(96, abs=0.01)
+    assert tempo("c.mid", "--prime", f"@{tmp_path / 'a.mid'}") == pytest.approx(96, abs=0.01)
+    assert tempo("d.mid", "--prime", tmp_path / "a.mid", "--bpm", 60) == pytest.approx(60, abs=0.01)
+    ran = run("sample", models / "roll", "--out", tmp_path / "e.mid", "--tracks", "flute",
+              "--prime", tmp_path / "a.mid")  # fmt: skip
+    assert ran.code == 1 and "a.mid: no track 'flute'; it has 1" in ran.err
+    ran = run("sample", models / "verse", "--tracks", "1", "--prime", "abc")
+    assert ran.code == 2 and "--tracks is for a --prime that is a MIDI file" in ran.err
+
+
+def test_a_prime_is_read_from_a_file_that_is_named_with_an_at(
+    run: Run, models: Path, tmp_path: Path
+) -> None:
+    prime = tmp_path / "prime.txt"
+    prime.write_text("a sea\nof love\n")
+    ran = run("sample", models / "verse", "--length", 9, "--prime", f"@{prime}")
+    assert ran.code == 0 and ran.out.startswith("a sea\nof love")
+    assert ran.out == run("sample", models / "verse", "--length", 9, "--prime",
+                          "a sea\nof love").out  # fmt: skip
+    ran = run("sample", models / "verse", "--length", 9, "--prime", prime)
+    assert ran.code == 0 and f"say --prime @{prime}" in ran.err
+    ran = run("sample", models / "verse", "--prime", f"@{tmp_path / 'none.txt'}")
+    assert ran.code == 1 and "none.txt: cannot be read (No such file" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Ada", {"Ada": 1.0}),
+        ("Ada=2,Bo", {"Ada": 2.0, "Bo": 1.0}),
+        ("Earth, Wind & Fire", {"Earth, Wind & Fire": 1.0}),
+        ("Bo , Earth, Wind & Fire=2", {"Bo": 1.0, "Earth, Wind & Fire": 2.0}),
+        ("Earth, Wind & Fire=2,a=b,Ada=0.5", {"Earth, Wind & Fire": 2.0, "a=b": 1.0, "Ada": 0.5}),
+        ("a=b=3", {"a=b": 3.0}),
+        ("Earth, Wind", {"Earth": 1.0, "Wind": 1.0}),
+    ],
+)
+def test_an_artist_may_have_commas_in_the_name(text: str, expected: dict[str, float]) -> None:
+    assert blend(text, ("Ada", "Bo", "Earth, Wind & Fire", "a=b")) == expected
+
+
+def test_an_artist_that_is_not_known_is_told_what_there_is(run: Run, models: Path) -> None:
+    ran = run("sample", models / "verse", "--artist", "Ade")
+    assert ran.code == 2
+    assert "'Ade' is not known to the model 'verse', which has Ada, Bo, Cy; is it 'Ada'?" in ran.err
+    assert "/v1/" not in ran.err
 
 
 def test_train_then_eval_then_sample(run: Run, tmp_path: Path) -> None:

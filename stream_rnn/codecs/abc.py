@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from stream_rnn.codecs.base import CategoricalCodec, Sound
+from stream_rnn.codecs.files import read_utf8
 from stream_rnn.codecs.melody import BARS, TOKEN_NOTE, Tune, natural_pitch, notes_of
 from stream_rnn.codecs.performance import midi_from_notes
 from stream_rnn.errors import CheckpointError, DataError
@@ -154,8 +155,8 @@ class AbcCodec(CategoricalCodec):
         numbered = [f"X:{n}\n{tune}" for n, tune in enumerate(tunes[1:], 1)]
         return "".join([tunes[0], *numbered])
 
-    def read_prime(self, prime: str) -> list[int]:
-        return self.parse(prime)
+    def read_prime(self, prime: str | Path) -> list[int]:
+        return self.parse(read_utf8(prime).removesuffix("\n") if isinstance(prime, Path) else prime)
 
     def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
         if path.suffix == ".mid":

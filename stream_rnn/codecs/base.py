@@ -113,15 +113,17 @@ class Codec(Protocol):
         """A stretch of symbols as text, to look at."""
         ...
 
-    def read_prime(self, prime: str) -> list[int]:
-        """Symbols of a prime from the command line: a text, or a file's path.
+    def read_prime(self, prime: str | Path) -> list[int]:
+        """Symbols of a prime from the command line: a text, or (a `Path`) a file of this domain.
+
+        Of what is no text, a string is a file's path, too.
 
         Raises:
             DataError: it cannot be read.
         """
         ...
 
-    def prime_bpm(self, prime: str) -> float | None:
+    def prime_bpm(self, prime: str | Path) -> float | None:
         """The tempo of a file that `read_prime` reads, in quarter notes a minute.
 
         None where symbols say their own times, or the file has no tempo.
@@ -165,7 +167,7 @@ class CategoricalCodec:
     def reading(self) -> Reading | None:
         return None
 
-    def prime_bpm(self, prime: str) -> float | None:
+    def prime_bpm(self, prime: str | Path) -> float | None:
         return None
 
     def pack(self, array: Symbols) -> bytes:

@@ -99,10 +99,10 @@ class EnsembleCodec(RowsCodec):
             at[player] = tick
         file.save(path)
 
-    def read_prime(self, prime: str) -> list[int]:
+    def read_prime(self, prime: str | Path) -> list[int]:
         path = Path(prime)
         if path.suffix != ".csv":
-            return self.parse(prime)
+            return self.parse(read_utf8(prime) if isinstance(prime, Path) else prime)
         rows, wide = read_csv(path), len(self.columns)
         if rows and len(rows[0]) < wide:
             raise DataError(f"{path}: {len(rows[0])} players; the model has {wide}")

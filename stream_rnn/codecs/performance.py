@@ -117,8 +117,8 @@ class PerformanceCodec(CategoricalCodec):
             now, line = now + lasts, " end" if symbol == self.boundary else ""
         return "\n".join([*lines, f"{now:7.2f}{line}"])
 
-    def read_prime(self, prime: str) -> list[int]:
-        return [int(s) for s in encode_notes(read_notes(Path(prime)))]
+    def read_prime(self, prime: str | Path, tracks: tuple[str, ...] = ()) -> list[int]:
+        return [int(s) for s in encode_notes(read_notes(Path(prime), tracks=tracks))]
 
     def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
         notes = [

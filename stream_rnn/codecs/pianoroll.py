@@ -87,11 +87,11 @@ class PianorollCodec:
     def show(self, symbols: Sequence[int]) -> str:
         return "\n".join("".join(".#"[s >> key & 1] for key in range(KEYS)) for s in symbols)
 
-    def read_prime(self, prime: str) -> list[int]:
-        roll = roll_from_midi(Path(prime), steps_per_beat=self.steps_per_beat)
+    def read_prime(self, prime: str | Path, tracks: tuple[str, ...] = ()) -> list[int]:
+        roll = roll_from_midi(Path(prime), steps_per_beat=self.steps_per_beat, tracks=tracks)
         return ints_from_bytes(self.pack(roll), self.width)
 
-    def prime_bpm(self, prime: str) -> float | None:
+    def prime_bpm(self, prime: str | Path) -> float | None:
         return read_midi(Path(prime)).bpm
 
     def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:

@@ -97,9 +97,9 @@ class PlaylistCodec(CategoricalCodec):
     def show(self, symbols: Sequence[int]) -> str:
         return "\n".join(self.decode(symbols))
 
-    def read_prime(self, prime: str) -> list[int]:
+    def read_prime(self, prime: str | Path) -> list[int]:
         path = Path(prime)
-        if path.suffix not in self.endings:
+        if not isinstance(prime, Path) and path.suffix not in self.endings:
             return self.parse(prime)
         # As in the file that was learnt from, and as `write_file` makes it: a blank line ends a
         # session.

@@ -53,13 +53,27 @@ def _added(domain: str) -> Callable[[dict[str, Any]], Codec] | None:
     return codec and codec.from_json
 
 
-def read_prime(codec: Codec, prime: str) -> list[int]:
-    """Symbols of a prime from the command line: a text, or for notes a MIDI file's path.
+def prime_source(prime: str) -> str | Path:
+    """What a prime from the command line stands for: `@FILE` is a file, else it is as it is."""
+    return Path(prime[1:]) if prime.startswith("@") else prime
+
+
+def read_prime(codec: Codec, prime: str, tracks: tuple[str, ...] = ()) -> list[int]:
+    """Symbols of a prime from the command line: a text, `@FILE`, or for notes a MIDI file's path.
+
+    Args:
+        tracks: of a MIDI file, read only these.
 
     Raises:
         DataError: see the codecs.
+        ConfigError: tracks of what is no MIDI file.
     """
-    return codec.read_prime(prime) if prime else []
+    source = prime_source(prime)
+    if not tracks:
+        return codec.read_prime(source) if prime else []
+    if not prime or not isinstance(codec, PianorollCodec | PerformanceCodec):
+        raise ConfigError("--tracks is for a --prime that is a MIDI file")
+    return codec.read_prime(source, tracks)
 
 
 def file_writer(codec: Codec, out: Path | None, bpm: float) -> Callable[[list[int]], None]:

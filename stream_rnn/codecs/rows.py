@@ -135,10 +135,10 @@ class RowsCodec(CategoricalCodec):
     def show(self, symbols: Sequence[int]) -> str:
         return "\n".join(" ".join(self.cells(row)) for row in self.decode(symbols))
 
-    def read_prime(self, prime: str) -> list[int]:
+    def read_prime(self, prime: str | Path) -> list[int]:
         path = Path(prime)
         if path.suffix != ".csv":
-            return self.parse(prime)
+            return self.parse(read_utf8(prime) if isinstance(prime, Path) else prime)
         try:
             rows = [row[1:] for row in csv.reader(io.StringIO(read_utf8(path)))]
         except csv.Error as error:

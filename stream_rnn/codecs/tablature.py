@@ -96,9 +96,10 @@ class TablatureCodec(CategoricalCodec):
     def show(self, symbols: Sequence[int]) -> str:
         return draw_tab(symbols)
 
-    def read_prime(self, prime: str) -> list[int]:
+    def read_prime(self, prime: str | Path) -> list[int]:
         path = Path(prime)
-        return self.parse(read_utf8(path) if path.suffix == ".txt" else prime)
+        from_file = isinstance(prime, Path) or path.suffix == ".txt"
+        return self.parse(read_utf8(path) if from_file else prime)
 
     def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
         if path.suffix == ".mid":

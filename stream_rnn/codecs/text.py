@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from stream_rnn.codecs.base import CategoricalCodec
+from stream_rnn.codecs.files import read_utf8
 from stream_rnn.errors import CheckpointError, DataError
 
 BOUNDARY = "\f"
@@ -137,8 +138,8 @@ class TextCodec(CategoricalCodec):
     def show(self, symbols: Sequence[int]) -> str:
         return self.decode(symbols).replace(BOUNDARY, "\n\n\n")
 
-    def read_prime(self, prime: str) -> list[int]:
-        return self.parse(prime)
+    def read_prime(self, prime: str | Path) -> list[int]:
+        return self.parse(read_utf8(prime).removesuffix("\n") if isinstance(prime, Path) else prime)
 
     def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
         path.write_text(self.show(symbols) + "\n", encoding="utf-8")

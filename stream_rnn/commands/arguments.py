@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,16 +70,26 @@ def model_folder(name: str) -> Path:
     raise ConfigError(f"no model {name!r}; there are: {known}")
 
 
-def blend(text: str | None) -> dict[str, float] | None:
+def blend(text: str | None, artists: Sequence[str]) -> dict[str, float] | None:
+    """The weights of `NAME[=WEIGHT],…`; a name may have commas and equals signs in it."""
     if text is None:
         return None
     weights = {}
-    for part in text.split(","):
-        name, _, weight = part.rpartition("=") if "=" in part else (part, "", "1")
+    parts = text.split(",")
+    while parts:
+        # The longest beginning that is an artist; or else one part, which will be refused by name.
+        for take in range(len(parts), 0, -1):
+            share = ",".join(parts[:take]).strip()
+            name, equals, weight = share.rpartition("=")
+            if not equals or share in artists:
+                name, weight = share, "1"
+            if take == 1 or (name.strip() in artists and "," not in weight):
+                break
         try:
             weights[name.strip()] = float(weight)
         except ValueError:
             raise ConfigError(f"--artist: the weight {weight!r} is not a number") from None
+        del parts[:take]
     return weights
 
 

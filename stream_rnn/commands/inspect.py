@@ -87,7 +87,9 @@ def _blend(card: Card, artist: str | None) -> list[float] | None:
     if artist is None:
         return None
     try:
-        controls = merge_controls(default_controls(card, 0), {"artist": blend(artist)}, card)
+        controls = merge_controls(
+            default_controls(card, 0), {"artist": blend(artist, card.artists)}, card
+        )
     except StreamRnnError as error:
         raise ConfigError(str(error)) from None
     return list(engine_settings(controls, card).artists)

@@ -26,9 +26,14 @@ def add(command: AddCommand) -> None:
     sub = command("sample", "Make a text or a MIDI file.", _sample)
     model_argument(sub)
     sub.add_argument(
-        "--prime", default="", metavar="TEXT|@FILE", help="text to go on from, or @FILE to read it from a file; for notes a MIDI file",
+        "--prime",
+        default="",
+        metavar="TEXT|@FILE",
+        help="text to go on from, or @FILE to read it from a file; for notes a MIDI file",
     )
-    sub.add_argument("--tracks", metavar="T,…", help="of a MIDI file, by number or name")
+    sub.add_argument(
+        "--tracks", default="", metavar="T,…", help="of a MIDI file, by number or name"
+    )
     sub.add_argument("--bpm", type=float, metavar="BPM", help="of a file with beats; the prime's")
     sub.add_argument("--artist", metavar="A[=W],…", help="a name, or a blend")
     sub.add_argument("--temperature", type=float, metavar="T")
@@ -45,7 +50,7 @@ def add(command: AddCommand) -> None:
 
 def _sample(options: argparse.Namespace) -> None:
     from stream_rnn.checkpoint import read_card
-    from stream_rnn.codecs.registry import file_writer, read_prime
+    from stream_rnn.codecs.registry import file_writer, prime_source, read_prime
     from stream_rnn.gateway.controls import default_controls, engine_settings, merge_controls
 
     folder = model_folder(options.model)
@@ -56,15 +61,21 @@ def _sample(options: argparse.Namespace) -> None:
         "top_k": options.top_k,
         "top_p": options.top_p,
         "seed": options.seed,
-        "artist": blend(options.artist),
+        "artist": blend(options.artist, card.artists),
+        "bpm": options.bpm,
     }
+    if options.prime and options.bpm is None:
+        given["bpm"] = codec.prime_bpm(prime_source(options.prime))
     changes = {name: value for name, value in given.items() if value is not None}
     try:
         controls = merge_controls(default_controls(card, 0), changes, card)
     except StreamRnnError as error:
         raise ConfigError(str(error)) from None
     write = file_writer(codec, options.out, controls.bpm)
-    prime = read_prime(codec, options.prime)
+    prime = read_prime(codec, options.prime, tuple(filter(None, options.tracks.split(","))))
+    if codec.domain in ("text", "abc") and _is_file(options.prime):
+        hint = f"taken as text; to read the file of that name say --prime @{options.prime}"
+        print(f"stream-rnn: --prime {options.prime} is {hint}", file=sys.stderr)
     from tqdm import tqdm
 
     from stream_rnn.checkpoint import load_network
@@ -80,6 +91,13 @@ def _sample(options: argparse.Namespace) -> None:
             progress=bar.update,
         )
     write(symbols)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except OSError:  # too long for a name
+        return False
 
 
 def _models(options: argparse.Namespace) -> None:

@@ -109,6 +109,7 @@ def _serve(options: argparse.Namespace) -> None:
 def _play(options: argparse.Namespace) -> None:
     from msgspec.structs import asdict, replace
 
+    from stream_rnn.checkpoint import read_card
     from stream_rnn.config import OscTarget, SessionConfig
     from stream_rnn.gateway.house import Limits
     from stream_rnn.gateway.server import ServeOptions, serve
@@ -116,7 +117,7 @@ def _play(options: argparse.Namespace) -> None:
     _log()
     folder = model_folder(options.model)
     given = {name: getattr(options, name) for name in ("temperature", "rate", "bpm")}
-    given["artist"] = blend(options.artist)
+    given["artist"] = blend(options.artist, read_card(folder).artists)
     session = SessionConfig(
         name=options.session,
         model=folder.name,

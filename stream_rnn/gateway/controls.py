@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import reprlib
 from collections.abc import Mapping
@@ -183,12 +184,21 @@ def _blend(value: object, card: Card) -> dict[str, float]:
         raise _bad("artist", "must be a name, or an object of names and weights")
     for name in value:
         if name not in card.artists:
-            raise _bad("artist", f"{_shown(name)} is not known; see /v1/models", "unknown_artist")
+            raise _bad("artist", _unknown_artist(name, card), "unknown_artist")
     weights = {name: _number("artist", weight, 0.0, 1e6) for name, weight in value.items()}
     total = math.fsum(weights.values())
     if total <= 0:
         raise _bad("artist", "needs one weight above 0 at least")
     return {name: weight / total for name, weight in weights.items() if weight > 0}
+
+
+def _unknown_artist(name: object, card: Card) -> str:
+    near = difflib.get_close_matches(str(name)[:200], card.artists, n=1)
+    listed = ", ".join(card.artists[:8])
+    more = len(card.artists) - 8
+    known = f"{listed} and {more} more" if more > 0 else listed
+    hint = f"; is it {near[0]!r}?" if near else ""
+    return f"{_shown(name)} is not known to the model {card.name!r}, which has {known}{hint}"
 
 
 def _sync(value: object) -> str:

@@ -42,7 +42,9 @@ class Log:
         with self._path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))
         with self._path.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows(r for i, r in enumerate(rows) if i == 0 or int(r[0]) <= step)
+            # A run that was killed may have left half a line.
+            whole = [r for r in rows[1:] if len(r) == len(COLUMNS) and int(r[0]) <= step]
+            csv.writer(file).writerows([*rows[:1], *whole])
 
 
 def draw_curves(log: Path, picture: Path, *, title: str) -> None:

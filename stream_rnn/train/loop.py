@@ -166,6 +166,8 @@ class Trainer:
             mininterval=1.0,
         )
         torch.set_num_threads(self._options.threads)
+        if self.step == 0:
+            self.save()  # so that a run can go on however early it is killed
         began = time.monotonic() - self._seconds
         with bar, interrupts() as interrupted:
             while self.step < self._options.steps and self._worse < self._options.patience:
@@ -255,9 +257,17 @@ class Trainer:
         draw_curves(self.run / "log.csv", self.run / "curves.png", title=self.recipe.model.name)
         if score.nll < self._best:
             self._best, self._worse = score.nll, 0
+            self._check_range()
             save_model(self.run / "best", self.card(), self.network, half=self._options.half)
         else:
             self._worse += 1
+
+    def _check_range(self) -> None:
+        """Checks that the weights can be kept as they will lie on disk."""
+        largest = max(float(p.detach().abs().max()) for p in self.network.parameters())
+        most = torch.finfo(torch.float16 if self._options.half else torch.float32).max
+        if largest > most:
+            self._diverged(f"a weight is {largest:g}, and at most {most:g} can be kept")
 
     def _diverged(self, what: str) -> NoReturn:
         best = self.run / "best"

@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
+from stream_rnn.checkpoint import write_whole
 from stream_rnn.errors import CheckpointError
 from stream_rnn.train.recipe import Recipe
 
@@ -55,11 +56,13 @@ def generators(device: torch.device) -> dict[str, torch.Generator]:
 
 
 def write_state(folder: Path, tensors: Mapping[str, Tensor], facts: dict[str, Any]) -> None:
-    """Writes what `read_state` reads, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes what `read_state` reads, whole or not at all.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
     plain = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
-    save_file(plain, folder / "new.safetensors", {"facts": json.dumps(facts)})
-    (folder / "new.safetensors").replace(folder / STATE)
+    write_whole(folder / STATE, save(plain, {"facts": json.dumps(facts)}))
 
 
 def read_state(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
