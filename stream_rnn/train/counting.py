@@ -153,7 +153,9 @@ def ngrams(
         wanted = ids[begin] * size + symbols[begin + length - 1]
         strings, where, which = np.unique(wanted, return_index=True, return_inverse=True)
         # What opens a document is not foretold, and what is written out again counts once.
-        heard = ~again[begin] & ~(opens[begin] if length == 1 else False)
+        heard = ~again[begin]
+        if length == 1:
+            heard &= ~opens[begin]
         met = np.bincount(which, weights=heard, minlength=len(strings)).astype(np.int64)
         if length > 1:
             # How many of these strings end in each of those before, that is, after how many
