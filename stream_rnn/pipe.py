@@ -1,4 +1,4 @@
-"""A child process that is spoken to over a socket pair, in frames; and the frames.
+"""A child process that is spoken to over a socket, in frames; and the frames.
 
 A frame is a length in 4 bytes (little-endian), then a body. A child ends when its socket
 closes, so it never outlives the gateway, however that ends.
@@ -18,7 +18,9 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+from stream_rnn import handover
 from stream_rnn.descriptors import Spare
 from stream_rnn.errors import StreamRnnError
 
@@ -70,7 +72,7 @@ async def start_anew(
 
 
 class Child:
-    """A child process on the running event loop: `python -m MODULE FD OPTIONS`.
+    """A child process on the running event loop: `python -m MODULE END OPTIONS`.
 
     Args:
         module: what the child runs.
@@ -109,14 +111,10 @@ class Child:
         loop = asyncio.get_running_loop()
         first: asyncio.Future[bytes] = loop.create_future()
         with self._spare.lent():
-            ours, theirs = socket.socketpair()
-            ours.setblocking(False)
-            with theirs:
-                try:
-                    self._process = self._spawn(theirs)
-                except BaseException:
-                    ours.close()
-                    raise
+            if handover.INHERITS:
+                ours = self._bequeath()
+            else:
+                self._process, ours = await handover.called(self._spawn_caller, patience)
         transport, _ = await loop.create_connection(lambda: _Pipe(self, first), sock=ours)
         self._transport, self._socket = transport, ours
         try:
@@ -125,15 +123,31 @@ class Child:
             self.kill()
             raise
 
+    def _bequeath(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            try:
+                self._process = self._spawn(theirs)
+            except BaseException:
+                ours.close()
+                raise
+        return ours
+
     def _spawn(self, connection: socket.socket) -> subprocess.Popen[bytes]:
+        number = connection.fileno()
+        return self._popen(str(number), pass_fds=[number], stdin=subprocess.DEVNULL)
+
+    def _spawn_caller(self) -> subprocess.Popen[bytes]:
+        return self._popen(handover.CALL, stdin=subprocess.PIPE)
+
+    def _popen(self, end: str, **how: Any) -> subprocess.Popen[bytes]:
         # The child finds this very package, installed or not.
         root = str(Path(__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-        number = connection.fileno()
         return subprocess.Popen(
-            [sys.executable, "-m", self._module, str(number), self._options],
-            pass_fds=[number],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", self._module, end, self._options],
+            **how,
             stdout=subprocess.DEVNULL,
             # A terminal's signals are for the gateway, which ends what sounds first.
             start_new_session=True,

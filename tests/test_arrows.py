@@ -19,14 +19,15 @@ ARROWS: dict[str, set[str]] = {
     "paths": set(),
     "system": set(),
     "descriptors": set(),
-    "pipe": {"errors", "descriptors", "system"},
+    "handover": set(),
+    "pipe": {"errors", "descriptors", "handover"},
     "config": {"errors"},
-    "midi": {"errors", "clock", "pipe", "system"},
+    "midi": {"errors", "clock", "handover", "pipe", "system"},
     "codecs": {"errors"},
     "wire": {"errors", "codecs"},
     "nets": {"errors", "codecs"},
     "checkpoint": {"errors", "codecs", "nets"},
-    "engine": {"errors", "clock", "pipe", "system", "codecs", "nets", "checkpoint"},
+    "engine": {"errors", "clock", "handover", "pipe", "system", "codecs", "nets", "checkpoint"},
     "train": {"errors", "codecs", "nets", "checkpoint"},
     "inspect": {"errors", "codecs", "nets", "checkpoint", "train"},
     "gateway": {
@@ -72,7 +73,8 @@ TENSORLESS = {"engine.messages", "engine.client", "engine.process", "train.recip
 
 # Protocol code takes data and returns data, and time is passed in. These do the rest.
 OUTSIDE = {
-    "asyncio": {"pipe", "system", "midi.client", "gateway.osc.socket", "gateway.osc.side",
+    "asyncio": {"pipe", "system", "handover",
+                "midi.client", "gateway.osc.socket", "gateway.osc.side",
                 "gateway.osc.targets", "gateway.osc.discovery", "gateway.osc.listeners",
                 "gateway.osc.agenda",
                 "gateway.beat.link", "gateway.http.doors", "gateway.http.guard",
@@ -81,7 +83,7 @@ OUTSIDE = {
                 "bench.serve",
                 "bench.midi"},
     "socket": {"gateway.osc.targets", "gateway.osc.discovery", "gateway.osc.presence", "pipe",
-               "system",
+               "system", "handover",
                "midi.process",
                "engine.process", "gateway.server", "bench.serve", "bench.osc", "bench.ears"},
     # osc: a timetag is in the time of day, which only the wall clock has.

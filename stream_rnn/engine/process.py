@@ -1,6 +1,6 @@
 """The engine as a process of its own: a plain loop over one socket.
 
-Started by `pipe.Child` as `python -m stream_rnn.engine.process FD OPTIONS`.
+Started by `pipe.Child` as `python -m stream_rnn.engine.process END OPTIONS`.
 It ends when the socket closes, so it never outlives the gateway.
 """
 
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from stream_rnn.engine.messages import Event, Failed, decode_commands, encode
 from stream_rnn.errors import StreamRnnError
+from stream_rnn.handover import child_end
 from stream_rnn.pipe import FrameReader, frame
 from stream_rnn.system import be_batch, give_way, waiter
 
@@ -73,7 +74,7 @@ def main() -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     be_batch()  # the gateway, which wakes us, has more to do than to send to us
-    connection = socket.socket(fileno=int(sys.argv[1]))
+    connection = child_end(sys.argv[1])
     try:
         serve(connection, json.loads(sys.argv[2]))
     except (BrokenPipeError, ConnectionResetError):

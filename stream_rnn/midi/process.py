@@ -1,6 +1,6 @@
 """MIDI as a process of its own: waits for each message's exact moment, and watches the ports.
 
-Started by `midi.client.ChildMidi` as `python -m stream_rnn.midi.process FD OPTIONS`. When the
+Started by `midi.client.ChildMidi` as `python -m stream_rnn.midi.process END OPTIONS`. When the
 pipe closes, however the gateway ended, it ends every note and then itself.
 """
 
@@ -21,6 +21,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from stream_rnn.handover import child_end
 from stream_rnn.midi.binding import DriverError, NoMidi, load
 from stream_rnn.midi.messages import (
     LATENESS,
@@ -242,7 +243,7 @@ def main() -> int:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    connection = socket.socket(fileno=int(sys.argv[1]))
+    connection = child_end(sys.argv[1])
     process = Process(connection, msgspec.json.decode(sys.argv[2], type=MidiOptions))
     _hurry()
     code = 0
