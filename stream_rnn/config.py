@@ -20,6 +20,10 @@ Latency = Annotated[float, Meta(ge=0.0, le=10.0)]
 Seconds = Annotated[float, Meta(ge=0.0)]
 
 
+# What a controller may be, by its name in the file.
+SOURCES = ("cc", "nrpn", "note", "wheel", "aftertouch", "key_aftertouch", "program")
+
+
 class _Table(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the file."""
 
@@ -143,17 +147,67 @@ class MidiIn(_Table, frozen=True, kw_only=True):
 
 
 class MidiControl(_Table, frozen=True, kw_only=True):
-    """`[[midi.control]]`: a controller that moves a control over a range.
+    """`[[midi.control]]`: a controller that moves a control over a range, or does something.
+
+    One of `cc`, `nrpn`, `note`, `wheel`, `aftertouch`, `key_aftertouch` and `program` says what it
+    is that is moved.
 
     Attributes:
         control: one with a `/norm` form, or `velocity`, `transpose`, `top_k`, `channel`, or
-            `artist NAME` for its weight in the blend.
+            `artist NAME` for its weight in the blend; or an action: `play`, `pause`, `toggle`,
+            `reset`, `panic`.
+        cc: a controller; of a 14-bit pair the lower number.
+        nrpn: a non-registered parameter.
+        note: a pad or a key: its velocity. It is not played to the session then.
+        wheel: the pitch wheel.
+        aftertouch: the pressure on a channel.
+        key_aftertouch: the pressure on one key.
+        program: a program change of that number; with an action or a `value`.
+        channel: 1 to 16; absent: all.
+        mode: what the values of a controller mean: a place (`absolute`), a place in two messages
+            (`14-bit`: controllers n and n + 32), or steps of an endless encoder: two's complement
+            (1, 127), offset from 64 (65, 63), or sign and magnitude (1, 65).
+        pickup: whether it moves the control only from where it meets its value on. Absent: of
+            controllers with a place, when somebody else has changed the control since.
+        low, high: what the ends of the movement are, in the control's own unit; `low` may be the
+            larger. Absent: the ends of the `/norm` range.
+        value: what the control is set to, instead of being moved, when it is pressed.
     """
 
-    cc: Seven
     control: str
     session: str = "*"
     channel: Channel | None = None
+    cc: Seven | None = None
+    nrpn: Annotated[int, Meta(ge=0, le=16383)] | None = None
+    note: Seven | None = None
+    wheel: bool = False
+    aftertouch: bool = False
+    key_aftertouch: Seven | None = None
+    program: Seven | None = None
+    mode: Literal[
+        "absolute", "14-bit", "relative-twos", "relative-offset", "relative-sign"
+    ] = "absolute"  # fmt: skip
+    pickup: bool | None = None
+    low: float | None = None
+    high: float | None = None
+    value: str | float | None = None
+
+    def __post_init__(self) -> None:
+        # msgspec puts where it is in the file before these.
+        if len(self.sources) != 1:
+            raise ValueError(f"needs one of {', '.join(SOURCES)}, not {len(self.sources)} of them")
+        if self.mode != "absolute" and self.cc is None:
+            raise ValueError(f"mode {self.mode!r} is for a controller: say which by cc")
+        if self.mode == "14-bit" and self.cc is not None and self.cc > 31:
+            raise ValueError(
+                f"cc {self.cc} cannot be the first of a 14-bit pair; those are 0 to 31, "
+                "and the second is 32 above"
+            )
+
+    @property
+    def sources(self) -> list[str]:
+        """Which of the sources are named."""
+        return [n for n in SOURCES if (v := getattr(self, n)) is not None and v is not False]
 
 
 class MidiConfig(_Table, frozen=True, kw_only=True, rename={"out_": "out", "in_": "in"}):

@@ -51,6 +51,39 @@ class ControlChange:
 
 
 @dataclass(frozen=True)
+class Wheel:
+    """The pitch wheel: 0 to 16,383, and 8,192 at rest."""
+
+    channel: int
+    value: int
+
+
+@dataclass(frozen=True)
+class Aftertouch:
+    """The pressure on all keys of a channel."""
+
+    channel: int
+    value: int
+
+
+@dataclass(frozen=True)
+class KeyAftertouch:
+    """The pressure on one key."""
+
+    channel: int
+    pitch: int
+    value: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program change, 0 to 127."""
+
+    channel: int
+    program: int
+
+
+@dataclass(frozen=True)
 class Clock:
     """A pulse: 24 are a beat."""
 
@@ -77,7 +110,9 @@ class SongPosition:
     sixteenths: int
 
 
-Event = NoteOn | NoteOff | ControlChange | Clock | Start | Continue | Stop | SongPosition
+Note = NoteOn | NoteOff
+Hand = ControlChange | Wheel | Aftertouch | KeyAftertouch | Program
+Event = Note | Hand | Clock | Start | Continue | Stop | SongPosition
 
 _REALTIME: dict[int, Event] = {0xF8: Clock(), 0xFA: Start(), 0xFB: Continue(), 0xFC: Stop()}
 
@@ -121,6 +156,14 @@ def _event(message: mido.Message) -> Event | None:
             return NoteOff(message.channel + 1, message.note)
         case "control_change":
             return ControlChange(message.channel + 1, message.control, message.value)
+        case "pitchwheel":
+            return Wheel(message.channel + 1, message.pitch + 8192)
+        case "aftertouch":
+            return Aftertouch(message.channel + 1, message.value)
+        case "polytouch":
+            return KeyAftertouch(message.channel + 1, message.note, message.value)
+        case "program_change":
+            return Program(message.channel + 1, message.program)
         case "songpos":
             return SongPosition(message.pos)
     return None

@@ -28,7 +28,8 @@ def answers(event: wire.Event) -> list[Message]:
     if kind == "pong":
         return [("/rnn/pong", (fields["t0"],))]
     if kind in ("learned", "forgotten"):
-        control, *more = (fields.get(name) for name in ("control", "cc", "channel"))
+        names = ("control", "cc", "number", "channel", "kind")
+        control, *more = (fields.get(name) for name in names)
         return [(f"/rnn/midi/{kind}", (control, *(v for v in more if v is not None)))]
     if "session" not in fields:
         return []

@@ -65,10 +65,15 @@ class ListSessions:
 
 @dataclass(frozen=True)
 class Learn:
-    """The next MIDI controller that moves is to move this control."""
+    """The next MIDI controller that moves is to move this control, or to do this action.
+
+    Attributes:
+        options: names and values, such as `low` and 0.5; see docs/midi.md.
+    """
 
     control: str
     session: str = "*"
+    options: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -165,16 +170,18 @@ def _let_go(arguments: tuple[Any, ...]) -> bool:
 
 def _midi(action: str, arguments: tuple[Any, ...]) -> Request:
     match action, arguments:
-        case "learn", (str(control),):
-            return Learn(control)
-        case "learn", (str(control), str(session)):
-            return Learn(control, session)
+        case "learn", (str(control), *rest):
+            session = rest.pop(0) if len(rest) % 2 else "*"
+            names = rest[::2]
+            if isinstance(session, str) and all(isinstance(name, str) for name in names):
+                return Learn(control, session, tuple(zip(names, rest[1::2], strict=True)))
         case "forget", ():
             return Forget()
         case "forget", (str(control),):
             return Forget(control)
     raise ProtocolError(
-        "bad_value", "/rnn/midi/learn takes CONTROL [session], forget CONTROL or nothing"
+        "bad_value",
+        "/rnn/midi/learn takes CONTROL [session] [option value ...], forget CONTROL or nothing",
     )
 
 

@@ -7,15 +7,19 @@ from hypothesis import strategies as st
 
 from stream_rnn.wire import midi
 from stream_rnn.wire.midi import (
+    Aftertouch,
     Clock,
     Continue,
     ControlChange,
+    KeyAftertouch,
     NoteOff,
     NoteOn,
+    Program,
     Reader,
     SongPosition,
     Start,
     Stop,
+    Wheel,
 )
 
 sevens = st.integers(0, 127)
@@ -33,7 +37,16 @@ messages = st.one_of(
     ),
     st.builds(lambda p: mido.Message("songpos", pos=p), st.integers(0, 16383)),
     st.sampled_from([mido.Message(k) for k in ("clock", "start", "continue", "stop")]),
-    st.builds(lambda c, p: mido.Message("pitchwheel", channel=c, pitch=p), channels, sevens),
+    st.builds(
+        lambda c, p: mido.Message("pitchwheel", channel=c, pitch=p),
+        channels, st.integers(-8192, 8191),
+    ),
+    st.builds(lambda c, v: mido.Message("aftertouch", channel=c, value=v), channels, sevens),
+    st.builds(
+        lambda c, n, v: mido.Message("polytouch", channel=c, note=n, value=v),
+        channels, sevens, sevens,
+    ),
+    st.builds(lambda c, p: mido.Message("program_change", channel=c, program=p), channels, sevens),
     st.builds(lambda data: mido.Message("sysex", data=data), st.lists(sevens, max_size=20)),
     st.sampled_from([mido.Message(k) for k in ("active_sensing", "reset", "tune_request")]),
 )  # fmt: skip
@@ -48,6 +61,14 @@ def meant(message: mido.Message) -> list[midi.Event]:
             return [NoteOff(message.channel + 1, message.note)]
         case "control_change":
             return [ControlChange(message.channel + 1, message.control, message.value)]
+        case "pitchwheel":
+            return [Wheel(message.channel + 1, message.pitch + 8192)]
+        case "aftertouch":
+            return [Aftertouch(message.channel + 1, message.value)]
+        case "polytouch":
+            return [KeyAftertouch(message.channel + 1, message.note, message.value)]
+        case "program_change":
+            return [Program(message.channel + 1, message.program)]
         case "songpos":
             return [SongPosition(message.pos)]
         case "clock" | "start" | "continue" | "stop":

@@ -24,6 +24,8 @@ def test_answers_name_control_value_and_position() -> None:
     assert answers(given_back) == [("/rnn/main/led", (2, -1, 8))]
     learned = wire.event("learned", control="rate", cc=74, channel=1)
     assert answers(learned) == [("/rnn/midi/learned", ("rate", 74, 1))]
+    pad = wire.event("learned", control="play", number=36, channel=10, kind="note")
+    assert answers(pad) == [("/rnn/midi/learned", ("play", 36, 10, "note"))]
     assert answers(wire.event("pong", t0=7, t1=1.0, t2=1.0)) == [("/rnn/pong", (7,))]
 
 

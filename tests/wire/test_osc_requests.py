@@ -125,6 +125,13 @@ def test_the_addresses_without_a_session() -> None:
     assert asked("/rnn/models") == [ListModels()]
     assert asked("/rnn/midi/learn", "temperature") == [Learn("temperature")]
     assert asked("/rnn/midi/learn", "temperature", "main") == [Learn("temperature", "main")]
+    assert asked("/rnn/midi/learn", "play", "main") == [Learn("play", "main")]
+    assert asked("/rnn/midi/learn", "bpm", "low", 60, "high", 90.5) == [
+        Learn("bpm", "*", (("low", 60), ("high", 90.5)))
+    ]
+    assert asked("/rnn/midi/learn", "bpm", "main", "pickup", 0) == [
+        Learn("bpm", "main", (("pickup", 0),))
+    ]
     assert asked("/rnn/midi/forget") == [Forget()]
     assert asked("/rnn/midi/forget", "rate") == [Forget("rate")]
     assert asked("/rnn/ping") == [wire.Ping(t0=0)]
@@ -212,6 +219,8 @@ def test_patterns_reach_every_session_they_match(pattern: str, names: list[str])
         ("/rnn/main/open", ("lyrics", "rate", "loud"), "bad_value"),
         ("/rnn/main/open", ("lyrics", "loudness", 1), "bad_value"),
         ("/rnn/midi/learn", (), "bad_value"),
+        ("/rnn/midi/learn", ("bpm", 3), "bad_value"),
+        ("/rnn/midi/learn", ("bpm", 3, 4), "bad_value"),
         ("/rnn/midi/forget", (1,), "bad_value"),
         ("/rnn/main/sync", (1,), "bad_value"),
         ("/rnn/main/open", (), "bad_value"),

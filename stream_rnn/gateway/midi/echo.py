@@ -17,6 +17,7 @@ from stream_rnn.wire import midi
 
 ECHO = 0.15  # seconds within which what we sent may come back
 SOON = 0.005  # seconds by which it may seem to come before it was sent
+PROGRAM = 0xC0
 SILENCING = (midi.ALL_SOUND_OFF, midi.ALL_NOTES_OFF)
 APART = 8.0  # pulses that are not ours, or do not come back, of a clock that is not ours
 KEPT = 1024  # pulses, at least; ten seconds of a fast clock
@@ -39,6 +40,7 @@ class EchoGuard:
     def __init__(self) -> None:
         self._keys: dict[tuple[int, int], deque[tuple[float, bool]]] = {}  # (when, it begins)
         self._silenced: deque[float] = deque(maxlen=64)
+        self._programs: deque[tuple[float, int, int]] = deque(maxlen=64)  # when, channel, program
         self._echoed: Counter[tuple[int, int, int]] = Counter()  # port, channel, pitch
         self._clocks: dict[int, _Sent] = {}  # by the port that they are sent on
         self._heard: dict[int, _Heard] = {}  # by the port that they are heard on
@@ -47,6 +49,8 @@ class EchoGuard:
         """A message goes out, at its moment."""
         if data[0] in _CLOCKWORK:
             self._clocks.setdefault(port, _Sent()).add(time, data[0])
+        if data[0] & 0xF0 == PROGRAM:
+            self._programs.append((time, (data[0] & 0x0F) + 1, data[1]))
         if len(data) != 3:
             return
         status, channel = data[0] & 0xF0, (data[0] & 0x0F) + 1
@@ -84,6 +88,13 @@ class EchoGuard:
     def is_own_silence(self, time: float) -> bool:
         """Whether a message that silences is our own."""
         return any(_lately(at, time) for at in self._silenced)
+
+    def is_own_program(self, event: midi.Event, time: float) -> bool:
+        """Whether a program change is our own."""
+        return isinstance(event, midi.Program) and any(
+            _lately(at, time) and (channel, program) == (event.channel, event.program)
+            for at, channel, program in self._programs
+        )
 
     def is_own_clock(self, port: int, event: midi.Event, time: float) -> bool:
         """Whether a pulse, a start, a stop or the like is our own.

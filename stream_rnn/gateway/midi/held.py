@@ -34,9 +34,10 @@ class HeldKeys:
         self._keys.note_on(event, time, now)
 
     def note_off(self, event: midi.NoteOff, time: float, now: float) -> None:
-        """A key is let go."""
-        self._down.pop((event.channel, event.pitch), None)
-        self._keys.note_off(event, time, now)
+        """A key is let go; one that is not down was a pad, or was let go already."""
+        if (event.channel, event.pitch) in self._down:
+            del self._down[event.channel, event.pitch]
+            self._keys.note_off(event, time, now)
 
     def pedal(self, channel: int, down: bool, time: float) -> None:
         """The sustain pedal of a channel goes down or up."""

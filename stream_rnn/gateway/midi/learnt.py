@@ -11,7 +11,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from stream_rnn.config import MidiControl, read_config
+import msgspec
+
+from stream_rnn.config import SOURCES, MidiControl, read_config
 from stream_rnn.errors import ConfigError
 
 log = logging.getLogger("stream_rnn.midi")
@@ -55,13 +57,24 @@ class LearntFile:
             log.error("%s: %s; what was learnt is not kept", self._path, error.strerror)
 
 
+# In this order, and only where they say something.
+FIRST = (*SOURCES, "control", "session", "channel")
+ALWAYS = ("control", "session")
+DEFAULTS = {
+    field.name: field.default for field in msgspec.structs.fields(MidiControl)
+}  # fmt: skip
+
+
 def toml_lines(binding: MidiControl) -> str:
     """The lines of `serve.toml` that make a binding."""
-    channel = "" if binding.channel is None else f"channel = {binding.channel}\n"
-    return (
-        f"[[midi.control]]\ncc = {binding.cc}\ncontrol = {_quoted(binding.control)}\n"
-        f"session = {_quoted(binding.session)}\n{channel}"
-    )
+    names = [*FIRST, *(name for name in DEFAULTS if name not in FIRST)]
+    values = {name: getattr(binding, name) for name in names}
+    said = [n for n in names if n in ALWAYS or values[n] != DEFAULTS[n]]
+    return "\n".join(["[[midi.control]]", *(f"{n} = {_written(values[n])}" for n in said), ""])
+
+
+def _written(value: str | float | bool) -> str:
+    return _quoted(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _quoted(text: str) -> str:

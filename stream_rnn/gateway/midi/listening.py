@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stream_rnn.config import MidiConfig, MidiIn
@@ -21,6 +21,7 @@ from stream_rnn.gateway.midi.echo import SILENCING, EchoGuard
 from stream_rnn.gateway.midi.held import HeldKeys
 from stream_rnn.gateway.midi.knobs import Knobs
 from stream_rnn.gateway.midi.learnt import LearntFile
+from stream_rnn.gateway.midi.movements import Movements
 from stream_rnn.gateway.midi.pulses import GAP, ClockFollower
 from stream_rnn.gateway.midi.turns import Turns
 from stream_rnn.gateway.stage import Stage
@@ -42,6 +43,7 @@ class _Ear:
     reader: midi.Reader
     clock: ClockFollower
     keys: HeldKeys
+    movements: Movements = field(default_factory=Movements)
 
 
 class MidiInput:
@@ -73,7 +75,7 @@ class MidiInput:
             )
             for one in config.in_
         ]
-        self._knobs = Knobs(config.control, stage, self, learnt)
+        self._knobs = Knobs(config.control, stage, self, learnt, self._panic)
         self._guard = EchoGuard()
         self._leader: int | None = None  # the port whose clock is followed
         self._silent_at = math.inf  # when its clock has fallen silent, if no pulse comes
@@ -84,8 +86,8 @@ class MidiInput:
         stage.add_sink(self)
 
     @property
-    def bindings(self) -> list[tuple[int, str]]:
-        """The controllers that move something: (cc, control)."""
+    def bindings(self) -> list[tuple[int | None, str]]:
+        """What moves or does something: (cc, or none for another source; control)."""
         return [(b.cc, b.control) for b in self._knobs.bindings]
 
     def sent(self, time: float, data: bytes, port: int = 0) -> None:
@@ -107,21 +109,27 @@ class MidiInput:
         for event in ear.reader.feed(data):
             match event:
                 case midi.NoteOn() | midi.NoteOff():
-                    if ear.config.channel not in (None, event.channel):
-                        continue
-                    if self._guard.is_echo(port, event, time):
-                        continue
-                    if isinstance(event, midi.NoteOn):
-                        ear.keys.note_on(event, time, now)
-                    else:
-                        ear.keys.note_off(event, time, now)
+                    if not self._guard.is_echo(port, event, time):
+                        self._note(ear, event, time, now)
                 case midi.ControlChange():
                     self._control(ear, event, time, now)
+                case midi.Wheel() | midi.Aftertouch() | midi.KeyAftertouch() | midi.Program():
+                    if not self._guard.is_own_program(event, time):
+                        self._knobs.move(ear.movements.hear(event, time), now)
                 case _:
                     if not self._guard.is_own_clock(port, event, time):
                         self._clock(port, event, time, now)
         if self.next_time() < before:
             self._stage.times.on_sooner()  # whoever waits should look at the clock again
+
+    def _note(self, ear: _Ear, event: midi.NoteOn | midi.NoteOff, time: float, now: float) -> None:
+        plays = ear.config.channel in (None, event.channel)
+        if isinstance(event, midi.NoteOff):
+            ear.keys.note_off(event, time, now)
+            return
+        keyed = plays and ear.config.keys != "off"
+        if not self._knobs.move(ear.movements.hear(event, time), now, plays=keyed) and plays:
+            ear.keys.note_on(event, time, now)
 
     def _control(self, ear: _Ear, event: midi.ControlChange, time: float, now: float) -> None:
         plays = ear.config.channel in (None, event.channel)
@@ -135,7 +143,7 @@ class MidiInput:
             return
         if event.controller == midi.PEDAL and plays:
             ear.keys.pedal(event.channel, event.value >= 64, time)
-        self._knobs.turn(event, now)
+        self._knobs.move(ear.movements.hear(event, time), now)
 
     def _panic(self, now: float) -> None:
         if now - self._panicked >= PANIC_PAUSE:

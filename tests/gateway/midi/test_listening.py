@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from midi_house import Rig, cc, off, on
 from support import Ear, House
 
 from stream_rnn.checkpoint import Card
@@ -22,59 +23,6 @@ from stream_rnn.gateway.house import Model
 from stream_rnn.gateway.midi.listening import MidiInput
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.wire.osc_requests import Forget, Learn
-
-
-def on(pitch: int, velocity: int = 80, channel: int = 1) -> bytes:
-    return bytes((0x90 | channel - 1, pitch, velocity))
-
-
-def off(pitch: int, channel: int = 1) -> bytes:
-    return bytes((0x80 | channel - 1, pitch, 0))
-
-
-def cc(number: int, value: int, channel: int = 1) -> bytes:
-    return bytes((0xB0 | channel - 1, number, value))
-
-
-class Rig:
-    """A house with a keyboard at its side."""
-
-    def __init__(self, models: Path, **config: Any) -> None:
-        self.house = House(models)
-        self.config = MidiConfig(
-            in_=(MidiIn(port="keys", session="a", **config.pop("keys", {})),), **config
-        )
-        self.conductor = Conductor(self.house.stage)
-        self.input = MidiInput(self.config, self.house.stage, self.conductor)
-        self.ear = self.house.join()
-
-    @property
-    def now(self) -> float:
-        return self.house.clock.now()
-
-    def open(self, model: str = "roll", **fields: Any) -> None:
-        self.house.say(self.ear, "open", model=model, session="a", seed=1, **fields)
-
-    def hear(self, *messages: bytes) -> None:
-        for message in messages:
-            self.input.heard(0, self.now, message, self.now)
-
-    def run(self, seconds: float, step: float = 0.004) -> None:
-        """Time passes as in `play_out`: the input first, then the stage."""
-        end = self.now + seconds
-        while self.now < end - 1e-9:
-            self.house.engine.pump(self.now)
-            self.house.clock.advance(min(step, end - self.now))
-            if self.input.next_time() <= self.now:
-                self.input.tick(self.now)
-            self.house.stage.tick(self.now)
-
-    def fed(self) -> list[list[int]]:
-        return [m["notes"] for m in self.ear.of("symbol") if m.get("fed")]
-
-    def kinds(self) -> list[str]:
-        """What was told of, but for symbols."""
-        return [m["type"] for m in self.ear.messages if m["type"] != "symbol"]
 
 
 def test_the_session_listens_while_keys_are_played_and_then_answers(models: Path) -> None:
