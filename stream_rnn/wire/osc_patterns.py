@@ -11,13 +11,26 @@ MAX_STARS = 4
 MAX_PATTERN = 256
 
 
-def matching(pattern: str, names: Iterable[str]) -> list[str]:
+def is_pattern(text: str) -> bool:
+    """Whether a text stands for several names."""
+    return not set(text).isdisjoint("*?[{")
+
+
+def fits(pattern: str, name: str) -> bool:
+    """Whether a name is among those that a good pattern matches."""
+    return bool(matching(pattern, [name], or_none=True))
+
+
+def matching(pattern: str, names: Iterable[str], *, or_none: bool = False) -> list[str]:
     """The names that an OSC address pattern matches; a plain name is itself.
+
+    Args:
+        or_none: whether it may match nothing.
 
     Raises:
         ProtocolError: a pattern that is malformed, or matches nothing.
     """
-    if not set(pattern) & set("*?[{"):
+    if not is_pattern(pattern):
         return [pattern]
     if pattern.count("*") > MAX_STARS or len(pattern) > MAX_PATTERN:
         # Each star multiplies the ways to match; a few are all that anyone needs.
@@ -40,7 +53,7 @@ def matching(pattern: str, names: Iterable[str]) -> list[str]:
         found = [name for name in names if re.fullmatch(regex, name)]
     except re.error:
         raise ProtocolError("bad_pattern", f"{pattern!r} is not an address pattern") from None
-    if not found:
+    if not found and not or_none:
         raise ProtocolError("unknown_session", f"no session matches {pattern!r}")
     return found
 

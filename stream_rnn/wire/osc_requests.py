@@ -16,6 +16,7 @@ from stream_rnn.wire import osc_values as values
 from stream_rnn.wire.osc_patterns import matching
 
 BUTTONS = ("play", "pause", "reset", "close")
+TOKEN = "/rnn/token"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,42 @@ class Reply:
     """
 
     port: int
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """Values at the faders' own addresses as they change, to the sender or to that port of its
+    machine, of the sessions that are listened to there; or no more of them.
+    """
+
+    port: int | None = None
+    on: bool = True
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a control stands at.
+
+    Attributes:
+        name: of the control, with `/norm` behind it where that is asked for.
+    """
+
+    session: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Pong:
+    """The number that we have sent to a port of the sender's machine, to see who is there."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Token:
+    """The server's token, which other machines have to know."""
+
+    token: str
 
 
 @dataclass(frozen=True)
@@ -90,6 +127,10 @@ Request = (
     | Subscribe
     | Unsubscribe
     | Reply
+    | Feedback
+    | Ask
+    | Pong
+    | Token
     | Panic
     | ListModels
     | ListSessions
@@ -126,7 +167,10 @@ _GENERAL = {
     "subscribe": "SESSION [port [after]]",
     "unsubscribe": "SESSION [port]",
     "reply": "a port, or 0 for the sender's own",
+    "feedback": "[port] ['off']",
     "ping": "one number, or nothing",
+    "pong": "the number of the /rnn/ping that it answers",
+    "token": "the server's token, as a string",
 }
 
 
@@ -152,6 +196,18 @@ def _general(action: str, arguments: tuple[Any, ...]) -> list[Request]:
             return [Unsubscribe(session, port or None)]
         case "reply", (int(port),) if 0 <= port < 65536:
             return [Reply(port)]
+        case "feedback", ():
+            return [Feedback()]
+        case "feedback", (int(port),) if 0 <= port < 65536:
+            return [Feedback(port or None)]
+        case "feedback", ("off",):
+            return [Feedback(on=False)]
+        case "feedback", (int(port), "off") if 0 <= port < 65536:
+            return [Feedback(port or None, on=False)]
+        case "pong", (int(number),):
+            return [Pong(number)]
+        case "token", (str(token),):
+            return [Token(token)]
         case "ping", () if not arguments:
             return [wire.Ping(t0=0)]
         case "ping", (int(t0) | float(t0),):
@@ -190,6 +246,12 @@ def _for_session(
 ) -> list[Request]:
     base: dict[str, Any] = {"session": session, "id": address}
     name, _, form = action.partition("/")
+    if name in values.CONTROLS and not arguments and (name, form) != ("pitches", ""):
+        if form and not (form == "norm" and name in values.NORMS):
+            raise ProtocolError(
+                "unknown_address", f"there is no /rnn/SESSION/{action}; see docs/osc.md"
+            )
+        return [Ask(session, action)]
     if name in values.CONTROLS:
         changes, at = values.controls(name, form, arguments)
         return [_checked("control", controls=changes, at=at, **base)]

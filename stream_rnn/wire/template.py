@@ -3,7 +3,7 @@
 A configured target is spoken to in its own words. A template is an address and arguments,
 parted by spaces: whole numbers, numbers with a point, strings (in quotes where they hold
 spaces or look like numbers), and fields in braces, which are filled in for each note,
-character or symbol. No I/O.
+character, symbol or control. No I/O.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ FIELDS: dict[str, frozenset[str] | set[str]] = {
     "symbol": _ALWAYS,
     "touch": {"session", "player", "x", "y", "down", "pitch"},
     "off": {"session", "player", "pitch", "note"},
+    "control": {"session", "name", "value", "norm"},
 }
-IN_ADDRESSES = frozenset({"session", "n", "pitch", "note", "velocity", "player", "down"})
+IN_ADDRESSES = frozenset({"session", "name", "n", "pitch", "note", "velocity", "player", "down"})
 
 MIDDLE_C = 60
 MAX_VELOCITY = 127
@@ -62,7 +63,7 @@ class Template:
         """The template that a text describes.
 
         Args:
-            kind: what it is filled in for: `note`, `off`, `char`, `symbol` or `touch`.
+            kind: what it is filled in for: `note`, `off`, `char`, `symbol`, `touch` or `control`.
 
         Raises:
             ConfigError: it names the template, and what is wrong in it.
@@ -87,6 +88,11 @@ class Template:
             known = ", ".join(sorted(IN_ADDRESSES))
             raise ConfigError(f"{where}: an address takes no spaces or # * , ?, and only: {known}")
         return cls(address, tuple(_argument(*word) for word in words[1:]))
+
+    def uses(self, field: str) -> bool:
+        """Whether a field is filled in anywhere."""
+        texts = [self.address, *(a.text for a in self.arguments if isinstance(a, Filled))]
+        return any(field in _FIELD.findall(text) for text in texts)
 
     def message(self, values: Mapping[str, Any]) -> Message:
         """The message, filled in.

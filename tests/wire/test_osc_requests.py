@@ -13,13 +13,17 @@ from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
 from stream_rnn.wire.osc_patterns import matching
 from stream_rnn.wire.osc_requests import (
+    Ask,
+    Feedback,
     Forget,
     Learn,
     ListModels,
     ListSessions,
     Panic,
+    Pong,
     Request,
     Subscribe,
+    Token,
     Unsubscribe,
     requests,
 )
@@ -136,6 +140,18 @@ def test_the_addresses_without_a_session() -> None:
     assert asked("/rnn/midi/forget", "rate") == [Forget("rate")]
     assert asked("/rnn/ping") == [wire.Ping(t0=0)]
     assert asked("/rnn/ping", 7) == [wire.Ping(t0=7)]
+    assert asked("/rnn/pong", 7) == [Pong(7)]
+    assert asked("/rnn/token", "open sesame") == [Token("open sesame")]
+    assert asked("/rnn/feedback") == asked("/rnn/feedback", 0) == [Feedback()]
+    assert asked("/rnn/feedback", 9000) == [Feedback(9000)]
+    assert asked("/rnn/feedback", "off") == [Feedback(on=False)]
+    assert asked("/rnn/feedback", 9000, "off") == [Feedback(9000, on=False)]
+
+
+def test_a_control_without_arguments_is_asked_for() -> None:
+    assert asked("/rnn/main/temperature") == [Ask("main", "temperature")]
+    assert asked("/rnn/main*/bpm/norm") == [Ask("main", "bpm/norm"), Ask("main2", "bpm/norm")]
+    assert asked("/rnn/main/artist") == [Ask("main", "artist")]
 
 
 @pytest.mark.parametrize("zero", [0, 0.0, False])
@@ -191,8 +207,15 @@ def test_patterns_reach_every_session_they_match(pattern: str, names: list[str])
         ("/nothing", (), "unknown_address"),
         ("/rnn/main/loudness", (1.0,), "unknown_address"),
         ("/rnn/main/velocity/norm", (0.5,), "unknown_address"),
+        ("/rnn/main/velocity/norm", (), "unknown_address"),
+        ("/rnn/main/pitches/norm", (), "unknown_address"),
+        ("/rnn/pong", (), "bad_value"),
+        ("/rnn/pong", (1.5,), "bad_value"),
+        ("/rnn/token", (), "bad_value"),
+        ("/rnn/token", (1,), "bad_value"),
+        ("/rnn/feedback", (65536,), "bad_value"),
+        ("/rnn/feedback", ("on",), "bad_value"),
         ("/rnn/main/temperature", ("hot",), "bad_value"),
-        ("/rnn/main/temperature", (), "bad_value"),
         ("/rnn/main/temperature/norm", (1.5,), "bad_value"),
         ("/rnn/main/artist", ("Ada", 1.0, "Bo"), "bad_value"),
         ("/rnn/main/step", (1.5,), "bad_value"),

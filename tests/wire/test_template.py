@@ -11,7 +11,8 @@ from stream_rnn.wire import osc
 from stream_rnn.wire.notes import Note
 from stream_rnn.wire.template import FIELDS, Template, note_values
 
-VALUES = {**note_values(Note(67, 80)), "seconds": 0.25, "n": 7, "session": "main", "char": "e"}
+VALUES = {**note_values(Note(67, 80)), "seconds": 0.25, "n": 7, "session": "main", "char": "e",
+          "name": "temperature", "value": 0.5, "norm": 0.25}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,8 @@ VALUES = {**note_values(Note(67, 80)), "seconds": 0.25, "n": 7, "session": "main
         ("char", "/letters/{session} {char} {n}", "/letters/main", ("e", 7)),
         ("char", '/text "<{char}>" {session}-{n} "{char}"', "/text", ("<e>", "main-7", "e")),
         ("symbol", "/cue/{session}", "/cue/main", ()),
+        ("control", "/{name} {value}", "/temperature", (0.5,)),
+        ("control", "/{session}/{name} {norm}", "/main/temperature", (0.25,)),
         ("off", "/synth/{session}/off {pitch} {note} {player}", "/synth/main/off", (67, 7, 0)),
     ],
 )  # fmt: skip
@@ -45,6 +48,8 @@ def test_a_template_is_filled_in(
         ("symbol", "/a {char}", r"no \{char\} .* there are: n, seconds, session"),
         ("note", "/a {loud}", r"no \{loud\} .* there are: gain, n, note, pitch"),
         ("off", "/a {velocity}", r"an off template; there are: note, pitch, player, session"),
+        ("control", "/a {n}", r"a control template; there are: name, norm, session, value"),
+        ("control", "/{value}", "an address takes no spaces"),
         ("note", "/a {}", r"no \{\} "),
         ("note", "/a {pitch", "a brace that is not closed"),
         ("note", "dirt/play", "begins with an address"),

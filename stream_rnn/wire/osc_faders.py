@@ -1,0 +1,57 @@
+"""Controls as the messages that set them, so that a fader of the same address follows. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from stream_rnn.wire.osc_answers import Message, flat
+from stream_rnn.wire.osc_values import CONTROLS, NORMS
+
+TIED = frozenset({"rate", "bpm"})  # who sets one moves both
+SILENT_WHERE_EMPTY = frozenset({"artist", "pitches"})
+
+
+def touched(names: Iterable[str]) -> set[str]:
+    """The controls that change where some are set."""
+    found = set(names)
+    return found | TIED if found & TIED else found
+
+
+def value_message(session: str, name: str, value: Any) -> Message:
+    """A control's value at its own address, as the type that it has."""
+    shown = float(value) if name in NORMS else flat(value)
+    return f"/rnn/{session}/{name}", (shown,)
+
+
+def norm_of(name: str, value: float) -> float:
+    """Where a fader stands that goes from 0 to 1; of values beyond its range, at an end."""
+    least, most = NORMS[name]
+    return min(max((value - least) / (most - least), 0.0), 1.0)
+
+
+def norm_message(session: str, name: str, value: float) -> Message:
+    """The same at the address of its fader from 0 to 1."""
+    return f"/rnn/{session}/{name}/norm", (norm_of(name, value),)
+
+
+def fader_messages(
+    session: str, controls: Mapping[str, Any], names: Iterable[str] | None = None
+) -> dict[str, list[Message]]:
+    """The messages of some controls, by control.
+
+    Args:
+        controls: as the WebSocket protocol shows them.
+        names: of those that have changed; none for all that mean something to the session.
+    """
+    messages: dict[str, list[Message]] = {}
+    wanted = CONTROLS if names is None else touched(names)
+    for name in CONTROLS:
+        value = controls.get(name)
+        if name not in wanted or (names is None and not value and name in SILENT_WHERE_EMPTY):
+            continue
+        if value is not None or name in SILENT_WHERE_EMPTY:
+            messages[name] = [value_message(session, name, value)]
+        if value is not None and name in NORMS:
+            messages[name].append(norm_message(session, name, value))
+    return messages
