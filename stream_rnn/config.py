@@ -48,9 +48,12 @@ class OscTarget(_Table, frozen=True, kw_only=True):
         hold: a note's `{seconds}`, in symbols.
         plain: each message by itself at its moment, instead of a bundle ahead of it: for
             programs that do not take bundles, at the price of the network's jitter.
-        note, off, char, symbol, touch: templates, for each note that begins, each that ends, each
-            character, each symbol, each touch of an ensemble's players;
-            without any of them the target is sent what a subscriber gets.
+        ttl: of a multicast group, how many routers it may pass.
+        interface: of a multicast group, this machine's address on the network that it is sent to
+            (of an IPv6 group, the interface's name); empty for the system's choice.
+        note, off, char, symbol, touch, control: templates, for each note that begins, each that
+            ends, each character, each symbol, each touch of an ensemble's players, each control
+            that changes; without any of them the target is sent what a subscriber gets.
     """
 
     host: str = "127.0.0.1"
@@ -64,6 +67,9 @@ class OscTarget(_Table, frozen=True, kw_only=True):
     char: str = ""
     symbol: str = ""
     touch: str = ""
+    control: str = ""
+    ttl: Annotated[int, Meta(ge=0, le=255)] = 1
+    interface: str = ""
 
 
 class OscConfig(_Table, frozen=True, kw_only=True):
@@ -76,6 +82,8 @@ class OscConfig(_Table, frozen=True, kw_only=True):
         latency: for subscribers, in seconds.
         lease: seconds after which a subscription of another machine ends if nothing came from
             there since; 0 for never.
+        timetags: `heed`: bundles are done at their time; `ignore`: at once, for senders whose
+            clock is wrong.
     """
 
     host: str = "127.0.0.1"
@@ -83,6 +91,7 @@ class OscConfig(_Table, frozen=True, kw_only=True):
     rate: Annotated[int, Meta(ge=1)] = 2000
     latency: Latency = 0.0
     lease: Seconds = 3600.0
+    timetags: Literal["heed", "ignore"] = "heed"
     target: tuple[OscTarget, ...] = ()
 
 

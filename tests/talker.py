@@ -159,6 +159,13 @@ class Witness:
         gaps = [b["due"] - a["due"] for a, b in zip(symbols, symbols[1:], strict=False)]
         assert sum(gap > 1.05 / self.RATE for gap in gaps) <= 1, "the timeline never stalled"
 
+    @property
+    def worst(self) -> tuple[float, float]:
+        """The most that a symbol came after it was due, in seconds: before it began, and since."""
+        late = [(s["due"] >= self._began, s["arrived"] - s["due"]) for s in self._symbols]
+        before, since = (max(x for began, x in late if began == which) for which in (False, True))
+        return before, since
+
     def _compare(self, sink: str, symbols: list[dict[str, float]]) -> None:
         before = [s["arrived"] - s["due"] for s in symbols if s["due"] < self._began]
         after = [s["arrived"] - s["due"] for s in symbols if s["due"] >= self._began]

@@ -23,6 +23,7 @@ class OscOptions:
         peers: senders without a subscription that are remembered.
         subscriptions: how many there may be.
         silence: seconds after which a sender without subscriptions is forgotten.
+        timetags: whether bundles are done at their time; if not, all are done at once.
         lease: seconds after which a subscription ends if nothing came from its machine; none ends
             so on this machine, where it is known who listens.
     """
@@ -36,6 +37,7 @@ class OscOptions:
     peers: int = 256
     subscriptions: int = 256
     silence: float = 60.0
+    timetags: bool = True
     lease: float = 3600.0
 
     @classmethod
@@ -47,5 +49,9 @@ class OscOptions:
         """
         allow = AllowList.parse(config.host, config.allow)
         return cls(
-            allow=allow, latency=config.latency, rate=config.rate, lease=config.lease or math.inf
+            allow=allow,
+            latency=config.latency,
+            rate=config.rate,
+            timetags=config.timetags == "heed",
+            lease=config.lease or math.inf,
         )

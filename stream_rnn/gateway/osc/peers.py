@@ -1,4 +1,4 @@
-"""Who sends to us or has subscribed, and when they are forgotten.
+"""All that send to us or have subscribed, and when they are forgotten.
 
 UDP has no goodbye. A sender that holds no subscription is forgotten after a while of silence. A
 subscription ends when nobody listens at its port any more, which is known of this machine. One of
@@ -8,68 +8,18 @@ then of the machine that has the most, the address that has been silent for long
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import islice
 
-from stream_rnn.clock import Clock
 from stream_rnn.errors import ProtocolError
-from stream_rnn.gateway.access import is_loopback
-from stream_rnn.gateway.osc.agenda import wall
-from stream_rnn.gateway.osc.allowance import Bucket, Hosts
+from stream_rnn.gateway.osc.allowance import MAX_HOSTS, Hosts, is_here
+from stream_rnn.gateway.osc.known import Known
 from stream_rnn.gateway.osc.options import OscOptions
+from stream_rnn.gateway.osc.peer import OscPeer
 from stream_rnn.gateway.osc.presence import Address, Presence
-from stream_rnn.gateway.osc.voices import OscVoices, PlainForm
 from stream_rnn.wire import messages as wire
-from stream_rnn.wire import osc
 
-MAX_PAST = 512  # symbols that a subscriber may ask for, and that are shown of a long feed
-IN_ONE = 32  # of them in a packet
-AT_ONCE = 0.0
-
-
-class OscPeer(OscVoices):
-    """An address that sends to us, or that subscribed: a viewer of the stage."""
-
-    def __init__(
-        self,
-        address: Address,
-        send: Callable[[bytes, Address], None],
-        clock: Clock,
-        options: OscOptions,
-    ) -> None:
-        super().__init__(
-            lambda data: send(data, self.reply_to),
-            clock.now,
-            lambda due: wall(due, clock),
-            PlainForm(),
-            options.latency,
-        )
-        self.address = self.reply_to = address
-        self.heard_at = now = clock.now()
-        self._packets = Bucket(options.rate, now)
-        self._errors = Bucket(options.errors, now)
-
-    def may_send(self, now: float) -> bool:
-        """Takes a packet from its allowance, if any is left."""
-        self.heard_at = now
-        return self._packets.take(now)
-
-    def tell(self, event: wire.Event) -> None:
-        # Who sends nothing but mistakes has been told by then, and answers cost more than they.
-        if event.kind != "error" or self._errors.take(self.heard_at):
-            super().tell(event)
-
-    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
-        shown = deque(
-            (e.fields for e in events() if e.kind == "symbol"), MAX_PAST
-        )  # they can be had only once
-        if not shown or shown[0]["session"] not in self.sessions:
-            return
-        self._release(shown[0]["session"], 0.0)
-        messages = (message for fields in shown for message in PlainForm.past(fields))
-        while some := list(islice(messages, IN_ONE)):
-            self.send(osc.bundle_bytes(AT_ONCE, some))
+UNHEARD = 30.0  # seconds that an address may be subscribed without having been heard
 
 
 class Peers:
@@ -78,6 +28,9 @@ class Peers:
     Args:
         make: a peer for an address.
         leave: what is to be done when one is forgotten.
+
+    Attributes:
+        known: which addresses were heard.
     """
 
     def __init__(
@@ -90,6 +43,9 @@ class Peers:
         self._by_address: dict[Address, OscPeer] = {}  # the longest silent stands first
         self._hosts = Hosts(options.rate)
         self._presence = Presence()
+        # By machine: the port that it named last for what is for it, and from where.
+        self._named: dict[str, tuple[int, Address]] = {}
+        self.known = Known(options.lease)
 
     def __iter__(self) -> Iterator[OscPeer]:
         return iter(list(self._by_address.values()))
@@ -103,7 +59,11 @@ class Peers:
         if not self._hosts.may_send(address[0], now):
             return None
         known, peer = peer is not None, self.at(address, now)
-        return peer if known or peer.may_send(now) else None
+        self.known.heard(address, now)
+        if not known and not peer.may_send(now):
+            return None
+        self._follow_names(peer)
+        return peer
 
     def at(self, address: Address, now: float) -> OscPeer:
         """The peer at an address, which is remembered from now on."""
@@ -116,7 +76,7 @@ class Peers:
 
     def _make_room(self, now: float) -> None:
         """Who was silent for long goes, and the longest silent if need be."""
-        idle = [peer for peer in self if not peer.sessions]
+        idle = [peer for peer in self if not peer.subscribes]
         crowded = max(0, len(self._by_address) - self._options.peers + 1)
         for number, peer in enumerate(idle):
             if number < crowded or now - peer.heard_at > self._options.silence:
@@ -125,8 +85,51 @@ class Peers:
     def _forget(self, peer: OscPeer, now: float) -> None:
         for session in peer.sessions:
             peer.end(session)
+        peer.patterns.clear()
+        peer.faders = None
         self._leave(peer, now)
         del self._by_address[peer.address]
+
+    # What a sender may cause
+
+    def may_work(self, peer: OscPeer, now: float) -> bool:
+        """Whether more may be done for a sender, by its own account and its machine's."""
+        machine = self._hosts.work(peer.address[0])
+        return peer.work.left(now) > 0 and (machine is None or machine.left(now) > 0)
+
+    def charge(self, peer: OscPeer, cost: float) -> None:
+        """Puts something that was done for a sender on both accounts."""
+        peer.work.charge(cost)
+        machine = self._hosts.work(peer.address[0])
+        if machine is not None:
+            machine.charge(cost)
+
+    # Where what is for a sender goes
+
+    def reply_to(self, peer: OscPeer, port: int | None) -> None:
+        """What is for a sender goes to this port of its machine; none: to its own."""
+        host, own = peer.address
+        peer.reply_to, peer.borrows_reply = (host, port or own), False
+        self._named.pop(host, None)
+        if port is not None and peer.sent == 1:
+            self._named[host] = (port, peer.address)
+            if len(self._named) > MAX_HOSTS:
+                del self._named[next(iter(self._named))]
+
+    def _follow_names(self, peer: OscPeer) -> None:
+        """Some programs send each message from another port: what is for them goes where their
+        machine said last. Whoever sends twice from one port can be answered there.
+        """
+        host, own = peer.address
+        port, namer = self._named.get(host, (0, peer.address))
+        if not port:
+            return
+        if peer.sent == 1:
+            peer.reply_to, peer.borrows_reply = (host, port), True
+        elif peer.address == namer:
+            del self._named[host]  # it keeps its port: what it said holds for itself
+        elif peer.borrows_reply:
+            peer.reply_to, peer.borrows_reply = peer.address, False
 
     # Subscriptions
 
@@ -141,7 +144,7 @@ class Peers:
             counts[peer.address[0]] += len(peer.sessions)
         if counts.total() < self._options.subscriptions:
             return
-        away = (peer for peer in self if not is_loopback(peer.address[0]))
+        away = (peer for peer in self if not is_here(peer.address[0]))
         others = [peer for peer in away if peer.sessions and peer is not subscriber]
         if not others:
             raise ProtocolError(
@@ -158,17 +161,18 @@ class Peers:
 
     def sweep(self, now: float) -> None:
         """Ends the subscriptions of those who have gone; to be called every few seconds."""
-        subscribed = [peer for peer in self if peer.sessions]
-        near = [peer for peer in subscribed if is_loopback(peer.address[0])]
+        subscribed = [peer for peer in self if peer.subscribes]
+        near = [peer for peer in subscribed if is_here(peer.address[0])]
         gone = self._presence.absent({peer.reply_to for peer in near}, now)
         lost = [peer for peer in near if peer.reply_to in gone]
-        lost += [
-            peer
-            for peer in subscribed
-            if peer not in near and now - self._heard_at(peer)[0] > self._options.lease
-        ]
+        lost += [peer for peer in subscribed if peer not in near and self._is_lost(peer, now)]
         for peer in lost:
             self._forget(peer, now)
+
+    def _is_lost(self, peer: OscPeer, now: float) -> bool:
+        if peer.wanted and now - peer.made_at > UNHEARD:
+            return True
+        return now - self._heard_at(peer)[0] > self._options.lease
 
     def close(self) -> None:
         """Ends what sounds at subscribers."""

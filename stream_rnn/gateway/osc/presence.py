@@ -9,6 +9,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Collection
 
+from stream_rnn.gateway.osc.allowance import MAPPED
+
 Address = tuple[str, int]
 
 GRACE = 30.0  # seconds that a program may take to come back to its port
@@ -25,16 +27,19 @@ class Presence:
 
         To be called every few seconds; whoever is left out of one call is thought present.
         """
-        self._free = {a: self._free.get(a, now) for a in addresses if _is_free(a)}
+        self._free = {a: self._free.get(a, now) for a in addresses if is_free(a)}
         return [address for address, since in self._free.items() if now - since >= GRACE]
 
 
-def _is_free(address: Address) -> bool:
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+def is_free(address: Address) -> bool:
+    """Whether a port of this machine is nobody's now."""
+    host, port = address
+    host = host.removeprefix(MAPPED)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         # For some microseconds it is ours. Who wants it back just then has half a minute more.
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind(address)
+            probe.bind((host, port))
     except OSError:  # it is taken; or we may not look, and then nobody is to lose anything by that
         return False
     return True

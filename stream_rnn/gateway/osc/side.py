@@ -27,7 +27,8 @@ class OscSide:
 
     Args:
         port: to listen on, 0 for any.
-        token: which clients of OSCQuery have to give.
+        token: that other machines have to say before they are heard, and clients of OSCQuery
+            have to give, if there is one.
 
     Raises:
         ConfigError: a host, an allow-list or a template that cannot be.
@@ -37,7 +38,7 @@ class OscSide:
         self, stage: Stage, clock: Clock, config: Config, port: int, token: str | None = None
     ) -> None:
         self._stage, self._config, self._port, self._token = stage, config, port, token
-        self.server = OscServer(stage, clock, OscOptions.of(config.osc))
+        self.server = OscServer(stage, clock, OscOptions.of(config.osc), token)
         self._targets = Targets(config.osc.target, self.server, clock)
         self._discovery = self._make_discovery()
         self._sweeper: asyncio.TimerHandle | None = None
@@ -59,7 +60,7 @@ class OscSide:
         host = self._config.osc.host
         try:
             await asyncio.get_running_loop().create_datagram_endpoint(
-                lambda: self.server, local_addr=(host, self._port)
+                lambda: self.server, local_addr=(host, self._port), allow_broadcast=True
             )
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or error
@@ -70,7 +71,8 @@ class OscSide:
         for sink in await self._targets.open():
             self._stage.add_sink(sink)
         self._sweep()
-        log.info("OSC on udp://%s:%d", *self.server.local)
+        where, port = self.server.local
+        log.info("OSC on udp://%s:%d", f"[{where}]" if ":" in where else where, port)
         if self._discovery is not None:
             await self._discovery.start(self.server.local[1])
 

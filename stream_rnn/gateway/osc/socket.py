@@ -8,64 +8,72 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import logging
-import math
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from stream_rnn.clock import Clock
 from stream_rnn.errors import ProtocolError
-from stream_rnn.gateway.audience import Viewer
-from stream_rnn.gateway.events import opened_event
 from stream_rnn.gateway.osc.agenda import Agenda, wall
+from stream_rnn.gateway.osc.allowance import WORK
+from stream_rnn.gateway.osc.desk import Desk, Learner
+from stream_rnn.gateway.osc.door import Door
 from stream_rnn.gateway.osc.options import OscOptions
-from stream_rnn.gateway.osc.peers import MAX_PAST, OscPeer, Peers
+from stream_rnn.gateway.osc.past import Past
+from stream_rnn.gateway.osc.peer import OscPeer
+from stream_rnn.gateway.osc.peers import Peers
 from stream_rnn.gateway.osc.presence import Address
+from stream_rnn.gateway.osc.refusals import Refusals
+from stream_rnn.gateway.osc.subscriptions import Subscriptions
+from stream_rnn.gateway.osc.turns import Turns
 from stream_rnn.gateway.stage import Stage
-from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
-from stream_rnn.wire import osc_requests as asked
-from stream_rnn.wire.osc_answers import session_messages
-from stream_rnn.wire.osc_patterns import matching
-
-log = logging.getLogger("stream_rnn.osc")
+from stream_rnn.wire.osc_requests import TOKEN
 
 LATE = -0.001  # seconds ahead; what is late by less has come at its time
-QUIET = 60.0  # seconds between reports of our own failures
+LONG = 0.5  # seconds that a bundle may wait without a word
+MAX_WAITING = 1 << 23  # bytes of bundles that wait for their time
 
-_Waiting = tuple[OscPeer, list[osc.Timed]]
-
-
-class Learner(Protocol):
-    """What learns which MIDI controller moves which control."""
-
-    def learn(self, viewer: Viewer, request: asked.Learn, now: float) -> None:
-        """The next controller that moves is to move a control."""
-        ...
-
-    def forget(self, viewer: Viewer, request: asked.Forget, now: float) -> None:
-        """No controller is to move it."""
-        ...
+Messages = list[osc.Timed | osc.Fault]
+_Waiting = tuple[Address, Messages, int]
 
 
 class OscServer(asyncio.DatagramProtocol):
-    """Takes packets, and hands their messages to the stage when it is time.
+    """Takes packets, and has their messages done when it is time.
 
     Attributes:
-        learner: answers to `/rnn/midi/…`, if there is a MIDI input.
+        past: what waits to be shown of what subscribers missed.
     """
 
-    def __init__(self, stage: Stage, clock: Clock, options: OscOptions) -> None:
+    def __init__(
+        self, stage: Stage, clock: Clock, options: OscOptions, token: str | None = None
+    ) -> None:
         self.options = options
-        self.learner: Learner | None = None
         self._stage, self._clock = stage, clock
         self._transport: asyncio.DatagramTransport | None = None
+        self.past = Past(clock)
         self._peers = Peers(
-            options, lambda address: OscPeer(address, self.send, clock, options), stage.leave
+            options,
+            lambda address: OscPeer(address, self._send_known, clock, options, self.past),
+            stage.leave,
         )
+        self._door = Door(token)
+        self._refusals = Refusals(stage, clock, self._peers)
+        self._subscriptions = Subscriptions(
+            stage, clock, self._peers, self._refusals, self._send_known
+        )
+        self._desk = Desk(stage, clock, self._peers, self._refusals, self._subscriptions)
+        self._turns = Turns(clock)
         self._agenda: Agenda[_Waiting] = Agenda(self._do_waiting)
-        self._waiting = 0
-        self._failed_at = -math.inf
+        self._waiting = self._waiting_bytes = 0
+
+    @property
+    def learner(self) -> Learner | None:
+        """What answers to `/rnn/midi/…`, if there is a MIDI input."""
+        return self._desk.learner
+
+    @learner.setter
+    def learner(self, learner: Learner) -> None:
+        self._desk.learner = learner
 
     # asyncio's side
 
@@ -84,7 +92,9 @@ class OscServer(asyncio.DatagramProtocol):
 
     def stop(self) -> None:
         """Ends what sounds at subscribers, and closes the socket."""
-        self._agenda.clear()
+        for one in (self._agenda, self._turns, self.past):
+            one.clear()
+        self._subscriptions.close()
         self._peers.close()
         if self._transport is not None:
             self._transport.close()
@@ -94,23 +104,15 @@ class OscServer(asyncio.DatagramProtocol):
         self._peers.sweep(self._clock.now())
 
     def datagram_received(self, data: bytes, address: Any) -> None:
-        now = self._clock.now()
+        now, sender = self._clock.now(), (address[0], address[1])
         if not self.options.allow.admits(address[0]):
             self._stage.counters.osc_refused += 1
             return
-        peer = self._peers.hear((address[0], address[1]), now)
-        if peer is None:
-            # Not answered: an answer to each would double the flood.
+        fresh = not self._peers.known.is_known(sender, now)
+        peer = self._peers.hear(sender, now)
+        # What is too much is not answered: an answer to each would double the flood.
+        if peer is None or not self._turns.put(sender, self._take(sender, data, fresh), len(data)):
             self._stage.counters.osc_refused += 1
-            return
-        try:
-            messages = osc.parse_packet(data)
-        except ProtocolError as error:
-            self._stage.counters.osc_refused += 1
-            self._stage.refuse(peer, error)
-            return
-        for at, together in itertools.groupby(messages, lambda message: message.time):
-            self._at_its_time(peer, at, list(together))
 
     def send(self, data: bytes, address: Address) -> None:
         """One datagram, if the socket is open."""
@@ -120,116 +122,110 @@ class OscServer(asyncio.DatagramProtocol):
             with contextlib.suppress(ValueError):
                 self._transport.sendto(data, address)
 
-    # Requests
+    def _send_known(self, data: bytes, address: Address) -> None:
+        """One datagram to whoever was heard; others are sent little."""
+        if self._peers.known.admits(address, len(data), self._clock.now()):
+            self.send(data, address)
 
-    def _at_its_time(self, peer: OscPeer, at: float | None, messages: list[osc.Timed]) -> None:
-        """Does messages of one packet and one time, together and in their order."""
-        if at is None:
-            self._do_all(peer, messages)
+    # Messages, in turns
+
+    def _take(self, sender: Address, data: bytes, fresh: bool) -> Iterator[None]:
+        """Reads a packet, does what is to be done at once, and puts down what is not."""
+        peer = self._peers.at(sender, self._clock.now())
+        if fresh:
+            yield from self._subscriptions.resume(sender)
+        try:
+            messages = osc.read_packet(data)
+        except ProtocolError as error:
+            self._stage.counters.osc_refused += 1
+            self._refusals.tell(peer, error)
             return
+        self._stage.counters.osc_refused += any(isinstance(m, osc.Fault) for m in messages)
+        yield
+        if not self.options.timetags:
+            yield from self._do_all(sender, messages)
+            return
+        size = len(data) // len(messages) if messages else 0
+        for at, group in itertools.groupby(messages, lambda message: message.time):
+            together = list(group)
+            if at is None:
+                yield from self._do_all(sender, together)
+            else:
+                self._put_down(peer, at, together, size * len(together))
+
+    def _put_down(self, peer: OscPeer, at: float, messages: Messages, size: int) -> None:
+        """Has messages of one packet and one time done then, together and in their order."""
         ahead = at - wall(self._clock.now(), self._clock)
         reason = None
+        full = (
+            self._waiting + len(messages) > self.options.waiting
+            or self._waiting_bytes + size > MAX_WAITING
+        )
         if ahead > self.options.ahead:
             reason = f"a timetag may be {self.options.ahead:g} s ahead, not {ahead:.1f}"
-        elif ahead > 0 and self._waiting + len(messages) > self.options.waiting:
+        elif ahead > 0 and full:
             reason = f"{self._waiting} messages wait for their timetag already"
         if reason is not None:
             for message in messages:
-                error = ProtocolError("bad_timetag", reason)
-                self._stage.refuse(peer, error, id=message.address)
+                self._refusals.tell(peer, ProtocolError("bad_timetag", reason), message.address)
             return
         if ahead < LATE:
             self._stage.counters.osc_late += len(messages)
+        elif ahead > LONG and peer.may_be_told(self._clock.now()):
+            peer.send(osc.message_bytes("/rnn/waits", ahead, messages[0].address))
         self._waiting += len(messages)
-        self._agenda.add(at, ahead, (peer, messages))
+        self._waiting_bytes += size
+        self._agenda.add(at, ahead, (peer.address, messages, size))
 
     def _do_waiting(self, waiting: _Waiting) -> None:
-        peer, messages = waiting
+        sender, messages, size = waiting
         self._waiting -= len(messages)
-        self._do_all(peer, messages)
+        self._waiting_bytes -= size
+        if not self._turns.put(sender, self._do_all(sender, messages), size):
+            self._stage.counters.osc_refused += len(messages)
 
-    def _do_all(self, peer: OscPeer, messages: list[osc.Timed]) -> None:
-        now = self._clock.now()
-        for message in messages:
-            names, found = list(self._stage.sessions), list[asked.Request]()
-            with self._answering(peer, message.address):
-                found = asked.requests(message.address, message.arguments, names)
-            for request in found:
-                with self._answering(peer, message.address):
-                    self._follow(peer, request, message.address, now)
+    def _do_all(self, sender: Address, messages: Messages) -> Iterator[None]:
+        for number, message in enumerate(messages):
+            now = self._clock.now()
+            peer = self._peers.at(sender, now)
+            if not self._is_inside(peer, message, now):
+                self._stage.counters.osc_refused += 1
+                continue
+            if not self._peers.may_work(peer, now):
+                self._drop(peer, len(messages) - number, now)
+                return
+            if isinstance(message, osc.Fault):
+                self._peers.charge(peer, 1.0)
+                self._refusals.tell(peer, message.error, message.address or None)
+                yield
+            else:
+                yield from self._desk.do(peer, message)
 
-    @contextlib.contextmanager
-    def _answering(self, peer: OscPeer, address: str) -> Iterator[None]:
-        """Tells the sender what went wrong; what comes after in its packet is done all the same."""
-        try:
-            yield
-        except ProtocolError as error:
-            self._stage.refuse(peer, error, id=address)
-        except Exception:  # a bug of ours, which is nobody's reason to be left without an answer
-            self._stage.counters.osc_failed += 1
-            if self._clock.now() - self._failed_at >= QUIET:
-                self._failed_at = self._clock.now()
-                log.exception("cannot do %.200s", address)
-            told = ProtocolError("internal", "the server failed at this; its log says how")
-            self._stage.refuse(peer, told, id=address)
+    def _drop(self, peer: OscPeer, count: int, now: float) -> None:
+        """Messages for which their sender has asked too much already: one word is enough."""
+        self._stage.counters.osc_refused += count
+        if peer.may_be_refused(now):
+            most = WORK * self.options.rate
+            error = ProtocolError(
+                "too_much",
+                f"a sender may cause work for {most} messages a second, of which lists, errors and "
+                f"the past are several each; {count} messages were dropped",
+            )
+            self._stage.refuse(peer, error)
 
-    def _follow(self, peer: OscPeer, request: asked.Request, address: str, now: float) -> None:
-        match request:
-            case asked.Subscribe(pattern, port, after):
-                target = self._target(peer, port, now)
-                for session in matching(pattern, list(self._stage.sessions)):
-                    with self._answering(peer, address):
-                        self._subscribe(target, session, after, now)
-            case asked.Unsubscribe(pattern, port):
-                target = self._target(peer, port, now)
-                for session in matching(pattern, target.sessions):
-                    target.end(session)
-            case asked.Reply(port):
-                peer.reply_to = (peer.address[0], port or peer.address[1])
-            case asked.Learn() | asked.Forget():
-                self._learn(peer, request, now)
-            case asked.Panic():
-                self._stage.panic(peer, now, id="/rnn/panic")
-            case asked.ListModels():
-                for name, model in sorted(self._stage.models.items()):
-                    peer.send(osc.message_bytes("/rnn/model", name, model.codec.domain))
-            case asked.ListSessions():
-                standing = [opened_event(session) for session in self._stage.sessions.values()]
-                for name, arguments in session_messages(standing):
-                    peer.send(osc.message_bytes(name, *arguments))
-            case _:
-                self._stage.handle(peer, request, now)
-
-    def _learn(self, peer: OscPeer, request: asked.Learn | asked.Forget, now: float) -> None:
-        if self.learner is None:
-            raise ProtocolError("no_midi", "no MIDI input is configured; see [[midi.in]]")
-        if isinstance(request, asked.Learn):
-            self.learner.learn(peer, request, now)
+    def _is_inside(self, peer: OscPeer, message: osc.Timed | osc.Fault, now: float) -> bool:
+        """Whether a message is done, or its sender's machine has to say the token first."""
+        host = peer.address[0]
+        if self._door.is_open(host, now):
+            return True
+        if not self._door.may_try(host, now):
+            return False
+        said = message.arguments if isinstance(message, osc.Timed) else ()
+        if message.address == TOKEN and len(said) == 1 and isinstance(said[0], str):
+            if self._door.enter(host, said[0], now):
+                return True
+            reason = "that is not this server's token"
         else:
-            self.learner.forget(peer, request, now)
-
-    def _subscribe(self, target: OscPeer, name: str, after: int | None, now: float) -> None:
-        session = self._stage.sessions.get(name)
-        if session is None:
-            raise ProtocolError("unknown_session", f"there is no session {name!r}")
-        if after is not None:
-            if not -1 <= after < max(session.position, 1):
-                raise ProtocolError(
-                    "bad_position", f"after must be from -1 to {session.position - 1}, not {after}"
-                )
-            after = self._recent(target, name, after, session.position)
-        if name not in target.sessions:
-            self._peers.check_room(target, now)
-        target.begin(name)
-        self._stage.handle(target, wire.Attach(session=name, after=after), now)
-
-    def _recent(self, target: OscPeer, name: str, after: int, position: int) -> int:
-        """What a subscriber may ask for: not more at once than its machine takes."""
-        earliest = position - MAX_PAST - 1
-        if after >= earliest:
-            return after
-        target.tell(wire.event("gap", session=name, after=after, before=earliest + 1))
-        return earliest
-
-    def _target(self, peer: OscPeer, port: int | None, now: float) -> OscPeer:
-        return peer if port is None else self._peers.at((peer.address[0], port), now)
+            reason = f"other machines say the server's token first: {TOKEN} s TOKEN"
+        self._stage.refuse(peer, ProtocolError("token_needed", reason))
+        return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 from collections.abc import Callable, Iterable
 
@@ -81,6 +82,34 @@ class _SendOnly(asyncio.DatagramProtocol):
         """Nobody listens there, perhaps for a moment."""
 
 
+def _connected(there: Address, target: OscTarget, many: bool) -> socket.socket:
+    """A socket that sends to one address, or to all that listen at it.
+
+    Raises:
+        OSError: the network cannot be reached, or the interface is not there.
+    """
+    family = socket.AF_INET6 if ":" in there[0] else socket.AF_INET
+    plug = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        plug.setblocking(False)
+        plug.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        if many and family == socket.AF_INET:
+            plug.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, target.ttl)
+            if target.interface:
+                interface = socket.inet_aton(target.interface)
+                plug.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, interface)
+        elif many:
+            plug.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, target.ttl)
+            if target.interface:
+                index = socket.if_nametoindex(target.interface)
+                plug.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+        plug.connect(there)
+    except OSError:
+        plug.close()
+        raise
+    return plug
+
+
 class Targets:
     """The sinks of all targets, and the sockets that they need.
 
@@ -119,10 +148,12 @@ class Targets:
             addresses: list[Address] = [(str(f[4][0]), int(f[4][1])) for f in found]
             there = min(addresses, key=lambda address: (":" in address[0]) != (":" in here[0]))
             same_family = (":" in there[0]) == (":" in here[0])
+            many = ipaddress.ip_address(there[0].partition("%")[0]).is_multicast
             # From a socket on the loopback nothing gets out of the machine.
-            if same_family and (is_loopback(there[0]) or not is_loopback(here[0])):
+            if same_family and not many and (is_loopback(there[0]) or not is_loopback(here[0])):
                 return lambda data: self._server.send(data, there)
-            transport, _ = await loop.create_datagram_endpoint(_SendOnly, remote_addr=there)
+            plug = _connected(there, target, many)
+            transport, _ = await loop.create_datagram_endpoint(_SendOnly, sock=plug)
         except (OSError, UnicodeError) as error:  # the latter for what cannot be a name at all
             reason = getattr(error, "strerror", None) or error
             raise ConfigError(f"[[osc.target]] {target.host}:{target.port}: {reason}") from None

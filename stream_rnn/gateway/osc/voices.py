@@ -17,6 +17,7 @@ from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
 from stream_rnn.wire.notes import Note, Voice, is_verse
 from stream_rnn.wire.osc_answers import Message, answers, note_messages
+from stream_rnn.wire.osc_faders import fader_messages
 from stream_rnn.wire.template import Template, note_values
 
 TAIL = 0.05  # seconds that what sounds may ring on after a pause; less than it takes to start
@@ -85,7 +86,7 @@ class TemplateForm:
 
     Attributes:
         templates: for each `note` that begins, each that ends (`off`), each `char`, each `symbol`,
-            each `touch`, where there is one.
+            each `touch`, each `control` that changes, where there is one.
         hold: what `{seconds}` is, in lengths of a symbol.
     """
 
@@ -123,7 +124,18 @@ class TemplateForm:
         return [off.message({"session": session, **note_values(note)}) for note in notes]
 
     def news(self, event: wire.Event) -> list[Message]:
-        return []
+        template, fields = self.templates.get("control"), event.fields
+        if template is None or event.kind not in ("opened", "rewound", "controlled"):
+            return []
+        session, said = fields["session"], list[Message]()
+        for name, forms in fader_messages(
+            session, fields["controls"], fields.get("changed")
+        ).items():
+            value, *norm = (arguments[0] for _, arguments in forms)
+            values = {"session": session, "name": name, "value": value}
+            if norm or not template.uses("norm"):
+                said.append(template.message({**values, "norm": norm[0] if norm else 0.0}))
+        return said
 
 
 class OscVoices:

@@ -3,15 +3,19 @@ from __future__ import annotations
 import asyncio
 import socket
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+import uvloop
 from support import House
 
 from stream_rnn.cli import main
 from stream_rnn.config import Config, DiscoveryConfig, OscConfig, OscTarget
 from stream_rnn.errors import ConfigError
+from stream_rnn.gateway import server
 from stream_rnn.gateway.osc import presence, side
 from stream_rnn.gateway.osc.side import OscSide
+from stream_rnn.gateway.server import ServeOptions
 from stream_rnn.wire import osc
 
 
@@ -119,3 +123,64 @@ def test_a_port_that_is_taken_is_told(house: House) -> None:
         side = OscSide(house.stage, house.clock, Config(), taken.getsockname()[1])
         with pytest.raises(ConfigError, match="choose another --osc-port, or --no-osc"):
             asyncio.run(side.start())
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+@pytest.mark.parametrize("host", ["::1", "127.0.0.1"])
+def test_either_family_is_heard_answered_and_subscribed(
+    house: House, host: str, run: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    caplog.set_level("INFO")
+    with (
+        socket.socket(family, socket.SOCK_DGRAM) as asker,
+        socket.socket(family, socket.SOCK_DGRAM) as ear,
+    ):
+        for one in (asker, ear):
+            one.bind((host, 0))
+            one.settimeout(5)
+
+        async def play() -> None:
+            side = OscSide(house.stage, house.clock, Config(osc=OscConfig(host=host)), 0)
+            await side.start()
+            there = side.server.local
+            for message in (
+                osc.message_bytes("/rnn/s/open", "verse", 7, "paused"),
+                osc.message_bytes("/rnn/s/step", 20),
+            ):
+                asker.sendto(message, there)
+            await asyncio.sleep(0.1)
+            house.run(1.0)
+            asker.sendto(osc.message_bytes("/rnn/subscribe", "s", ear.getsockname()[1], -1), there)
+            await asyncio.sleep(0.1)
+            for _ in range(10):
+                side.server.sweep()
+                house.clock.advance(5.0)
+            assert house.stage.viewers("s") == 2, "it is there"
+            await side.stop()
+
+        run(play())
+        assert osc.parse_packet(asker.recv(4096))[0].address == "/rnn/s/opened"
+        assert osc.parse_packet(ear.recv(4096))[0].address == "/rnn/s/opened"
+        assert len(osc.parse_packet(ear.recv(4096))) == 20
+    shown = "[::1]" if ":" in host else host
+    assert f"OSC on udp://{shown}:" in caplog.text
+
+
+def test_an_open_server_asks_other_machines_for_its_token(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: dict[str, object] = {}
+
+    class Stop(Exception):
+        """Enough is known."""
+
+    def make(stage: object, clock: object, config: object, port: int, token: str | None) -> None:
+        made["token"] = token
+        raise Stop
+
+    monkeypatch.setattr(side, "OscSide", make)
+    options = ServeOptions(models=models, token="sesame")
+    with pytest.raises(Stop):
+        server._make_osc(options, cast(Any, None), cast(Any, None))
+    assert made == {"token": "sesame"}

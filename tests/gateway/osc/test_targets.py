@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import Callable
@@ -12,12 +13,13 @@ import uvloop
 from pythonosc.osc_packet import OscPacket
 from support import Ear, House, make_band_model
 
-from stream_rnn.config import OscTarget
+from stream_rnn.config import Config, OscConfig, OscTarget
 from stream_rnn.errors import ConfigError
 from stream_rnn.gateway.audience import Moment
 from stream_rnn.gateway.controls import Controls
 from stream_rnn.gateway.osc import targets
 from stream_rnn.gateway.osc.options import OscOptions
+from stream_rnn.gateway.osc.side import OscSide
 from stream_rnn.gateway.osc.socket import OscServer
 from stream_rnn.gateway.osc.targets import Targets, TargetSink, form_of
 from stream_rnn.gateway.osc.voices import EVENT_SECONDS
@@ -356,3 +358,71 @@ def test_players_touches_go_out_and_their_notes_end(tmp_path: Path) -> None:
     assert len(plain.of("/rnn/s/note")) > 10 and not plain.sounding("/rnn/s/note")
     assert [p for p, *_ in own.of("/t/1")] and not own.of("/n/0") and own.of("/n/1")
     assert len(plain.of("/rnn/s/led")) == 5
+
+
+def test_a_target_is_told_of_controls_in_its_own_words(house: House) -> None:
+    faders = Program(house, control="/{session}/{name} {value}")
+    norms = Program(house, control="/n/{name} {norm}")
+    ear = house.join()
+    house.say(ear, "open", model="verse", session="s", seed=7, play=False)
+    assert faders.of("/s/temperature") == [[1.0]] and faders.of("/s/seed") == [[7]]
+    assert norms.of("/n/temperature") == [[0.5]] and not norms.of("/n/seed")
+    house.say(ear, "control", session="s", controls={"temperature": 0.5, "velocity": 90})
+    house.say(ear, "control", session="s", controls={"artist": "Ada"})
+    assert faders.of("/s/temperature") == [[1.0], [0.5]]
+    assert faders.of("/s/velocity") == [[80], [90]] and faders.of("/s/artist")[-1] == ["Ada=1"]
+    assert norms.of("/n/temperature") == [[0.5], [0.25]]
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_group_and_a_broadcast_address_are_targets(house: House, run: Any) -> None:
+    group, everybody = "239.255.77.7", "127.255.255.255"
+    with contextlib.ExitStack() as stack:
+        ears = [
+            stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(2)
+        ]
+        for ear, where in zip(ears, (group, everybody), strict=True):
+            ear.bind((where, 0))
+            ear.settimeout(5)
+        joined = socket.inet_aton(group) + socket.inet_aton("127.0.0.1")
+        ears[0].setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
+        ports = [ear.getsockname()[1] for ear in ears]
+        targets = (
+            OscTarget(host=group, port=ports[0], interface="127.0.0.1"),
+            OscTarget(host=everybody, port=ports[1]),
+        )
+
+        async def play() -> None:
+            side = OscSide(house.stage, house.clock, Config(osc=OscConfig(target=targets)), 0)
+            await side.start()
+            house.say(house.join(), "open", model="verse", session="s")
+            for _ in range(20):
+                house.run(0.05)
+                await asyncio.sleep(0.001)
+            await side.stop()
+
+        run(play())
+        for ear in ears:
+            names = {osc.parse_packet(ear.recv(4096))[0].address for _ in range(10)}
+            assert "/rnn/s/char" in names
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        (OscTarget(host="239.255.77.7", port=1, interface="10.99.99.99"), "239.255.77.7:1: "),
+        (OscTarget(host="ff15::77", port=1, interface="none such"), "ff15::77:1: "),
+    ],
+)
+def test_a_network_that_is_not_there_is_told_at_the_start(
+    house: House, target: OscTarget, told: str
+) -> None:
+    async def play() -> None:
+        side = OscSide(house.stage, house.clock, Config(osc=OscConfig(target=(target,))), 0)
+        try:
+            with pytest.raises(ConfigError, match=told):
+                await side.start()
+        finally:
+            await side.stop()
+
+    asyncio.run(play())
