@@ -17,17 +17,27 @@ DAMAGED = (
 )  # fmt: skip
 
 
-def read_utf8(path: Path) -> str:
+UTF8 = "utf-8-sig"  # with a byte-order mark or without
+
+
+def read_utf8(path: Path, encoding: str = UTF8) -> str:
     """The text of a file, with plain line ends and without a byte-order mark.
 
+    Args:
+        encoding: of a file that is not UTF-8.
+
     Raises:
-        DataError: it is not there, or not UTF-8; it names the line.
+        DataError: it is not there, or not of that encoding; it names the line.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding=encoding)
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1  # of all there is, less the mark
-        raise DataError(f"{path}, line {line}: not UTF-8; convert it (iconv -t UTF-8)") from None
+        advice = "convert it (iconv -t UTF-8), or set data.encoding in the recipe"
+        name = "UTF-8" if encoding == UTF8 else encoding
+        raise DataError(f"{path}, line {line}: not {name}; {advice}") from None
+    except UnicodeError as error:  # a UTF-16 file without its mark
+        raise DataError(f"{path}: not {encoding} ({error})") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 

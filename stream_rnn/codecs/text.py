@@ -85,6 +85,12 @@ class TextCodec(CategoricalCodec):
                 f"no character stands at least {least} times in the training texts; "
                 "is the corpus empty?"
             )
+        if len(kept) + 2 > MAX_VOCABULARY:
+            often = sorted((counts[c] for c in kept), reverse=True)[MAX_VOCABULARY - 2] + 1
+            raise DataError(
+                f"{len(kept)} different characters stand at least {least} times in the training "
+                f"texts, and at most {MAX_VOCABULARY - 2} can be known; set data.least to {often}"
+            )
         return cls(kept)
 
     @classmethod
@@ -99,10 +105,14 @@ class TextCodec(CategoricalCodec):
         return {"domain": self.domain, "characters": "".join(self.vocabulary[2:])}
 
     def encode(self, text: str) -> list[int]:
-        """Indices of a text's characters; what is unknown becomes `UNKNOWN`."""
+        """Indices of a text's characters; what is unknown becomes `UNKNOWN`.
+
+        The text is composed first (NFC), as the training texts are: one character a letter,
+        whatever form a keyboard or a file has it in.
+        """
         index = self._index
         symbols: list[int] = []
-        for character in text:
+        for character in unicodedata.normalize("NFC", text):
             known = index.get(character)
             symbols.extend((known,) if known is not None else self._approximate(character))
         return symbols

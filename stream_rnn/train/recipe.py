@@ -13,10 +13,26 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from stream_rnn.codecs.files import UTF8
 from stream_rnn.errors import ConfigError
 
 Positive = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+
+# Which formats an option is for; elsewhere it would be passed over in silence.
+_TEXTS = ("songs_csv", "lines", "text", "playlist", "abc", "tabs")
+_MIDI = ("midi", "performances")
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "codec": ("files",),
+    "column": ("lines",),
+    "artist_column": ("lines", "songs_csv"),
+    "title_column": ("songs_csv",),
+    "text_column": ("songs_csv",),
+    "encoding": _TEXTS,
+    "tracks": _MIDI,
+    "players": ("ensemble",),
+}
 
 
 class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,7 +60,9 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
         passage: read a long text in passages of so many characters, each from a random
             paragraph; none of them ends.
         column: for `lines`, the column of a CSV that has the names.
-        artist_column: and the one that has the artists.
+        artist_column: and the one that has the artists; for `songs_csv`, too,
+        title_column, text_column: where a table's columns are not called as usual.
+        encoding: of texts that are not UTF-8, as Python calls it, such as `cp1252`.
         least: how often a character must stand in the training texts to be known.
     """
 
@@ -65,9 +83,25 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
     passage: Annotated[int, Meta(ge=0)] = 0
     column: str = ""
     artist_column: str = ""
+    title_column: str = ""
+    text_column: str = ""
+    encoding: str = UTF8
     least: Positive = 10
     licence: str = ""
     origin: str = ""
+
+    def __post_init__(self) -> None:
+        for option, formats in OPTIONS.items():
+            if getattr(self, option) != _DEFAULTS[option] and self.format not in formats:
+                used = " or ".join(formats)
+                raise ValueError(f"{option} is for format {used}, not for {self.format}")
+        try:
+            "".encode(self.encoding)
+        except LookupError:
+            raise ValueError(f"encoding: Python knows no {self.encoding!r}") from None
+
+
+_DEFAULTS = {f.name: f.default for f in msgspec.structs.fields(DataRecipe)}
 
 
 class ModelRecipe(Struct, frozen=True, forbid_unknown_fields=True):
@@ -182,7 +216,7 @@ def read_recipe(path: Path) -> Recipe:
         ConfigError: no such file, not TOML, or a value that does not belong; it names which.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding=UTF8))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:

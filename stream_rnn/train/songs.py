@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from stream_rnn.codecs.files import read_utf8
+from stream_rnn.codecs.files import UTF8, read_utf8
 from stream_rnn.codecs.text import BOUNDARY
 from stream_rnn.errors import DataError
 from stream_rnn.train.recipe import DataRecipe
 from stream_rnn.train.split import SPLITS
+from stream_rnn.train.tables import Table, column
 
 MIN_PROSE = 1000
+# What the columns of tables of songs are called, by those who publish them.
+ARTISTS = ("artist", "artists", "artist_name", "singer", "band", "author", "poet")
+TITLES = ("song", "title", "song_name", "track", "track_name", "name")
+TEXTS = ("text", "lyrics", "lyric", "words", "content", "poem")
 
 
 @dataclass(frozen=True)
@@ -27,36 +31,57 @@ class Song:
     text: str
 
 
-def read_text(path: Path) -> str:
-    """The text of a file, cleaned; one that is not UTF-8 is named with its line."""
-    return clean_text(read_utf8(path))
+@dataclass(frozen=True)
+class Songs:
+    """Songs or names, and a line for each row that was left out."""
+
+    songs: list[Song]
+    left_out: tuple[str, ...] = ()
+
+
+def read_text(path: Path, encoding: str = UTF8) -> str:
+    """The text of a file, cleaned; one that is not of its encoding is named with its line."""
+    return clean_text(read_utf8(path, encoding))
 
 
 def clean_text(text: str) -> str:
-    """Plain line ends, no spaces before them, no form feeds, no blank edges."""
+    """Composed characters (NFC), plain line ends, no spaces before them, no form feeds, no blank
+    edges.
+    """
+    text = unicodedata.normalize("NFC", text)
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace(BOUNDARY, "\n")
     return re.sub(r"[ \t]+\n", "\n", text).strip("\n ")
 
 
-def read_songs(path: Path) -> list[Song]:
-    """The songs of a CSV with at least the columns `artist,song,text` (Kaggle's layout).
+def read_songs(path: Path, recipe: DataRecipe) -> Songs:
+    """The songs of a CSV with columns for artist, title and text.
+
+    The recipe may name them; else they are called as in Kaggle's tables of songs.
 
     Raises:
-        DataError: a column is missing, a row cannot be read, or there are no rows; it names
-            the line.
+        DataError: a column is missing, or there are no songs.
     """
-    columns = ("artist", "song", "text")
+    table = Table(
+        path,
+        (
+            column(recipe.artist_column, "artist_column", *ARTISTS),
+            column(recipe.title_column, "title_column", *TITLES),
+            column(recipe.text_column, "text_column", *TEXTS),
+        ),
+        recipe.encoding,
+    )
     songs = []
-    for artist, title, words in _read_table(path, columns, hint=" (artist,song,link,text)"):
+    for artist, title, words in table.rows():
         text = clean_text(words)
         if text and artist.strip():
-            songs.append(Song(artist.strip(), title.strip(), text))
+            songs.append(Song(clean_text(artist.strip()), clean_text(title.strip()), text))
     if not songs:
-        raise DataError(f"{path}: no songs in it")
-    return songs
+        bad = table.left_out
+        raise DataError(f"{path}: no songs in it" + (f"; {bad[0]}" if bad else ""))
+    return Songs(songs, tuple(table.left_out))
 
 
-def read_lines(path: Path, recipe: DataRecipe) -> list[Song]:
+def read_lines(path: Path, recipe: DataRecipe) -> Songs:
     """A list of names: a line each, or with `column` a column of a CSV; each name once.
 
     With `artist_column` each stands under its artist, once under each.
@@ -64,55 +89,34 @@ def read_lines(path: Path, recipe: DataRecipe) -> list[Song]:
     Raises:
         DataError: it cannot be read, or there are no names in it.
     """
+    left_out: list[str] = []
     if recipe.column:
-        columns = [recipe.column, *([recipe.artist_column] if recipe.artist_column else [])]
-        rows = [(name, *artist) for name, *artist in _read_table(path, columns)]
+        columns = [column(recipe.column, "column")]
+        if recipe.artist_column:
+            columns.append(column(recipe.artist_column, "artist_column"))
+        table = Table(path, columns, recipe.encoding, left_out)
+        rows = [tuple(map(clean_text, row)) for row in table.rows()]
     else:
-        rows = [(line,) for line in read_text(path).split("\n")]
+        rows = [(line,) for line in read_text(path, recipe.encoding).split("\n")]
     named = [Song(" ".join(artist).strip(), "", " ".join(name.split())) for name, *artist in rows]
     songs = list(dict.fromkeys(s for s in named if s.text))
     if not songs:
         raise DataError(f"{path}: no names in it")
-    return songs
-
-
-def _read_table(path: Path, columns: Sequence[str], hint: str = "") -> Iterator[tuple[str, ...]]:
-    """The named columns of a CSV's rows."""
-    csv.field_size_limit(1 << 24)
-    line = 1  # where the row begins that is being read
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            missing = [c for c in columns if c not in (reader.fieldnames or ())]
-            if missing:
-                raise DataError(f"{path}, line 1: no column {missing[0]!r}{hint}")
-            line = 2
-            for row in reader:
-                if None in row or any(row[c] is None for c in columns):
-                    raise DataError(f"{path}, line {line}: {_shape_of(row)}")
-                yield tuple(row[c] for c in columns)
-                line = reader.line_num + 1
-    except UnicodeDecodeError:
-        read_utf8(path)  # the decoder's position counts from its own buffer; this names the line
-        raise
-    except csv.Error as error:
-        raise DataError(f"{path}, line {line}: {error}") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-
-
-def _shape_of(row: dict[Any, Any]) -> str:
-    if None in row:
-        return "too many columns; is a quotation mark missing?"
-    return "too few columns"
+    return Songs(songs, tuple(left_out))
 
 
 def song_keys(song: Song) -> Iterable[str]:
     """What tells that two rows are one song: the title or the first line, by one artist."""
     for part in (song.title, song.text.partition("\n")[0]):
-        plain = re.sub(r"[^a-z0-9]+", "", part.lower()) or re.sub(r"\W+", "", part.lower())
-        if plain:
+        if plain := _plain(part):
             yield f"{song.artist}\n{plain}"
+
+
+def _plain(text: str) -> str:
+    """A title without its marks: in Latin letters the plain ones, in others all of them."""
+    lowered = text.lower()
+    foreign = any(c.isalpha() and "LATIN" not in unicodedata.name(c, "") for c in lowered)
+    return (not foreign and re.sub(r"[^a-z0-9]+", "", lowered)) or re.sub(r"\W+", "", lowered)
 
 
 def split_prose(text: str, shares: tuple[float, float, float]) -> dict[str, list[Song]]:

@@ -31,20 +31,22 @@ MIN_NAMES = 50
 
 def songs(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
     """A table of songs, split by song."""
-    parts = split_documents(read_songs(path), recipe.split, song_keys)
-    return _corpus(path, parts, recipe, codec, artists)
+    read = read_songs(path, recipe)
+    parts = split_documents(read.songs, recipe.split, song_keys)
+    return _corpus(path, parts, recipe, codec, artists, read.left_out)
 
 
 def prose(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
     """One text, cut in the order it stands; with `passage` it is read in passages."""
-    parts = split_prose(read_text(path), recipe.split)
+    parts = split_prose(read_text(path, recipe.encoding), recipe.split)
     return _corpus(path, parts, recipe, codec, artists)
 
 
 def lines(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
     """A list of names, a line each, split by name."""
-    parts = split_documents(read_lines(path, recipe), recipe.split, song_keys)
-    return _corpus(path, parts, recipe, codec, artists)
+    read = read_lines(path, recipe)
+    parts = split_documents(read.songs, recipe.split, song_keys)
+    return _corpus(path, parts, recipe, codec, artists, read.left_out)
 
 
 def playlist(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
@@ -53,7 +55,7 @@ def playlist(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artis
     The sets are stretches of it, in the order it stands, since it is what comes next that is
     to be foretold.
     """
-    names = [" ".join(line.split()) for line in read_text(path).split("\n")]
+    names = [" ".join(line.split()) for line in read_text(path, recipe.encoding).split("\n")]
     sessions = [s.split("\n") for s in re.split(r"\n\n+", "\n".join(names).strip("\n"))]
     total = sum(bool(name) for session in sessions for name in session)
     if total < MIN_NAMES:
@@ -84,6 +86,7 @@ def _corpus(
     recipe: DataRecipe,
     codec: Codec | None,
     artists: Artists,
+    left_out: tuple[str, ...] = (),
 ) -> Corpus:
     index = artist_index(path, recipe, artists, {s.artist for p in parts.values() for s in p})
     if codec is None:
@@ -102,4 +105,4 @@ def _corpus(
             )
             for s in part
         ]
-    return Corpus(codec, tuple(index), splits)
+    return Corpus(codec, tuple(index), splits, left_out)

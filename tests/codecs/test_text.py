@@ -1,3 +1,5 @@
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ def test_known_text_comes_back_as_it_was(text: str) -> None:
 def test_any_text_becomes_symbols_of_the_vocabulary(text: str) -> None:
     symbols = codec.encode(text)
     assert all(0 <= s < codec.size for s in symbols)
-    assert len(symbols) >= len(text)
+    assert len(symbols) >= len(unicodedata.normalize("NFC", text))
 
 
 @given(st.lists(st.integers(0, MAX_VOCABULARY - 1)))
@@ -38,6 +40,22 @@ def test_only_what_stands_often_enough_is_learnt() -> None:
     learnt = TextCodec.learn(["aaab", "aab\f�"] * 3, least=6)
     assert learnt.vocabulary == (BOUNDARY, UNKNOWN, "a", "b")
     assert TextCodec.learn(["aaab", "aab"], least=3).vocabulary[2:] == ("a",)
+
+
+@given(st.text())
+def test_a_text_is_the_same_in_every_unicode_form(text: str) -> None:
+    known = TextCodec("éabce \u00c5çœ")
+    forms = {form: known.encode(unicodedata.normalize(form, text)) for form in ("NFC", "NFD")}
+    assert forms["NFC"] == forms["NFD"]
+    assert known.decode(known.encode("e\u0301 c\u0327a")) == "é ça"
+
+
+def test_too_many_characters_are_told_with_the_least_that_keeps_few_enough() -> None:
+    characters = [chr(0x4E00 + i) for i in range(MAX_VOCABULARY + 100)]
+    text = "".join(characters) + "".join(characters[:200])
+    with pytest.raises(DataError, match=rf"^{len(characters)} different .*set data.least to 2$"):
+        TextCodec.learn([text], least=1)
+    assert len(TextCodec.learn([text], least=2).vocabulary) == 202
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["ab"]])

@@ -95,7 +95,7 @@ def test_any_changes_are_merged_or_refused_by_name(changes: dict[str, Any], card
         ("artist", {"Poe": 0}, "one weight above 0"),
         ("artist", {"Poe": -1}, "artist must be from 0"),
         ("artist", {"Poe": "x"}, "artist must be a number"),
-        ("artist", "Bard", "'Bard' is not known; see /v1/models"),
+        ("artist", "Bard", "'Bard' is not known to the model 'verse', which has"),
         ("pitches", "C major", "means nothing to the model 'verse'"),
         ("tempo", 3, "tempo is not a control; there are: artist, bpm, channel"),
     ],

@@ -1,6 +1,7 @@
 import csv
 import os
 import random
+import unicodedata
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -54,10 +55,52 @@ def test_songs_are_read_with_extra_columns_quotes_and_a_byte_order_mark(tmp_path
     text = (
         '\ufeffartist,song,link,text\nA,One,/x,"la, ""la"" \r\nla"\n B ,Two,/y,  lo\n,None,/z,x\n'
     )
-    assert read_songs(written(tmp_path, text)) == [
+    assert read_songs(written(tmp_path, text), SONGS).songs == [
         Song("A", "One", 'la, "la"\nla'),
         Song("B", "Two", "lo"),
     ]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    "header", ["artist,song,link,text", "Artist,Title,Lyrics", "LYRICS,singer,Track,id"]
+)
+def test_a_song_table_has_the_usual_columns_in_any_case_and_order(
+    tmp_path: Path, delimiter: str, header: str
+) -> None:
+    cells = {"a": "A, the band", "s": "One; two", "l": "la\tla,\nlo; le"}
+    kinds = {"artist": "a", "singer": "a", "song": "s", "title": "s", "track": "s",
+             "text": "l", "lyrics": "l"}  # fmt: skip
+    names = header.split(",")
+    path = tmp_path / "songs.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter=delimiter)
+        writer.writerow(names)
+        writer.writerow([cells.get(kinds.get(name.lower(), ""), "x") for name in names])
+    assert read_songs(path, SONGS).songs == [Song("A, the band", "One; two", "la\tla,\nlo; le")]
+
+
+def test_a_recipe_may_name_the_columns_and_the_encoding(tmp_path: Path) -> None:
+    path = written(tmp_path, "who,what,verse,text\nÉlan,Été,là,no\n".encode("cp1252"))
+    recipe = DataRecipe(
+        "songs.csv", "songs_csv", artist_column="WHO", title_column="what",
+        text_column="verse", encoding="cp1252",
+    )  # fmt: skip
+    assert read_songs(path, recipe).songs == [Song("Élan", "Été", "là")]
+    with pytest.raises(DataError, match="line 1: no column 'artist'; it has 'who', 'what'"):
+        read_songs(path, DataRecipe("songs.csv", "songs_csv", encoding="cp1252"))
+    with pytest.raises(DataError, match="set data.text_column to the one that is meant"):
+        read_songs(written(tmp_path, "artist,song,word\nA,B,C\n"), SONGS)
+    path.write_bytes(b"\xff")
+    with pytest.raises(DataError, match=r"line 1: not UTF-8; convert it .* or set data.encoding"):
+        read_songs(path, SONGS)
+
+
+def test_text_is_composed_whatever_form_it_came_in(tmp_path: Path) -> None:
+    for form in ("NFC", "NFD"):
+        text = unicodedata.normalize(form, "artist,song,text\nÉlan,Été,où çà\n")
+        path = written(tmp_path, text)
+        assert read_songs(path, SONGS).songs == [Song("Élan", "Été", "où çà")]
 
 
 @pytest.mark.parametrize(
@@ -65,10 +108,8 @@ def test_songs_are_read_with_extra_columns_quotes_and_a_byte_order_mark(tmp_path
     [
         ("", "line 1: no column 'artist'"),
         ("artist,song,link\nA,B,C\n", "line 1: no column 'text'"),
-        ("artist,song,text\nA,B,C\nA,B\n", "line 3: too few columns"),
+        ("artist,song,text\nA,B,C,D\n", "no songs in it; "),
         ("artist,song,text\nA,B,C,D\n", "line 2: too many columns; is a quotation mark missing"),
-        ('artist,song,text\nA,B,"la\nla\nla"\nA,B\n', "line 5: too few columns"),
-        ('artist,song,text\nA,B,C\nA,B,"la\nla\nla\n', "line 3: unexpected end of data"),
         ('artist,song,text\nA,B,"la"la\n', "line 2: ',' expected after '\"'"),
         (b"artist,song,text\nA,B,C\nA,\xe9t\xe9,C\n", "line 3: not UTF-8"),
         ("artist,song,text\n", "no songs in it"),
@@ -80,9 +121,29 @@ def test_what_is_wrong_with_a_song_table_is_named_with_its_line(
 ) -> None:
     path = written(tmp_path, text)
     with pytest.raises(DataError) as caught:
-        read_songs(path)
+        read_songs(path, SONGS)
     assert str(path) in str(caught.value)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "line", "said"),
+    [
+        ("A,B\n", 3, "too few columns"),
+        ("A,B,C,D\n", 3, "too many columns; is a quotation mark missing?"),
+        ('A,B,"la\nla\nla"\nA,B\n', 6, "too few columns"),
+        ('A,B,"la\nla\nla\n', 3, "unexpected end of data"),
+        ('A,B,"la"la\nX,Y,Z\n', 3, "',' expected after '\"'"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_left_out_and_named_with_its_line(
+    tmp_path: Path, rows: str, line: int, said: str
+) -> None:
+    path = written(tmp_path, "artist,song,text\nA,B,C\n" + rows)
+    read = read_songs(path, SONGS)
+    assert read.songs[0] == Song("A", "B", "C")
+    assert read.left_out == (f"{path}, line {line}: {said}",)
+    assert len(read.songs) == 1 + ("X,Y,Z" in rows or '"la\nla\nla"' in rows)
 
 
 def test_bytes_that_are_not_utf8_are_named_by_line_however_far_into_the_file(
@@ -91,7 +152,7 @@ def test_bytes_that_are_not_utf8_are_named_by_line_however_far_into_the_file(
     rows = "".join(f"A,Song {i},{'x' * 60}\n" for i in range(2000)).encode()
     path = written(tmp_path, b"artist,song,text\n" + rows + b"A,B,\xff\n" + rows)
     with pytest.raises(DataError, match="line 2002: not UTF-8"):
-        read_songs(path)
+        read_songs(path, SONGS)
 
 
 # Splits
@@ -129,6 +190,18 @@ def test_songs_in_other_scripts_have_keys_of_their_own() -> None:
     assert not set(song_keys(one)) & set(song_keys(Song("А", "Сон", "В полдневный жар")))
 
 
+def test_titles_that_share_only_a_latin_word_have_keys_of_their_own() -> None:
+    several = [
+        Song("周杰伦", f"夜曲{chr(0x4E00 + i)} (Live)", f"歌{chr(0x4E00 + i)}") for i in range(200)
+    ]
+    keys = [frozenset(song_keys(song)) for song in several]
+    assert len(set().union(*keys)) == 400
+    sizes = {name: len(part) for name, part in split(several).items()}
+    assert min(sizes.values()) > 10
+    accented = Song("A", "Été à la (Live)", "x")
+    assert set(song_keys(accented)) & set(song_keys(Song("A", "Été, à la: live!", "y")))
+
+
 def test_a_corpus_knows_its_artists_and_learns_from_the_training_set_alone(tmp_path: Path) -> None:
     with (tmp_path / "songs.csv").open("w", newline="") as file:
         csv.writer(file).writerows(
@@ -138,7 +211,7 @@ def test_a_corpus_knows_its_artists_and_learns_from_the_training_set_alone(tmp_p
     assert corpus.artists == ("artist 0", "artist 1", "artist 2")
     assert isinstance(corpus.codec, TextCodec)
     texts = {s.text: s for s in songs(60)}
-    for name, part in split(read_songs(tmp_path / "songs.csv")).items():
+    for name, part in split(read_songs(tmp_path / "songs.csv", SONGS).songs).items():
         assert len(corpus.splits[name]) == len(part)
         for document in corpus.splits[name]:
             song = texts[corpus.codec.decode(document.symbols)]
