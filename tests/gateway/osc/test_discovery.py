@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from stream_rnn.config import DiscoveryConfig
 from stream_rnn.errors import ConfigError
 from stream_rnn.gateway.access import AllowList
+from stream_rnn.gateway.http import doors
 from stream_rnn.gateway.osc import discovery, listeners
 from stream_rnn.gateway.osc.discovery import Discovery
 
@@ -25,10 +26,11 @@ OSC_PORT = 8766
 
 
 @contextlib.asynccontextmanager
-async def discovered(house: House, allow: AllowList | None = None) -> AsyncIterator[Discovery]:
-    made = Discovery(
-        house.stage, "127.0.0.1", allow or AllowList(), DiscoveryConfig(port=0, name="rig")
-    )
+async def discovered(
+    house: House, allow: AllowList | None = None, token: str | None = None
+) -> AsyncIterator[Discovery]:
+    config = DiscoveryConfig(port=0, name="rig")
+    made = Discovery(house.stage, "127.0.0.1", allow or AllowList(), config, token)
     await made.start(OSC_PORT)
     try:
         yield made
@@ -212,6 +214,98 @@ def test_there_may_be_so_many_listeners(house: House, monkeypatch: pytest.Monkey
     asyncio.run(main())
 
 
+def test_one_that_listens_to_nothing_gives_way_to_another(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listeners, "MAX_LISTENERS", 2)
+    monkeypatch.setattr(listeners, "SILENT", 0.0)
+    opened(house)
+
+    async def main() -> None:
+        async with discovered(house) as made, talk(made) as first, talk(made) as silent:
+            await say(first, "LISTEN", "/rnn/s/rate")
+            await sure(first)
+            async with talk(made) as third:
+                with pytest.raises(ConnectionClosed) as closed:
+                    await hear(silent)
+                assert closed.value.rcvd is not None
+                assert closed.value.rcvd.code == discovery.TRY_AGAIN_LATER
+                assert "nothing was listened to" in closed.value.rcvd.reason
+                await say(third, "LISTEN", "/rnn/s/rate")
+                await sure(third)
+                with pytest.raises(InvalidStatus):
+                    await talk(made)
+                assert made.listening == 2
+
+    asyncio.run(main())
+
+
+def test_silent_sockets_take_nobodys_place(
+    house: House, monkeypatch: pytest.MonkeyPatch, run: Callable[[Any], Any]
+) -> None:
+    monkeypatch.setattr(doors, "REQUEST", 0.5)
+    opened(house)
+
+    async def main() -> None:
+        async with discovered(house) as made:
+            silent: list[socket.socket] = []
+
+            def crowd() -> None:
+                for _ in range(300):
+                    silent.append(socket.create_connection(("127.0.0.1", made.port), 10))
+
+            try:
+                await asyncio.to_thread(crowd)
+                for _ in range(200):
+                    if (await get(made, "/rnn/s/rate?VALUE"))[0] == 200:
+                        break
+                    await asyncio.sleep(0.1)
+                async with talk(made) as client:
+                    await sure(client)
+            finally:
+                for one in silent:
+                    one.close()
+
+    run(main())
+
+
+def test_a_token_is_asked_of_everybody(house: House) -> None:
+    opened(house)
+
+    async def main() -> None:
+        async with discovered(house, token="sesame") as made:
+            assert (await get(made, "/"))[0] == 401
+            assert (await get(made, "/?token=wrong"))[0] == 401
+            assert (await get(made, "/?token=sesame"))[0] == 200
+            value = (200, {"VALUE": [20.0]})
+            assert await get(made, "/rnn/s/rate?VALUE&token=sesame") == value
+            assert await get(made, "/rnn/s/rate?token=sesame&VALUE") == value
+            assert await get(made, "/rnn/s/rate?VALUE", Authorization="Bearer sesame") == value
+            with pytest.raises(InvalidStatus) as refused:
+                await talk(made)
+            assert refused.value.response.status_code == 401
+            async with connect(f"ws://127.0.0.1:{made.port}/?token=sesame") as client:
+                await sure(client)
+            async with talk(made, additional_headers={"Authorization": "Bearer sesame"}) as client:
+                await sure(client)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("path", ["/%ff", "/?%ff", "/rnn/%00", "/rnn/s?%fe=%ff", "/%e2%82"])
+def test_bytes_that_are_no_utf8_are_answered(
+    house: House, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened(house)
+
+    async def main() -> None:
+        async with discovered(house) as made:
+            assert (await get(made, path))[0] in (400, 404)
+
+    asyncio.run(main())
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 def test_who_listens_to_too_much_is_refused_and_who_does_not_read_is_given_up(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,6 +388,9 @@ def test_a_port_that_is_taken_is_told(house: House) -> None:
 @pytest.mark.parametrize(
     ("host", "ours"),
     [
+        ("[::1].local", False), ("evil.example@localhost", False), ("e.example\\@localhost", False),
+        ("localhost.", False), ("studio.local.evil.example", False), ("studio.local:x", False),
+        ("STUDIO.local:80", True), ("studio.local.", False), ("127.1", False),
         ("192.168.1.5:8767", True), ("[fe80::1]:8767", True), ("studio.local", True),
         ("localhost:1", True), ("evil.example", False), ("local", False), ("", False), ("[", False),
         ("192.168.1.5.evil.example", False),
