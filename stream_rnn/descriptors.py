@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator
 
 RESERVE = 96  # for everything but connections: models, OSC, MIDI, targets, files, children
@@ -25,10 +24,10 @@ def allow(connections: int, each: int = 2) -> int:
     Returns:
         How many connections the limit leaves room for, at most `connections`.
     """
-    if sys.platform == "win32":  # sockets are no descriptors there
+    try:
+        import resource
+    except ImportError:  # Windows, where sockets are no descriptors
         return connections
-    import resource
-
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections * each + RESERVE
     if soft != resource.RLIM_INFINITY and soft < wanted:

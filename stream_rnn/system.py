@@ -23,12 +23,10 @@ QUICK_LOOP = "winloop" if sys.platform == "win32" else "uvloop"
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Runs it to its end on the quickest event loop that is installed; else on asyncio's own."""
-    try:
-        loop = importlib.import_module(QUICK_LOOP)
-    except ImportError:
-        return asyncio.run(main)
-    result: T = loop.run(main)
-    return result
+    runner: Callable[[Coroutine[Any, Any, T]], T] = asyncio.run
+    with contextlib.suppress(ImportError):
+        runner = importlib.import_module(QUICK_LOOP).run
+    return runner(main)
 
 
 def waiter(connection: socket.socket) -> Callable[[float], bool]:

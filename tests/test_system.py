@@ -1,0 +1,75 @@
+"""What is asked of the operating system, where it knows the answer and where it does not."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import select
+import socket
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+from stream_rnn import system
+
+
+async def loops_module() -> str:
+    return type(asyncio.get_running_loop()).__module__.partition(".")[0]
+
+
+def test_the_quick_loop_runs_where_it_is_installed_and_asyncios_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert system.run(loops_module()) == "uvloop"
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert system.run(loops_module()) == "asyncio"
+
+
+def test_what_fails_in_the_loop_is_not_taken_for_a_loop_that_is_missing() -> None:
+    async def fails() -> None:
+        raise ImportError("of its own")
+
+    with pytest.raises(ImportError, match="of its own"):
+        system.run(fails())
+
+
+@pytest.mark.parametrize("has_poll", [True, False])
+def test_a_waiter_waits_until_there_is_something(
+    has_poll: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not has_poll:
+        monkeypatch.delattr(select, "poll")
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        is_spoken_to = system.waiter(ours)
+        assert not is_spoken_to(0.0)
+        assert not is_spoken_to(0.001)
+        theirs.send(b"!")
+        assert is_spoken_to(0.0)
+        assert is_spoken_to(math.inf)
+
+
+def test_peak_memory_is_in_bytes_or_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = ModuleType("resource")
+    usage.RUSAGE_SELF = 0  # type: ignore[attr-defined]
+    usage.getrusage = lambda who: type("Usage", (), {"ru_maxrss": 5000})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "resource", usage)
+    assert system.peak_memory() == 5000 * 1024
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert system.peak_memory() == 5000
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert system.peak_memory() is None
+
+
+def test_a_pipe_with_a_code_page_gets_utf_8() -> None:
+    code = "from stream_rnn.system import utf8_output; utf8_output(); print('ř♪')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.decode().strip() == "ř♪"
