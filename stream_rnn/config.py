@@ -272,7 +272,7 @@ class LimitsConfig(_Table, frozen=True, kw_only=True):
     history_mb: Annotated[float, Meta(ge=1.0)] = 256.0
     states_mb: Annotated[float, Meta(ge=1.0)] = 64.0
     away: Annotated[int, Meta(ge=0)] = 1000
-    away_mb: Annotated[float, Meta(ge=0.0)] = 32.0
+    away_mb: Annotated[float, Meta(ge=0.0)] = 16.0
 
 
 class Config(_Table, frozen=True, kw_only=True):

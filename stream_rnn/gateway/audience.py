@@ -45,8 +45,8 @@ class Viewer(Protocol):
 class Sink(Viewer, Protocol):
     """A place of the house's own: a MIDI port, an OSC target, a recording."""
 
-    def wants(self, session: str) -> bool:
-        """Whether it views a session of that name."""
+    def wants(self, session: str, *, silent: bool = False) -> bool:
+        """Whether it views a session of that name; see `fits`."""
         ...
 
     def panic(self) -> None:
@@ -54,9 +54,14 @@ class Sink(Viewer, Protocol):
         ...
 
 
-def fits(pattern: str, session: str) -> bool:
-    """Whether a session's name fits a pattern of the configuration, such as `band-*`."""
-    return fnmatchcase(session, pattern)
+def fits(pattern: str, session: str, *, silent: bool = False) -> bool:
+    """Whether a session's name fits a pattern of the configuration, such as `band-*`.
+
+    Args:
+        silent: whether the session is a fork that nobody has let play yet. A pattern for all,
+            such as `*`, is not meant for it.
+    """
+    return fnmatchcase(session, pattern) and not (silent and not pattern.strip("*?"))
 
 
 class Audience:

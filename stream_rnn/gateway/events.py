@@ -23,6 +23,7 @@ def opened_event(session: Session) -> wire.Event:
         position=session.position,
         playing=session.playing,
         epoch=session.epoch,
+        **({"silent": True} if session.silent else {}),
         **pending(session),
     )
 

@@ -49,7 +49,7 @@ class Limits:
     history: int = HISTORY
     history_mb: float = 256.0
     states_mb: float = 64.0
-    away_mb: float = 32.0
+    away_mb: float = 16.0
     idle_pause: float = 30.0
     idle_away: float = 3600.0
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from stream_rnn.gateway.control_log import Entry, tied
 from stream_rnn.gateway.session import Session
 
 
-def controlled(session: Session, position: int, changed: Iterable[str]) -> dict[str, Any]:
-    """The fields of `controlled`: what was changed, and all that is in force from there on."""
+def controlled(
+    session: Session, position: int, changed: Iterable[str], before: Iterable[Entry] = ()
+) -> dict[str, Any]:
+    """The fields of `controlled`: what was changed, and all that is in force from there on.
+
+    Args:
+        before: what was pending, some of which the change has taken the place of.
+    """
     fields: dict[str, Any] = {
         "position": position,
         "controls": session.controls_at(position).to_json(),
@@ -18,22 +24,15 @@ def controlled(session: Session, position: int, changed: Iterable[str]) -> dict[
     }
     if position > session.position:
         fields["pending"] = True
-    return fields
-
-
-def cancelled(before: Iterable[Entry], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The field of `controlled` that names what a change has taken the place of, if anything.
-
-    Args:
-        before: what was pending.
-    """
-    names = tied(changes)
+    names = tied(fields["changed"])
     gone = [
         {"position": entry.position, "changed": sorted(names & entry.changes.keys())}
         for entry in before
         if not names.isdisjoint(entry.changes)
     ]
-    return {"cancelled": gone} if gone else {}
+    if gone:
+        fields["cancelled"] = gone
+    return fields
 
 
 def pending(session: Session) -> dict[str, Any]:

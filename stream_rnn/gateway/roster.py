@@ -74,6 +74,11 @@ class Roster:
                 f"one client may open {self._limits.sessions_per_viewer} sessions; close one",
             )
         self.check_room()
+        session = self._add(name, model, controls, journal)
+        self._audience.add_session(name, viewer)
+        return session
+
+    def _add(self, name: str, model: Model, controls: ControlLog, journal: Journal) -> Session:
         key = next(self._numbers)
         kind = BandSession if isinstance(model.codec, EnsembleCodec) else Session
         session = kind(
@@ -81,8 +86,17 @@ class Roster:
             self._tempi.heard,
         )  # fmt: skip
         self.by_name[name] = self.by_key[key] = session
-        self._audience.add_session(name, viewer)
         return session
+
+    def renew(self, old: Session, model: Model, controls: ControlLog, journal: Journal) -> Session:
+        """A session of another model in the place of one, with its name and its listeners."""
+        del self.by_key[old.key]
+        new = self._add(old.name, model, controls, journal)
+        new.epochs = old.epochs
+        new.epochs.begin(0)
+        new.idle_since, new.left_at = old.idle_since, old.left_at
+        new.paused_by_idleness, new.silent = old.paused_by_idleness, old.silent
+        return new
 
     def check_room(self) -> None:
         """Sees to it that one more session can be active.

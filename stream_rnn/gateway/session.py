@@ -77,6 +77,7 @@ class Session:
         idle_since: when the last viewer left; none while somebody listens.
         left_at: the same, of viewers that are not the house's own.
         paused_by_idleness: whether it plays on when somebody comes.
+        silent: whether it is a fork that sounds nowhere in the house until somebody plays it.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Session:
     idle_since: float | None = None
     left_at: float | None = None
     paused_by_idleness: bool = False
+    silent: bool = False
     stalls: int = 0
     _computed: deque[int] = field(default_factory=deque)
     _snapshots: deque[tuple[int, bytes]] = field(default_factory=deque)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -19,14 +18,13 @@ from stream_rnn.gateway.audience import Audience, Moment, Sink, Viewer
 from stream_rnn.gateway.band import BandSession, Played, as_band
 from stream_rnn.gateway.beat.tempo import Tempi
 from stream_rnn.gateway.commit_times import CommitTimes
-from stream_rnn.gateway.control_log import ControlLog
-from stream_rnn.gateway.controls import MAX_SEED, default_controls, merge_controls
 from stream_rnn.gateway.engine_link import EngineLink, unpack_tile
 from stream_rnn.gateway.events import opened_event, symbol_event, touch_event
 from stream_rnn.gateway.house import Counters, Limits, Model
 from stream_rnn.gateway.idleness import Idleness
-from stream_rnn.gateway.journal import Committed, Journal
-from stream_rnn.gateway.pending import cancelled, controlled
+from stream_rnn.gateway.journal import Committed
+from stream_rnn.gateway.opening import Openings
+from stream_rnn.gateway.pending import controlled
 from stream_rnn.gateway.replay import replay, resume
 from stream_rnn.gateway.roster import Roster
 from stream_rnn.gateway.session import Session, Timing
@@ -67,6 +65,7 @@ class Stage:
         self._audience = Audience()
         self._roster = Roster(self._audience, self.limits, timing or Timing(), self.tempi, ring)
         self.sessions = self._roster.by_name
+        self._openings = Openings(models, self.limits, self.tempi)
         self._idleness = Idleness(
             self._roster, self.limits, self._engine, self.times, lambda s: self._close(s, None)
         )
@@ -136,13 +135,15 @@ class Stage:
         match message:
             case wire.Attach():
                 self._attach(viewer, session, message, now)
+            case wire.Control(model=str(name)) if name != session.card.name:
+                self._change_model(viewer, session, message, now)
+                return
             case wire.Control():
                 self.tempi.check(message.controls, session.codec)
                 before = session.pending
                 position, plan = session.change(message.controls, message.at, now)
                 self._engine.plan(plan)
-                told = controlled(session, position, message.controls)
-                told |= cancelled(before, message.controls)
+                told = controlled(session, position, message.controls, before)
                 self._broadcast(session, viewer, message.id, "controlled", **told)
             case wire.Feed():
                 symbols = self.limits.parse(session.codec, message.symbols, "symbols")
@@ -162,6 +163,7 @@ class Stage:
                     )
                 session.owed += message.count
             case wire.Play():
+                self._let_sound(session)
                 self._play(session, viewer, message.id, now)
             case wire.Pause():
                 session.move("pause")
@@ -189,28 +191,24 @@ class Stage:
     # Opening, viewing, closing
 
     def _open(self, viewer: Viewer, message: wire.Open, now: float) -> None:
-        model = self.models.get(message.model)
-        if model is None:
-            known = ", ".join(sorted(self.models)) or "none"
-            raise ProtocolError(
-                "unknown_model",
-                f"there is no model {message.model!r}; there are: {known}",
-                field="model",
-            )
-        seed = secrets.randbelow(MAX_SEED) if message.seed is None else message.seed
-        self.tempi.check(message.controls, model.codec)
-        asked = {**self.tempi.first_controls(model.codec), **message.controls}
-        controls = merge_controls(default_controls(model.card, seed), asked, model.card)
-        prime = self.limits.parse(model.codec, message.prime, "prime") if message.prime else []
+        new = self._openings.opened(message)
         name = message.session or self._roster.free_name(message.model)
-        session = self._roster.make(
-            viewer,
-            name,
-            model,
-            ControlLog(controls, model.card),
-            Journal(model.codec.width, self.limits.history),
-        )
-        self._begin(viewer, session, message.id, play=message.play, prime=prime, now=now)
+        session = self._roster.make(viewer, name, new.model, new.log, new.journal)
+        self._view(viewer, session)
+        self._begin(viewer, session, message.id, play=message.play, prime=new.prime, now=now)
+
+    def _change_model(
+        self, viewer: Viewer, old: Session, message: wire.Control, now: float
+    ) -> None:
+        """Another model plays under the same name, for the same listeners."""
+        new, playing = self._openings.of_another_model(old, message), old.playing
+        self._engine.close(old)
+        self.times.set(old.key, math.inf)
+        old.move("close")
+        session = self._roster.renew(old, new.model, new.log, new.journal)
+        # What sounds ends by this, wherever it sounds, and what is shown is shown no more.
+        self._broadcast(session, None, None, "reset", position=0, epoch=session.epoch)
+        self._begin(viewer, session, message.id, play=playing, prime=new.prime, now=now)
 
     def _begin(
         self,
@@ -222,20 +220,32 @@ class Stage:
         prime: list[int],
         now: float,
     ) -> None:
-        """A session that was just made comes to life, and its maker views it."""
+        """A session that was just made comes to life, and all who view it hear of it."""
         self._engine.open(session)
         session.start(now)
         if play:
             session.move("play")
         self._engine.plan(session.restore_plan())
-        for one in (viewer, *(sink for sink in self._sinks if sink.wants(session.name))):
-            self._view(one, session)
-            one.tell(opened_event(session).answering(id if one is viewer else None))
+        for sink in self._sinks_for(session):
+            self._audience.view(session.name, sink)
+        opened = opened_event(session)
+        self._audience.tell(session.name, opened, viewer, id)
         for tell in self._observers:
-            tell(wire.event("opened", session=session.name))
+            tell(opened)
         self._feed(session, prime, now)
         self._enter(session)
         self._touch(session, now)
+
+    def _sinks_for(self, session: Session) -> list[Sink]:
+        silent = {"silent": True} if session.silent else {}
+        return [sink for sink in self._sinks if sink.wants(session.name, **silent)]
+
+    def _let_sound(self, session: Session) -> None:
+        """What is played sounds in the house, if it is a fork that did not before."""
+        was_silent, session.silent = session.silent, False
+        for sink in self._sinks_for(session) if was_silent else ():
+            self._view(sink, session)
+            sink.tell(opened_event(session))
 
     def _enter(self, session: Session) -> None:
         """A session made while the engine is down waits for it like the others."""
@@ -269,6 +279,8 @@ class Stage:
             parent.log.copy(at),
             parent.journal.copy(at),
         )
+        session.silent = True  # it would double its parent's notes
+        self._view(viewer, session)
         self._begin(viewer, session, message.id, play=parent.playing, prime=[], now=now)
 
     def _close(self, session: Session, viewer: Viewer | None, id: wire.Id = None) -> None:

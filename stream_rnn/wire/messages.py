@@ -56,11 +56,15 @@ class Attach(Request, frozen=True):
 
 
 class Control(Request, frozen=True):
-    """Changes controls; `controlled` says which symbol is the first to obey."""
+    """Changes controls; `controlled` says which symbol is the first to obey.
+
+    With `model` another model plays in the session, from position 0; `opened` says so.
+    """
 
     session: Name
     controls: dict[str, Any]
     at: Literal["now", "beat", "bar"] = "now"
+    model: str | None = None
 
 
 class Feed(Request, frozen=True):

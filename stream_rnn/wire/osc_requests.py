@@ -276,6 +276,9 @@ def _for_session(
         "step": lambda: [
             _checked("step", count=values.one(int, action, arguments or (1,)), **base)
         ],
+        "model": lambda: [
+            _checked("control", model=values.one(str, action, arguments), controls={}, **base)
+        ],
         "rewind": lambda: [_checked("rewind", to=values.one(int, action, arguments), **base)],
         "fork": lambda: [_checked("fork", **values.forking(arguments), **base)],
         **{

@@ -48,6 +48,7 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "reset": ("N", "begins again"),
     "close": ("N", "ends the session"),
     "open": ("s", "with a model: a new session, of any name that is free in the place of this"),
+    "model": ("s", "another model plays, under the same name"),
     "step": ("i", "so many symbols at once, while it is paused"),
     "rewind": ("i", "goes back to a position"),
     "feed": ("s", "puts symbols into the stream"),

@@ -143,6 +143,7 @@ def test_a_beginning_is_as_loud_as_nothing_has_been_said(hall: Hall) -> None:
 def test_a_fork_goes_on_as_loud_as_the_past_that_it_has(hall: Hall) -> None:
     hall.compute({"velocity": 30}, {"shift": 0.01}, {"velocity": 110}, {"shift": 0.01})
     hall.ask("fork", **{"as": "twin"}, at=2)
+    hall.ask("play", session="twin")
     hall.compute(*NOTE, name="twin")
     hall.compute(*NOTE)
     assert hall.by_midi() == [30, 110]

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import Ear, House
 
 from stream_rnn.gateway.epochs import KEPT, Epochs
 from stream_rnn.gateway.house import Limits
 from stream_rnn.gateway.web.outbox import Outbox
 from stream_rnn.wire import messages as wire
-from tests.support import Ear, House
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import asdict
+from support import Ear, House
 
 from stream_rnn.config import LimitsConfig
 from stream_rnn.gateway.audience import Moment
@@ -12,7 +13,6 @@ from stream_rnn.gateway.house import Limits
 from stream_rnn.gateway.memory import size, trim_histories, trim_states
 from stream_rnn.gateway.status import Status
 from stream_rnn.wire import messages as wire
-from tests.support import Ear, House
 
 
 @pytest.fixture

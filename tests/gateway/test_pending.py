@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.support import Ear, House
+from support import Ear, House
 
 
 @pytest.fixture

@@ -177,10 +177,9 @@ panel.addEventListener("change", ({ detail }) => {
 });
 
 panel.addEventListener("model", async () => {
-  const playing = stream.state === "playing";
   changed = {};
-  await stream.close();
-  if (playing) play();
+  if (stream.state === "playing" && views.sounds(panel.model.domain) && !piano.audible) piano.wake();
+  if (stream.live) await stream.command("control", { model: panel.model.name, controls: {} });
   showState();
 });
 

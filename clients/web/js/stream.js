@@ -159,10 +159,14 @@ export class Stream extends EventTarget {
     }
     if (attempt !== this.#attempt) return;
     prepare();
-    // The pasts part after what is shown, or `rewound` comes next.
-    this.#epoch = opened.epoch;
     this.#settled = true;
     this.name = opened.session;
+    this.#show(opened);
+  }
+
+  #show(opened) {
+    // The pasts part after what is shown, or `rewound` comes next.
+    this.#epoch = opened.epoch;
     this.model = opened.model;
     this.controls = opened.controls;
     this.#setPending(opened.pending);
@@ -230,6 +234,10 @@ export class Stream extends EventTarget {
         break;
       case "paused":
         if (this.live) this.#setState(message.reason === "engine" ? "engine" : "paused");
+        break;
+      case "opened":
+        // Another model plays under this name; an answer to us is taken by who waits for it.
+        if (this.#settled && message.model !== this.model) this.#show(message);
         break;
       case "reset":
         this.#epoch = message.epoch;

@@ -197,7 +197,7 @@ class MidiInput:
 
     # As a sink, which views no session, but hears of a panic
 
-    def wants(self, session: str) -> bool:
+    def wants(self, session: str, *, silent: bool = False) -> bool:
         return False
 
     def panic(self) -> None:

@@ -62,26 +62,31 @@ class MidiSink:
 
     # As a sink of the stage
 
-    def wants(self, session: str) -> bool:
+    def wants(self, session: str, *, silent: bool = False) -> bool:
         clocks = any(route.clock == session for route in self._routes)
-        return clocks or any(True for _ in self._ports_of(session))
+        return clocks or any(fits(r.session, session, silent=silent) for r in self._routes)
 
     def _ports_of(self, session: str) -> Iterator[int]:
-        for port, route in enumerate(self._routes):
-            if fits(route.session, session):
+        """The ports that a session plays on, of those that it was opened for."""
+        for port in range(len(self._routes)):
+            if (session, port) in self._parts:
                 yield port
 
     def tell(self, event: wire.Event) -> None:
         session = event.fields.get("session", "")
         match event.kind:
             case "opened":
-                for port in self._ports_of(session):
-                    channel = self._channel(port, event.fields["controls"]["channel"])
-                    voice = Voice(led=self._routes[port].led)
-                    part = self._parts[session, port] = Part(channel, voice)
-                    self._send_program(port, part)
+                silent = event.fields.get("silent", False)
+                for port, route in enumerate(self._routes):
+                    # It may have a part there: another model plays now, or a fork is played.
+                    if fits(route.session, session, silent=silent) and (
+                        (session, port) not in self._parts
+                    ):
+                        channel = self._channel(port, event.fields["controls"]["channel"])
+                        part = self._parts[session, port] = Part(channel, Voice(led=route.led))
+                        self._send_program(port, part)
                 self._open_clocks(session, event.fields["model"], event.fields["controls"]["bpm"])
-            case "controlled":
+            case "controlled" if not event.fields.get("pending"):
                 for _, clock in self._clocks_of(session):
                     clock.bpm = event.fields["controls"]["bpm"]
             case "paused" | "closed":
@@ -93,8 +98,8 @@ class MidiSink:
                 self._play_clock(port, clock.stop(self._now()))
                 self._wake()
         if event.kind == "closed":
-            for port in self._ports_of(session):
-                self._parts.pop((session, port), None)
+            for port in list(self._ports_of(session)):
+                del self._parts[session, port]
             for port, _ in list(self._clocks_of(session)):
                 del self._clocks[port]
 
@@ -177,7 +182,11 @@ class MidiSink:
     def _open_clocks(self, session: str, model: str, bpm: float) -> None:
         steps = self._steps_per_beat(model)
         for port, route in enumerate(self._routes):
-            if route.clock == session and steps is not None:
+            if route.clock != session:
+                continue
+            if steps is None:  # another model plays now, which keeps no beat
+                self._clocks.pop(port, None)
+            elif port not in self._clocks or self._clocks[port].per_beat != steps:
                 always = route.clock_runs == "always"
                 self._clocks[port] = ClockOut(steps, bpm, always=always)
                 self._wake()
@@ -223,9 +232,8 @@ class MidiSink:
     def _release(self, session: str, tail: float) -> None:
         now = self._now()
         for port in self._ports_of(session):
-            part = self._parts.get((session, port))
-            if part is not None:
-                self._send(port, part, part.quiet_at(now, tail), part.voice.release())
+            part = self._parts[session, port]
+            self._send(port, part, part.quiet_at(now, tail), part.voice.release())
 
     def _send(self, port: int, part: Part, at: float, notes: list[Note]) -> None:
         at += self._routes[port].latency

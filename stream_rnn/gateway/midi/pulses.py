@@ -102,11 +102,12 @@ class ClockOut:
         always: whether pulses go on while the stream is paused, in its tempo.
 
     Attributes:
+        per_beat: as given.
         bpm: to be kept up to date for the pulses of a pause.
     """
 
     def __init__(self, per_beat: int, bpm: float = 120.0, *, always: bool = False) -> None:
-        self._per_beat, self.bpm, self._always = per_beat, bpm, always
+        self.per_beat, self.bpm, self._always = per_beat, bpm, always
         self._next: int | None = None  # the position that is expected; none while stopped
         self._ends = 0.0  # when the last symbol's pulses do
         self._last = -math.inf  # when the last pulse comes
@@ -121,9 +122,9 @@ class ClockOut:
         if fed and not (n == self._next and due == self._ends):
             return []
         messages: list[Timed] = []
-        first = math.ceil(n * PULSES_PER_BEAT / self._per_beat)
+        first = math.ceil(n * PULSES_PER_BEAT / self.per_beat)
         if n != self._next:
-            sixteenth = n * PULSES_PER_BEAT // self._per_beat // PULSES_PER_SIXTEENTH
+            sixteenth = n * PULSES_PER_BEAT // self.per_beat // PULSES_PER_SIXTEENTH
             first = sixteenth * PULSES_PER_SIXTEENTH
             messages = [] if self._next is None else [(due - 3 * LEAD, midi.STOP)]
             if n == 0:
@@ -132,9 +133,9 @@ class ClockOut:
                 messages.append((due - 2 * LEAD, midi.song_position(sixteenth)))
                 messages.append((due - LEAD, midi.CONTINUE))
         self._next, self._ends = n + 1, ends
-        stop = math.ceil((n + 1) * PULSES_PER_BEAT / self._per_beat)
+        stop = math.ceil((n + 1) * PULSES_PER_BEAT / self.per_beat)
         for pulse in range(first, stop):
-            part = pulse * self._per_beat / PULSES_PER_BEAT - n
+            part = pulse * self.per_beat / PULSES_PER_BEAT - n
             self._last = due + max(0.0, part) * (ends - due)
             messages.append((self._last, midi.CLOCK))
         return messages

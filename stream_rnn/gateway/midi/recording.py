@@ -99,8 +99,8 @@ class Recorder:
         self._began: float | None = None
         self._flushed = 0.0
 
-    def wants(self, session: str) -> bool:
-        return fits(self._pattern, session)
+    def wants(self, session: str, *, silent: bool = False) -> bool:
+        return fits(self._pattern, session, silent=silent)
 
     def tell(self, event: wire.Event) -> None:
         session = event.fields.get("session", "")

@@ -44,8 +44,8 @@ class TargetSink(OscVoices):
         self._agenda: Agenda[list[Message]] = Agenda(self._send_all)
         self._closed = False
 
-    def wants(self, session: str) -> bool:
-        return fits(self._pattern, session)
+    def wants(self, session: str, *, silent: bool = False) -> bool:
+        return fits(self._pattern, session, silent=silent)
 
     def tell(self, event: wire.Event) -> None:
         if event.kind == "opened":
