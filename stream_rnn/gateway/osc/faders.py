@@ -50,8 +50,8 @@ class Faders:
 
     def tell(self, event: wire.Event) -> None:
         """News of a session that it listens to."""
-        if event.kind not in ("opened", "rewound", "controlled"):
-            return
+        if event.kind not in ("opened", "rewound", "controlled") or event.fields.get("pending"):
+            return  # what is pending is told again when it holds
         session, names = event.fields["session"], event.fields.get("changed")
         for name, messages in fader_messages(session, event.fields["controls"], names).items():
             if (session, name) in self._moved:

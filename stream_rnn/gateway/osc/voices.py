@@ -127,6 +127,8 @@ class TemplateForm:
         template, fields = self.templates.get("control"), event.fields
         if template is None or event.kind not in ("opened", "rewound", "controlled"):
             return []
+        if fields.get("pending"):
+            return []  # it is told again when it holds
         session, said = fields["session"], list[Message]()
         for name, forms in fader_messages(
             session, fields["controls"], fields.get("changed")

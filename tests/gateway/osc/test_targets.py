@@ -426,3 +426,16 @@ def test_a_network_that_is_not_there_is_told_at_the_start(
             await side.stop()
 
     asyncio.run(play())
+
+
+def test_a_value_that_waits_for_its_bar_is_told_when_it_holds(models: Path) -> None:
+    house = House(models)
+    program = Program(house, control="/{session}/{name} {value}")
+    ear = house.join()
+    controls = {"rate": 20, "temperature": 1}
+    house.say(ear, "open", model="roll", session="s", seed=1, controls=controls)
+    house.run(0.2)
+    house.say(ear, "control", session="s", controls={"temperature": 1.5}, at="bar")
+    assert program.of("/s/temperature")[-1] == [1.0]
+    house.run(1.5)
+    assert program.of("/s/temperature")[-1] == [1.5]
