@@ -64,6 +64,14 @@ class Heard(Struct, frozen=True, tag=True, array_like=True):
     data: bytes
 
 
+class Unheard(Struct, frozen=True, tag=True, array_like=True):
+    """Messages of an input may be missing: a cord to it was taken out, or much was lost. Keys
+    that were down are taken to be up.
+    """
+
+    port: int
+
+
 class Silenced(Struct, frozen=True, tag=True, array_like=True):
     """All that sounded on some port is ended at `time`, be it by command or not: the messages
     that do it may be heard again.
@@ -90,7 +98,7 @@ class Pong(Struct, frozen=True, tag=True, array_like=True):
     total: float
 
 
-Event = Ports | Heard | Silenced | Pong
+Event = Ports | Heard | Unheard | Silenced | Pong
 
 _encoder = msgspec.msgpack.Encoder()
 _commands = msgspec.msgpack.Decoder(tuple[Command, ...])

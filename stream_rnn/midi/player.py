@@ -9,12 +9,13 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections import Counter
+from collections import Counter, deque
 
 Key = tuple[int, int]  # channel 0 to 15, pitch
 
 NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
 ALL_NOTES_OFF = 123
+LATELY = 0.25  # seconds; longer than it can take until a cord that was taken out is told of
 
 
 class Player:
@@ -30,6 +31,8 @@ class Player:
         self._sounding: list[Counter[Key]] = [Counter() for _ in range(ports)]
         self._hanging: list[set[Key]] = [set() for _ in range(ports)]
         self._there = [True] * ports
+        self._ended: list[deque[tuple[float, Key]]] = [deque(maxlen=512) for _ in range(ports)]
+        self._cut: list[dict[str, set[Key]]] = [{} for _ in range(ports)]
 
     def push(self, time: float, port: int, data: bytes) -> None:
         """A message for its moment; those of one moment keep their order."""
@@ -45,10 +48,10 @@ class Player:
         while self._waiting and self._waiting[0][0] <= now:
             time, _, port, data = heapq.heappop(self._waiting)
             if self._there[port]:
-                ready += [(time, port, one) for one in self._balanced(port, data)]
+                ready += [(time, port, one) for one in self._balanced(port, data, now)]
         return ready
 
-    def _balanced(self, port: int, data: bytes) -> list[bytes]:
+    def _balanced(self, port: int, data: bytes, now: float) -> list[bytes]:
         status, channel = data[0] & 0xF0, data[0] & 0x0F
         sounding = self._sounding[port]
         if status == NOTE_ON and data[2]:
@@ -61,6 +64,7 @@ class Player:
                 sounding[key] -= 1
                 return []
             del sounding[key]
+            self._ended[port].append((now, key))
         return [data]
 
     def silence(self) -> list[tuple[int, bytes]]:
@@ -82,8 +86,9 @@ class Player:
         """The port is gone; what sounded there may sound still."""
         if self._there[port]:
             self._there[port] = False
-            self._hanging[port] |= set(self._sounding[port])
+            self._hanging[port] |= set(self._sounding[port]).union(*self._cut[port].values())
             self._sounding[port].clear()
+            self._cut[port].clear()
 
     def find(self, port: int) -> list[bytes]:
         """The port is back; returns what ends all that was left sounding."""
@@ -93,6 +98,26 @@ class Player:
         self._hanging[port].clear()
         self._sounding[port].clear()
         return ends
+
+    def unplug(self, port: int, target: str, now: float) -> None:
+        """The port is there, but its cord to a target was taken out: what sounds there goes on."""
+        if self._there[port]:
+            lately = {key for at, key in self._ended[port] if at > now - LATELY}
+            self._cut[port].setdefault(target, set()).update(self._sounding[port], lately)
+
+    def plug(self, port: int, target: str) -> list[bytes] | None:
+        """A cord was put in; returns what ends all that should not sound there any more.
+
+        None if it is not one that was taken out before. What is held on the port goes on.
+        """
+        left = self._cut[port].pop(target, None)
+        if left is None:
+            return None
+        sounding = self._sounding[port]
+        ends = [note_off(key) for key in sorted(left) if not sounding[key]]
+        busy = {channel for (channel, _), count in sounding.items() if count}
+        quiet = sorted({channel for channel, _ in left} - busy)
+        return ends + [bytes((CONTROL | channel, ALL_NOTES_OFF, 0)) for channel in quiet]
 
 
 def note_off(key: Key) -> bytes:

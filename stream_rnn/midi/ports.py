@@ -2,7 +2,7 @@
 
 Nothing here waits for long but the driver itself: when a JACK server dies, python-rtmidi spins
 for ever while it holds the interpreter lock. So whoever uses this runs in a process of its own,
-ends it when `Watch` says that the server has gone, and is watched from outside.
+ends it when `jack_watch` says that the server has gone, and is watched from outside.
 """
 
 from __future__ import annotations
@@ -96,6 +96,7 @@ class Port:
         self.spec, self._client = spec, client
         self._rt = make()
         self.connected: str | None = None
+        self.own: str | None = None  # what our own end is called, where that is known
         self._refused = False  # and told so, for this connection
 
     def check(self) -> bool:
@@ -112,8 +113,7 @@ class Port:
         if before is not None:
             if before in names:
                 return False
-            self.connected = None
-            self._rt.close()
+            self.drop()
             return True
         index = find_port(self.spec.name, names, self._client)
         if index is None:
@@ -125,6 +125,11 @@ class Port:
             return False
         self.connected, self._refused = names[index], False
         return True
+
+    def drop(self) -> None:
+        """What it is connected to is gone; `check` looks for another."""
+        self.connected = self.own = None
+        self._rt.close()
 
     def send(self, data: bytes) -> None:
         """Sends a message now. What the driver does not take is lost: its port is going."""
@@ -143,23 +148,3 @@ class Port:
         """Closes it."""
         self._rt.close()
         self._rt.delete()
-
-
-class Watch:
-    """Tells when the JACK server dies, which python-rtmidi does not.
-
-    Args:
-        on_death: called once, on a thread of JACK's.
-    """
-
-    def __init__(self, on_death: Callable[[], None]) -> None:
-        import jack
-
-        with quiet():
-            self._client = jack.Client("stream-rnn-watch", no_start_server=True)
-        self._client.set_shutdown_callback(lambda status, reason: on_death())
-        self._client.activate()
-
-    def close(self) -> None:
-        """Watches no more."""
-        self._client.close()

@@ -23,6 +23,7 @@ import msgspec
 
 from stream_rnn.handover import child_end
 from stream_rnn.midi.binding import DriverError, NoMidi, load
+from stream_rnn.midi.jack_watch import Cord, Watch
 from stream_rnn.midi.messages import (
     LATENESS,
     Event,
@@ -34,11 +35,12 @@ from stream_rnn.midi.messages import (
     Ports,
     Silence,
     Silenced,
+    Unheard,
     decode_commands,
     encode,
 )
 from stream_rnn.midi.player import Player
-from stream_rnn.midi.ports import Port, Watch, pick_api, quiet
+from stream_rnn.midi.ports import Port, pick_api, quiet
 from stream_rnn.pipe import FrameReader, frame
 from stream_rnn.system import be_prompt
 
@@ -98,7 +100,8 @@ class Process:
                 if self._dead:
                     log.error("the MIDI server has died")
                     return GONE
-                self._say([self._heard.popleft() for _ in range(len(self._heard))])
+                self._learn_of_cords()
+                self._say(self._take_heard())
             if self._connection in ready:
                 data = self._connection.recv(1 << 18)
                 if not data:
@@ -129,6 +132,8 @@ class Process:
             events = [event for event in events if not isinstance(event, Heard)]
             if not self._deaf:
                 log.error("the gateway does not read; what is heard is lost")
+        elif self._deaf:
+            events = [*(Unheard(number) for number in range(len(self._ins))), *events]
         self._deaf = deaf
         if events:
             self._unsaid += frame(encode(events))
@@ -142,6 +147,9 @@ class Process:
             pass
         except (BrokenPipeError, ConnectionResetError):
             self._unsaid.clear()  # that it is gone is seen where it is read from
+
+    def _take_heard(self) -> list[Event]:
+        return [self._heard.popleft() for _ in range(len(self._heard))]
 
     def _account(self) -> Pong:
         late, self._late = self._late, []
@@ -170,22 +178,85 @@ class Process:
         trouble = self._trouble
         if trouble:
             self._open_system()
-        changed = first or trouble != self._trouble
+        self._check_ports(first or trouble != self._trouble)
+
+    def _check_ports(self, changed: bool) -> None:
+        """Looks for what came and what went; tells of it, or if something else has `changed`."""
         for number, port in enumerate(self._outs):
             if port.check():
                 changed = True
                 if port.connected is None:
                     self._player.lose(number)
                     continue
-                if ends := self._player.find(number):
-                    self._say([Silenced(time.monotonic())])
-                for data in ends:
-                    port.send(data)
-        changed |= any([port.check() for port in self._ins])
+                self._name_own(port)
+                self._end(number, self._player.find(number))
+        for port in self._ins:
+            if port.check():
+                changed = True
+                self._name_own(port)
         if changed:
-            outs = tuple(p.connected for p in self._outs) or (None,) * len(self._options.outs)
-            ins = tuple(p.connected for p in self._ins) or (None,) * len(self._options.ins)
-            self._say([Ports(outs, ins, self._trouble)])
+            self._tell_ports()
+
+    def _tell_ports(self) -> None:
+        outs = tuple(p.connected for p in self._outs) or (None,) * len(self._options.outs)
+        ins = tuple(p.connected for p in self._ins) or (None,) * len(self._options.ins)
+        # What was heard goes first: a key that goes down is let go when its port has gone.
+        self._say([*self._take_heard(), Ports(outs, ins, self._trouble)])
+
+    def _end(self, number: int, ends: Sequence[bytes]) -> None:
+        """Ends what was left sounding on a port."""
+        if ends:
+            self._say([Silenced(time.monotonic())])
+        for data in ends:
+            self._outs[number].send(data)
+
+    # What JACK tells
+
+    def _name_own(self, port: Port) -> None:
+        if self._watch is not None and port.connected is not None:
+            known = {p.own for p in (*self._outs, *self._ins)}
+            new = sorted(self._watch.ours() - known)
+            port.own = new[0] if len(new) == 1 else None
+
+    def _learn_of_cords(self) -> None:
+        while self._watch is not None and self._watch.news:
+            news = self._watch.news.popleft()
+            if isinstance(news, Cord):
+                self._follow_cord(news)
+            else:
+                self._see_made(self._watch, news.name)
+
+    def _see_made(self, watch: Watch, name: str) -> None:
+        """A port was made. If we were connected to one of that name, that was another."""
+        gone = [
+            port for port in (*self._outs, *self._ins)
+            if port.connected == name and port.own and not watch.has_cord(port.own, name)
+        ]  # fmt: skip
+        for port in gone:
+            port.drop()
+            if port in self._outs:
+                self._player.lose(self._outs.index(port))
+        if gone:
+            self._tell_ports()
+            self._check_ports(False)
+
+    def _follow_cord(self, cord: Cord) -> None:
+        for number, port in enumerate(self._outs):
+            if port.own != cord.source:
+                continue
+            if not cord.put_in:
+                self._player.unplug(number, cord.target, time.monotonic())
+                log.info("MIDI port %r: disconnected from %s", port.spec.name, cord.target)
+            elif (ends := self._player.plug(number, cord.target)) is not None:
+                self._end(number, ends)
+                log.info(
+                    "MIDI port %r: connected to %s again; what sounded there has ended",
+                    port.spec.name, cord.target,
+                )  # fmt: skip
+        for number, port in enumerate(self._ins):
+            if port.own == cord.target and not cord.put_in:
+                self._say([*self._take_heard(), Unheard(number)])
+                log.info("MIDI port %r: disconnected from %s", port.spec.name, cord.source)
 
     def _open_system(self) -> None:
         options = self._options
@@ -201,7 +272,7 @@ class Process:
                     port.listen(lambda data, number=number: self._hear(number, data))  # type: ignore[misc]
                     self._ins.append(port)
             if system == "jack":
-                self._watch = Watch(self._die)
+                self._watch = Watch(options.client, self._die, self._ring)
         except (NoMidi, DriverError) as error:
             self._outs, self._ins = [], []
             self._trouble = str(error)

@@ -1,7 +1,7 @@
 """python-rtmidi (1.5), which has wheels up to Python 3.12.
 
 It does not tell when a JACK server dies: it goes on "sending", and after some 2,300 messages
-spins for ever while it holds the interpreter lock. See `ports.Watch`.
+spins for ever while it holds the interpreter lock. See `jack_watch`.
 """
 
 from __future__ import annotations

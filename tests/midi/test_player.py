@@ -87,3 +87,39 @@ def test_what_a_port_was_left_with_ends_when_it_is_back() -> None:
     assert player.find(0) == []
     player.push(4.0, 0, ON)
     assert player.due(4.0) == [(4.0, 0, ON)]
+
+
+def test_a_cord_that_is_put_in_again_brings_the_ends_that_were_missed() -> None:
+    player, held = Player(1), bytes((0x90, 64, 80))
+    player.push(1.0, 0, ON)
+    player.push(1.0, 0, held)
+    player.due(1.0)
+    assert player.plug(0, "synth") is None, "it was never taken out"
+    player.unplug(0, "synth", 1.5)
+    player.push(2.0, 0, OFF)
+    assert player.due(2.0) == [(2.0, 0, OFF)], "others may hear the port"
+    assert player.plug(0, "other") is None
+    assert player.plug(0, "synth") == [OFF], "and what is held sounds on"
+    assert player.plug(0, "synth") is None
+
+
+def test_with_nothing_held_the_channel_is_silenced_too() -> None:
+    player = Player(1)
+    player.push(1.0, 0, ON)
+    player.push(1.2, 0, OFF)
+    player.due(1.2)
+    player.unplug(0, "synth", 1.3)  # told of a little late: the end may have been missed
+    assert player.plug(0, "synth") == [OFF, bytes((0xB0, 123, 0))]
+    player.unplug(0, "synth", 9.0)
+    assert player.plug(0, "synth") == []
+
+
+def test_what_a_cord_left_sounding_ends_when_the_port_itself_is_back() -> None:
+    player = Player(1)
+    player.push(1.0, 0, ON)
+    player.push(2.0, 0, OFF)
+    player.due(1.0)
+    player.unplug(0, "synth", 1.5)
+    player.due(2.0)
+    player.lose(0)
+    assert player.find(0) == [OFF, bytes((0xB0, 123, 0))]

@@ -6,20 +6,24 @@ import contextlib
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from stream_rnn.midi import process
+from stream_rnn.midi.jack_watch import Cord, Made
 from stream_rnn.midi.messages import (
     Event,
     Heard,
     MidiOptions,
     Ping,
     Play,
+    Ports,
     PortSpec,
     Silenced,
+    Unheard,
     decode_events,
     encode,
 )
@@ -33,15 +37,20 @@ QUIET = bytes((0xB0, 123, 0))
 class Port:
     """A port that is there, and keeps what is sent."""
 
-    connected = "ear"
+    connected: str | None = "ear"
+    spec = PortSpec("ear")
 
-    def __init__(self) -> None:
+    def __init__(self, own: str | None = None) -> None:
+        self.own = own
         self.sent: list[bytes] = []
         self.comes_back = False
 
     def check(self) -> bool:
         came, self.comes_back = self.comes_back, False
         return came
+
+    def drop(self) -> None:
+        self.connected = None
 
     def send(self, data: bytes) -> None:
         self.sent.append(data)
@@ -146,3 +155,90 @@ def test_what_it_ends_by_itself_it_says_before(rig: Rig) -> None:
     rig.port.comes_back = True
     rig.until(lambda: rig.port.sent.count(QUIET) == 2)
     assert sum(isinstance(event, Silenced) for event in rig.hear()) == 1
+
+
+class Watch:
+    """JACK's notices, as the test gives them."""
+
+    def __init__(self) -> None:
+        self.news: deque[Made | Cord] = deque()
+        self.cords: set[tuple[str, str]] = set()
+
+    def ours(self) -> set[str]:
+        return {"me:out"}
+
+    def has_cord(self, ours: str, theirs: str) -> bool:
+        return (ours, theirs) in self.cords
+
+
+@pytest.fixture
+def watched(rig: Rig) -> Rig:
+    rig.port.own = "me:out"
+    keys = Port("me:in")
+    keys.connected = "keys"
+    rig.process._ins = [keys]  # type: ignore[list-item]
+    rig.process._watch = Watch()  # type: ignore[assignment]
+    rig.say(Play(((0.0, 0, ON),)))
+    rig.until(lambda: ON in rig.port.sent)
+    rig.until(lambda: any(isinstance(event, Ports) for event in rig.hear()))  # the first look
+    return rig
+
+
+def notice(rig: Rig, *news: Made | Cord) -> None:
+    assert rig.process._watch is not None
+    rig.process._watch.news.extend(news)
+    rig.process._ring()
+
+
+def test_a_cord_put_in_again_is_told_what_it_missed(watched: Rig) -> None:
+    notice(watched, Cord("me:out", "ear", False), Cord("me:elsewhere", "ear", True))
+    watched.say(Play(((0.0, 0, OFF),)))
+    watched.until(lambda: OFF in watched.port.sent)
+    notice(watched, Cord("me:out", "ear", True))
+    watched.until(lambda: watched.port.sent == [ON, OFF, OFF, QUIET])
+    assert sum(isinstance(event, Silenced) for event in watched.hear()) == 1
+
+
+def test_an_input_whose_cord_is_taken_out_says_so_after_what_it_heard(watched: Rig) -> None:
+    watched.process._heard.append(Heard(0, 1.0, ON))
+    notice(watched, Cord("keys", "me:in", False), Cord("keys", "me:in", True))
+    heard: list[Event] = []
+    watched.until(lambda: heard.extend(watched.hear()) or Unheard(0) in heard)
+    told = [event for event in heard if isinstance(event, Heard | Unheard)]
+    assert told == [Heard(0, 1.0, ON), Unheard(0)]
+
+
+def test_a_port_made_anew_under_its_name_is_lost_and_found(watched: Rig) -> None:
+    notice(watched, Made("elsewhere"), Made("ear"))
+    heard: list[Event] = []
+    watched.until(lambda: heard.extend(watched.hear()) or watched.port.connected is None)
+    watched.until(lambda: heard.extend(watched.hear()) or Ports((None,), ("keys",)) in heard)
+    watched.port.connected, watched.port.comes_back = "ear", True
+    watched.until(lambda: watched.port.sent == [ON, OFF, QUIET])
+    watched.until(lambda: heard.extend(watched.hear()) or Ports(("ear",), ("keys",)) in heard)
+
+
+def test_a_port_that_is_connected_still_was_not_made_anew(watched: Rig) -> None:
+    """The notice that it was there at all comes after it was found."""
+    assert watched.process._watch is not None
+    watched.process._watch.cords.add(("me:out", "ear"))  # type: ignore[attr-defined]
+    notice(watched, Made("ear"))
+    watched.until(lambda: not watched.process._watch.news)  # type: ignore[union-attr]
+    time.sleep(0.02)
+    assert watched.port.connected == "ear"
+    assert not any(isinstance(event, Ports) for event in watched.hear())
+
+
+def test_after_much_was_lost_keys_are_up(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.process._ins = [Port("me:in")]  # type: ignore[list-item]
+    monkeypatch.setattr(process, "BACKLOG", 20_000)
+    for count in range(60_000):
+        rig.process._hear(0, bytes((0x90, count % 128, 64)))
+        if count % 500 == 0:
+            time.sleep(0.002)
+    rig.until(lambda: not rig.process._heard)
+    heard: list[Event] = []
+    rig.until(lambda: heard.extend(rig.hear()) or not rig.process._unsaid)
+    rig.process._hear(0, OFF)
+    rig.until(lambda: heard.extend(rig.hear()) or heard[-1] == Heard(0, heard[-1].time, OFF))
+    assert heard[-2] == Unheard(0)

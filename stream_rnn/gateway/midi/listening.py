@@ -122,6 +122,14 @@ class MidiInput:
         if self.next_time() < before:
             self._stage.times.on_sooner()  # whoever waits should look at the clock again
 
+    def gone(self, port: int, now: float) -> None:
+        """A port has gone, or what it hears has gaps: keys that were down are up."""
+        ear, before = self._ears[port], self.next_time()
+        ear.reader = midi.Reader()  # half a message will not be completed
+        ear.keys.let_go(now, now)
+        if self.next_time() < before:
+            self._stage.times.on_sooner()
+
     def _note(self, ear: _Ear, event: midi.NoteOn | midi.NoteOff, time: float, now: float) -> None:
         plays = ear.config.channel in (None, event.channel)
         if isinstance(event, midi.NoteOff):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from stream_rnn.clock import Clock
@@ -14,7 +15,16 @@ from stream_rnn.gateway.controls import steps_per_beat
 from stream_rnn.gateway.midi.out import MidiSink, Timed
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.midi.client import ChildMidi
-from stream_rnn.midi.messages import Event, Heard, MidiOptions, Pong, Ports, PortSpec, Silenced
+from stream_rnn.midi.messages import (
+    Event,
+    Heard,
+    MidiOptions,
+    Pong,
+    Ports,
+    PortSpec,
+    Silenced,
+    Unheard,
+)
 from stream_rnn.pipe import start_anew
 
 if TYPE_CHECKING:
@@ -142,14 +152,24 @@ class MidiSide:
         self._watchdog.hear()
         match event:
             case Ports():
+                self._let_go(event.ins)
                 self._tell_of(event)
                 self._sink.ports(event.outs)
             case Heard(port, time, data) if self.input is not None:
                 self.input.heard(port, time, data, self._clock.now())
+            case Unheard(port) if self.input is not None:
+                self.input.gone(port, self._clock.now())
             case Silenced(time) if self.input is not None:
                 self.input.silenced(time)
             case Pong():
                 self._stage.counters.midi.add(event)
+
+    def _let_go(self, ins: Sequence[str | None]) -> None:
+        """Keys that were down are up when their keyboard goes."""
+        before = self._connected[len(self._config.out_) :]
+        for port, (old, new) in enumerate(zip(before, ins, strict=False)):
+            if self.input is not None and old is not None and new != old:
+                self.input.gone(port, self._clock.now())
 
     def _tell_of(self, ports: Ports) -> None:
         """For the log: what came, what went, and what is not there."""
@@ -184,6 +204,7 @@ class MidiSide:
     async def _restart(self) -> None:
         log.error("the MIDI process has ended; starting it anew")
         self._sink.died()
+        self._let_go([None] * len(self._config.in_))
         self._connected = ()
         self._stage.counters.midi_deaths += 1
         await start_anew(self._start_process, PAUSES, "the MIDI process")

@@ -731,3 +731,48 @@ def test_nothing_that_can_be_heard_raises(chunks: list[bytes]) -> None:
         listening.heard(0, i * 0.3, chunk, i * 0.3)
         if listening.next_time() <= i * 0.3:
             listening.tick(i * 0.3)
+
+
+def test_keys_are_up_when_their_port_goes(models: Path) -> None:
+    rig = Rig(models, keys={"keys": "feed"})
+    rig.open()
+    rig.run(0.5)
+    rig.hear(on(60), on(64), on(67)[:2])
+    rig.run(0.5)
+    assert [60, 64] in rig.fed()
+    rig.input.gone(0, rig.now)
+    rig.run(0.1)  # what was handed out already
+    before = len(rig.fed())
+    rig.run(1.0)
+    assert len(rig.fed()) == before
+    rig.hear(bytes((80,)))  # what completes half a message of before
+    rig.run(0.5)
+    assert len(rig.fed()) == before
+    rig.hear(on(72))
+    rig.run(0.5)
+    assert rig.fed()[-1] == [72]
+
+
+def test_an_answer_comes_though_the_keyboard_has_gone(models: Path) -> None:
+    rig = Rig(models, keys={"silence": 0.5})
+    rig.open()
+    rig.run(0.5)
+    rig.hear(cc(64, 127), on(60), on(64))
+    rig.run(0.3)
+    rig.input.gone(0, rig.now)
+    rig.run(0.45)
+    assert rig.kinds()[-1] == "paused"
+    rig.run(0.1)
+    assert rig.kinds()[-2:] == ["fed", "playing"]
+    # The pedal is up, too: of the next phrase a note is as long as its key was down.
+    before = len(rig.fed())
+    rig.hear(on(60))
+    rig.run(0.1)
+    rig.hear(off(60))
+    rig.run(0.2)
+    rig.hear(on(64))
+    rig.run(0.1)
+    rig.hear(off(64))
+    rig.run(1.0)
+    fed = rig.fed()[before:]
+    assert [60] in fed and [60, 64] not in fed

@@ -13,7 +13,7 @@ from support import House
 from stream_rnn.config import MidiConfig, MidiIn, MidiOut
 from stream_rnn.gateway.beat.conductor import Conductor
 from stream_rnn.gateway.midi import side
-from stream_rnn.midi.messages import Event, MidiOptions, Pong, Silenced
+from stream_rnn.midi.messages import Event, MidiOptions, Pong, Ports, Silenced, Unheard
 
 PING = 0.005
 ALIVE = Pong((0,) * 9, 0.0, 0.0)
@@ -126,3 +126,33 @@ def test_a_silence_by_the_process_is_no_panic(made: tuple[House, side.MidiSide])
 
     kept(midi, loop)
     assert house.stage.sessions["a"].playing
+
+
+@pytest.mark.parametrize(
+    "go",
+    [
+        lambda puppet: puppet.say(Ports(("x",), (None,))),
+        lambda puppet: puppet.say(Ports(("x",), ("other keys",))),
+        lambda puppet: puppet.say(Ports((None,), (None,), "no MIDI system is running")),
+        lambda puppet: puppet.say(Unheard(0)),
+        lambda puppet: puppet.die(),
+    ],
+    ids=["unplugged", "another", "no system", "a cord", "death"],
+)
+def test_keys_are_let_go_when_their_port_goes(
+    made: tuple[House, side.MidiSide], go: Callable[[Any], None]
+) -> None:
+    _, midi = made
+    assert midi.input is not None
+    gone: list[int] = []
+    midi.input.gone = lambda port, now: gone.append(port)  # type: ignore[method-assign]
+
+    def scene(puppet: Puppet) -> None:
+        puppet.say(Ports((None,), (None,)))
+        puppet.say(Ports((None,), ("keys",)))
+        puppet.say(Ports(("x",), ("keys",)))
+        assert not gone
+        go(puppet)
+
+    kept(midi, scene)
+    assert gone == [0]
