@@ -229,6 +229,12 @@ def decode_notes(symbols: Iterable[int]) -> list[Note]:
     return sorted(notes, key=lambda n: (n.start, n.pitch))
 
 
+def struck_pitches(symbols: Events) -> list[int]:
+    """The pitches of the keys that go down, in order."""
+    struck = symbols[(symbols >= ON) & (symbols < OFF)].astype(np.int64)
+    return [int(pitch) for pitch in struck - ON + LOWEST_PITCH]
+
+
 def transposed(symbols: Events, semitones: int) -> Events:
     """A piece moved by some semitones, or as it was if a note would leave the keyboard."""
     keyed = (symbols >= ON) & (symbols < SHIFT)

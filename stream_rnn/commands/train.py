@@ -62,6 +62,8 @@ def _train(options: argparse.Namespace) -> None:
             f"  {name}: {size['documents']:,} documents, {size['symbols']:,} symbols",
             file=sys.stderr,
         )
+    if corpus.remark:
+        print(f"  {corpus.remark}", file=sys.stderr)
     if corpus.left_out:
         print(summary(corpus.left_out), file=sys.stderr)
     device = pick_device(options.device)

@@ -47,12 +47,14 @@ class Corpus:
 
     Attributes:
         left_out: a line for each file, tune or row that could not be read: which, and why.
+        remark: what is to be known of its sets, such as near-duplicates; or nothing.
     """
 
     codec: Codec
     artists: tuple[str, ...]
     splits: dict[str, list[Document]]
     left_out: tuple[str, ...] = ()
+    remark: str = ""
 
     def sizes(self) -> dict[str, dict[str, int]]:
         """Documents and symbols in each split, for the card."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from stream_rnn.codecs.base import Codec
 from stream_rnn.codecs.registry import CODECS, codec_from_json
 from stream_rnn.errors import CheckpointError, DataError
 from stream_rnn.train.corpus import Corpus, Document
+from stream_rnn.train.duplicates import near_duplicates, told
 from stream_rnn.train.recipe import DataRecipe
 from stream_rnn.train.split import artist_index, split_documents
 
@@ -50,6 +51,7 @@ def folder_corpus(
     artists: Artists,
     endings: tuple[str, ...],
     read: Callable[[Path], NDArray[Any]],
+    shingled: Callable[[Iterable[NDArray[Any]]], list[NDArray[np.uint64]]] | None = None,
 ) -> Corpus:
     """A corpus of a folder; with `by_artist` its sub-folders are the artists.
 
@@ -58,6 +60,7 @@ def folder_corpus(
     Args:
         endings: of the files that are read, such as `.mid`, in small letters.
         read: makes symbols of a file.
+        shingled: makes shingles of the symbols, by which near-duplicates are kept together.
 
     Raises:
         DataError: no such files, none that can be read, or with `by_artist` one in no sub-folder.
@@ -82,9 +85,12 @@ def folder_corpus(
             left_out.append(str(error))
     if not readable:
         raise DataError(f"{path}: none of its {len(found)} files can be read; {left_out[0]}")
-    parts = split_documents(list(readable), recipe.split, lambda p: [str(p.relative_to(path))])
+    alike = near_duplicates(shingled(readable.values())) if shingled else []
+    parts = split_documents(
+        list(readable), recipe.split, lambda p: [str(p.relative_to(path))], alike
+    )
     splits = {
         name: [Document(readable[file], index.get(artist(file), 0)) for file in part]
         for name, part in parts.items()
     }
-    return Corpus(codec, tuple(index), splits, tuple(left_out))
+    return Corpus(codec, tuple(index), splits, tuple(left_out), told(alike))

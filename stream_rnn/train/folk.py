@@ -24,6 +24,7 @@ from stream_rnn.codecs.tablature import (
 )
 from stream_rnn.errors import DataError
 from stream_rnn.train.corpus import Corpus, Document
+from stream_rnn.train.duplicates import near_duplicates, of_melodies, told
 from stream_rnn.train.recipe import DataRecipe
 from stream_rnn.train.split import split_documents
 
@@ -41,12 +42,17 @@ class Tune:
     title: str
     tokens: tuple[str, ...]
 
+    @property
+    def pitches(self) -> list[int]:
+        """Its melody, without lengths and rests."""
+        return [pitch for pitch, _ in melody(self.tokens) if pitch is not None]
+
 
 def tunes(
     path: Path, recipe: DataRecipe, codec: Codec | None, artists: tuple[str, ...] | None
 ) -> Corpus:
     """The tunes of a folder of ABC files, split by tune."""
-    parts = split_documents(read_tunes(path), recipe.split, tune_keys)
+    parts, remark = _split(path, recipe)
     if codec is None:
         codec = AbcCodec.learn((t.tokens for t in parts["train"]), least=recipe.least)
     assert isinstance(codec, AbcCodec)
@@ -60,7 +66,7 @@ def tunes(
         ]
         for name, part in parts.items()
     }
-    return Corpus(codec, (), splits)
+    return Corpus(codec, (), splits, remark=remark)
 
 
 def tabs(
@@ -68,12 +74,19 @@ def tabs(
 ) -> Corpus:
     """The same tunes as guitar tablature, in fingerings of our own; split as `tunes` are."""
     codec = codec or TablatureCodec(recipe.steps_per_beat)
-    parts = split_documents(read_tunes(path), recipe.split, tune_keys)
+    parts, remark = _split(path, recipe)
     splits = {}
     for name, part in parts.items():
         made = (tablature(tune.tokens, recipe.steps_per_beat) for tune in part)
         splits[name] = [Document(np.array(m, np.uint16)) for m in made if m is not None]
-    return Corpus(codec, (), splits)
+    return Corpus(codec, (), splits, remark=remark)
+
+
+def _split(path: Path, recipe: DataRecipe) -> tuple[dict[str, list[Tune]], str]:
+    """Tunes by set, those that are nearly the same in one; and what is said of them."""
+    found = read_tunes(path)
+    alike = near_duplicates(of_melodies(tune.pitches for tune in found))
+    return split_documents(found, recipe.split, tune_keys, alike), told(alike)
 
 
 def tablature(tokens: Sequence[str], steps_per_beat: int) -> list[int] | None:
@@ -151,6 +164,5 @@ def tune_keys(tune: Tune) -> Iterable[str]:
     plain = re.sub(r"\W+", "", tune.title.lower())
     if plain:
         yield f"title {plain}"
-    pitches = [pitch for pitch, _ in melody(tune.tokens) if pitch is not None]
-    steps = np.diff(pitches[:16]).tolist()  # in whatever key it stands
+    steps = np.diff(tune.pitches[:16]).tolist()  # in whatever key it stands
     yield f"melody {steps}"

@@ -18,6 +18,7 @@ from stream_rnn.codecs.midi_notes import HIGHEST_PITCH, KEYS, LOWEST_PITCH
 from stream_rnn.codecs.pianoroll import PianorollCodec
 from stream_rnn.errors import DataError
 from stream_rnn.train.corpus import Corpus, Document
+from stream_rnn.train.duplicates import near_duplicates, of_rolls, told
 from stream_rnn.train.recipe import DataRecipe
 from stream_rnn.train.split import SPLITS, split_documents
 
@@ -47,11 +48,29 @@ def rolls(
         if not len(roll)
     ]
     kept = {name: [p for p in pieces if len(p[1])] for name, pieces in found.items()}
-    if set(kept) != set(SPLITS):
-        every = [piece for pieces in kept.values() for piece in pieces]
-        kept = split_documents(every, recipe.split, lambda piece: [piece[0]])
+    every = [piece for pieces in kept.values() for piece in pieces]
+    alike = near_duplicates(of_rolls(roll for _, roll in every))
+    remark = told(alike)
+    if set(kept) == set(SPLITS):
+        remark = _across([name for name, pieces in kept.items() for _ in pieces], alike)
+    else:
+        kept = split_documents(every, recipe.split, lambda piece: [piece[0]], alike)
     splits = {name: [Document(roll) for _, roll in kept[name]] for name in SPLITS}
-    return Corpus(codec or PianorollCodec(recipe.steps_per_beat), (), splits, tuple(left_out))
+    chosen = codec or PianorollCodec(recipe.steps_per_beat)
+    return Corpus(chosen, (), splits, tuple(left_out), remark)
+
+
+def _across(sets: list[str], alike: Iterable[tuple[int, int]]) -> str:
+    """What published sets hold twice; they stay as they are."""
+    met = [{sets[one], sets[other]} for one, other in alike]
+    counts = {
+        "train": sum(pair == {"train", "test"} for pair in met),
+        "valid": sum(pair == {"valid", "test"} for pair in met),
+    }
+    said = [f"{n} with one in {name}" for name, n in counts.items() if n]
+    if not said:
+        return ""
+    return f"of the test set as published, pieces that are nearly the same: {', '.join(said)}"
 
 
 def _set_of(name: str) -> str | None:

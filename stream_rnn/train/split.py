@@ -16,11 +16,17 @@ T = TypeVar("T")
 
 
 def split_documents(
-    documents: list[T], shares: tuple[float, float, float], keys: Callable[[T], Iterable[str]]
+    documents: list[T],
+    shares: tuple[float, float, float],
+    keys: Callable[[T], Iterable[str]],
+    alike: Iterable[tuple[int, int]] = (),
 ) -> dict[str, list[T]]:
     """Splits by a hash of what identifies a document, so that order and additions do not matter.
 
     Documents that share a key fall into one set.
+
+    Args:
+        alike: pairs of documents, by their places, that fall into one set too.
     """
     group = list(range(len(documents)))
 
@@ -35,6 +41,8 @@ def split_documents(
     for i, document in enumerate(documents):
         for key in keys(document):
             group[root(i)] = root(first_with.setdefault(key, i))
+    for one, other in alike:
+        group[root(one)] = root(other)
     for key, i in first_with.items():
         name_of[root(i)] = min(key, name_of.get(root(i), key))
     splits: dict[str, list[T]] = {name: [] for name in SPLITS}

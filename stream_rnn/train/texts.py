@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from stream_rnn.codecs.playlist import PlaylistCodec
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import DataError
 from stream_rnn.train.corpus import Corpus, Document
+from stream_rnn.train.duplicates import near_duplicates, of_texts, told
 from stream_rnn.train.recipe import DataRecipe
 from stream_rnn.train.songs import (
     Song,
@@ -32,8 +34,10 @@ MIN_NAMES = 50
 def songs(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
     """A table of songs, split by song."""
     read = read_songs(path, recipe)
-    parts = split_documents(read.songs, recipe.split, song_keys)
-    return _corpus(path, parts, recipe, codec, artists, read.left_out)
+    alike = near_duplicates(of_texts(song.text for song in read.songs))
+    parts = split_documents(read.songs, recipe.split, song_keys, alike)
+    corpus = _corpus(path, parts, recipe, codec, artists, read.left_out)
+    return replace(corpus, remark=told(alike))
 
 
 def prose(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
