@@ -32,8 +32,8 @@ clock = "s"
 class Sequencer:
     """Sends start, and pulses at their times until it is told to stop."""
 
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
+    def __init__(self, keys: Keys, bpm: float = BPM) -> None:
+        self._keys, self.bpm = keys, bpm
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self.began = time.monotonic() + 0.1
@@ -41,11 +41,11 @@ class Sequencer:
 
     def _run(self) -> None:
         self._keys.send(b"\xfa")
-        pulse = 0
+        due = self.began
         while not self._stop.is_set():
-            time.sleep(max(0.0, self.began + pulse * PULSE - time.monotonic()))
+            time.sleep(max(0.0, due - time.monotonic()))
             self._keys.send(b"\xf8")
-            pulse += 1
+            due += 60 / self.bpm / 24
         self._keys.send(b"\xfc")
 
     def stop(self) -> None:
@@ -102,3 +102,27 @@ def test_a_clock_is_followed_and_sent_on(models: Path, tmp_path: Path) -> None:
         slope, off = residuals([*map(float, range(96, 468))], pulses[96:468])
         assert slope == pytest.approx(PULSE, rel=0.01)
         assert most(off) < 0.006
+
+
+def test_jumps_of_the_clock_are_followed_within_a_beat_or_two(models: Path, tmp_path: Path) -> None:
+    with (
+        stage(models, tmp_path, config=CONFIG) as (server, env),
+        keyboard(env) as keys,
+        Talker(server.http) as talker,
+    ):
+        log = tmp_path / "server.log"
+        until(lambda: "is here: keys:out" in log.read_text())
+        talker.ask(
+            "open", "opened", model="roll", session="s", play=False, controls={"sync": "midi"}
+        )
+        sequencer = Sequencer(keys, 20.0)  # which a server that expects 120 has to find out
+        talker.until("playing")
+        for bpm in (20.0, 180.0, 30.0, 240.0, 60.0, 400.0):
+            sequencer.bpm = bpm
+            time.sleep(2 * 60 / bpm + 0.6)  # viewers are told twice a second
+            talker.ask("ping", "pong", t0=0)
+            told = [m for m in talker.heard if m["type"] == "controlled"][-1]
+            assert told["controls"]["bpm"] == pytest.approx(bpm, rel=0.06)
+        sequencer.stop()
+        talker.until("paused")
+        until(lambda: "MIDI clock: keys:out is silent" in log.read_text())
