@@ -235,6 +235,8 @@ class Knobs:
         dropped = self._drop(b for b in self.bindings if request.control in (None, b.control))
         if not dropped and request.control is not None:
             raise ProtocolError("unknown_control", f"no controller moves {request.control!r}")
+        if self._watch is not None and self._watch.binding not in self.bindings:
+            self._watch = None
         for control in dropped:
             asker.tell(wire.event("forgotten", control=control))
         self._keep()

@@ -175,6 +175,9 @@ class MidiInput:
                 self._conductor.set_tempo(SOURCE, told, now)
             else:
                 self._conductor.transport(SOURCE, told, now)
+                if told == "stop":
+                    sessions = self._stage.sessions.items()
+                    self._turns.stop(n for n, s in sessions if s.controls.sync == SOURCE)
 
     # Time
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from stream_rnn.config import MidiIn
@@ -103,7 +103,12 @@ class Turns:
         if turn is not None:
             turn.tell(event)
 
-    def stop(self) -> None:
-        """A panic: no session answers the turn that is being played."""
-        for turn in self._turns.values():
-            turn.stop()
+    def stop(self, sessions: Iterable[str] | None = None) -> None:
+        """A panic, or a sequencer's stop: sessions do not answer the turn that is being played.
+
+        Args:
+            sessions: which; all if none are named.
+        """
+        for name in [*self._turns] if sessions is None else sessions:
+            if name in self._turns:
+                self._turns[name].stop()

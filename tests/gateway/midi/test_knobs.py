@@ -112,6 +112,30 @@ def test_a_slow_pair_is_not_learnt_by_its_finer_half(models: Path) -> None:
     assert desk.input.bindings == [(9, "rate")]
 
 
+def test_a_coarse_half_may_be_learnt_before_its_finer_half_shows(models: Path) -> None:
+    desk = Desk(models)
+    desk.open()
+    told = desk.learn("rate", cc(9, 10), cc(9, 20), *pair(9, 3000), *pair(9, 3050))
+    assert told == [
+        {"cc": 9, "channel": 1}, {"number": 9, "channel": 1, "kind": "14-bit"}
+    ]  # fmt: skip
+    # Two knobs whose numbers happen to be 32 apart, one after the other.
+    told = desk.learn("density", cc(10, 10), cc(10, 20))
+    desk.run(0.2)
+    desk.turn(*(cc(42, value) for value in range(20)))
+    assert desk.input.bindings == [(9, "rate"), (10, "density")]
+    assert desk.turn(cc(10, 127)).density == 6.0
+
+
+def test_what_is_forgotten_is_not_learnt_again_by_its_next_values(models: Path) -> None:
+    desk = Desk(models)
+    desk.open()
+    desk.learn("temperature", *[cc(20, 1)] * 3)
+    desk.input.forget(desk.ear, Forget("temperature"), desk.now)
+    desk.turn(*[cc(20, 65)] * 3)
+    assert desk.input.bindings == []
+
+
 def test_nrpn_is_learnt(models: Path) -> None:
     desk = Desk(models)
     desk.open()

@@ -198,6 +198,20 @@ def test_a_pause_by_somebody_outlasts_the_phrase_of_another(models: Path, stop: 
     assert rig.kinds()[-1] == "playing" and len(rig.ear.of("symbol")) > count + 1
 
 
+def test_a_sequencers_stop_outlasts_the_phrase_of_a_follower(models: Path) -> None:
+    rig = Rig(models, keys={"silence": 0.5})
+    rig.open(controls={"sync": "midi"})
+    pulse(rig, 30)
+    rig.hear(on(60))
+    pulse(rig, 4)
+    rig.hear(b"\xfc", off(60))
+    rig.run(1.0)
+    assert rig.kinds()[-1] == "fed" and not rig.house.stage.sessions["a"].playing
+    rig.hear(b"\xfb")
+    pulse(rig, 4)
+    assert rig.house.stage.sessions["a"].playing
+
+
 def test_after_a_pause_somebody_may_let_it_play_again(models: Path) -> None:
     rig = Rig(models, keys={"silence": 0.5})
     rig.open()
