@@ -284,6 +284,8 @@ def test_a_knob_picks_a_control_up_where_somebody_has_left_it(models: Path) -> N
     # A fast movement passes it between two messages.
     desk.house.say(desk.ear, "control", session="a", controls={"temperature": 0.5})
     assert desk.turn(cc(20, 10)).temperature == pytest.approx(2.0 * 10 / 127)
+    desk.house.say(desk.ear, "control", session="a", controls={"temperature": 0.5})
+    assert desk.turn(cc(20, 100)).temperature == pytest.approx(2.0 * 100 / 127)
 
 
 def test_pickup_may_be_asked_for_from_the_start_or_never(models: Path) -> None:
