@@ -92,6 +92,7 @@ def test_two_who_play_one_session(models: Path, tmp_path: Path) -> None:
         talker.symbols(5)
         two.send(bytes((0x90, 72, 90)))
         talker.until("paused")
+        time.sleep(0.2)
         one.play(60, 0.2)
         time.sleep(1.0)
         two.send(bytes((0x80, 72, 0)))
