@@ -14,7 +14,7 @@ LIMIT = 20_000
 TEMPO = frozenset({"rate", "bpm"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """Controls in force from `position` on, and what was asked for to make them so."""
 

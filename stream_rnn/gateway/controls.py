@@ -41,7 +41,7 @@ TONICS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Controls:
     """The full effective controls of a session at some position.
 

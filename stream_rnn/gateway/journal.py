@@ -159,13 +159,16 @@ class Journal:
             self.thin_states(SNAPSHOTS)
 
     def thin_states(self, most: int) -> None:
-        """Lets go of states until there are at most so many (2 or more): those missed least,
-        whose neighbours are near each other, for their age.
+        """Lets go of states until there are at most so many (1 or more): those missed least,
+        whose neighbours are near each other, for their age. The newest stays.
         """
         at = list(self._snapshots)
+
+        def missed(i: int) -> float:
+            return (at[i + 1] - at[i - 1]) / (at[-1] - at[i])
+
         while len(at) > most:
-            middle = range(1, len(at) - 1)
-            least = min(middle, key=lambda i: (at[i + 1] - at[i - 1]) / (at[-1] - at[i]))
+            least = min(range(1, len(at) - 1), key=missed, default=0)
             del self._snapshots[at.pop(least)]
 
     @property

@@ -8,7 +8,7 @@ from stream_rnn.gateway.session import Session
 
 FEW = 4  # states that a session keeps in any case
 SHORT = 2000  # symbols that it keeps in any case
-ENTRY = 700  # bytes of a change of controls, about
+ENTRY = 600  # bytes of a change of controls, about
 
 
 def size(session: Session) -> int:

@@ -242,7 +242,7 @@ class Session:
         self._snapshots.clear()
         self.owed = 0
         self.journal.shorten(AWAY_HISTORY)
-        self.journal.thin_states(2)
+        self.journal.thin_states(1)
         self.log.forget(self.journal.earliest)
 
     def feed(

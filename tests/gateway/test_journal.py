@@ -123,3 +123,25 @@ def test_a_velocity_is_kept_with_each_symbol_until_another_is_set() -> None:
     for _ in range(6):
         twin.append(0, 0.0, fed=True)
     assert twin.first == 3 and [c.velocity for c in twin.since(3)] == [30] * 8
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_of_few_states_the_newest_is_one(most: int) -> None:
+    journal = filled(20)
+    for n in range(1, 20):
+        journal.keep_snapshot(n, b"%d" % n)
+    journal.thin_states(most)
+    assert journal.states == most and journal.snapshot_before(20) == (19, b"19")
+    assert journal.states_size == sum(len(s) for s in [b"19", b"1", b"22", b"22", b"22"][:most])
+
+
+def test_what_is_shortened_can_still_be_gone_on_with() -> None:
+    journal = filled(100)
+    journal.shorten(10)
+    assert journal.first == 0  # without a state nothing can be let go
+    journal.keep_snapshot(60, b"60")
+    journal.shorten(10)
+    assert (journal.first, journal.position, journal.earliest) == (59, 100, 60)
+    journal.keep_snapshot(98, b"98")
+    journal.shorten(10)
+    assert (journal.first, journal[99].symbol, journal.packed(97, 98)) == (90, 99, b"a\0\0\0")
