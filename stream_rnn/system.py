@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import importlib
 import os
 import select
@@ -41,6 +42,15 @@ def waiter(connection: socket.socket) -> Callable[[float], bool]:
     poll = select.poll()
     poll.register(connection, select.POLLIN)
     return lambda wait: bool(poll.poll(None if wait == float("inf") else wait * 1000))
+
+
+def return_memory() -> None:
+    """Gives memory back to the system that was let go and that glibc keeps for later.
+
+    It takes about a millisecond, and half of one for each megabyte.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library, or none
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def give_way() -> None:

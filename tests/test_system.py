@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import platform
 import select
 import socket
 import subprocess
@@ -73,3 +74,23 @@ def test_a_pipe_with_a_code_page_gets_utf_8() -> None:
         check=True,
     )
     assert done.stdout.decode().strip() == "ř♪"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_memory_that_was_let_go_is_the_systems_again() -> None:
+    code = """
+import os
+from stream_rnn.system import return_memory
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+large, small = [], []
+for n in range(8000):
+    large.append(bytes(10_000))
+    small.append({"n": [n] * 40})  # what lives on, in between
+del large
+before = resident()
+return_memory()
+print(before - resident())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) > 40

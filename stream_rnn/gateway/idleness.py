@@ -11,6 +11,9 @@ from stream_rnn.gateway.memory import size, trim_histories, trim_states
 from stream_rnn.gateway.roster import Roster
 from stream_rnn.gateway.session import Session
 from stream_rnn.gateway.status import Status
+from stream_rnn.system import return_memory
+
+MUCH = 4_000_000  # bytes
 
 
 class Idleness:
@@ -31,6 +34,7 @@ class Idleness:
         self._roster, self._limits, self._close = roster, limits, close
         self._engine, self._times = engine, times
         roster.give_way = self.give_way
+        self._most = 0  # bytes, since memory was given back last
 
     def sweep(self, now: float) -> None:
         """Does what is due; to be called every second or so."""
@@ -46,6 +50,18 @@ class Idleness:
         here = [session for session in self._roster if session.status is not Status.AWAY]
         trim_states(here, self._limits.states_mb)
         trim_histories(here, self._limits.history_mb)
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """Sees to it that what sessions have let go is free for other programs, too.
+
+        Not for little, since it takes time; and before it is so much that symbols would be late.
+        """
+        total = sum(size(session) for session in self._roster)
+        self._most = max(self._most, total)
+        if self._most - total > MUCH:
+            self._most = total
+            return_memory()
 
     def give_way(self) -> bool:
         """Puts away the session that is missed least, so that there is room for another.

@@ -8,6 +8,7 @@ from msgspec.structs import asdict
 from support import Ear, House
 
 from stream_rnn.config import LimitsConfig
+from stream_rnn.gateway import idleness
 from stream_rnn.gateway.audience import Moment
 from stream_rnn.gateway.house import Limits
 from stream_rnn.gateway.memory import size, trim_histories, trim_states
@@ -228,3 +229,25 @@ def test_symbols_of_all_together_have_a_bound_and_the_longest_give(house: House)
 
 def test_the_limits_of_the_configuration_are_those_of_a_stage() -> None:
     assert Limits(**asdict(LimitsConfig())) == Limits()
+
+
+def test_memory_that_sessions_let_go_is_given_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+    monkeypatch.setattr(idleness, "return_memory", lambda: given.append(1))
+    ear = opened(house, "a", "b")
+    journal = house.stage.sessions["a"].journal
+    for _ in range(50):
+        journal.append(1, 0.0, fed=True)
+        journal.keep_snapshot(journal.position, bytes(100_000))
+    house.stage.sweep(house.clock.now())
+    house.stage.sweep(house.clock.now())
+    assert not given
+    house.say(ear, "close", session="b")
+    house.stage.sweep(house.clock.now())
+    assert not given  # that was little
+    house.say(ear, "close", session="a")
+    for _ in range(3):
+        house.stage.sweep(house.clock.now())
+    assert given == [1]

@@ -129,10 +129,10 @@ def test_a_velocity_is_kept_with_each_symbol_until_another_is_set() -> None:
 def test_of_few_states_the_newest_is_one(most: int) -> None:
     journal = filled(20)
     for n in range(1, 20):
-        journal.keep_snapshot(n, b"%d" % n)
+        journal.keep_snapshot(n, b"%05d" % n)
     journal.thin_states(most)
-    assert journal.states == most and journal.snapshot_before(20) == (19, b"19")
-    assert journal.states_size == sum(len(s) for s in [b"19", b"1", b"22", b"22", b"22"][:most])
+    assert (journal.states, journal.states_size) == (most, 5 * most)
+    assert journal.snapshot_before(20) == (19, b"00019")
 
 
 def test_what_is_shortened_can_still_be_gone_on_with() -> None:
