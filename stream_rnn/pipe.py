@@ -29,6 +29,7 @@ log = logging.getLogger("stream_rnn.pipe")
 PREFIX = struct.Struct("<I")
 MAX_FRAME = 1 << 28
 HIGH_WATER = 1 << 24  # bytes waiting for a child that does not read; then it is given up
+FULL, ROOM = 1 << 20, 1 << 18  # bytes waiting, at which there is no more room, or room again
 
 
 def frame(body: bytes) -> bytes:
@@ -79,6 +80,10 @@ class Child:
         options: for it, as JSON.
         on_body: called with the body of each frame but the first.
         on_death: called when the process ends without having been stopped.
+
+    Attributes:
+        has_room: whether little waits to be read by the child. Who can wait, should.
+        on_room: called when there is room again.
     """
 
     def __init__(
@@ -93,6 +98,8 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._transport: asyncio.Transport | None = None
         self._socket: socket.socket | None = None
+        self.has_room = True
+        self.on_room: Callable[[], None] = lambda: None
         self._stopping = False
         self._spare = Spare()
 
@@ -117,6 +124,7 @@ class Child:
                 self._process, ours = await handover.called(self._spawn_caller, patience)
         transport, _ = await loop.create_connection(lambda: _Pipe(self, first), sock=ours)
         self._transport, self._socket = transport, ours
+        transport.set_write_buffer_limits(high=FULL, low=ROOM)
         try:
             return await asyncio.wait_for(first, patience)
         except TimeoutError:
@@ -187,7 +195,7 @@ class Child:
 
     def lost(self) -> None:
         """Called by the pipe when it is closed."""
-        self._transport = None
+        self._transport, self.has_room = None, True
         if self._process:
             # The pipe closes as the process ends, so this wait is short; kill in case it hangs.
             self._process.kill()
@@ -200,6 +208,13 @@ class _Pipe(asyncio.Protocol):
     def __init__(self, child: Child, first: asyncio.Future[bytes]) -> None:
         self._child, self._first = child, first
         self._frames = FrameReader()
+
+    def pause_writing(self) -> None:
+        self._child.has_room = False
+
+    def resume_writing(self) -> None:
+        self._child.has_room = True
+        self._child.on_room()
 
     def data_received(self, data: bytes) -> None:
         for body in self._frames.feed(data):

@@ -83,3 +83,33 @@ def test_a_child_that_is_gone_is_told_of_once(run: object) -> None:
         assert child.deaths == 1
 
     run(scene())  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("run", RUNS, ids=["asyncio", "uvloop"])
+def test_a_child_that_does_not_read_has_no_room_and_then_again(run: object) -> None:
+    body = b"x" * 100_000
+
+    async def scene() -> None:
+        child, told = Ours(), asyncio.Event()
+        child.on_room = told.set
+        await child.start(5.0)
+        sent = 0
+        while child.has_room:
+            child.send(body)
+            sent += 1
+        assert sent < 40, "some megabytes, and not all there is"
+        await asyncio.sleep(0.01)
+        assert not child.has_room and not told.is_set()
+        child.theirs.setblocking(False)
+        reader, came = FrameReader(), 0
+        while came < sent:
+            try:
+                came += len(list(reader.feed(child.theirs.recv(1 << 16))))
+            except BlockingIOError:
+                await asyncio.sleep(0.001)
+        await asyncio.wait_for(told.wait(), 5.0)
+        assert child.has_room
+        child.stop()
+        child.theirs.close()
+
+    run(scene())  # type: ignore[operator]

@@ -55,6 +55,7 @@ class ChildEngine:
         options: `EngineOptions` as JSON values.
         on_events: called with each batch of events.
         on_death: called when the process ends without having been stopped.
+        on_room: called when it takes commands again after `has_room` was false.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class ChildEngine:
         options: dict[str, object],
         on_events: Callable[[Sequence[Event]], None],
         on_death: Callable[[], None],
+        on_room: Callable[[], None] = lambda: None,
     ) -> None:
         self._child = Child(
             "stream_rnn.engine.process",
@@ -69,7 +71,12 @@ class ChildEngine:
             lambda body: on_events(decode_events(body)),
             on_death,
         )
+        self._child.on_room = on_room
         self.kill, self.stop = self._child.kill, self._child.stop
+
+    def has_room(self) -> bool:
+        """Whether it takes more commands now, instead of having many to read."""
+        return self._child.has_room
 
     @property
     def pid(self) -> int | None:

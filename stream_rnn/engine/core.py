@@ -6,18 +6,22 @@ passed in, only to judge how near that is.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from stream_rnn.checkpoint import load_network, read_card
 from stream_rnn.engine.messages import Close, Command, Credit, Event, Failed, Open, Plan, Ready
 from stream_rnn.engine.schedule import Choice, choose
 from stream_rnn.engine.slots import TILE, Slots, boundary_is_zero
-from stream_rnn.errors import ConfigError, EngineError
+from stream_rnn.errors import ConfigError, EngineError, StreamRnnError
+
+log = logging.getLogger("stream_rnn.engine")
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,12 @@ def pick_device(name: str) -> torch.device:
 class Core:
     """Sessions of several models on one device.
 
+    Attributes:
+        left_out: models that cannot be loaded, and why: the others are served.
+
     Raises:
-        CheckpointError: a model cannot be loaded.
+        ConfigError: the device is not there.
+        EngineError: no model can be loaded.
     """
 
     def __init__(self, options: EngineOptions) -> None:
@@ -69,25 +77,38 @@ class Core:
         torch.set_num_threads(1)
         torch.backends.cuda.matmul.allow_tf32 = False
         self._models: dict[str, Slots] = {}
+        self.left_out: dict[str, str] = {}
         for name, folder in options.models.items():
-            card = read_card(folder)
-            codec, network = card.make_codec(), load_network(folder, card)
-            assert boundary_is_zero(codec)
-            self._models[name] = Slots(
-                network.to(self.device),
-                codec,
-                count=options.sessions,
-                ring=options.ring,
-                tile=options.tile,
-            )
+            try:
+                self._models[name] = self._load(folder)
+            except StreamRnnError as error:
+                self.left_out[name] = str(error)
+            except Exception as error:  # whatever is in a folder concerns that model only
+                log.exception("%s cannot be loaded", folder)
+                self.left_out[name] = f"{folder}: cannot be loaded: {error!r}"
+        if options.models and not self._models:
+            raise EngineError("; ".join(self.left_out.values()))
         self._where: dict[int, tuple[Slots, int]] = {}
         self._since: dict[str, float] = {}
         self._served: dict[str, int] = {}  # which tile was a model's last
         self._tiles = 0
 
+    def _load(self, folder: Path) -> Slots:
+        card = read_card(folder)
+        codec, network = card.make_codec(), load_network(folder, card)
+        assert boundary_is_zero(codec)
+        options = self._options
+        return Slots(
+            network.to(self.device),
+            codec,
+            count=options.sessions,
+            ring=options.ring,
+            tile=options.tile,
+        )
+
     def ready(self) -> Ready:
         """What the engine says first."""
-        return Ready(str(self.device), self._options.ring)
+        return Ready(str(self.device), self._options.ring, self.left_out)
 
     def apply(self, commands: Sequence[Command]) -> list[Event]:
         """Takes commands. One that cannot be followed is answered with `Failed`."""
@@ -95,24 +116,38 @@ class Core:
         for command in commands:
             try:
                 self._apply(command)
-            except EngineError as error:
-                failed.append(Failed(str(error)))
+            except Exception as error:
+                if not isinstance(error, EngineError):
+                    log.exception("a command could not be followed")
+                failed.append(self._fail(command, error))
         return failed
+
+    def _fail(self, command: Command, error: Exception) -> Failed:
+        """A session stands still until it is told anew, from its beginning or from a state."""
+        key = None if isinstance(command, Credit) else command.key
+        generation = command.generation if isinstance(command, Plan) else 0
+        if key in self._where:
+            slots, slot = self._where[key]
+            slots.halt(slot)
+        return Failed(str(error) or repr(error), key, generation)
 
     def _apply(self, command: Command) -> None:
         match command:
             case Open(key, model):
                 if model not in self._models:
-                    raise EngineError(f"there is no model {model!r}")
+                    raise EngineError(self.left_out.get(model, f"there is no model {model!r}"))
+                if key in self._where:  # begins anew
+                    slots, slot = self._where.pop(key)
+                    slots.close(slot)
                 slots = self._models[model]
                 self._where[key] = (slots, slots.open(key))
             case Plan(key):
                 slots, slot = self._find(key)
                 slots.plan(slot, command)
             case Close(key):
-                slots, slot = self._find(key)
-                slots.close(slot)
-                del self._where[key]
+                if key in self._where:  # it may have been withdrawn before it was there
+                    slots, slot = self._where.pop(key)
+                    slots.close(slot)
             case Credit():
                 columns = (
                     np.frombuffer(command.keys, np.int64).tolist(),
@@ -156,7 +191,24 @@ class Core:
         self._tiles += 1
         if not choices[urgent].collecting:
             self._since.pop(urgent, None)
-        return list(self._models[urgent].advance(choices[urgent].slots)), now
+        return self._advance(self._models[urgent], choices[urgent].slots), now
+
+    def _advance(self, slots: Slots, tile: NDArray[np.int64]) -> list[Event]:
+        """Steps a tile. What cannot be stepped is found out one by one, and stands still."""
+        try:
+            return list(slots.advance(tile))
+        except Exception as error:
+            log.exception("a step of %d sessions failed", len(tile))
+            if len(tile) == 1:
+                slot = int(tile[0])
+                slots.halt(slot)
+                return [Failed(repr(error), int(slots.key[slot]), int(slots.generation[slot]))]
+        events: list[Event] = []
+        for slot in tile:
+            events += self._advance(slots, np.array([slot]))
+        if self.device.type != "cpu" and all(isinstance(event, Failed) for event in events):
+            raise EngineError("the device has failed")  # another process may be able to use it
+        return events
 
     def prepare(self) -> bool:
         """Does ahead what can be, for one session; to be called while `step` does nothing.

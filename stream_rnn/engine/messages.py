@@ -92,10 +92,15 @@ Command = Open | Plan | Credit | Close
 
 
 class Ready(Struct, frozen=True, tag=True, array_like=True):
-    """The engine has loaded its models."""
+    """The engine has loaded its models.
+
+    Attributes:
+        left_out: models that could not be loaded, and why.
+    """
 
     device: str
     ring: int
+    left_out: dict[str, str] = {}
 
 
 class Tile(Struct, frozen=True, tag=True, array_like=True):
@@ -117,9 +122,16 @@ class Snapshot(Struct, frozen=True, tag=True, array_like=True):
 
 
 class Failed(Struct, frozen=True, tag=True, array_like=True):
-    """The engine cannot start, or could not do what was asked; a sentence for people."""
+    """The engine cannot start, or could not do what was asked; a sentence for people.
+
+    Attributes:
+        key: of the session that is no longer computed; none where it concerns no session.
+        generation: of the plan that failed.
+    """
 
     message: str
+    key: int | None = None
+    generation: int = 0
 
 
 Event = Ready | Tile | Snapshot | Failed

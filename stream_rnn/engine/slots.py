@@ -73,6 +73,7 @@ class Slots:
         self.generation = np.zeros(count, np.int64)
         self.next = np.zeros(count, np.int64)  # position that the next step makes
         self.until = np.zeros(count, np.int64)
+        self._halted = np.zeros(count, np.bool_)  # what was asked for could not be done
         self._seed = np.zeros(count, np.int64)
         self._due_position = np.zeros(count, np.int64)
         self._due = np.zeros(count, np.float64)
@@ -94,7 +95,7 @@ class Slots:
             raise EngineError("no slot is free")
         slot = self._free.pop()
         self.key[slot], self.next[slot], self.until[slot] = key, 0, 0
-        self._artists_from[slot], self._fed_end[slot] = 0, -1
+        self._artists_from[slot], self._fed_end[slot], self._halted[slot] = 0, -1, False
         self._begin(slot)
         return slot
 
@@ -114,9 +115,14 @@ class Slots:
         self._prepared.forget(slot)
         self._free.append(slot)
 
+    def halt(self, slot: int) -> None:
+        """Computes nothing more of a session, until there is another plan."""
+        self.until[slot] = self.next[slot]
+        self._halted[slot] = True
+
     def credit(self, slot: int, until: int, position: int, due: float, interval: float) -> None:
         """Lets a session be computed up to `until`; see `messages.Credit`."""
-        self.until[slot] = until
+        self.until[slot] = self.next[slot] if self._halted[slot] else until
         self._due_position[slot], self._due[slot], self._interval[slot] = position, due, interval
 
     def plan(self, slot: int, plan: Plan) -> None:
@@ -128,6 +134,8 @@ class Slots:
         behind, start = int(self.next[slot]), plan.position
         forced = self.codec.unpack(plan.forced)
         schedule = sorted(plan.schedule, key=lambda entry: entry[0])
+        if self._halted[slot] and not plan.state and start > 0:
+            raise EngineError("an earlier plan could not be followed")
         if plan.state:
             self._restore(slot, plan)
             following = start
@@ -142,6 +150,7 @@ class Slots:
         else:
             following = self._go_back(slot, start, forced, schedule)
         self.generation[slot], self.next[slot] = plan.generation, following
+        self._halted[slot] = False
         self._forced[slot] = (start, forced)
         self._forced_end[slot] = start + len(forced)
         self._fed_end[slot] = start + len(forced) if len(forced) else -1

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Protocol
 
 from stream_rnn.gateway.controls import Controls
-from stream_rnn.wire.messages import Event, Id
+from stream_rnn.wire.messages import Event, Id, event
+
+log = logging.getLogger("stream_rnn.audience")
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,17 @@ def fits(pattern: str, session: str, *, silent: bool = False) -> bool:
 
 
 class Audience:
-    """The viewers of every session."""
+    """The viewers of every session.
+
+    Attributes:
+        observers: of the house, which hear the news of all sessions and view none.
+    """
 
     def __init__(self) -> None:
         self._viewers: dict[str, dict[Viewer, None]] = {}
         self._opened: dict[Viewer, set[str]] = {}
         self._house: set[Viewer] = set()
+        self.observers: list[Callable[[Event], None]] = []
 
     def add_house(self, sink: Viewer) -> None:
         """A place of the house's own, for which alone no session need be kept."""
@@ -117,13 +126,38 @@ class Audience:
 
     def tell(self, name: str, event: Event, asker: Viewer | None = None, id: Id = None) -> None:
         """News of a session, for all; the asker hears it with its `id`, viewing or not."""
-        for viewer in self._viewers[name]:
+        for viewer in self.of(name):
             if viewer is not asker:
-                viewer.tell(event)
+                self.say(name, viewer, event)
         if asker is not None:
-            asker.tell(event.answering(id))
+            self.say(name, asker, event.answering(id))
 
     def show(self, name: str, event: Event, moment: Moment) -> None:
         """A live symbol, for all."""
-        for viewer in self._viewers[name]:
-            viewer.symbol(event, moment)
+        for viewer in self.of(name):
+            try:
+                viewer.symbol(event, moment)
+            except Exception:
+                self._drop(name, viewer)
+
+    def say(self, name: str, viewer: Viewer, event: Event) -> None:
+        """The same for one of them."""
+        try:
+            viewer.tell(event)
+        except Exception:
+            self._drop(name, viewer)
+
+    def inform(self, event: Event) -> None:
+        """News of a session, for the observers."""
+        for observe in self.observers:
+            try:
+                observe(event)
+            except Exception:
+                log.exception("an observer failed at %r", event)
+
+    def _drop(self, name: str, viewer: Viewer) -> None:
+        """A bug in one place that a session is heard is not the session's end elsewhere."""
+        log.exception("%s failed; it hears no more of session %r", type(viewer).__name__, name)
+        if self._viewers.get(name, {}).pop(viewer, viewer) is None:
+            with contextlib.suppress(Exception):
+                viewer.tell(event("closed", session=name, reason="internal"))

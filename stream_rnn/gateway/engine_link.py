@@ -12,6 +12,9 @@ from stream_rnn.codecs.base import ints_from_bytes
 from stream_rnn.engine.messages import Close, Command, Credit, Open, Plan, Tile
 from stream_rnn.gateway.session import Session
 
+MOST_WAITING = 32  # commands of a session
+AT_ONCE = 64  # commands, before it is asked again whether there is room
+
 
 @dataclass(frozen=True)
 class Computed:
@@ -26,29 +29,43 @@ class Computed:
 class EngineLink:
     """Gathers commands until `flush`. While the engine is down there is nobody to tell.
 
+    While the engine has no room for more they wait here: for each session a few, and where
+    there would be more, one that begins anew in place of them all.
+
     Args:
         send: takes commands to the engine.
+        has_room: whether the engine takes more now; `flush` is to be called when it does again.
     """
 
-    def __init__(self, send: Callable[[list[Command]], None]) -> None:
+    def __init__(
+        self, send: Callable[[list[Command]], None], has_room: Callable[[], bool] = lambda: True
+    ) -> None:
         self.up = True
-        self._send = send
-        self._commands: list[Command] = []
+        self._send, self._has_room = send, has_room
+        self._closes: list[Command] = []
+        self._waiting: dict[int, list[Command]] = {}  # by session
         self._credit_due: dict[int, Session] = {}
 
     def open(self, session: Session) -> None:
         """Asks for a slot."""
-        self._commands.append(Open(session.key, session.card.name))
+        self._waiting[session.key] = [Open(session.key, session.card.name)]
 
-    def plan(self, plan: Plan | None) -> None:
+    def plan(self, session: Session, plan: Plan | None) -> None:
         """Passes on what changes a session's future, if anything does."""
-        if plan is not None:
-            self._commands.append(plan)
+        if plan is None:
+            return
+        waiting = self._waiting.setdefault(session.key, [])
+        if len(waiting) >= MOST_WAITING:
+            plan = session.restore_plan()
+        if plan.state or plan.position == 0:  # which makes up for all that came before
+            waiting[:] = [command for command in waiting if isinstance(command, Open)]
+        waiting.append(plan)
 
     def close(self, session: Session) -> None:
         """Gives the slot back."""
-        self._commands.append(Close(session.key))
+        self._waiting.pop(session.key, None)
         self._credit_due.pop(session.key, None)
+        self._closes.append(Close(session.key))
 
     def credit(self, session: Session) -> None:
         """Notes that a session's allowance has changed; it is read at `flush`."""
@@ -56,12 +73,16 @@ class EngineLink:
 
     def flush(self, now: float) -> None:
         """Sends what has gathered: the allowances of all sessions in one message, last."""
-        if self.up and self._credit_due:
-            self._commands.append(_credit(list(self._credit_due.values()), now))
-        if self.up and self._commands:
-            self._send(self._commands)
-        self._commands = []
-        self._credit_due.clear()
+        if not self.up:
+            self._closes, self._waiting, self._credit_due = [], {}, {}
+        while (self._closes or self._waiting or self._credit_due) and self._has_room():
+            commands, self._closes = self._closes, []  # first: slots for those that open
+            while self._waiting and len(commands) < AT_ONCE:
+                commands += self._waiting.pop(next(iter(self._waiting)))
+            if not self._waiting and self._credit_due:
+                commands.append(_credit(list(self._credit_due.values()), now))
+                self._credit_due = {}
+            self._send(commands)
 
 
 def _credit(sessions: list[Session], now: float) -> Credit:

@@ -91,14 +91,15 @@ class Idleness:
         """Gives a session that was put away a place again.
 
         Raises:
-            ProtocolError: `too_many_sessions`.
+            ProtocolError: `too_many_sessions`, or its past is not known far enough.
         """
         self._roster.check_room()
+        plan = session.restore_plan()
         session.move("bring_back")
         if session.idle_since is not None:
             session.idle_since = session.left_at = now
         self._engine.open(session)
-        self._engine.plan(session.restore_plan())
+        self._engine.plan(session, plan)
 
     def _pause(self, session: Session) -> None:
         session.move("pause")

@@ -16,6 +16,7 @@ from stream_rnn.codecs.base import Sound, int_to_bytes
 
 HISTORY = 200_000
 SNAPSHOTS = 96
+NEVER = 2**63  # a position that is not reached
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,16 @@ class Journal:
     Args:
         width: bytes a symbol.
         limit: symbols kept, at least.
+
+    Attributes:
+        first: the oldest position still here.
+        needed: the oldest that may not be let go, whatever the limit.
     """
 
     def __init__(self, width: int, limit: int = HISTORY) -> None:
         self._width, self._limit = width, limit
-        self.first = 0  # the oldest position still here
+        self.first = 0
+        self.needed = NEVER
         self._symbols = bytearray()
         self._due = array("d")
         self._fed = bytearray()
@@ -73,7 +79,7 @@ class Journal:
         self._due.append(due)
         self._fed.append(fed)
         if len(self._due) > self._limit + self._limit // 4:
-            self._drop(len(self._due) - self._limit)
+            self._drop(min(len(self._due) - self._limit, self.needed - self.first))
 
     def _drop(self, count: int) -> None:
         del self._symbols[: count * self._width]
@@ -188,8 +194,12 @@ class Journal:
         return (positions[i - 1], self._snapshots[positions[i - 1]]) if i else None
 
     @property
-    def earliest(self) -> int:
-        """The first position that can be gone back to."""
-        if self.first == 0:
+    def earliest(self) -> int | None:
+        """The first position that can be gone back to; none where no state is known."""
+        return self.earliest_from(0)
+
+    def earliest_from(self, start: int) -> int | None:
+        """The same, where the controls are known from `start` on only."""
+        if self.first == start == 0:
             return 0
-        return next(iter(self._snapshots), self.position)
+        return next((position for position in self._snapshots if position >= start), None)

@@ -11,6 +11,7 @@ from typing import Any
 from stream_rnn.codecs.base import Codec
 from stream_rnn.errors import DataError, ProtocolError
 from stream_rnn.gateway.beat.tempo import Tempi, keeps_own_time
+from stream_rnn.gateway.catalogue import Catalogue
 from stream_rnn.gateway.control_log import ControlLog
 from stream_rnn.gateway.controls import MAX_SEED, Controls, default_controls, merge_controls
 from stream_rnn.gateway.house import Limits, Model
@@ -39,7 +40,7 @@ class Openings:
         models: by the name they are opened by.
     """
 
-    def __init__(self, models: Mapping[str, Model], limits: Limits, tempi: Tempi) -> None:
+    def __init__(self, models: Catalogue, limits: Limits, tempi: Tempi) -> None:
         self._models, self._limits, self._tempi = models, limits, tempi
 
     def opened(self, message: wire.Open) -> Beginning:
@@ -48,7 +49,7 @@ class Openings:
         Raises:
             ProtocolError: there is no such model, or its controls or prime cannot be.
         """
-        model = self._model(message.model)
+        model = self._models.find(message.model)
         seed = secrets.randbelow(MAX_SEED) if message.seed is None else message.seed
         self._tempi.check(message.controls, model.codec)
         first = first_controls(model, seed, self._tempi)
@@ -64,17 +65,9 @@ class Openings:
         """
         if message.at != "now":
             raise ProtocolError("bad_value", "a model changes now, at no beat or bar", field="at")
-        model = self._model(message.model or "")
+        model = self._models.find(message.model or "")
         controls = controls_for(session, model, message.controls, self._tempi)
         return self._beginning(model, controls, prime_for(session, model.codec))
-
-    def _model(self, name: str) -> Model:
-        if name not in self._models:
-            known = ", ".join(sorted(self._models)) or "none"
-            raise ProtocolError(
-                "unknown_model", f"there is no model {name!r}; there are: {known}", field="model"
-            )
-        return self._models[name]
 
     def _beginning(self, model: Model, controls: Controls, prime: list[int]) -> Beginning:
         journal = Journal(model.codec.width, self._limits.history)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
 from stream_rnn.clock import Clock
 from stream_rnn.gateway.stage import Stage
+
+log = logging.getLogger("stream_rnn.playout")
 
 TICK = 0.001  # uvloop's timers are in milliseconds: a shorter sleep would spin
 SWEEP = 1.0
@@ -48,22 +52,41 @@ class Ticking(Protocol):
 
 
 async def play_out(stage: Stage, clock: Clock, others: Sequence[Ticking] = ()) -> None:
-    """Ticks for ever. Cancelled at shutdown.
+    """Ticks for ever, whatever fails in one tick. Cancelled at shutdown.
 
     Args:
         others: they act before the stage hands out what is due, and may change it.
     """
-    alarm = Alarm()
+    alarm, faults = Alarm(), _Faults()
     stage.times.on_sooner = alarm.ring
     swept = clock.now()
     while True:
-        now = clock.now()
+        now, first = clock.now(), math.inf
         for other in others:
-            if other.next_time() <= now:
-                other.tick(now)
-        stage.tick(now)
-        if now - swept >= SWEEP:
-            stage.sweep(now)
-            swept = now
-        first = min([stage.times.first(), *(other.next_time() for other in others)])
+            try:
+                if other.next_time() <= now:
+                    other.tick(now)
+                first = min(first, other.next_time())
+            except Exception:
+                faults.tell(f"{type(other).__name__} failed", now)
+        try:
+            stage.tick(now)
+            if now - swept >= SWEEP:
+                swept = now
+                stage.sweep(now)
+            first = min(first, stage.times.first())
+        except Exception:
+            faults.tell("a tick of the stage failed", now)
         await alarm.sleep(min(max(first - clock.now(), TICK), SWEEP))
+
+
+class _Faults:
+    """Tells of exceptions that should not be, but not a thousand times a second."""
+
+    def __init__(self) -> None:
+        self._told = -math.inf
+
+    def tell(self, what: str, now: float) -> None:
+        if now - self._told >= SWEEP:
+            self._told = now
+            log.exception("%s", what)

@@ -146,6 +146,7 @@ async def _serve(
         timing=options.timing,
         limits=options.limits,
         tempi=Tempi(default=options.config.tempo.sync),
+        has_room=lambda: engine.has_room(),
     )
     engine_died = asyncio.Event()
 
@@ -161,6 +162,7 @@ async def _serve(
         },
         on_events,
         engine_died.set,
+        lambda: stage.tick(clock.now()),
     )
     # What is wrong in the file is told at once, before anything has been started.
     osc = _make_osc(options, stage, clock)
@@ -191,6 +193,9 @@ async def _serve(
     Signals(stage, clock, end=server.ask_to_exit, end_notes=end_notes, latency=latency).install()
     try:
         ready = await engine.start()
+        stage.leave_out(ready.left_out)
+        for fault in ready.left_out.values():
+            log.error("left out: %s", fault)
         if osc is not None:
             await osc.start()
         tasks = [asyncio.create_task(play_out(stage, clock, midi.ticking if midi else []))]
@@ -202,7 +207,7 @@ async def _serve(
             stage.add_sink(recorder)
         # The sinks are there by now, and hear of each session that is opened.
         open_sessions(stage, options.config.session, clock.now())
-        log.info("engine %s on %s, models: %s", engine.pid, ready.device, ", ".join(models))
+        log.info("engine %s on %s, models: %s", engine.pid, ready.device, ", ".join(stage.models))
         gc.collect()
         gc.freeze()
         tasks.append(asyncio.create_task(_keep_engine(engine, stage, engine_died, clock)))
@@ -274,21 +279,32 @@ async def _keep_engine(
         died.clear()
         log.error("the engine died; starting it anew")
         stage.lose_engine()
-        await start_anew(engine.start, RESTART_PAUSES, "the engine")
+
+        async def start() -> None:
+            ready = await engine.start()
+            for fault in ready.left_out.values():
+                log.error("left out: %s", fault)
+            stage.leave_out(ready.left_out)
+
+        await start_anew(start, RESTART_PAUSES, "the engine")
         stage.regain_engine(clock.now())
         log.info("engine %s goes on with %d sessions", engine.pid, len(stage.sessions))
 
 
 async def _watch_engine(engine: ChildEngine, stage: Stage, clock: MonotonicClock) -> None:
     """Ends an engine that hangs, so that another can go on where it was."""
+    reads = clock.now()
     while True:
         before = clock.now()
         await asyncio.sleep(WATCH)
-        if clock.now() - before > 2 * WATCH:
+        now = clock.now()
+        reads = now if engine.has_room() else reads
+        if now - before > 2 * WATCH:
             continue  # the gateway itself stood still, and has not read what the engine said
-        if (silence := stage.engine_silence(clock.now())) > HANGS:
+        if (silence := max(stage.engine_silence(now), now - reads)) > HANGS:
             log.error("the engine has said nothing for %.0f s; it is killed", silence)
             engine.kill()
+            reads = now
 
 
 class _Server(uvicorn.Server):

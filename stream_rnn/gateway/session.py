@@ -26,13 +26,14 @@ from stream_rnn.gateway.controls import (
     engine_settings,
     steps_per_beat,
 )
+from stream_rnn.gateway.course import Course
 from stream_rnn.gateway.epochs import Epochs
-from stream_rnn.gateway.journal import Committed, Journal
+from stream_rnn.gateway.journal import NEVER, Committed, Journal
 from stream_rnn.gateway.status import TRANSITIONS, Status
 from stream_rnn.gateway.timeline import Pace, Timeline
 
-NEVER = 2**63  # a position that is not reached
 AWAY_HISTORY = 5000  # symbols that a session keeps when it is put away
+MOST_BEHIND = 32_768  # fed symbols that the engine has not come through, before more are refused
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class Session:
     status: Status = Status.PAUSED
     generation: int = 0
     epochs: Epochs = field(default_factory=Epochs)
+    course: Course = field(default_factory=Course)
     owed: int = 0
     idle_since: float | None = None
     left_at: float | None = None
@@ -108,6 +110,7 @@ class Session:
         self._spelling = self._pace.spelling
         self._spelling.recall(self.journal)
         self._await_changes()
+        self._hold_past()
 
     @property
     def position(self) -> int:
@@ -215,8 +218,10 @@ class Session:
         if ENGINE_FIELDS.isdisjoint(changes):
             return position, None
         # What is computed and comes before the change is left as it is.
-        first = min([position, *withdrawn])
-        return position, self._plan(min(first, self.position + len(self._computed)))
+        first = min(position, *withdrawn, self.position + len(self._computed))
+        self._give_up(first)
+        # Where a part of the past is still to be told, the changes go with that.
+        return position, self._plan(first, first) if self.course.untold is None else None
 
     @property
     def pending(self) -> list[Entry]:
@@ -240,10 +245,11 @@ class Session:
         self.generation += 1  # what the engine still sends is nobody's
         self._computed.clear()
         self._snapshots.clear()
+        self.course.untold = None
         self.owed = 0
         self.journal.shorten(AWAY_HISTORY)
         self.journal.thin_states(1)
-        self.log.forget(self.journal.earliest)
+        self.log.forget(self.journal.earliest or 0)
 
     def feed(
         self, symbols: list[int], now: float, *, in_time: bool = False
@@ -252,8 +258,17 @@ class Session:
 
         Args:
             in_time: while it plays, they take the place of as many that would have come.
+
+        Raises:
+            ProtocolError: `bad_state`: the engine is far behind with what was fed before.
         """
         start = self.position
+        if symbols and self.course.behind(start) + len(symbols) > MOST_BEHIND:
+            raise ProtocolError(
+                "bad_state",
+                f"the engine is {self.course.behind(start)} symbols behind what was fed to "
+                f"session {self.name!r}; feed more when it has come through them",
+            )
         for symbol in symbols:
             velocity = self.codec.velocity(symbol)
             if in_time and self.status is Status.PLAYING:
@@ -266,8 +281,10 @@ class Session:
         if not symbols:
             return [], None
         self._timeline.skip(self._place, self.tempo)
-        plan = self._plan(start, forced=self.journal.packed(start, self.position))
-        return list(self.journal.since(start)), plan
+        self._give_up(start)
+        if self.course.untold is None:
+            self.course.untold = start
+        return list(self.journal.since(start)), self.next_part()
 
     def rewind(self, position: int, now: float) -> Plan:
         """Makes `position` the next one, with the state and controls it had.
@@ -276,6 +293,7 @@ class Session:
             ProtocolError: `bad_position`: beyond the present, or further back than is kept.
         """
         self.check_past(position, "to")
+        self.course.turn(self.generation + 1, position)
         self.epochs.begin(position)
         self.journal.truncate(position)
         self.log.truncate(position)
@@ -290,35 +308,53 @@ class Session:
         self.epochs.begin(0)
         self.log = ControlLog(self.log.at(self.position), self.card)
         self.journal = self.journal.empty()
+        self._hold_past()
         self._await_changes()
         self._spelling.recall(self.journal)
         self.owed = 0
         self.start(now)
-        return self._plan(0)
+        self.course.turn(self.generation + 1, 0)
+        return self.restore_plan()
 
     def restore_plan(self) -> Plan:
-        """Brings an engine that knows nothing of this session to its position."""
-        snapshot = self.journal.snapshot_before(self.position)
-        if snapshot is None:
-            return self._plan(0, forced=self.journal.packed(0, self.position))
-        start, state = snapshot
-        return self._plan(
-            start,
-            forced=self.journal.packed(start, self.position),
-            state=state,
-            before=self.journal.packed(start - 1, start),
-        )
+        """Brings an engine that knows nothing of this session to its position; perhaps by parts:
+        see `next_part`.
 
-    def _plan(
-        self, position: int, forced: bytes = b"", state: bytes = b"", before: bytes = b""
-    ) -> Plan:
-        """Drops what is computed from a position on, not committed; says what holds instead."""
+        Raises:
+            ProtocolError: `bad_position`: its past is not known far enough.
+        """
+        self.check_past(self.position, "position")
+        start, state = self.journal.snapshot_before(self.position) or (0, b"")
+        self._give_up(self.position)
+        self.course.begin(self.generation, start, self.position)
+        before = self.journal.packed(start - 1, start) if start else b""
+        start, stop = self.course.next_part(self.position) or (start, start)
+        return self._plan(start, stop, state, before)
+
+    def next_part(self) -> Plan | None:
+        """The next part of the past that the engine is to be told, if it is ready for one."""
+        part = self.course.next_part(self.position)
+        return None if part is None else self._plan(*part)
+
+    def _give_up(self, position: int) -> None:
+        """Drops what is computed from a position on and not committed."""
         self.generation += 1
+        self.course.turn(self.generation, position)
         while self._computed and self.position + len(self._computed) > position:
             self._computed.pop()
-        self._snapshots.clear()
-        schedule = tuple((n, engine_settings(c, self.card)) for n, c in self.log.schedule(position))
-        return Plan(self.key, self.generation, position, schedule, forced, state, before)
+        while self._snapshots and self._snapshots[-1][0] > position:
+            self._snapshots.pop()
+
+    def _plan(self, start: int, stop: int, state: bytes = b"", before: bytes = b"") -> Plan:
+        """What the engine is to do from `start` on; what stands before `stop` is given."""
+        last = NEVER if self.course.untold is None else stop  # later changes come with their part
+        schedule = tuple(
+            (n, engine_settings(controls, self.card))
+            for n, controls in self.log.schedule(start)
+            if n < last or n == start
+        )
+        forced = self.journal.packed(start, stop)
+        return Plan(self.key, self.generation, start, schedule, forced, state, before)
 
     def check_past(self, position: int, name: str) -> None:
         """Checks that a position can be gone back to.
@@ -326,7 +362,14 @@ class Session:
         Raises:
             ProtocolError: `bad_position`.
         """
-        earliest = max(self.journal.earliest, self.log.first)
+        earliest = self.journal.earliest_from(self.log.first)
+        if earliest is None:
+            raise ProtocolError(
+                "bad_position",
+                f"the past of session {self.name!r} is not known far enough to go on from; "
+                "open another, or reset it",
+                field=name,
+            )
         if not earliest <= position <= self.position:
             raise ProtocolError(
                 "bad_position",
@@ -345,6 +388,7 @@ class Session:
             self.stalls += self.status is Status.PLAYING
             self._timeline.delay(now + self.timing.commit_ahead, self._place, self.tempo)
         self._computed.append(symbol)
+        self.course.came(generation, position + 1)
 
     def starves(self, now: float) -> bool:
         """Whether what came last may sound on and on, for want of what should follow it."""
@@ -356,13 +400,23 @@ class Session:
 
     def receive_snapshot(self, generation: int, position: int, state: bytes) -> None:
         """Takes a state; it counts once the symbols before it are committed."""
-        if generation == self.generation:
+        self.course.came(generation, position)
+        last = self._snapshots[-1][0] if self._snapshots else 0
+        if self.course.holds(generation, position) and position > last:
             self._snapshots.append((position, state))
             self._settle_snapshots()
 
     def _settle_snapshots(self) -> None:
+        if not self._snapshots or self._snapshots[0][0] > self.position:
+            return
         while self._snapshots and self._snapshots[0][0] <= self.position:
             self.journal.keep_snapshot(*self._snapshots.popleft())
+        self._hold_past()
+
+    def _hold_past(self) -> None:
+        """The journal lets nothing go that the latest state has to be followed by."""
+        latest = self.journal.snapshot_before(self.position)
+        self.journal.needed = latest[0] - 1 if latest else 0
 
     def allowance(self, now: float) -> Allowance:
         """How far the engine may go, and by when.
@@ -380,7 +434,10 @@ class Session:
         due = self.next_due - self.timing.commit_ahead
         if not self.playing:
             due = now if self.owed else math.inf
-        return Allowance(self.position + min(ahead, self.ring - 1), self.position, due, interval)
+        until = self.position + min(ahead, self.ring - 1)
+        if self.course.untold is not None:
+            until = self.course.untold  # what follows is not the engine's to draw
+        return Allowance(until, self.position, due, interval)
 
     # Committing
 

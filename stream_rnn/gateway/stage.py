@@ -17,9 +17,11 @@ from stream_rnn.errors import ProtocolError
 from stream_rnn.gateway.audience import Audience, Moment, Sink, Viewer
 from stream_rnn.gateway.band import BandSession, Played, as_band
 from stream_rnn.gateway.beat.tempo import Tempi
+from stream_rnn.gateway.catalogue import Catalogue
 from stream_rnn.gateway.commit_times import CommitTimes
 from stream_rnn.gateway.engine_link import EngineLink, unpack_tile
 from stream_rnn.gateway.events import opened_event, symbol_event, touch_event
+from stream_rnn.gateway.failures import Failures
 from stream_rnn.gateway.house import Counters, Limits, Model
 from stream_rnn.gateway.idleness import Idleness
 from stream_rnn.gateway.journal import Committed
@@ -44,6 +46,7 @@ class Stage:
         send: takes commands to the engine.
         ring: the engine's.
         tempi: what sessions may follow; see `retime`.
+        has_room: whether the engine takes more; `tick` when it does again.
     """
 
     def __init__(
@@ -55,22 +58,23 @@ class Stage:
         timing: Timing | None = None,
         limits: Limits | None = None,
         tempi: Tempi | None = None,
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
-        self.models = models
+        self.models = Catalogue(models)
         self.limits = limits or Limits()
         self.tempi = tempi or Tempi()
         self.counters = Counters()
         self.times = CommitTimes()
-        self._engine = EngineLink(send)
+        self._engine = EngineLink(send, has_room)
         self._audience = Audience()
         self._roster = Roster(self._audience, self.limits, timing or Timing(), self.tempi, ring)
         self.sessions = self._roster.by_name
-        self._openings = Openings(models, self.limits, self.tempi)
+        self._openings = Openings(self.models, self.limits, self.tempi)
         self._idleness = Idleness(
             self._roster, self.limits, self._engine, self.times, lambda s: self._close(s, None)
         )
+        self._failures = Failures(self._restore, self._give_up)
         self._sinks: list[Sink] = []
-        self._observers: list[Callable[[wire.Event], None]] = []
         self._starving: set[int] = set()  # keys of sessions, at the last look
         self._heard_engine = math.inf  # when it last said something
 
@@ -83,7 +87,7 @@ class Stage:
 
     def observe(self, tell: Callable[[wire.Event], None]) -> None:
         """The news of every session, for one of the house who does not count as a listener."""
-        self._observers.append(tell)
+        self._audience.observers.append(tell)
 
     def panic(self, viewer: Viewer, now: float, id: wire.Id = None) -> None:
         """Silence: what plays is paused, and every sink ends whatever it sounds."""
@@ -94,7 +98,10 @@ class Stage:
                 self._broadcast(session, viewer, id, "paused", position=session.position)
                 self._touch(session, now)
         for sink in self._sinks:
-            sink.panic()
+            try:
+                sink.panic()
+            except Exception:
+                log.exception("%s failed to end its notes", type(sink).__name__)
         self._engine.flush(now)
 
     def leave(self, viewer: Viewer, now: float) -> None:
@@ -118,6 +125,13 @@ class Stage:
                     self._handle_session(viewer, self._roster.find(message.session), message, now)
         except ProtocolError as error:
             self.refuse(viewer, error, getattr(message, "session", None), message.id)
+        except Exception:
+            log.exception("%r could not be done", message)
+            failed = ProtocolError("internal", "the server failed at this; its log says more")
+            name = getattr(message, "session", None) or ""
+            self.refuse(viewer, failed, name or None, message.id)
+            if name in self.sessions:
+                self._failures.restore(self.sessions[name])  # its past is what holds
         self._engine.flush(now)
 
     def refuse(
@@ -131,6 +145,7 @@ class Stage:
         self, viewer: Viewer, session: Session, message: wire.Message, now: float
     ) -> None:
         if session.status is Status.AWAY and not isinstance(message, wire.Close):
+            self.models.find(session.card.name)
             self._idleness.bring_back(session, now)
         match message:
             case wire.Attach():
@@ -142,7 +157,7 @@ class Stage:
                 self.tempi.check(message.controls, session.codec)
                 before = session.pending
                 position, plan = session.change(message.controls, message.at, now)
-                self._engine.plan(plan)
+                self._engine.plan(session, plan)
                 told = controlled(session, position, message.controls, before)
                 self._broadcast(session, viewer, message.id, "controlled", **told)
             case wire.Feed():
@@ -170,12 +185,12 @@ class Stage:
                 session.paused_by_idleness = False
                 self._broadcast(session, viewer, message.id, "paused", position=session.position)
             case wire.Reset():
-                self._engine.plan(session.reset(now))
+                self._engine.plan(session, session.reset(now))
                 self._broadcast(
                     session, viewer, message.id, "reset", position=0, epoch=session.epoch
                 )
             case wire.Rewind():
-                self._engine.plan(session.rewind(message.to, now))
+                self._engine.plan(session, session.rewind(message.to, now))
                 self._broadcast(
                     session, viewer, message.id, "rewound", position=session.position,
                     controls=session.controls.to_json(), epoch=session.epoch,
@@ -221,17 +236,15 @@ class Stage:
         now: float,
     ) -> None:
         """A session that was just made comes to life, and all who view it hear of it."""
-        self._engine.open(session)
+        self._restore(session)
         session.start(now)
         if play:
             session.move("play")
-        self._engine.plan(session.restore_plan())
         for sink in self._sinks_for(session):
             self._audience.view(session.name, sink)
         opened = opened_event(session)
         self._audience.tell(session.name, opened, viewer, id)
-        for tell in self._observers:
-            tell(opened)
+        self._audience.inform(opened)
         self._feed(session, prime, now)
         self._enter(session)
         self._touch(session, now)
@@ -275,7 +288,7 @@ class Stage:
         session = self._roster.make(
             viewer,
             message.as_,
-            self.models[parent.card.name],
+            self.models.find(parent.card.name),
             parent.log.copy(at),
             parent.journal.copy(at),
         )
@@ -283,10 +296,12 @@ class Stage:
         self._view(viewer, session)
         self._begin(viewer, session, message.id, play=parent.playing, prime=[], now=now)
 
-    def _close(self, session: Session, viewer: Viewer | None, id: wire.Id = None) -> None:
+    def _close(
+        self, session: Session, viewer: Viewer | None, id: wire.Id = None, **reason: str
+    ) -> None:
         away = session.status is Status.AWAY
         session.move("close")
-        self._broadcast(session, viewer, id, "closed")
+        self._broadcast(session, viewer, id, "closed", **reason)
         if not away:
             self._engine.close(session)
         self._roster.remove(session)
@@ -306,7 +321,7 @@ class Stage:
     ) -> None:
         start = session.position
         fed, plan = session.feed(symbols, now, in_time=in_time)
-        self._engine.plan(plan)
+        self._engine.plan(session, plan)
         self._engine.credit(session)
         self._engine.flush(now)  # the engine can begin while the viewers are told
         if len(fed) > LONG_FEED:
@@ -353,6 +368,22 @@ class Stage:
 
     # The engine
 
+    def _restore(self, session: Session) -> None:
+        """Brings an engine that knows nothing of a session to where it is.
+
+        Raises:
+            ProtocolError: its past is not known far enough.
+        """
+        plan = session.restore_plan()
+        self._engine.open(session)
+        self._engine.plan(session, plan)
+        self._engine.credit(session)
+        self.times.set(session.key, session.commit_time())
+
+    def _give_up(self, session: Session, error: ProtocolError) -> None:
+        self._audience.tell(session.name, wire.error_event(error, session=session.name))
+        self._close(session, None, reason="internal")
+
     @property
     def engine_up(self) -> bool:
         """Whether there is an engine."""
@@ -366,10 +397,14 @@ class Stage:
                 case engine.Tile():
                     self._receive(event, now)
                 case engine.Snapshot(key, generation, position, state):
-                    if key in self._roster.by_key:
-                        self._roster.by_key[key].receive_snapshot(generation, position, state)
-                case engine.Failed(message):
-                    log.error("engine: %s", message)
+                    if (session := self._roster.by_key.get(key)) is not None:
+                        session.receive_snapshot(generation, position, state)
+                        if (plan := session.next_part()) is not None:
+                            self._engine.plan(session, plan)
+                            self._engine.credit(session)
+                case engine.Failed(_, key):
+                    failed = None if key is None else self._roster.by_key.get(key)
+                    self._failures.of_engine(event, failed, now)
         self.tick(now)
 
     def _receive(self, tile: engine.Tile, now: float) -> None:
@@ -382,9 +417,12 @@ class Stage:
             if stalled and computed.generation == session.generation:
                 session.move("resume")
                 self._tell_of_engine(session, "playing")
-            session.receive(computed.generation, computed.position, computed.symbol, now)
+            try:
+                session.receive(computed.generation, computed.position, computed.symbol, now)
+                self.times.set(session.key, session.commit_time())
+            except Exception:
+                self._failures.of_gateway(session)
             self.counters.stalls += session.stalls - before
-            self.times.set(session.key, session.commit_time())
 
     def engine_silence(self, now: float) -> float:
         """For how many seconds sessions have been waiting for an engine that says nothing."""
@@ -401,6 +439,18 @@ class Stage:
             if playing:
                 self._tell_of_engine(session, "paused")
 
+    def leave_out(self, models: Mapping[str, str]) -> None:
+        """The engine could not load some models, by name and why: their sessions are put away."""
+        self.models.left_out = models
+        for session in self._roster:
+            if (why := models.get(session.card.name)) and session.status is not Status.AWAY:
+                if session.playing:
+                    session.move("pause")
+                session.put_away()
+                self.times.set(session.key, math.inf)
+                error = ProtocolError("unknown_model", why, field="model")
+                self._audience.tell(session.name, wire.error_event(error, session=session.name))
+
     def regain_engine(self, now: float) -> None:
         """A new engine is up and knows nothing: every session goes on where it was."""
         self._engine.up = True
@@ -408,8 +458,9 @@ class Stage:
         for session in self._roster:
             if session.status is Status.AWAY:
                 continue
-            self._engine.open(session)
-            self._engine.plan(session.restore_plan())
+            self._failures.restore(session)
+            if session.status is Status.CLOSED:
+                continue
             stalled = session.status is Status.STALLED
             session.move("regain_engine")
             session.start(now)
@@ -444,7 +495,12 @@ class Stage:
     def tick(self, now: float) -> None:
         """Commits and hands out everything that is due for it."""
         for key in self.times.due(now):
-            self._commit(self._roster.by_key[key], now)
+            if (session := self._roster.by_key.get(key)) is None:
+                continue
+            try:
+                self._commit(session, now)
+            except Exception:
+                self._failures.of_gateway(session)
         self._engine.flush(now)
 
     def _commit(self, session: Session, now: float) -> None:
@@ -488,5 +544,4 @@ class Stage:
         """Tells everybody; see `Audience.tell`."""
         event = wire.event(kind, session=session.name, **fields)
         self._audience.tell(session.name, event, asker, id)
-        for tell in self._observers:
-            tell(event)
+        self._audience.inform(event)
