@@ -160,7 +160,7 @@ class AbcCodec(CategoricalCodec):
 
     def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
         if path.suffix == ".mid":
-            midi_from_notes(notes_of(self.decode(symbols), bpm)).save(path)
+            midi_from_notes(notes_of(self.decode(symbols), bpm), bpm=bpm).save(path)
         else:
             path.write_text(self.show(symbols) + "\n", encoding="utf-8")
 

@@ -22,6 +22,7 @@ from stream_rnn.errors import DataError
 
 LOWEST_PITCH = 21
 KEYS = 88
+TICKS_PER_BEAT = 480  # of files that are written: triplets and quintuplets lie on it, too
 HIGHEST_PITCH = LOWEST_PITCH + KEYS - 1
 DRUMS = 9  # the channel of drums, from 0
 SUSTAIN = 64  # the controller number of the sustain pedal

@@ -28,6 +28,7 @@ from stream_rnn.codecs.midi_notes import (
     HIGHEST_PITCH,
     KEYS,
     LOWEST_PITCH,
+    TICKS_PER_BEAT,
     one_keyboard,
     read_midi,
 )
@@ -287,14 +288,24 @@ def read_notes(path: Path, *, tracks: tuple[str, ...] = ()) -> list[Note]:
     return [Note(at[start] - first, at[stop] - first, p, v) for start, stop, p, v in played]
 
 
-def midi_from_notes(notes: Sequence[Note], *, program: int = 0) -> mido.MidiFile:
-    """A MIDI file of some notes: 500 ticks a beat at 120 beats a minute, a tick a millisecond."""
-    file = mido.MidiFile(ticks_per_beat=500)
+def midi_from_notes(
+    notes: Sequence[Note], *, bpm: float | None = None, program: int = 0
+) -> mido.MidiFile:
+    """A MIDI file of some notes.
+
+    Args:
+        bpm: their tempo, so that their beats are the file's; none for music that keeps no beat,
+            whose file has 500 ticks a beat at 120 beats a minute, a tick a millisecond.
+    """
+    file = mido.MidiFile(ticks_per_beat=500 if bpm is None else TICKS_PER_BEAT)
     track = mido.MidiTrack()
     file.tracks.append(track)
+    if bpm is not None:
+        track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(bpm), time=0))
     track.append(mido.Message("program_change", program=program, time=0))
-    moments = [(round(n.start * 1000), 1, n.pitch, n.velocity) for n in notes]
-    moments += [(round(n.stop * 1000), 0, n.pitch, 0) for n in notes]
+    per_second = 1000.0 if bpm is None else bpm / 60 * TICKS_PER_BEAT
+    moments = [(round(n.start * per_second), 1, n.pitch, n.velocity) for n in notes]
+    moments += [(round(n.stop * per_second), 0, n.pitch, 0) for n in notes]
     written = 0
     for moment, struck, pitch, velocity in sorted(moments):
         kind = "note_on" if struck else "note_off"

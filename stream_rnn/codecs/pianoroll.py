@@ -23,10 +23,9 @@ from stream_rnn.codecs.base import Head, Symbols, int_to_bytes, ints_from_bytes
 from stream_rnn.codecs.midi_notes import HIGHEST_PITCH as HIGHEST_PITCH
 from stream_rnn.codecs.midi_notes import KEYS as KEYS
 from stream_rnn.codecs.midi_notes import LOWEST_PITCH as LOWEST_PITCH
-from stream_rnn.codecs.midi_notes import read_midi
+from stream_rnn.codecs.midi_notes import TICKS_PER_BEAT, read_midi
 from stream_rnn.errors import CheckpointError, DataError
 
-TICKS_PER_BEAT = 480
 MAX_FRAMES = 1_000_000
 
 Roll = NDArray[np.uint8]

@@ -105,9 +105,8 @@ class TablatureCodec(CategoricalCodec):
         if path.suffix == ".mid":
             # By reading what a guitarist would read.
             played = read_tab(draw_tab(symbols))
-            midi_from_notes(notes_of(played, 60.0 / bpm / self.steps_per_beat), program=24).save(
-                path
-            )
+            notes = notes_of(played, 60.0 / bpm / self.steps_per_beat)
+            midi_from_notes(notes, bpm=bpm, program=24).save(path)
         else:
             path.write_text(self.show(symbols) + "\n", encoding="utf-8")
 

@@ -16,16 +16,26 @@ log = logging.getLogger("stream_rnn.audience")
 
 
 @dataclass(frozen=True)
+class Beat:
+    """Where a symbol stands in its stream or its tune, and how long it lasts, in beats."""
+
+    place: float
+    beats: float
+
+
+@dataclass(frozen=True)
 class Moment:
     """What it takes to sound a symbol, besides the symbol.
 
     Attributes:
         controls: in force for it.
         ends: when the next symbol is due, if nothing changes until then.
+        beat: none for what was fed beside the beat, and for streams that keep their own time.
     """
 
     controls: Controls
     ends: float
+    beat: Beat | None = None
 
 
 class Viewer(Protocol):

@@ -132,6 +132,16 @@ class Session:
         beats = committed.sound.beats if committed.sound else 0.0
         return beats * steps_per_beat(self.card) / self.controls_at(committed.n).rate
 
+    def beat_of(self, committed: Committed) -> tuple[float, float] | None:
+        """Where the symbol stands that was committed last, and how long it lasts, in beats."""
+        if not self._pace.follows or (committed.fed and committed.due >= self.next_due):
+            return None
+        if self.spells:
+            beats = committed.sound.beats if committed.sound else 0.0
+            return self._spelling.beats - beats, beats
+        per_beat = steps_per_beat(self.card)
+        return committed.n / per_beat, 1 / per_beat
+
     def since(self, start: int) -> Iterator[Committed]:
         """What was committed from a position on, with what it sounded."""
         return self._spelling.told(self.journal, start)

@@ -14,7 +14,7 @@ from typing import Any
 from stream_rnn.codecs.snippets import Touch
 from stream_rnn.engine import messages as engine
 from stream_rnn.errors import ProtocolError
-from stream_rnn.gateway.audience import Audience, Moment, Sink, Viewer
+from stream_rnn.gateway.audience import Audience, Beat, Moment, Sink, Viewer
 from stream_rnn.gateway.band import BandSession, Played, as_band
 from stream_rnn.gateway.beat.tempo import Tempi
 from stream_rnn.gateway.catalogue import Catalogue
@@ -530,7 +530,8 @@ class Stage:
 
     def _show(self, session: Session, committed: Committed) -> None:
         self.counters.symbols += 1
-        moment = Moment(session.controls_at(committed.n), session.next_due)
+        controls, beat = session.controls_at(committed.n), session.beat_of(committed)
+        moment = Moment(controls, session.next_due, Beat(*beat) if beat else None)
         self._audience.show(session.name, symbol_event(session, committed), moment)
 
     def _tell_changes(self, session: Session) -> None:

@@ -15,7 +15,7 @@ Key = tuple[int, int]  # channel 0 to 15, pitch
 
 NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
 ALL_NOTES_OFF = 123
-LATELY = 0.25  # seconds; longer than it can take until a cord that was taken out is told of
+LATELY = 5.0  # seconds; longer than it can take until a cord that was taken out is told of
 
 
 class Player:
@@ -31,7 +31,7 @@ class Player:
         self._sounding: list[Counter[Key]] = [Counter() for _ in range(ports)]
         self._hanging: list[set[Key]] = [set() for _ in range(ports)]
         self._there = [True] * ports
-        self._ended: list[deque[tuple[float, Key]]] = [deque(maxlen=512) for _ in range(ports)]
+        self._ended: list[deque[tuple[float, Key]]] = [deque(maxlen=4096) for _ in range(ports)]
         self._cut: list[dict[str, set[Key]]] = [{} for _ in range(ports)]
 
     def push(self, time: float, port: int, data: bytes) -> None:
@@ -113,11 +113,21 @@ class Player:
         left = self._cut[port].pop(target, None)
         if left is None:
             return None
-        sounding = self._sounding[port]
-        ends = [note_off(key) for key in sorted(left) if not sounding[key]]
-        busy = {channel for (channel, _), count in sounding.items() if count}
-        quiet = sorted({channel for channel, _ in left} - busy)
-        return ends + [bytes((CONTROL | channel, ALL_NOTES_OFF, 0)) for channel in quiet]
+        channels = sorted({channel for channel, _ in left})
+        ends = [note_off(key) for key in sorted(left)]
+        ends += [bytes((CONTROL | channel, ALL_NOTES_OFF, 0)) for channel in channels]
+        return self.harmless(port, ends)
+
+    def harmless(self, port: int, ends: list[bytes]) -> list[bytes]:
+        """Of messages that end notes, those that end nothing of what sounds now."""
+        keys = {key for key, count in self._sounding[port].items() if count}
+        busy = {channel for channel, _ in keys}
+
+        def harms(data: bytes) -> bool:
+            channel = data[0] & 0x0F
+            return channel in busy if data[0] & 0xF0 == CONTROL else (channel, data[1]) in keys
+
+        return [data for data in ends if not harms(data)]
 
 
 def note_off(key: Key) -> bytes:

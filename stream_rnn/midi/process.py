@@ -52,6 +52,7 @@ SILENT_GATEWAY = 3.0  # seconds without a word from the gateway until it is take
 BACKLOG = 1 << 20  # bytes that wait for a gateway that does not read; then it hears no more
 LAST_WORDS = 0.1  # seconds that the driver has to send what was said last
 PRIORITY = 10
+REPEATS = 3  # looks at the ports after which what ends notes was sent again: see `_end`
 GONE = 3  # exit code: the MIDI server has died
 
 
@@ -74,6 +75,7 @@ class Process:
         self._bell.setblocking(False)
         self._scanned = -SCAN
         self._late: list[float] = []
+        self._repeats: deque[tuple[int, int, list[bytes]]] = deque()  # (how often, port, messages)
 
     def run(self) -> int:
         """Serves until the pipe closes or the MIDI server dies; returns the exit code."""
@@ -178,6 +180,7 @@ class Process:
         trouble = self._trouble
         if trouble:
             self._open_system()
+        self._repeat()
         self._check_ports(first or trouble != self._trouble)
 
     def _check_ports(self, changed: bool) -> None:
@@ -203,12 +206,23 @@ class Process:
         # What was heard goes first: a key that goes down is let go when its port has gone.
         self._say([*self._take_heard(), Ports(outs, ins, self._trouble)])
 
-    def _end(self, number: int, ends: Sequence[bytes]) -> None:
-        """Ends what was left sounding on a port."""
-        if ends:
-            self._say([Silenced(time.monotonic())])
+    def _end(self, number: int, ends: list[bytes], repeats: int = REPEATS) -> None:
+        """Ends what was left sounding on a port that is connected anew.
+
+        While JACK takes up a connection it may drop messages, so there they are sent again.
+        """
+        if not ends:
+            return
+        self._say([Silenced(time.monotonic())])
         for data in ends:
             self._outs[number].send(data)
+        if self._watch is not None and repeats:
+            self._repeats.append((repeats - 1, number, ends))
+
+    def _repeat(self) -> None:
+        for _ in range(len(self._repeats)):
+            left, number, ends = self._repeats.popleft()
+            self._end(number, self._player.harmless(number, ends), left)
 
     # What JACK tells
 

@@ -1,6 +1,7 @@
 import itertools
 from pathlib import Path
 
+import mido
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -178,3 +179,27 @@ def test_a_file_of_tunes_is_read_by_music21(tmp_path: Path) -> None:
     assert len(opus.scores) == 2
     pitches = [n.pitch.midi for n in opus.scores[0].flatten().notes]
     assert pitches == [p for p, _ in melody([t for t in TOKENS if t != "-"]) if p is not None]
+
+
+@pytest.mark.parametrize("bpm", [90.0, 112.5])
+def test_a_file_has_its_tempo_and_its_notes_on_the_grid(tmp_path: Path, bpm: float) -> None:
+    """Also tuplets, dotted pairs and the pause between two tunes."""
+    tune = "M:4/4 K:Cmaj A B (3 c d e A > B A /2 B /2 A | (5 A B c d e A 2 z"
+    tokens = tune.split()
+    codec = AbcCodec(sorted(set(tokens)))
+    symbols = [codec.vocabulary.index(token) for token in tokens]
+    codec.write_file([*symbols, codec.boundary, *symbols], tmp_path / "x.mid", bpm)
+    file = mido.MidiFile(tmp_path / "x.mid")
+    now, begun, tempi = 0, [], []
+    for message in file.tracks[0]:
+        now += message.time
+        if message.type == "note_on":
+            begun.append(now / file.ticks_per_beat)
+        elif message.type == "set_tempo":
+            tempi.append((now, mido.tempo2bpm(message.tempo)))
+    assert tempi == [(0, pytest.approx(bpm, abs=0.001))]
+    third, pair = 1 / 3, 0.75
+    one = [0, 0.5, 1, 1 + third, 1 + 2 * third, 2, 2 + pair, 3, 3.25, 3.5]
+    assert begun[: len(one)] == [pytest.approx(beat, abs=1e-9) for beat in one]
+    second = begun[len(begun) // 2]
+    assert second == pytest.approx(round(second * 2) / 2), "the next tune begins on an eighth"

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import mido
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,6 +76,10 @@ def test_it_is_played_by_reading_what_it_wrote(tmp_path: Path) -> None:
     CODEC.write_file(symbols, tmp_path / "x.mid", bpm=60.0)
     notes = [(n.pitch, round(n.start, 2), round(n.stop, 2)) for n in read_notes(tmp_path / "x.mid")]
     assert notes == [(50, 0.0, 0.5), (52, 0.5, 1.0), (60, 1.5, 2.0)]
+    file = mido.MidiFile(tmp_path / "x.mid")
+    assert [m.tempo for m in file.tracks[0] if m.type == "set_tempo"] == [1_000_000]
+    begun = [m.time for m in file.tracks[0] if m.type in ("note_on", "note_off")]
+    assert begun == [0, 240, 0, 240, 240, 240], "eighths and halves of beats of 480 ticks"
     CODEC.write_file(symbols, tmp_path / "x.txt", bpm=60.0)
     assert CODEC.read_prime(str(tmp_path / "x.txt")) == symbols
     (tmp_path / "x.txt").write_bytes(b"e|--\nB|\xff-\n")

@@ -123,3 +123,12 @@ def test_what_a_cord_left_sounding_ends_when_the_port_itself_is_back() -> None:
     player.due(2.0)
     player.lose(0)
     assert player.find(0) == [OFF, bytes((0xB0, 123, 0))]
+
+
+def test_an_end_that_is_sent_again_ends_nothing_new() -> None:
+    player = Player(1)
+    ends = [OFF, bytes((0x80, 64, 0)), bytes((0xB0, 123, 0)), bytes((0xB1, 123, 0))]
+    assert player.harmless(0, ends) == ends
+    player.push(1.0, 0, ON)
+    player.due(1.0)
+    assert player.harmless(0, ends) == [ends[1], ends[3]]

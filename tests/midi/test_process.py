@@ -242,3 +242,13 @@ def test_after_much_was_lost_keys_are_up(rig: Rig, monkeypatch: pytest.MonkeyPat
     rig.process._hear(0, OFF)
     rig.until(lambda: heard.extend(rig.hear()) or heard[-1] == Heard(0, heard[-1].time, OFF))
     assert heard[-2] == Unheard(0)
+
+
+def test_what_jack_may_have_dropped_is_sent_again(watched: Rig) -> None:
+    notice(watched, Cord("me:out", "ear", False))
+    watched.say(Play(((0.0, 0, OFF),)))
+    watched.until(lambda: OFF in watched.port.sent)
+    notice(watched, Cord("me:out", "ear", True))
+    watched.until(lambda: watched.port.sent[2:] == [OFF, QUIET] * (1 + process.REPEATS))
+    time.sleep(2.2 * process.SCAN)
+    assert watched.port.sent[2:] == [OFF, QUIET] * (1 + process.REPEATS), "and then no more"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import mido
@@ -9,6 +10,7 @@ import pytest
 from support import Ear, House
 
 from stream_rnn.errors import ConfigError
+from stream_rnn.gateway.midi import recording
 from stream_rnn.gateway.midi.recording import MidiFile, Recorder
 
 
@@ -91,6 +93,46 @@ def test_channels_are_kept_apart(models: Path, tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot record to"):
         Recorder(tmp_path / "absent" / "take.mid", "*", lambda: 0.0)
+
+
+def test_a_take_that_is_there_is_kept_and_the_log_says_where_the_new_one_goes(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Then(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Then:
+            return cls(2026, 11, 29, 3, 12, 5)
+
+    monkeypatch.setattr(recording, "datetime", Then)
+    caplog.set_level("INFO")
+    path, kept, killed = tmp_path / "take.mid", {}, []
+    names = ["take.mid", "take-2026-11-29T03-12-05.mid", "take-2026-11-29T03-12-05-2.mid"]
+    for seed, name in enumerate(names):
+        house = House(models)
+        recorder = Recorder(path, "*", house.clock.now)
+        house.stage.add_sink(recorder)
+        house.say(house.join(), "open", model="roll", session="s", seed=seed)
+        house.run(3.0)
+        killed.append(recorder)  # which never came to close its file
+        kept[name] = (tmp_path / name).read_bytes()
+        assert len(taken(tmp_path / name)) > 10
+        assert (f"recording to {tmp_path / name}" in caplog.text) == (name != "take.mid")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(names)
+    assert all((tmp_path / name).read_bytes() == data for name, data in kept.items())
+    for recorder in killed:
+        recorder.close()
+
+
+def test_two_recordings_of_one_name_have_a_file_each(tmp_path: Path) -> None:
+    recorders = [Recorder(tmp_path / "take.mid", "*", lambda: 0.0) for _ in range(3)]
+    for recorder in recorders:
+        recorder.close()
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="a file that nobody can lose")
+def test_a_device_is_written_to_as_it_is() -> None:
+    Recorder(Path("/dev/null"), "*", lambda: 0.0).close()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is full is Linux's")
