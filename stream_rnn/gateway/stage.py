@@ -284,17 +284,15 @@ class Stage:
 
     def _fork(self, viewer: Viewer, parent: Session, message: wire.Fork, now: float) -> None:
         at = parent.position if message.at is None else message.at
+        playing = parent.playing  # now, since it may give way to its fork
         parent.check_past(at, "at")
         session = self._roster.make(
-            viewer,
-            message.as_,
-            self.models.find(parent.card.name),
-            parent.log.copy(at),
-            parent.journal.copy(at),
-        )
+            viewer, message.as_, self.models.find(parent.card.name),
+            parent.log.copy(at), parent.journal.copy(at),
+        )  # fmt: skip
         session.silent = True  # it would double its parent's notes
         self._view(viewer, session)
-        self._begin(viewer, session, message.id, play=parent.playing, prime=[], now=now)
+        self._begin(viewer, session, message.id, play=playing, prime=[], now=now)
 
     def _close(
         self, session: Session, viewer: Viewer | None, id: wire.Id = None, **reason: str

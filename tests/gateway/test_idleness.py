@@ -251,3 +251,13 @@ def test_memory_that_sessions_let_go_is_given_back(
     for _ in range(3):
         house.stage.sweep(house.clock.now())
     assert given == [1]
+
+
+def test_a_session_may_give_way_to_its_own_fork_which_plays_on(models: Path) -> None:
+    house = House(models, limits=Limits(sessions=1))
+    leave(house, opened(house, "a"))
+    ear = house.join()
+    house.say(ear, "fork", session="a", **{"as": "b"})
+    assert status(house) == {"a": "away", "b": "playing"}
+    house.run(1.0)
+    assert len(ear.of("symbol", "b")) > 10
