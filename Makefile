@@ -1,6 +1,7 @@
 # make run    serve the bundled models at http://127.0.0.1:8765, from nothing
 # make test   all tests, from nothing; fetches with apt what they need, where it can
 # make check  what a person at work runs: format, lint, types, tests
+# make wheels  asks pip whether each system and Python has wheels of all that is needed; minutes
 # Any Python 3.11 or newer: make PYTHON=python3.12 run
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8765
 
-.PHONY: run test check format apt clean
+.PHONY: run test check format wheels apt clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run
@@ -40,6 +41,10 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,train,discovery,link,bench]'
 	touch $@ $(VENV)/.run
+
+# WHEELS="windows 3.14": those of the targets whose name has one of these.
+wheels: $(VENV)/bin/python
+	$(BIN)/python -m tests.wheels $(WHEELS)
 
 # Real programs for tests/peers. Where apt or the right to use it is missing, those tests are
 # skipped, and say so; .ci/run does not let that pass.
