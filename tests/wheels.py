@@ -31,7 +31,7 @@ from pip._vendor.packaging import markers
 environment = json.loads(sys.argv.pop(1))
 markers.default_environment = lambda: dict(environment)
 from pip._internal.operations.prepare import RequirementPreparer
-# It has their metadata by then: the wheels themselves, gigabytes of CUDA among them, are not needed.
+# It has their metadata by then. The wheels, gigabytes of CUDA among them, are not needed.
 RequirementPreparer.prepare_linked_requirements_more = lambda *all, **more: None
 from pip._internal.cli.main import main
 sys.exit(main())

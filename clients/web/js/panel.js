@@ -5,6 +5,7 @@ import { round } from "./control-log.js";
 import { PLACEHOLDERS, readPrime } from "./primes.js";
 import { tint } from "./tint.js";
 
+const FIRST = "lyrics"; // the model of a first visit, if it is there
 const BUSY = 400; // ms after a touch in which a slider is the performer's, not the server's
 
 // id, whom it is for, and how its value reads
@@ -93,7 +94,7 @@ export class Panel extends EventTarget {
     select.replaceChildren(...models.map(({ name }) => new Option(name, name)));
     const kept = models.find(({ name }) => name === this.#model?.name);
     if (kept) select.value = kept.name;
-    else this.showModel(models[0]?.name);
+    else this.showModel((models.find(({ name }) => name === FIRST) ?? models[0])?.name);
   }
 
   showModel(name) {
