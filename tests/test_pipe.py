@@ -113,3 +113,29 @@ def test_a_child_that_does_not_read_has_no_room_and_then_again(run: object) -> N
         child.theirs.close()
 
     run(scene())  # type: ignore[operator]
+
+
+class Mourner(Child):
+    """Its process takes a while to end when its pipe is closed, as MIDI does to end notes."""
+
+    def _spawn(self, connection: socket.socket) -> subprocess.Popen[bytes]:
+        number = connection.fileno()
+        code = (
+            "import socket, sys, time; pipe = socket.socket(fileno=int(sys.argv[1]));"
+            f"pipe.sendall({frame(b'ready')!r}); pipe.recv(1); time.sleep(0.1); sys.exit(7)"
+        )
+        command = [sys.executable, "-c", code, str(number)]
+        self.made = subprocess.Popen(command, pass_fds=[number])
+        return self.made
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a socket is handed over by its number")
+@pytest.mark.parametrize("run", RUNS, ids=["asyncio", "uvloop"])
+def test_a_child_that_is_stopped_may_end_by_itself(run: object) -> None:
+    async def scene() -> int | None:
+        child = Mourner("none", {}, lambda body: None, lambda: None)
+        await child.start(10.0)
+        child.stop(10.0)
+        return child.made.returncode
+
+    assert run(scene()) == 7  # type: ignore[operator]

@@ -300,7 +300,9 @@ async def _watch_engine(engine: ChildEngine, stage: Stage, clock: MonotonicClock
         now = clock.now()
         reads = now if engine.has_room() else reads
         if now - before > 2 * WATCH:
-            continue  # the gateway itself stood still, and has not read what the engine said
+            # The gateway itself stood still, and has not read what the engine said.
+            reads = now
+            continue
         if (silence := max(stage.engine_silence(now), now - reads)) > HANGS:
             log.error("the engine has said nothing for %.0f s; it is killed", silence)
             engine.kill()

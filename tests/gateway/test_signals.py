@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from support import House
 
+from stream_rnn.clock import ManualClock
 from stream_rnn.config import MidiOut
+from stream_rnn.gateway import server
 from stream_rnn.gateway.midi.out import MidiSink
 from stream_rnn.gateway.signals import Standstill
 from stream_rnn.pipe import Child
@@ -125,3 +127,37 @@ def test_a_hang_up_that_is_ignored_stays_so(models: Path) -> None:
             [sys.executable, "-c", code], capture_output=True, text=True, preexec_fn=before
         )
         assert done.stdout.strip() == ends, done.stderr
+
+
+class Hung:
+    """An engine that says nothing, and where it would be waited for."""
+
+    def __init__(self) -> None:
+        self.killed = asyncio.Event()
+
+    def has_room(self) -> bool:
+        return True
+
+    def engine_silence(self, now: float) -> float:
+        return 100.0
+
+    def kill(self) -> None:
+        self.killed.set()
+
+
+def test_an_engine_is_not_killed_because_the_gateway_stood_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "WATCH", 0.05)
+    hung, clock = Hung(), ManualClock()
+
+    async def scene() -> None:
+        watch = asyncio.create_task(server._watch_engine(hung, hung, clock))  # type: ignore[arg-type]
+        await asyncio.sleep(0.01)
+        clock.advance(60.0)  # between two looks
+        await asyncio.sleep(0.06)
+        assert not hung.killed.is_set()
+        await hung.killed.wait()  # from then on it is the engine's silence
+        watch.cancel()
+
+    asyncio.run(asyncio.wait_for(scene(), 10.0))
