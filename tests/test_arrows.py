@@ -87,7 +87,7 @@ OUTSIDE = {
                "midi.process",
                "engine.process", "gateway.server", "bench.serve", "bench.osc", "bench.ears"},
     # osc: a timetag is in the time of day, which only the wall clock has.
-    "time": {"clock", "midi.process", "engine.process", "train.loop", "train.counting",
+    "time": {"clock", "midi.process", "midi.rack", "engine.process", "train.loop", "train.counting",
              "gateway.osc.agenda",
              "bench.serve", "bench.osc", "bench.train", "bench.midi", "bench.jack_listener",
              "bench.ears", "bench.engine",

@@ -22,8 +22,6 @@ from collections.abc import Sequence
 import msgspec
 
 from stream_rnn.handover import child_end
-from stream_rnn.midi.binding import DriverError, NoMidi, load
-from stream_rnn.midi.jack_watch import Cord, Watch
 from stream_rnn.midi.messages import (
     LATENESS,
     Event,
@@ -32,7 +30,6 @@ from stream_rnn.midi.messages import (
     Ping,
     Play,
     Pong,
-    Ports,
     Silence,
     Silenced,
     Unheard,
@@ -40,7 +37,7 @@ from stream_rnn.midi.messages import (
     encode,
 )
 from stream_rnn.midi.player import Player
-from stream_rnn.midi.ports import Port, pick_api, quiet
+from stream_rnn.midi.rack import Rack
 from stream_rnn.pipe import FrameReader, frame
 from stream_rnn.system import be_prompt
 
@@ -52,7 +49,6 @@ SILENT_GATEWAY = 3.0  # seconds without a word from the gateway until it is take
 BACKLOG = 1 << 20  # bytes that wait for a gateway that does not read; then it hears no more
 LAST_WORDS = 0.1  # seconds that the driver has to send what was said last
 PRIORITY = 10
-REPEATS = 3  # looks at the ports after which what ends notes was sent again: see `_end`
 GONE = 3  # exit code: the MIDI server has died
 
 
@@ -65,17 +61,13 @@ class Process:
         self._unsaid = bytearray()
         self._deaf = False  # what is heard finds no room
         self._player = Player(len(options.outs))
-        self._outs: list[Port] = []
-        self._ins: list[Port] = []
-        self._watch: Watch | None = None
-        self._trouble = "not looked yet"
+        self._rack = Rack(options, self._player, self._tell, self._hear, self._die, self._ring)
         self._heard: deque[Heard] = deque()
         self._dead = False
         self._read_bell, self._bell = socket.socketpair()  # Windows can only wait for sockets
         self._bell.setblocking(False)
         self._scanned = -SCAN
         self._late: list[float] = []
-        self._repeats: deque[tuple[int, int, list[bytes]]] = deque()  # (how often, port, messages)
 
     def run(self) -> int:
         """Serves until the pipe closes or the MIDI server dies; returns the exit code."""
@@ -87,7 +79,7 @@ class Process:
         while True:
             now = time.monotonic()
             for due, port, data in self._player.due(now):
-                self._outs[port].send(data)
+                self._rack.outs[port].send(data)
                 self._late.append(time.monotonic() - due)
             self._look_at_ports(now)
             wake = min(self._player.first(), self._scanned + SCAN + GAP)
@@ -102,7 +94,7 @@ class Process:
                 if self._dead:
                     log.error("the MIDI server has died")
                     return GONE
-                self._learn_of_cords()
+                self._rack.learn_of_cords()
                 self._say(self._take_heard())
             if self._connection in ready:
                 data = self._connection.recv(1 << 18)
@@ -135,7 +127,7 @@ class Process:
             if not self._deaf:
                 log.error("the gateway does not read; what is heard is lost")
         elif self._deaf:
-            events = [*(Unheard(number) for number in range(len(self._ins))), *events]
+            events = [*(Unheard(number) for number in range(len(self._rack.ins))), *events]
         self._deaf = deaf
         if events:
             self._unsaid += frame(encode(events))
@@ -149,6 +141,10 @@ class Process:
             pass
         except (BrokenPipeError, ConnectionResetError):
             self._unsaid.clear()  # that it is gone is seen where it is read from
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        """Says something of the ports, after what was heard on them before."""
+        self._say([*self._take_heard(), *events])
 
     def _take_heard(self) -> list[Event]:
         return [self._heard.popleft() for _ in range(len(self._heard))]
@@ -166,7 +162,7 @@ class Process:
         if ends:
             self._say([Silenced(time.monotonic())])
         for port, data in ends:
-            self._outs[port].send(data)
+            self._rack.outs[port].send(data)
         return bool(ends)
 
     # Ports
@@ -177,125 +173,7 @@ class Process:
             return
         first = self._scanned < 0
         self._scanned = now
-        trouble = self._trouble
-        if trouble:
-            self._open_system()
-        self._repeat()
-        self._check_ports(first or trouble != self._trouble)
-
-    def _check_ports(self, changed: bool) -> None:
-        """Looks for what came and what went; tells of it, or if something else has `changed`."""
-        for number, port in enumerate(self._outs):
-            if port.check():
-                changed = True
-                if port.connected is None:
-                    self._player.lose(number)
-                    continue
-                self._name_own(port)
-                self._end(number, self._player.find(number))
-        for port in self._ins:
-            if port.check():
-                changed = True
-                self._name_own(port)
-        if changed:
-            self._tell_ports()
-
-    def _tell_ports(self) -> None:
-        outs = tuple(p.connected for p in self._outs) or (None,) * len(self._options.outs)
-        ins = tuple(p.connected for p in self._ins) or (None,) * len(self._options.ins)
-        # What was heard goes first: a key that goes down is let go when its port has gone.
-        self._say([*self._take_heard(), Ports(outs, ins, self._trouble)])
-
-    def _end(self, number: int, ends: list[bytes], repeats: int = REPEATS) -> None:
-        """Ends what was left sounding on a port that is connected anew.
-
-        While JACK takes up a connection it may drop messages, so there they are sent again.
-        """
-        if not ends:
-            return
-        self._say([Silenced(time.monotonic())])
-        for data in ends:
-            self._outs[number].send(data)
-        if self._watch is not None and repeats:
-            self._repeats.append((repeats - 1, number, ends))
-
-    def _repeat(self) -> None:
-        for _ in range(len(self._repeats)):
-            left, number, ends = self._repeats.popleft()
-            self._end(number, self._player.harmless(number, ends), left)
-
-    # What JACK tells
-
-    def _name_own(self, port: Port) -> None:
-        if self._watch is not None and port.connected is not None:
-            known = {p.own for p in (*self._outs, *self._ins)}
-            new = sorted(self._watch.ours() - known)
-            port.own = new[0] if len(new) == 1 else None
-
-    def _learn_of_cords(self) -> None:
-        while self._watch is not None and self._watch.news:
-            news = self._watch.news.popleft()
-            if isinstance(news, Cord):
-                self._follow_cord(news)
-            else:
-                self._see_made(self._watch, news.name)
-
-    def _see_made(self, watch: Watch, name: str) -> None:
-        """A port was made. If we were connected to one of that name, that was another."""
-        gone = [
-            port for port in (*self._outs, *self._ins)
-            if port.connected == name and port.own and not watch.has_cord(port.own, name)
-        ]  # fmt: skip
-        for port in gone:
-            port.drop()
-            if port in self._outs:
-                self._player.lose(self._outs.index(port))
-        if gone:
-            self._tell_ports()
-            self._check_ports(False)
-
-    def _follow_cord(self, cord: Cord) -> None:
-        for number, port in enumerate(self._outs):
-            if port.own != cord.source:
-                continue
-            if not cord.put_in:
-                self._player.unplug(number, cord.target, time.monotonic())
-                log.info("MIDI port %r: disconnected from %s", port.spec.name, cord.target)
-            elif (ends := self._player.plug(number, cord.target)) is not None:
-                self._end(number, ends)
-                log.info(
-                    "MIDI port %r: connected to %s again; what sounded there has ended",
-                    port.spec.name, cord.target,
-                )  # fmt: skip
-        for number, port in enumerate(self._ins):
-            if port.own == cord.target and not cord.put_in:
-                self._say([*self._take_heard(), Unheard(number)])
-                log.info("MIDI port %r: disconnected from %s", port.spec.name, cord.source)
-
-    def _open_system(self) -> None:
-        options = self._options
-        try:
-            system, binding = pick_api(options.api), load()
-            with quiet():
-                for spec in options.outs:
-                    self._outs.append(
-                        Port(spec, lambda: binding.output(system, options.client), options.client)
-                    )
-                for number, spec in enumerate(options.ins):
-                    port = Port(spec, lambda: binding.input(system, options.client), options.client)
-                    port.listen(lambda data, number=number: self._hear(number, data))  # type: ignore[misc]
-                    self._ins.append(port)
-            if system == "jack":
-                self._watch = Watch(options.client, self._die, self._ring)
-        except (NoMidi, DriverError) as error:
-            self._outs, self._ins = [], []
-            self._trouble = str(error)
-            for number in range(len(options.outs)):
-                self._player.lose(number)
-            return
-        self._trouble = ""
-        for number in range(len(options.outs)):
-            self._player.lose(number)  # until it is found
+        self._rack.look(first)
 
     # On threads of the driver's
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from stream_rnn.midi import process
+from stream_rnn.midi import process, rack
 from stream_rnn.midi.jack_watch import Cord, Made
 from stream_rnn.midi.messages import (
     Event,
@@ -63,7 +63,7 @@ class Rig:
         self.gateway, self.theirs = socket.socketpair()
         self.port = Port()
         self.process = process.Process(self.theirs, MidiOptions(outs=(PortSpec("ear"),)))
-        self.process._outs, self.process._trouble = [self.port], ""  # type: ignore[list-item]
+        self.process._rack.outs, self.process._rack.trouble = [self.port], ""  # type: ignore[list-item]
         self._reader = FrameReader()
 
     def say(self, *commands: Any) -> None:
@@ -163,9 +163,10 @@ class Watch:
     def __init__(self) -> None:
         self.news: deque[Made | Cord] = deque()
         self.cords: set[tuple[str, str]] = set()
+        self.ends = {"me:out", "me:in", "me-01:of another server"}
 
     def ours(self) -> set[str]:
-        return {"me:out"}
+        return set(self.ends)
 
     def has_cord(self, ours: str, theirs: str) -> bool:
         return (ours, theirs) in self.cords
@@ -176,8 +177,8 @@ def watched(rig: Rig) -> Rig:
     rig.port.own = "me:out"
     keys = Port("me:in")
     keys.connected = "keys"
-    rig.process._ins = [keys]  # type: ignore[list-item]
-    rig.process._watch = Watch()  # type: ignore[assignment]
+    rig.process._rack.ins = [keys]  # type: ignore[list-item]
+    rig.process._rack.watch = Watch()  # type: ignore[assignment]
     rig.say(Play(((0.0, 0, ON),)))
     rig.until(lambda: ON in rig.port.sent)
     rig.until(lambda: any(isinstance(event, Ports) for event in rig.hear()))  # the first look
@@ -185,8 +186,8 @@ def watched(rig: Rig) -> Rig:
 
 
 def notice(rig: Rig, *news: Made | Cord) -> None:
-    assert rig.process._watch is not None
-    rig.process._watch.news.extend(news)
+    assert rig.process._rack.watch is not None
+    rig.process._rack.watch.news.extend(news)
     rig.process._ring()
 
 
@@ -220,17 +221,17 @@ def test_a_port_made_anew_under_its_name_is_lost_and_found(watched: Rig) -> None
 
 def test_a_port_that_is_connected_still_was_not_made_anew(watched: Rig) -> None:
     """The notice that it was there at all comes after it was found."""
-    assert watched.process._watch is not None
-    watched.process._watch.cords.add(("me:out", "ear"))  # type: ignore[attr-defined]
+    assert watched.process._rack.watch is not None
+    watched.process._rack.watch.cords.add(("me:out", "ear"))  # type: ignore[attr-defined]
     notice(watched, Made("ear"))
-    watched.until(lambda: not watched.process._watch.news)  # type: ignore[union-attr]
+    watched.until(lambda: not watched.process._rack.watch.news)  # type: ignore[union-attr]
     time.sleep(0.02)
     assert watched.port.connected == "ear"
     assert not any(isinstance(event, Ports) for event in watched.hear())
 
 
 def test_after_much_was_lost_keys_are_up(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    rig.process._ins = [Port("me:in")]  # type: ignore[list-item]
+    rig.process._rack.ins = [Port("me:in")]  # type: ignore[list-item]
     monkeypatch.setattr(process, "BACKLOG", 20_000)
     for count in range(60_000):
         rig.process._hear(0, bytes((0x90, count % 128, 64)))
@@ -249,6 +250,19 @@ def test_what_jack_may_have_dropped_is_sent_again(watched: Rig) -> None:
     watched.say(Play(((0.0, 0, OFF),)))
     watched.until(lambda: OFF in watched.port.sent)
     notice(watched, Cord("me:out", "ear", True))
-    watched.until(lambda: watched.port.sent[2:] == [OFF, QUIET] * (1 + process.REPEATS))
+    watched.until(lambda: watched.port.sent[2:] == [OFF, QUIET] * (1 + rack.REPEATS))
     time.sleep(2.2 * process.SCAN)
-    assert watched.port.sent[2:] == [OFF, QUIET] * (1 + process.REPEATS), "and then no more"
+    assert watched.port.sent[2:] == [OFF, QUIET] * (1 + rack.REPEATS), "and then no more"
+
+
+def test_our_own_end_is_known_by_its_coming(watched: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: set[str] = watched.process._rack.watch.ends  # type: ignore[union-attr]
+
+    def check() -> bool:
+        ends.add("me-02:out")
+        watched.port.connected = "ear"
+        return True
+
+    monkeypatch.setattr(watched.port, "check", check)
+    watched.port.drop()
+    watched.until(lambda: watched.port.own == "me-02:out")
