@@ -34,7 +34,8 @@ def add(command: AddCommand) -> None:
                      help="sessions, OSC targets, MIDI, tempo: see configs/serve.toml")  # fmt: skip
     sub.add_argument("--midi-out", action="append", default=[], metavar="PORT",
                      help="a port to play on: part of its name, or virtual:NAME")  # fmt: skip
-    sub.add_argument("--record", type=Path, metavar="FILE.mid", help="record what is played")
+    sub.add_argument("--record", type=Path, metavar="FILE.mid",
+                     help="record what is played; an older file is kept")  # fmt: skip
     sub.add_argument("--models", type=Path, default=bundled("models"), metavar="DIR")
     sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     sub.add_argument("--max-sessions", type=positive, default=256, metavar="N")
@@ -55,7 +56,8 @@ def add(command: AddCommand) -> None:
                      help="a port to play on: part of its name, or virtual:NAME")  # fmt: skip
     sub.add_argument("--osc-out", action="append", default=[], metavar="HOST:PORT",
                      help="a program to send symbols to")  # fmt: skip
-    sub.add_argument("--record", type=Path, metavar="FILE.mid", help="record what is played")
+    sub.add_argument("--record", type=Path, metavar="FILE.mid",
+                     help="record what is played; an older file is kept")  # fmt: skip
     sub.add_argument("--prime", default="", help="text to begin with")
     sub.add_argument("--artist", metavar="A[=W],…", help="a name, or a blend")
     sub.add_argument("--temperature", type=float, metavar="T")

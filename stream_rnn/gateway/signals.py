@@ -42,9 +42,13 @@ class Standstill:
         self._played: list[str] = []
 
     def begin(self, now: float) -> None:
-        """Pauses what plays, and ends what sounds in every sink."""
+        """Pauses what plays, which ends what sounds in every sink.
+
+        No panic: who plays a keyboard meanwhile is answered when it goes on.
+        """
         self._played = [name for name, s in self._stage.sessions.items() if s.playing]
-        self._stage.panic(self, now)
+        for name in self._played:
+            self._stage.handle(self, wire.Pause(session=name), now)
 
     def end(self, now: float) -> None:
         """Sessions that played go on, from now: nothing is caught up."""
