@@ -30,9 +30,11 @@ def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
+    # Python 3.13 counts ::ffff:127.0.0.1, which is no name of this server, and older ones do not.
+    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
 
 
 @dataclass(frozen=True)
