@@ -105,11 +105,11 @@ class Port:
         """
         before = self.connected
         if self.spec.virtual:
-            if before is None:
-                self._rt.open_virtual(self.spec.name)
-                self.connected = self.spec.name
-            return before is None
-        names = self._rt.ports()
+            return before is None and self._make()
+        try:
+            names = self._rt.ports()
+        except DriverError:
+            return False  # the system is going; its death is told of elsewhere
         if before is not None:
             if before in names:
                 return False
@@ -126,10 +126,22 @@ class Port:
         self.connected, self._refused = names[index], False
         return True
 
+    def _make(self) -> bool:
+        try:
+            self._rt.open_virtual(self.spec.name)
+        except DriverError as error:  # Windows cannot make any
+            if not self._refused:
+                log.warning("a port %r cannot be made here: %s", self.spec.name, error)
+            self._refused = True
+            return False
+        self.connected = self.spec.name
+        return True
+
     def drop(self) -> None:
         """What it is connected to is gone; `check` looks for another."""
         self.connected = self.own = None
-        self._rt.close()
+        with contextlib.suppress(DriverError):  # nor need it be closed, then
+            self._rt.close()
 
     def send(self, data: bytes) -> None:
         """Sends a message now. What the driver does not take is lost: its port is going."""

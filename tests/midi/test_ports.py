@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from stream_rnn.midi.ports import NoMidi, find_port, pick_api
+from stream_rnn.midi.binding import DriverError
+from stream_rnn.midi.messages import PortSpec
+from stream_rnn.midi.ports import NoMidi, Port, find_port, pick_api
 
 NAMES = [
     "stream-rnn:out",
@@ -37,3 +39,30 @@ def test_a_system_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("JACK_NO_START_SERVER", "1")
     with pytest.raises(NoMidi, match="no MIDI system is running"):
         pick_api("jack")
+
+
+class Refusing:
+    """An end of ours whose driver says no to everything."""
+
+    def _no(self, *arguments: object) -> None:
+        raise DriverError("no")
+
+    open_virtual = ports = close = send = _no
+
+
+def test_a_driver_that_refuses_everything_ends_nothing_and_is_told_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    port = Port(PortSpec("mine", virtual=True), Refusing, "stream-rnn")
+    assert not any(port.check() for _ in range(5))
+    assert port.connected is None
+    assert caplog.text.count("a port 'mine' cannot be made here: no") == 1
+    caplog.clear()
+    port = Port(PortSpec("synth"), Refusing, "stream-rnn")
+    assert not port.check()
+    port.connected = "synth"
+    for _ in range(5):
+        port.send(bytes((0x90, 60, 80)))
+    assert caplog.text.count("synth: no") == 1
+    port.drop()
+    assert port.connected is None
