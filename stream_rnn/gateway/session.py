@@ -33,6 +33,7 @@ from stream_rnn.gateway.status import TRANSITIONS, Status
 from stream_rnn.gateway.timeline import Pace, Timeline
 
 AWAY_HISTORY = 5000  # symbols that a session keeps when it is put away
+LONG_FEED = 256  # symbols; more at once are sent as history, at each viewer's own pace
 MOST_BEHIND = 32_768  # fed symbols that the engine has not come through, before more are refused
 
 
@@ -264,7 +265,7 @@ class Session:
     def feed(
         self, symbols: list[int], now: float, *, in_time: bool = False
     ) -> tuple[list[Committed], Plan | None]:
-        """Commits given symbols as they are.
+        """Commits given symbols as they are; returns them, unless there are very many.
 
         Args:
             in_time: while it plays, they take the place of as many that would have come.
@@ -279,22 +280,26 @@ class Session:
                 f"the engine is {self.course.behind(start)} symbols behind what was fed to "
                 f"session {self.name!r}; feed more when it has come through them",
             )
-        for symbol in symbols:
-            velocity = self.codec.velocity(symbol)
-            if in_time and self.status is Status.PLAYING:
+        velocities = [self.codec.velocity(symbol) for symbol in symbols]
+        if in_time and self.status is Status.PLAYING:
+            for symbol, velocity in zip(symbols, velocities, strict=True):
                 due = self.next_due
                 self.journal.append(symbol, due, fed=True, velocity=velocity)
                 self._advance(symbol, due, fed=True)
-            else:
-                self.journal.append(symbol, now, fed=True, velocity=velocity)
-                self._spelling.read(symbol, fed=True)
+        else:
+            self.journal.extend(symbols, now, velocities)
+            if self.spells:
+                for symbol in symbols:
+                    self._spelling.read(symbol, fed=True)
         if not symbols:
             return [], None
         self._timeline.skip(self._place, self.tempo)
         self._give_up(start)
         if self.course.untold is None:
             self.course.untold = start
-        return list(self.journal.since(start)), self.next_part()
+        # A long feed is read from the journal, when its turn comes.
+        fed = list(self.journal.since(start)) if in_time or len(symbols) <= LONG_FEED else []
+        return fed, self.next_part()
 
     def rewind(self, position: int, now: float) -> Plan:
         """Makes `position` the next one, with the state and controls it had.

@@ -29,13 +29,11 @@ from stream_rnn.gateway.opening import Openings
 from stream_rnn.gateway.pending import controlled
 from stream_rnn.gateway.replay import replay, resume
 from stream_rnn.gateway.roster import Roster
-from stream_rnn.gateway.session import Session, Timing
+from stream_rnn.gateway.session import LONG_FEED, Session, Timing
 from stream_rnn.gateway.status import Status
 from stream_rnn.wire import messages as wire
 
 log = logging.getLogger("stream_rnn.stage")
-
-LONG_FEED = 256  # symbols; more at once are sent as history, at each viewer's own pace
 
 
 class Stage:
@@ -322,7 +320,7 @@ class Stage:
         self._engine.plan(session, plan)
         self._engine.credit(session)
         self._engine.flush(now)  # the engine can begin while the viewers are told
-        if len(fed) > LONG_FEED:
+        if len(symbols) > LONG_FEED:
             for viewer in self._audience.of(session.name):
                 replay(viewer, session, start)
         else:

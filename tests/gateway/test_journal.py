@@ -145,3 +145,21 @@ def test_what_is_shortened_can_still_be_gone_on_with() -> None:
     journal.keep_snapshot(98, b"98")
     journal.shorten(10)
     assert (journal.first, journal[99].symbol, journal.packed(97, 98)) == (90, 99, b"a\0\0\0")
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 255), st.sampled_from([None, 0, 30, 90])))),
+    st.integers(4, 50),
+)
+def test_many_at_once_are_the_same_as_one_by_one(
+    feeds: list[list[tuple[int, int | None]]], limit: int
+) -> None:
+    single, many = Journal(2, limit), Journal(2, limit)
+    for number, feed in enumerate(feeds):
+        for symbol, velocity in feed:
+            single.append(symbol, float(number), fed=True, velocity=velocity)
+        many.extend([symbol for symbol, _ in feed], float(number), [loud for _, loud in feed])
+    assert single.position == many.position
+    start = max(single.first, many.first)
+    assert list(many.since(start)) == list(single.since(start))
+    assert len(many) <= limit + limit // 4
