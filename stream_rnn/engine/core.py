@@ -23,6 +23,12 @@ from stream_rnn.errors import ConfigError, EngineError, StreamRnnError
 
 log = logging.getLogger("stream_rnn.engine")
 
+# Those who have a long past to come through wait while others want anything, at most so long.
+PATIENCE = 0.05  # seconds
+FEW = 8  # rows of a step then
+SOME = 16  # rows of one while the others' next step is near
+LONG = 0.01  # seconds, in which that is
+
 
 @dataclass(frozen=True)
 class EngineOptions:
@@ -92,6 +98,9 @@ class Core:
         self._since: dict[str, float] = {}
         self._served: dict[str, int] = {}  # which tile was a model's last
         self._tiles = 0
+        self._caught: dict[str, tuple[int, int]] = {}  # a model's turn to catch up, and which slot
+        self._turns = 0
+        self._caught_up = 0.0  # when somebody last did
 
     def _load(self, folder: Path) -> Slots:
         card = read_card(folder)
@@ -173,8 +182,9 @@ class Core:
             What came of it, and when to ask again: at once (`now`), later, or (infinity)
             not before a command comes.
         """
+        behind: dict[str, NDArray[np.int64]] = {}
         choices = {
-            name: self._choose(name, slots, now)
+            name: self._choose(name, slots, now, behind)
             for name, slots in self._models.items()
             if not slots.empty
         }
@@ -185,13 +195,32 @@ class Core:
             key=lambda name: (max(choices[name].deadline, now), self._served.get(name, -np.inf)),
             default=None,
         )
+        wake = min((choice.wake for choice in choices.values()), default=np.inf)
+        if not behind:
+            self._caught_up = now
+        elif urgent is None or now - self._caught_up >= PATIENCE:
+            # So few rows that who is woken for meanwhile is not late for it.
+            rows = FEW if urgent is not None else SOME if wake < now + LONG else None
+            self._caught_up = now
+            return self._catch_up(behind, rows), now
         if urgent is None:
-            return [], min((choice.wake for choice in choices.values()), default=np.inf)
+            return [], wake
         self._served[urgent] = self._tiles
         self._tiles += 1
         if not choices[urgent].collecting:
             self._since.pop(urgent, None)
         return self._advance(self._models[urgent], choices[urgent].slots), now
+
+    def _catch_up(self, behind: dict[str, NDArray[np.int64]], rows: int | None) -> list[Event]:
+        """Steps some of those who have a long past to come through, each model in its turn."""
+        name = min(behind, key=lambda name: self._caught.get(name, (-1, -1)))
+        slots, (_, last) = self._models[name], self._caught.get(name, (-1, -1))
+        # In a circle: those after who was the last, and then the first.
+        order = np.argsort(behind[name] <= last, kind="stable")
+        tile = behind[name][order[: min(rows or slots.tile, slots.tile)]]
+        self._turns += 1
+        self._caught[name] = self._turns, int(tile[-1])
+        return self._advance(slots, tile)
 
     def _advance(self, slots: Slots, tile: NDArray[np.int64]) -> list[Event]:
         """Steps a tile. What cannot be stepped is found out one by one, and stands still."""
@@ -218,9 +247,13 @@ class Core:
         """
         return any(slots.prepare() for slots in self._models.values() if not slots.empty)
 
-    def _choose(self, name: str, slots: Slots, now: float) -> Choice:
+    def _choose(
+        self, name: str, slots: Slots, now: float, behind: dict[str, NDArray[np.int64]]
+    ) -> Choice:
         near = self._options.near
-        ready, deadlines = slots.ready(now, near)
+        ready, deadlines, far = slots.ready(now, near)
+        if len(far):
+            behind[name] = far
         if not len(ready):
             self._since.pop(name, None)
         return choose(

@@ -31,6 +31,7 @@ Rows = int | Tensor  # one, or the indices of several
 NEVER = np.iinfo(np.int64).max
 SNAPSHOT_EVERY = 256
 _AROUND = np.array([[-1], [0], [1]])  # the positions before, here and after
+PROMPT = 32  # forced symbols; more are come through when nobody else wants anything
 TILE = 64  # most rows of a step; what a step gives does not depend on it
 
 
@@ -212,8 +213,10 @@ class Slots:
         """Whether there is no session."""
         return len(self._free) == len(self.key)
 
-    def ready(self, now: float, near: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Slots with credit left, and each one's deadline.
+    def ready(
+        self, now: float, near: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+        """Slots with credit left, and each one's deadline; and those far behind a past.
 
         Who catches up on what is forced lies behind its own timetable, perhaps far. That must
         not set it before those who are late through no doing of their own. And who is paused
@@ -221,9 +224,15 @@ class Slots:
         is computed at once, up to the first symbol after it, though not before those who are
         late. So is the symbol that it stands at, whether it will be asked for or another one
         fed in its place: see `_go_back`. `near` is `schedule.choose`'s.
+
+        A session that has a long past to come through has no deadline at all meanwhile.
         """
         (slots,) = (self.next < self.until).nonzero()
         positions = self.next[slots]
+        far = self._fed_end[slots] - positions > PROMPT
+        behind = slots[far]
+        if len(behind):
+            slots, positions = slots[~far], positions[~far]
         ahead = np.maximum(positions - self._due_position[slots], 0)
         deadlines = self._due[slots] + ahead * self._interval[slots]
         wanted = positions <= self._fed_end[slots]
@@ -231,7 +240,7 @@ class Slots:
         if wanted.any():
             bounded = np.minimum(np.maximum(deadlines, now), now + near / 2)
             deadlines = np.where(wanted, bounded, deadlines)
-        return slots, deadlines
+        return slots, deadlines, behind
 
     def prepare(self) -> bool:
         """Makes a part of the step that a paused session will take when it is fed; see `Prepared`.

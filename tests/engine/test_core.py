@@ -31,9 +31,13 @@ class Client:
     """Collects what a core makes, by session."""
 
     def __init__(self, models: Path, device: str = "cpu", **options: int) -> None:
+        self.models = models
         self.core = Core(EngineOptions(find_models(models), device=device, **options))  # type: ignore[arg-type]
         self.made: dict[int, dict[int, int]] = {}
         self.snapshots: dict[tuple[int, int], bytes] = {}
+
+    def next_positions(self) -> np.ndarray:
+        return np.concatenate([slots.next for slots in self.core._models.values()])
 
     def apply(self, *commands: m.Command) -> list[m.Event]:
         return self.core.apply(commands)
@@ -239,3 +243,62 @@ def test_cuda_is_asked_for_in_vain_with_a_clear_error(models: Path) -> None:
     else:
         with pytest.raises(ConfigError, match="--device cpu"):
             Core(EngineOptions(find_models(models), device="cuda"))
+
+
+def feeds(client: Client, key: int, count: int, model: str = "verse") -> None:
+    client.open(key, model)
+    codec = read_card(client.models / model).make_codec()
+    settings = m.Settings(artists=(1.0, 0.0, 0.0) if model == "verse" else ())
+    forced = codec.pack(np.full(count, 5) if model == "verse" else np.zeros((count, 88)))
+    assert not client.apply(m.Plan(key, 2, 0, ((0, settings),), forced))
+    client.credit({key: count + 2}, due=math.inf)
+
+
+@pytest.mark.parametrize("feeders", ["verse", "roll"])
+def test_others_keep_their_look_ahead_while_many_have_long_pasts_to_come_through(
+    models: Path, feeders: str
+) -> None:
+    """On a clock of which each step takes as much as it has rows."""
+    client, rate, now = Client(models), 30.0, 0.0
+    live = range(5)
+    for key in live:
+        client.open(key)
+    for key in range(10, 70):
+        feeds(client, key, 4096, feeders)
+    least, caught_up, rows = math.inf, 0, []
+    while now < 3.0:
+        stands = int(now * rate)
+        for key in live:
+            keys, until = np.array([key], np.int64), np.array([stands + 12], np.int64)
+            at, due = np.array([stands], np.int64), np.array([stands / rate])
+            interval = np.array([1 / rate])
+            client.apply(m.Credit(*(x.tobytes() for x in (keys, until, at, due, interval))))
+        before = int(client.next_positions().sum())
+        events, wake = client.core.step(now)
+        client.take(events)
+        stepped = int(client.next_positions().sum()) - before
+        rows.append(stepped)
+        now += 0.0005 + 0.0001 * stepped if stepped else min(max(wake - now, 0.0001), 0.002)
+        if now > 0.3:
+            ahead = min(max(client.made[key]) for key in live) + 1 - now * rate
+            least = min(least, ahead / rate)
+            caught_up += stepped
+    assert least > 0.3, "seconds that are computed ahead"
+    assert caught_up > 10_000, "the machine is not idle meanwhile"
+
+
+def test_those_with_long_pasts_come_through_them_together_and_even_beside_a_load(
+    models: Path,
+) -> None:
+    client = Client(models, tile=8)
+    client.open(0)
+    for key in range(10, 40):
+        feeds(client, key, 300)
+    now = 0.0
+    for n in range(4000):
+        client.credit({0: n + 1}, due=now)  # one who always wants another at once
+        client.take(client.core.step(now)[0])
+        now += 0.01
+    assert len(client.made[0]) > 3000
+    reached = client.core._models["verse"].next[1:31]
+    assert reached.min() >= 100 and reached.max() - reached.min() <= 2

@@ -40,6 +40,10 @@ class Outbox:
     Args:
         symbols: how many symbols may wait.
         events: how many answers and events may wait.
+
+    Attributes:
+        overrun: whether the client has been given up.
+        replaying: whether what `next` returned last was a part of a history.
     """
 
     def __init__(self, symbols: int = SYMBOLS, events: int = EVENTS) -> None:
@@ -54,6 +58,7 @@ class Outbox:
         self._empty = asyncio.Event()
         self._dropped = 0
         self.overrun = False
+        self.replaying = False
 
     def tell(self, message: str) -> None:
         """An answer or an event."""
@@ -114,6 +119,7 @@ class Outbox:
             if self.overrun:
                 return None
             message = next(self._current, None)
+            self.replaying = message is not None
             if message is not None:
                 return message
             if not self._queue:

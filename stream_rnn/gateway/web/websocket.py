@@ -16,6 +16,7 @@ from stream_rnn.gateway.audience import Moment
 from stream_rnn.gateway.controls import default_controls
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.gateway.web.outbox import Outbox
+from stream_rnn.gateway.web.pacing import MESSAGE, SLICE, Budget, Turns, cost
 from stream_rnn.wire import messages as wire
 
 TRY_AGAIN_LATER = 1013
@@ -67,10 +68,15 @@ def model_json(stage: Stage, name: str) -> dict[str, Any]:
 
 
 class Clients:
-    """The connections there are, and what was dropped for slow ones."""
+    """The connections there are, and what was dropped for slow ones.
+
+    Attributes:
+        turns: of those that are sent a history.
+    """
 
     def __init__(self) -> None:
         self._outboxes: set[Outbox] = set()
+        self.turns = Turns()
         self._dropped = 0
 
     @contextlib.contextmanager
@@ -109,7 +115,7 @@ async def run_connection(
         viewer.tell(hello(stage, clock.now()))
         try:
             async with asyncio.TaskGroup() as tasks:
-                writer = tasks.create_task(_write(websocket, outbox))
+                writer = tasks.create_task(_write(websocket, outbox, clients.turns, clock))
                 reader = tasks.create_task(_read(websocket, outbox, viewer, stage, clock))
                 # Whichever ends first ends the other.
                 writer.add_done_callback(lambda _: reader.cancel())
@@ -121,27 +127,41 @@ async def run_connection(
 async def _read(
     websocket: WebSocket, outbox: Outbox, viewer: WebSocketViewer, stage: Stage, clock: Clock
 ) -> None:
+    budget = Budget(clock.now())
     while True:
         await outbox.room()
         received = await websocket.receive()
         if received["type"] == "websocket.disconnect":
             return
-        text = received.get("text")
-        if text is None:
-            error = ProtocolError("text_only", "send JSON in text frames; binary is not read")
-            stage.refuse(viewer, error)
-            continue
-        try:
-            message = wire.decode(text)
-        except ProtocolError as error:
-            stage.refuse(viewer, error, id=wire.request_id(text))
-            continue
-        stage.handle(viewer, message, clock.now())
+        caused = _answer(received.get("text"), viewer, stage, clock)
+        if debt := budget.spend(caused, clock.now()):
+            await asyncio.sleep(debt)
 
 
-async def _write(websocket: WebSocket, outbox: Outbox) -> None:
+def _answer(text: str | None, viewer: WebSocketViewer, stage: Stage, clock: Clock) -> float:
+    """Does what a client asks; returns what that costs."""
+    if text is None:
+        error = ProtocolError("text_only", "send JSON in text frames; binary is not read")
+        stage.refuse(viewer, error)
+        return MESSAGE
+    try:
+        message = wire.decode(text)
+    except ProtocolError as error:
+        stage.refuse(viewer, error, id=wire.request_id(text))
+        return MESSAGE
+    caused = cost(message, stage)
+    stage.handle(viewer, message, clock.now())
+    return caused
+
+
+async def _write(websocket: WebSocket, outbox: Outbox, turns: Turns, clock: Clock) -> None:
+    turn_ends = 0.0
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         while (message := await outbox.next()) is not None:
+            if outbox.replaying and clock.now() >= turn_ends:
+                # While the socket takes everything, sending gives nobody else a turn.
+                await asyncio.sleep(turns.take(clock.now()))
+                turn_ends = clock.now() + SLICE
             await websocket.send_text(message)
         if websocket.application_state is WebSocketState.CONNECTED:
             await websocket.close(TRY_AGAIN_LATER, "too many unread answers")

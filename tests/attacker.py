@@ -1,0 +1,81 @@
+"""An attack on a server from a process of its own: `python attacker.py KIND ADDRESS SECONDS`.
+
+What it sends is legal, only too much. It reads all answers, and prints what it heard by type.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import sys
+import threading
+import time
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+LETTERS = "abcdefgh" * 512  # as many as a feed may have
+
+
+def rewinds(say: Any, seconds: float) -> None:
+    """A past as long as it may be, and back into it again and again."""
+    say("open", session="bad", play=False)
+    for _ in range(122):
+        say("feed", session="bad", symbols=LETTERS)
+    for n in range(40):
+        say("rewind", session="bad", to=20_000 - 400 * n)
+
+
+def feeds(say: Any, seconds: float) -> None:
+    """Long feeds to many sessions, as fast as they are taken."""
+    for n in range(16):
+        say("open", session=f"bad-{n}", play=False)
+    sent, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end and sent < 600:
+        say("feed", session=f"bad-{sent % 16}", symbols=LETTERS)
+        sent += 1
+
+
+def replays(say: Any, seconds: float) -> None:
+    """A whole history asked for a hundred times a second."""
+    say("open", session="bad", play=False)
+    for _ in range(8):
+        say("feed", session="bad", symbols=LETTERS)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        say("attach", session="bad", after=-1)
+        time.sleep(0.01)
+
+
+def main() -> None:
+    kind, address, seconds = sys.argv[1:]
+    heard: collections.Counter[str] = collections.Counter()
+    url = address.replace("http", "ws") + "/v1/stream"
+    with connect(url, max_size=None, ping_interval=None) as socket:
+
+        def read() -> None:
+            for message in socket:
+                kind = json.loads(message)["type"]
+                heard[kind] += 1
+
+        threading.Thread(target=read, daemon=True).start()
+
+        def say(type: str, **fields: Any) -> None:
+            fields = {"model": "verse", **fields} if type == "open" else fields
+            socket.send(json.dumps({"type": type, **fields}))
+
+        began = time.monotonic()
+        try:
+            {"rewinds": rewinds, "feeds": feeds, "replays": replays}[kind](say, float(seconds))
+            time.sleep(max(0.0, began + float(seconds) - time.monotonic()))
+        except ConnectionClosed:
+            heard["closed by the server"] += 1
+        sys.stdout.write(json.dumps(heard))
+        sys.stdout.flush()
+        os._exit(0)  # without a farewell, as attackers go
+
+
+if __name__ == "__main__":
+    main()
