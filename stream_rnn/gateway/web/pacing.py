@@ -21,20 +21,21 @@ SLICE = 0.0005  # seconds of a history that are sent at a time
 SHARE = 0.4  # of the time, for all histories together
 
 
-def cost(message: wire.Message, stage: Stage) -> float:
-    """What a message causes, about."""
+def cost(message: wire.Message, stage: Stage, *, refused: bool = False) -> float:
+    """What a message has caused, about; one that was refused had to be read all the same."""
+    started = MESSAGE if refused else STARTED
     match message:
         case wire.Feed(symbols=symbols):
             return MESSAGE + FED * _length(symbols)
         case wire.Open(prime=prime):
-            return STARTED + FED * _length(prime)
-        case wire.Step(count=count):
+            return started + FED * _length(prime)
+        case wire.Step(count=count) if not refused:
             return MESSAGE + STEPPED * count
-        case wire.Attach(session=name, after=after) if after is not None:
+        case wire.Attach(session=name, after=after) if after is not None and not refused:
             session = stage.sessions.get(name)
             return MESSAGE + (max(0, session.position - after - 1) if session else 0)
         case wire.Rewind() | wire.Fork() | wire.Reset():
-            return STARTED
+            return started
     return MESSAGE
 
 

@@ -149,9 +149,9 @@ def _answer(text: str | None, viewer: WebSocketViewer, stage: Stage, clock: Cloc
     except ProtocolError as error:
         stage.refuse(viewer, error, id=wire.request_id(text))
         return MESSAGE
-    caused = cost(message, stage)
+    errors = stage.counters.errors
     stage.handle(viewer, message, clock.now())
-    return caused
+    return cost(message, stage, refused=stage.counters.errors > errors)
 
 
 async def _write(websocket: WebSocket, outbox: Outbox, turns: Turns, clock: Clock) -> None:

@@ -63,6 +63,8 @@ def test_a_message_costs_what_it_causes(house: House) -> None:
     assert costs("attach", session="a", after=2990) == MESSAGE + 9
     assert costs("attach", session="a") == costs("attach", session="z", after=-1) == MESSAGE
     assert costs("rewind", session="a", to=0) > 10 * MESSAGE
+    opened = wire.from_fields({"type": "open", "model": "verse"})
+    assert cost(opened, house.stage) > 10 * cost(opened, house.stage, refused=True)
 
 
 def test_those_who_are_sent_histories_have_their_turns_one_after_the_other() -> None:
