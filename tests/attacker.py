@@ -16,6 +16,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+heard: collections.Counter[str] = collections.Counter()
 LETTERS = "abcdefgh" * 512  # as many as a feed may have
 
 
@@ -24,8 +25,11 @@ def rewinds(say: Any, seconds: float) -> None:
     say("open", session="bad", play=False)
     for _ in range(122):
         say("feed", session="bad", symbols=LETTERS)
+    while heard["fed"] + heard["error"] < 122:
+        time.sleep(0.05)
+    reached = heard["fed"] * len(LETTERS)
     for n in range(40):
-        say("rewind", session="bad", to=20_000 - 400 * n)
+        say("rewind", session="bad", to=reached * (50 - n) // 50)
 
 
 def feeds(say: Any, seconds: float) -> None:
@@ -51,7 +55,6 @@ def replays(say: Any, seconds: float) -> None:
 
 def main() -> None:
     kind, address, seconds = sys.argv[1:]
-    heard: collections.Counter[str] = collections.Counter()
     url = address.replace("http", "ws") + "/v1/stream"
     with connect(url, max_size=None, ping_interval=None) as socket:
 
