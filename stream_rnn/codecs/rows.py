@@ -150,8 +150,13 @@ class RowsCodec(CategoricalCodec):
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["time", *self.columns])
-            for i, row in enumerate(self.decode(symbols)):
-                writer.writerow([f"{i * self.period:g}", *self.cells(row)])
+            rows = self.decode(symbols)
+            for time, row in zip(self.times(rows), rows, strict=True):
+                writer.writerow([f"{time:.10g}", *self.cells(row)])
+
+    def times(self, rows: Sequence[Sequence[int]]) -> list[float]:
+        """When each row comes, in seconds."""
+        return [i * self.period for i in range(len(rows))]
 
 
 def rows_arguments(data: dict[str, Any]) -> tuple[list[str], int, float]:

@@ -7,6 +7,7 @@ in IMPSY (Martin and Torresen 2019), and the stream keeps that time.
 
 from __future__ import annotations
 
+import itertools
 import math
 import reprlib
 from collections.abc import Iterable, Sequence
@@ -91,6 +92,11 @@ class TouchCodec(RowsCodec):
             return super().seconds(symbol)
         column, level = self.column_and_value(symbol)
         return self.value(level, column) if self._is_time(column) else 0.0
+
+    def times(self, rows: Sequence[Sequence[int]]) -> list[float]:
+        if not self.timed:
+            return super().times(rows)
+        return [round(t, 4) for t in itertools.accumulate(self.value(row[0], 0) for row in rows)]
 
     def event(self, symbol: int) -> dict[str, Any]:
         if symbol == self.boundary:
