@@ -19,6 +19,7 @@ ARROWS: dict[str, set[str]] = {
     "paths": set(),
     "system": set(),
     "descriptors": set(),
+    "interfaces": set(),
     "handover": set(),
     "pipe": {"errors", "descriptors", "handover"},
     "config": {"errors"},
@@ -32,7 +33,8 @@ ARROWS: dict[str, set[str]] = {
     "inspect": {"errors", "codecs", "nets", "checkpoint", "train"},
     "gateway": {
         "__init__", "errors", "clock", "codecs", "checkpoint", "wire",
-        "engine.messages", "engine.client", "config", "pipe", "descriptors", "system",
+        "engine.messages", "engine.client", "config", "pipe", "descriptors", "interfaces",
+        "system",
         "midi.client", "midi.messages", "midi.player",
     },
     "bench": {
@@ -83,7 +85,7 @@ OUTSIDE = {
                 "bench.serve",
                 "bench.midi"},
     "socket": {"gateway.osc.targets", "gateway.osc.discovery", "gateway.osc.presence", "pipe",
-               "system", "handover",
+               "system", "handover", "interfaces",
                "midi.process",
                "engine.process", "gateway.server", "bench.serve", "bench.osc", "bench.ears"},
     # osc: a timetag is in the time of day, which only the wall clock has.

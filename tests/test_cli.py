@@ -100,6 +100,14 @@ def test_wrong_usage_ends_with_2_and_a_sentence(run: Run, arguments: list[str], 
     assert said in ran.err
 
 
+@pytest.mark.parametrize("how", ["option", "environment"])
+def test_an_empty_token_is_none(run: Run, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    monkeypatch.setenv("STREAM_RNN_TOKEN", "")
+    options = ["--token", ""] if how == "option" else []
+    ran = run("serve", "--host", "0.0.0.0", *options)
+    assert ran.code == 2 and "give a --token, or say --anyone" in ran.err
+
+
 def test_what_a_control_cannot_be_is_wrong_usage(run: Run, models: Path) -> None:
     for options, said in (
         (["--temperature", "nan"], "temperature must be from 0 to 100, not nan"),

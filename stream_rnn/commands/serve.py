@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,7 +97,8 @@ def _serve(options: argparse.Namespace) -> None:
             models=options.models,
             page=bundled("clients/web"),
             device=options.device,
-            token=options.token or os.environ.get("STREAM_RNN_TOKEN"),
+            # An empty one, as of a variable that was not set, is none.
+            token=options.token or os.environ.get("STREAM_RNN_TOKEN") or None,
             anyone=options.anyone,
             origins=tuple(options.origin),
             connections=options.max_connections,
@@ -104,7 +106,7 @@ def _serve(options: argparse.Namespace) -> None:
             limits=limits,
             config=config,
         ),
-        announce=lambda address: print(f"stream-rnn: listening on {address}", flush=True),
+        announce=lambda addresses: _announce("listening on", addresses),
     )
 
 
@@ -145,8 +147,15 @@ def _play(options: argparse.Namespace) -> None:
             limits=Limits(**asdict(config.limits)),
             config=config,
         ),
-        announce=lambda address: print(f"stream-rnn: playing; watch it at {address}", flush=True),
+        announce=lambda addresses: _announce("playing; watch it at", addresses),
     )
+
+
+def _announce(what: str, addresses: Sequence[str]) -> None:
+    """One line for an address; more follow where a server has several."""
+    first, *others = addresses
+    lines = [f"stream-rnn: {what} {first}", *(f"stream-rnn: also at {at}" for at in others)]
+    print(*lines, sep="\n", flush=True)
 
 
 def _ports(options: argparse.Namespace) -> None:

@@ -36,6 +36,7 @@ from stream_rnn.gateway.signals import Signals
 from stream_rnn.gateway.stage import Stage
 from stream_rnn.gateway.web.app import make_app
 from stream_rnn.gateway.web.websocket import Clients
+from stream_rnn.interfaces import own_addresses, reached_by
 from stream_rnn.pipe import start_anew
 from stream_rnn.system import run
 from stream_rnn.wire.messages import MAX_MESSAGE
@@ -77,11 +78,12 @@ class ServeOptions:
     config: Config = field(default_factory=Config)
 
 
-def serve(options: ServeOptions, announce: Callable[[str], None]) -> None:
+def serve(options: ServeOptions, announce: Callable[[Sequence[str]], None]) -> None:
     """Serves until a signal ends it: see `gateway.signals`.
 
     Args:
-        announce: called with the address once `/healthz` answers 200.
+        announce: called with its addresses, those that others can use first, once `/healthz`
+            answers 200.
 
     Raises:
         ConfigError: the address, the models or the token cannot be used.
@@ -116,6 +118,8 @@ def _bind(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, socket.SOCK_STREAM)
         if sys.platform != "win32":  # where it lets two servers have the same port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6 and socket.has_dualstack_ipv6():  # `::` takes IPv4, too
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         # Connections inherit it: what waits in the kernel for a slow reader is stale, and
         # should be little beside what waits in its outbox.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
@@ -134,7 +138,7 @@ async def _serve(
     folders: dict[str, Path],
     models: dict[str, Model],
     listener: socket.socket,
-    announce: Callable[[str], None],
+    announce: Callable[[Sequence[str]], None],
 ) -> None:
     clock = MonotonicClock()
     names = () if is_loopback(options.host) else (socket.gethostname(),)
@@ -215,9 +219,11 @@ async def _serve(
         for task in tasks:
             # A bug in either would leave a server that only looks alive.
             task.add_done_callback(server.watch)
-        host, port = listener.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        server.when_started = lambda: announce(f"http://{shown}:{port}")
+        bound, port = listener.getsockname()[:2]
+        hosts = reached_by(bound, own_addresses())
+        server.when_started = lambda: announce([f"http://{host}:{port}" for host in hosts])
+        if options.token is not None:
+            log.info("clients need the token: browsers open the address with /?token=TOKEN")
 
         async def drain() -> None:
             for task in tasks:

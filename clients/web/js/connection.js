@@ -1,7 +1,7 @@
 /* A WebSocket that comes back by itself, with requests and answers matched by `id`.
  *
- * Emits "up" (detail: the hello), "down" (detail: { retryIn }) and "message" (every message that
- * is not an answer to a ping). It knows nothing of sessions: see stream.js.
+ * Emits "up" (detail: the hello), "down" (detail: { retryIn, failed }: how often in a row no
+ * connection came about) and "message" (every message that is not an answer to a ping). It knows nothing of sessions: see stream.js.
  */
 
 import { now } from "./clock.js";
@@ -28,6 +28,7 @@ export class Connection extends EventTarget {
   #socket = null;
   #open = false;
   #attempt = 0;
+  #failed = 0;
   #nextId = 1;
   #waiting = new Map(); // id -> { resolve, reject }
   #timers = new Set();
@@ -38,8 +39,8 @@ export class Connection extends EventTarget {
     this.#url = url;
     this.#clock = clock;
     // A laptop that wakes up, or finds its network again, need not wait for the backoff.
-    addEventListener("online", () => this.#hurry());
-    addEventListener("pageshow", (event) => event.persisted && this.#hurry());
+    addEventListener("online", () => this.hurry());
+    addEventListener("pageshow", (event) => event.persisted && this.hurry());
   }
 
   get up() {
@@ -77,6 +78,11 @@ export class Connection extends EventTarget {
     this.#lost();
   }
 
+  /** Tries again now, if there is no connection. */
+  hurry() {
+    if (!this.#open && !this.#socket) this.start();
+  }
+
   #receive(message) {
     this.#heard = now();
     if (message.type === "hello") return this.#welcome(message);
@@ -94,6 +100,7 @@ export class Connection extends EventTarget {
   #welcome(hello) {
     this.#open = true;
     this.#attempt = 0;
+    this.#failed = 0;
     this.#clock.begin(hello.time, now());
     for (const delay of FIRST_PINGS) this.#later(delay, () => this.#ping());
     this.#later(PING_EVERY, () => this.#keepAlive());
@@ -112,6 +119,7 @@ export class Connection extends EventTarget {
 
   #lost() {
     const socket = this.#socket;
+    this.#failed = this.#open ? 0 : this.#failed + 1;
     this.#socket = null;
     socket?.close();
     this.#open = false;
@@ -122,11 +130,7 @@ export class Connection extends EventTarget {
     this.#waiting.clear();
     const retryIn = backoff(this.#attempt++);
     this.#later(retryIn, () => this.start());
-    this.dispatchEvent(new CustomEvent("down", { detail: { retryIn } }));
-  }
-
-  #hurry() {
-    if (!this.#open && !this.#socket) this.start();
+    this.dispatchEvent(new CustomEvent("down", { detail: { retryIn, failed: this.#failed } }));
   }
 
   #later(milliseconds, action) {

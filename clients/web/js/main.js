@@ -1,7 +1,8 @@
 /* Puts the page together: connection → stream → playhead → the domain's view, and its sound. */
 
-import { address, findPosition, linkFor, query, remember, sessions } from "./address.js";
+import { address, findPosition, hasToken, linkFor, query, remember, sessions } from "./address.js";
 import { Piano } from "./audio.js";
+import { copy } from "./clipboard.js";
 import { ClockSync, now } from "./clock.js";
 import { coalesce } from "./coalesce.js";
 import { Connection } from "./connection.js";
@@ -15,9 +16,12 @@ import { Stream } from "./stream.js";
 import { TextView } from "./text-view.js";
 import { tint } from "./tint.js";
 import { makeToaster } from "./toast.js";
+import { Trouble } from "./trouble.js";
 import { Views } from "./views.js";
+import { WakeLock } from "./wake-lock.js";
 
 const FRESH = 1.0; // s; what was due longer ago is history, and neither glows nor sounds
+const GIVES_UP = 12; // attempts to connect, about a minute, after which the screen may go dark
 const BACK = 4; // s that "rewind" goes back by
 const STATES = {
   idle: "ready",
@@ -35,7 +39,8 @@ const calm = () => reducedMotion.matches;
 
 const clock = new ClockSync();
 const serverTime = () => clock.serverTime(now());
-const connection = new Connection(address("/v1/stream", "ws"), clock);
+const connection = new Connection(address("v1/stream", "ws"), clock);
+const trouble = new Trouble(address("v1/stream"));
 const stream = new Stream(connection, findPosition, { reopens: true });
 const panel = new Panel(document);
 const toast = makeToaster(find("toasts"));
@@ -46,6 +51,7 @@ const views = new Views(find("roll"), text, { calm });
 const sounding = new Sounding(piano, (due) => due - serverTime());
 const pad = new LeadPad(find("pad"), (gesture) => stream.live && stream.command("lead", { gesture }));
 const playhead = new Playhead(serverTime, show);
+const wakeLock = new WakeLock();
 
 let changed = {}; // what the performer set before there is a session
 let cuedUpTo = -1; // cues of symbols up to here are on the page
@@ -53,11 +59,14 @@ let lateness = 0;
 let shown = 0;
 let connected = false;
 let welcomed = false;
+let wrong = ""; // why there is no connection, as far as it can be found out
 
 // The stream
 
 connection.addEventListener("up", ({ detail: hello }) => {
   connected = true;
+  wrong = "";
+  trouble.clear();
   panel.setModels(hello.models);
   if (welcomed) stream.resume();
   else if (query.has("fork") && query.get("session")) fork(query.get("session"));
@@ -67,9 +76,18 @@ connection.addEventListener("up", ({ detail: hello }) => {
   showState();
 });
 
-connection.addEventListener("down", () => {
+connection.addEventListener("down", async ({ detail: { failed } }) => {
   connected = false;
   silence();
+  showState();
+  if (!failed) return;
+  if (failed > GIVES_UP) wakeLock.want(false);
+  const found = await trouble.find();
+  if (connected) return;
+  if (trouble.isOver) connection.hurry();
+  // An audience is told that there is no connection, not why.
+  if (found && found !== wrong && !isStage && document.body.dataset.view !== "front") toast(found);
+  wrong = found;
   showState();
 });
 
@@ -88,6 +106,8 @@ stream.addEventListener("opened", ({ detail }) => {
 stream.addEventListener("state", ({ detail: state }) => {
   if (state !== "playing") silence();
   panel.setState(state);
+  // A connection that comes back has the screen on all the while.
+  if (state !== "joining") wakeLock.want(state === "playing" || state === "engine");
   showState();
 });
 
@@ -246,11 +266,13 @@ function showState() {
   const empty = stream.last < 0;
   document.body.dataset.view = empty ? "front" : domain;
   document.body.dataset.state = connected ? stream.state : "offline";
-  const said = connected ? STATES[stream.state] : welcomed ? "reconnecting" : "connecting";
+  const trying = wrong ? "no connection" : welcomed ? "reconnecting" : "connecting";
+  const said = connected ? STATES[stream.state] : trying;
   find("state").textContent = said;
   find("front-title").textContent = panel.model?.title ?? "";
-  find("front-hint").textContent =
-    stream.state === "waiting" && isStage ? "waiting for the performer" : "press Play, or the space bar";
+  const waits = stream.state === "waiting" && isStage;
+  const hint = waits ? "waiting for the performer" : "press Play, or the space bar";
+  find("front-hint").textContent = connected ? hint : wrong;
 }
 
 function showFollowing(following) {
@@ -283,10 +305,10 @@ function frame() {
 document.body.classList.toggle("stage", isStage);
 find("link").addEventListener("click", async () => {
   try {
-    await navigator.clipboard.writeText(location.href);
+    await copy(new URL(linkFor(), location).href);
     toast("The link is copied: whoever opens it sees and plays this session.");
   } catch {
-    toast(location.href);
+    toast(hasToken ? `${location.href} and the token, as &token=…` : location.href);
   }
 });
 showSound();
@@ -306,4 +328,5 @@ window.streamRnn = {
   get notes() { return { ...piano.counts, voices: piano.voices, drawn: views.count(panel.model?.domain), lead: piano.lead }; },
   get lateness() { return lateness; },
   get roundTrip() { return clock.roundTrip; },
+  get awake() { return wakeLock.held; },
 };

@@ -37,6 +37,7 @@ class RefusalLog:
         if len(self._told) > REMEMBERED:
             self._told.popitem(last=False)
         self._lines -= 1.0
+        client = client.removeprefix("::ffff:")  # IPv4, at a socket for both
         more = f" ({self._unsaid} more refusals since the last line)" if self._unsaid else ""
         self._unsaid = 0
         return f"refused {client or 'a client'}: {_plain(what[:120])}: {_plain(reason)}{more}"

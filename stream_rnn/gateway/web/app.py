@@ -27,6 +27,11 @@ NO_UPGRADE = (
     'headers Upgrade and Connection, by HTTP/1.1: docs/installing.md, "Behind a proxy"'
 )
 
+NOTHING = (
+    "there is nothing at this address. The page is at /; a proxy that offers it under a path has "
+    'to take that path away: docs/installing.md, "Behind a proxy"'
+)
+
 log = logging.getLogger("stream_rnn.web")
 
 
@@ -55,6 +60,9 @@ def make_app(
         said = f"there is no WebSocket at {websocket.scope['path']}; it is at /v1/stream\n"
         await websocket.send_denial_response(PlainTextResponse(said, 404))
 
+    async def nothing(request: Request, error: Exception) -> Response:
+        return PlainTextResponse(f"{NOTHING}\n", 404)
+
     def rules(scope: Scope, headers: Headers, preflight: bool) -> Refusal | None:
         query = scope.get("query_string", b"").decode("latin-1")
         return access.refusal(headers, query, preflight=preflight)
@@ -62,7 +70,10 @@ def make_app(
     registry = make_registry(stage, clients)
     sockets = [WebSocketRoute("/v1/stream", stream), WebSocketRoute("/{path:path}", elsewhere)]
     plain = Route("/v1/stream", no_upgrade)
-    app = Starlette(routes=[*sockets, plain, *routes(stage, registry, page)])
+    app = Starlette(
+        routes=[*sockets, plain, *routes(stage, registry, page)],
+        exception_handlers={404: nothing},
+    )
     return Guard(app, rules, refusals, guarded=_guarded, allows=access.allows)
 
 

@@ -20,6 +20,11 @@ def test_many_clients_are_no_flood() -> None:
     assert len(log._told) <= REMEMBERED
 
 
+def test_an_address_of_ipv4_is_written_as_one() -> None:
+    line = RefusalLog().line(50.0, "::ffff:10.0.0.7", "GET /", "no")
+    assert line is not None and line.startswith("refused 10.0.0.7: ")
+
+
 def test_what_a_stranger_sent_is_one_printable_line() -> None:
     line = RefusalLog().line(
         50.0, "::1", "GET /\x1b[2J\n", "not to 'e\r\nvil\u202e\xff'" + "x" * 999
