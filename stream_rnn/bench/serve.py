@@ -16,7 +16,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
@@ -31,16 +31,22 @@ MEMORY = 1500  # megabytes of server and engine together
 
 
 @contextlib.contextmanager
-def running_server(models: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def running_server(
+    models: Path, *options: str, said: IO[str] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server on a free port of the loopback, as its process and its address.
+
+    Args:
+        said: where its log goes; none: where ours does.
 
     Raises:
         StreamRnnError: it did not start.
     """
     command = [sys.executable, "-m", "stream_rnn", "serve", "--port", "0", "--osc-port", "0"]
     process = subprocess.Popen(
-        [*command, "--models", str(models), *options], stdout=subprocess.PIPE, text=True
-    )
+        [*command, "--models", str(models), *options],
+        stdout=subprocess.PIPE, stderr=said, text=True,
+    )  # fmt: skip
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
