@@ -22,7 +22,7 @@ def test_every_history_is_what_its_log_says(models: Path, tmp_path: Path) -> Non
     tiny = [str(models / "verse"), str(models / "roll")]
     bundled = ["lyrics", "lyrics-any", "performance", "folk"]
     command = [
-        sys.executable, "-m", "tests.oracle", "--seconds", "10", "--seed", "1",
+        sys.executable, "-m", "tests.oracle", "--seconds", "9", "--seed", "3",
         "--shrink", "0", "--models", ",".join([*tiny, *bundled]), "--out", str(tmp_path),
     ]  # fmt: skip
     # What fails is found by this test, and made short by the command.
@@ -31,7 +31,7 @@ def test_every_history_is_what_its_log_says(models: Path, tmp_path: Path) -> Non
         capture_output=True, text=True, timeout=170,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr + (tmp_path / "server.log").read_text()
-    counts = json.loads((tmp_path / "counts.json").read_text())
     sys.stdout.write(run.stdout)
+    counts = json.loads((tmp_path / "counts.json").read_text())
     assert counts["symbols"] > 500 and counts["pasts"] > 20
-    assert counts["kill"] + counts["stop"] >= 1, "choose another seed"
+    assert counts["kill"] and counts["stop"], "another seed has them"
