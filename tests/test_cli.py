@@ -305,6 +305,16 @@ def test_train_then_eval_then_sample(run: Run, tmp_path: Path) -> None:
     )  # fmt: skip
     assert json.loads((tmp_path / "run" / "best" / "card.json").read_text()) == card
 
+    # Where sets are cut otherwise than when it was trained, it says what it was trained on.
+    sizes, before = card["data"]["sizes"], {"train": {"documents": 1, "symbols": 9}}
+    wrong = {**card, "data": {**card["data"], "sizes": before}}
+    for _ in range(2):
+        (tmp_path / "run" / "best" / "card.json").write_text(json.dumps(wrong))
+        assert run("eval", tmp_path / "run" / "best", "--data", tmp_path, "--write-card").code == 0
+        wrong = json.loads((tmp_path / "run" / "best" / "card.json").read_text())
+        assert (wrong["data"]["sizes"], wrong["data"]["sizes_in_training"]) == (sizes, before)
+    (tmp_path / "run" / "best" / "card.json").write_text(json.dumps(card))
+
     assert run("sample", tmp_path / "run" / "best", "--length", 5).code == 0
     ran = run(*train)
     assert (ran.code, ran.out) == (2, "")

@@ -100,7 +100,11 @@ def _eval(options: argparse.Namespace) -> None:
     with tqdm(total=total, unit="symbol", disable=None, leave=False) as bar:
         if options.write_card:
             scores = scores_of(card, network, corpus, progress=bar.update)
-            write_card(folder, replace(card, scores=scores))
+            facts = {"sizes_in_training": card.data.get("sizes"), **card.data}
+            facts["sizes"] = corpus.sizes()
+            if facts["sizes_in_training"] in (None, facts["sizes"]):
+                del facts["sizes_in_training"]  # it was trained on sets that are cut as now
+            write_card(folder, replace(card, data=facts, scores=scores))
             score = scores[options.split]
         else:
             documents = corpus.splits[options.split]

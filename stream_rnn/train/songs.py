@@ -107,9 +107,25 @@ def read_lines(path: Path, recipe: DataRecipe) -> Songs:
 
 def song_keys(song: Song) -> Iterable[str]:
     """What tells that two rows are one song: the title or the first line, by one artist."""
-    for part in (song.title, song.text.partition("\n")[0]):
+    for part in (song.title, _first_line(song.text)):
         if plain := _plain(part):
             yield f"{song.artist}\n{plain}"
+
+
+def name_keys(name: Song) -> Iterable[str]:
+    """What tells that two rows of a list are one name."""
+    if plain := _plain(name.text):
+        yield f"{name.artist}\n{plain}"
+
+
+def _first_line(text: str) -> str:
+    """The first line that is no heading, as `I` and `(Intro)` are, which many songs share."""
+    for line in text.split("\n"):
+        if not re.fullmatch(r"\s*[\[(].*[\])]:?\s*", line):
+            plain = _plain(line)
+            if len(plain) >= (10 if plain.isascii() else 4):
+                return line
+    return ""
 
 
 def _plain(text: str) -> str:

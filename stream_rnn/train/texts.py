@@ -21,6 +21,7 @@ from stream_rnn.train.songs import (
     read_lines,
     read_songs,
     read_text,
+    name_keys,
     song_keys,
     split_prose,
 )
@@ -49,7 +50,7 @@ def prose(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists)
 def lines(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
     """A list of names, a line each, split by name."""
     read = read_lines(path, recipe)
-    parts = split_documents(read.songs, recipe.split, song_keys)
+    parts = split_documents(read.songs, recipe.split, name_keys)
     return _corpus(path, parts, recipe, codec, artists, read.left_out)
 
 

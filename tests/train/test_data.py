@@ -25,7 +25,7 @@ from stream_rnn.train.data import corpus_of_card, load_corpus
 from stream_rnn.train.feed import Chunk, Feed
 from stream_rnn.train.folk import Tune, read_tunes, tablature, tune_keys
 from stream_rnn.train.recipe import DataRecipe
-from stream_rnn.train.songs import Song, read_songs, song_keys
+from stream_rnn.train.songs import Song, name_keys, read_songs, song_keys
 from stream_rnn.train.split import split_documents
 
 SHARES = (0.6, 0.2, 0.2)
@@ -192,7 +192,7 @@ def test_songs_in_other_scripts_have_keys_of_their_own() -> None:
 
 def test_titles_that_share_only_a_latin_word_have_keys_of_their_own() -> None:
     several = [
-        Song("周杰伦", f"夜曲{chr(0x4E00 + i)} (Live)", f"歌{chr(0x4E00 + i)}") for i in range(200)
+        Song("周杰伦", f"夜曲{chr(0x4E00 + i)} (Live)", f"我們的歌{chr(0x4E00 + i)}") for i in range(200)
     ]
     keys = [frozenset(song_keys(song)) for song in several]
     assert len(set().union(*keys)) == 400
@@ -200,6 +200,20 @@ def test_titles_that_share_only_a_latin_word_have_keys_of_their_own() -> None:
     assert min(sizes.values()) > 10
     accented = Song("A", "Été à la (Live)", "x")
     assert set(song_keys(accented)) & set(song_keys(Song("A", "Été, à la: live!", "y")))
+
+
+@pytest.mark.parametrize("heading", ["I", "(Intro)", "[Verse 1: Elvis]", "1.", "", "CANTO II"])
+def test_a_heading_does_not_tell_one_song_from_another(heading: str) -> None:
+    several = [Song("A", f"Title {i}", f"{heading}\nIt was night number {i}") for i in range(60)]
+    assert len({frozenset(song_keys(song)) for song in several}) == 60
+    assert min(len(part) for part in split(several).values()) > 3
+    again = Song("A", "Another title", f"{heading}\nIt was night, number 7!")
+    assert set(song_keys(again)) & set(song_keys(several[7]))
+
+
+def test_names_of_a_list_are_told_by_all_their_letters() -> None:
+    assert set(name_keys(Song("", "", "Ulcer"))) == set(name_keys(Song("", "", "ulcer!")))
+    assert set(name_keys(Song("", "", "Ulcer"))) != set(name_keys(Song("", "", "Ulcers")))
 
 
 def test_a_corpus_knows_its_artists_and_learns_from_the_training_set_alone(tmp_path: Path) -> None:
