@@ -18,10 +18,10 @@ from stream_rnn.train.duplicates import near_duplicates, of_texts, told
 from stream_rnn.train.recipe import DataRecipe
 from stream_rnn.train.songs import (
     Song,
+    name_keys,
     read_lines,
     read_songs,
     read_text,
-    name_keys,
     song_keys,
     split_prose,
 )

@@ -192,7 +192,8 @@ def test_songs_in_other_scripts_have_keys_of_their_own() -> None:
 
 def test_titles_that_share_only_a_latin_word_have_keys_of_their_own() -> None:
     several = [
-        Song("周杰伦", f"夜曲{chr(0x4E00 + i)} (Live)", f"我們的歌{chr(0x4E00 + i)}") for i in range(200)
+        Song("周杰伦", f"夜曲{chr(0x4E00 + i)} (Live)", f"我們的歌{chr(0x4E00 + i)}")
+        for i in range(200)
     ]
     keys = [frozenset(song_keys(song)) for song in several]
     assert len(set().union(*keys)) == 400
