@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import threading
 from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +44,62 @@ def guarded(models: Path) -> Iterator[str]:
 def browser() -> Iterator[Any]:
     with browsing() as chromium:
         yield chromium
+
+
+# Pages of other servers
+
+
+ASKS = """async ([address, token]) => {
+    const Authorization = `Bearer ${token}`;  // such a request is asked about first (CORS)
+    const answers = {};
+    for (const path of ["/v1/models", "/v1/sessions"]) {
+        const answer = await fetch(address + path, { headers: { Authorization } });
+        answers[path] = await answer.json();
+    }
+    const refused = await fetch(address + "/v1/models");
+    answers.refused = [refused.status, await refused.text()];
+    answers.hello = await new Promise((resolve, reject) => {
+        const url = address.replace("http", "ws") + "/v1/stream?token=" + token;
+        const socket = new WebSocket(url, "stream-rnn.v1");
+        socket.onmessage = ({ data }) => resolve(JSON.parse(data).type);
+        socket.onerror = () => reject(new Error("no WebSocket"));
+    });
+    return answers;
+}"""
+
+
+@contextlib.contextmanager
+def elsewhere(folder: Path) -> Iterator[str]:
+    """Another web server with a page on it."""
+    (folder / "index.html").write_text("<!doctype html><title>ours</title>")
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_page_that_was_allowed_reads_and_streams_and_others_do_not(
+    models: Path, browser: Any, tmp_path: Path
+) -> None:
+    with elsewhere(tmp_path) as ours:
+        with running_server(models, "--token", "t", "--origin", f"{ours}/") as (_, address):
+            with Sight(browser, ours) as sight:
+                answers = sight.page.evaluate(ASKS, [address, "t"])
+                assert [model["name"] for model in answers["/v1/models"]["models"]] == [
+                    "roll", "verse",
+                ]  # fmt: skip
+                assert answers["/v1/sessions"] == {"sessions": []}
+                assert answers["refused"][0] == 401 and "token" in answers["refused"][1]
+                assert answers["hello"] == "hello"
+            # The same page under another name is another origin.
+            with Sight(browser, ours.replace("127.0.0.1", "localhost")) as sight:
+                said = sight.page.evaluate(
+                    f"(given) => ({ASKS})(given).catch((error) => error.message)", [address, "t"]
+                )
+                assert said == "Failed to fetch"
 
 
 # The token
@@ -232,6 +292,14 @@ def test_a_refused_lock_is_no_error_and_is_asked_for_again(server: str, browser:
         sight.page.locator("#scroller").click()
         sight.until("page.awake && locks.held === 1")
         assert wrong == []
+
+
+def test_the_browsers_own_lock_is_held(server: str, browser: Any) -> None:
+    with Sight(browser, server) as sight:
+        sight.play()
+        sight.until("page.awake")
+        sight.press("Pause")
+        sight.until("!page.awake")
 
 
 @pytest.mark.parametrize("missing", ["undefined", "null"])

@@ -11,6 +11,7 @@ import { LeadPad } from "./lead-pad.js";
 import { Panel } from "./panel.js";
 import { showPending } from "./pending.js";
 import { Playhead } from "./playhead.js";
+import { showsPointer } from "./pointer.js";
 import { Sounding } from "./sounding.js";
 import { Stream } from "./stream.js";
 import { TextView } from "./text-view.js";
@@ -160,7 +161,9 @@ function show(message, time) {
   cuedUpTo = Math.max(cuedUpTo, n);
   shown += 1;
   if (fresh) lateness += (Math.max(0, time - due) - lateness) * 0.1;
-  views.add(domain, { ...message, ink: tint(controls?.temperature), cues, fresh }, controls, time);
+  // What was in force before this page came is not known; most often it was what is in force now.
+  const ink = tint((controls ?? stream.controls)?.temperature);
+  views.add(domain, { ...message, ink, cues, fresh }, controls, time);
 }
 
 // Sound
@@ -303,6 +306,7 @@ function frame() {
 }
 
 document.body.classList.toggle("stage", isStage);
+if (isStage) showsPointer(document.body);
 find("link").addEventListener("click", async () => {
   try {
     await copy(new URL(linkFor(), location).href);
@@ -311,6 +315,7 @@ find("link").addEventListener("click", async () => {
     toast(hasToken ? `${location.href} and the token, as &token=…` : location.href);
   }
 });
+find("stage-link").href = linkFor({ stage: true });
 showSound();
 showState();
 panel.setState("idle");

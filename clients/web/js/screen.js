@@ -77,20 +77,32 @@ export function drawCues(pen, cues, x, height) {
  * The trace of a finger: [{ x, y, wide, light, begins }], in pixels, from the oldest.
  *
  * It goes from the middle of one line to the middle of the next, bent by the point between, so
- * that it is round; and its parts do not overlap, so that it shines evenly.
+ * that it is round, and so are its ends; and its parts do not overlap, so that it shines evenly.
  */
 export function drawTrail(pen, points, ink) {
   pen.lineCap = "butt";
   for (let k = 1; k < points.length; k += 1) {
     const [from, to] = [points[k - 1], points[k]];
     if (to.begins || to.light <= 0) continue;
-    const before = k > 1 && !from.begins ? points[k - 2] : from;
-    const [endX, endY] = points[k + 1] && !points[k + 1].begins ? [(from.x + to.x) / 2, (from.y + to.y) / 2] : [to.x, to.y];
+    const first = k === 1 || from.begins;
+    const last = !points[k + 1] || points[k + 1].begins;
+    const before = first ? from : points[k - 2];
+    const [endX, endY] = last ? [to.x, to.y] : [(from.x + to.x) / 2, (from.y + to.y) / 2];
     pen.strokeStyle = `rgba(${ink}, ${to.light})`;
     pen.lineWidth = to.wide;
     pen.beginPath();
     pen.moveTo((before.x + from.x) / 2, (before.y + from.y) / 2);
     pen.quadraticCurveTo(from.x, from.y, endX, endY);
     pen.stroke();
+    const ahead = Math.atan2(to.y - from.y, to.x - from.x);
+    pen.fillStyle = pen.strokeStyle;
+    if (first) roundEnd(pen, from, to.wide, ahead + Math.PI);
+    if (last) roundEnd(pen, to, to.wide, ahead);
   }
+}
+
+function roundEnd(pen, { x, y }, wide, ahead) {
+  pen.beginPath();
+  pen.arc(x, y, wide / 2, ahead - Math.PI / 2, ahead + Math.PI / 2);
+  pen.fill();
 }

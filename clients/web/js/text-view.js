@@ -11,6 +11,7 @@ const MOST_GLOWING = 250; // letters; a page of text fed at once need not glow a
 const KEEP = 8000; // characters
 const LONGEST_RUN = 300; // characters, so that a text without lines can be let go in parts
 const REST = 0.62; // where the newest line comes to rest, from the top
+const PULL = 5.7; // a second: how fast it comes to rest, whatever the frame rate
 const NEAR = 90; // px from there within which a reader is taken to follow
 const TICKS_APART = 4; // symbols between two marks of a control that is being dragged
 
@@ -24,6 +25,7 @@ export class TextView {
   #moved = false;
   #following = true;
   #lastTick = -Infinity;
+  #framed = 0; // when the last frame was
 
   /**
    * @param scroller the element that scrolls; @param lines the one in it that holds the text.
@@ -98,9 +100,12 @@ export class TextView {
     while (this.#glowing.length && this.#glowing[0].settles <= time) {
       this.#settle(this.#glowing.shift().letter);
     }
+    const passed = Math.min(0.5, Math.max(0, time - this.#framed));
+    this.#framed = time;
     if (!this.#moved || !this.#following) return;
     const distance = this.#distance();
-    const step = this.#calm() || Math.abs(distance) > 2000 ? distance : distance * 0.09;
+    const share = this.#calm() || Math.abs(distance) > 2000 ? 1 : 1 - Math.exp(-PULL * passed);
+    const step = distance * share;
     if (Math.abs(distance) < 1) this.#moved = false;
     else this.#scroller.scrollTop += Math.abs(step) < 1 ? Math.sign(step) : step;
   }
