@@ -10,103 +10,86 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from dataclasses import dataclass, field
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from stream_rnn.codecs.base import Codec
-from stream_rnn.codecs.registry import codec_from_json
+from stream_rnn.card import Card as Card
+from stream_rnn.card import fitting_architecture, parse_card
 from stream_rnn.errors import CheckpointError
+from stream_rnn.schema import one_line
+from stream_rnn.weights import MOST_BYTES, check_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
     from stream_rnn.nets.baselines import Network
 
 CARD = "card.json"
 WEIGHTS = "weights.safetensors"
-FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Card:
-    """What a model says of itself.
-
-    Attributes:
-        name: the folder's name, by which clients open it.
-        title: a line for people.
-        codec: `Codec.to_json`.
-        architecture: `Architecture.to_json`.
-        artists: names, in the order of the network's artist inputs.
-        defaults: the controls that a session starts with.
-        primes: a few primes that a person might like to try.
-        data: source, licence, split and sizes of the corpus.
-        training: how it was trained: steps, seconds, hardware.
-        scores: by split: `nll` in nats a symbol, `symbols`, and how it was measured.
-        weights: dtype and SHA-256 of the weights file; a card without it takes any that fit.
-    """
-
-    name: str
-    title: str
-    codec: dict[str, Any]
-    architecture: dict[str, Any]
-    artists: tuple[str, ...] = ()
-    defaults: dict[str, Any] = field(default_factory=dict)
-    primes: tuple[str, ...] = ()
-    data: dict[str, Any] = field(default_factory=dict)
-    training: dict[str, Any] = field(default_factory=dict)
-    scores: dict[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    weights: dict[str, Any] = field(default_factory=dict)
-
-    def make_codec(self) -> Codec:
-        """The codec of this model."""
-        return codec_from_json(self.codec)
+MOST_CARD = 2**22  # bytes: a playlist's names are the longest there are
 
 
 def read_card(folder: Path) -> Card:
-    """The card of a model folder.
+    """The card of a model folder, checked whole.
 
     Raises:
-        CheckpointError: no such folder or card, not JSON, or a field that does not belong.
+        CheckpointError: no such folder or card, not JSON, or a field that does not fit: one
+            line, which names the file, the field, what is wrong and what would be right.
     """
     path = folder / CARD
+    with _opened(path, MOST_CARD, f"not a model folder (no {CARD} in it)") as (file, _):
+        data = file.read(MOST_CARD + 1)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        return parse_card(data)
+    except CheckpointError as error:
+        raise _fault(path, error) from None
+
+
+def _fault(path: Path, reason: object) -> CheckpointError:
+    return CheckpointError(f"{one_line(str(path), 4096)}: {one_line(str(reason))}")
+
+
+@contextlib.contextmanager
+def _opened(path: Path, most: int, missing: str) -> Iterator[tuple[BufferedReader, int]]:
+    """A file and how many bytes it has.
+
+    A pipe or a device would keep whoever reads it, perhaps for ever: neither is opened.
+
+    Args:
+        most: bytes that it may have.
+        missing: what is said of the folder where it is not there.
+
+    Raises:
+        CheckpointError: it is no file, too large, or cannot be read.
+    """
+
+    def size(found: os.stat_result) -> int:
+        if not stat.S_ISREG(found.st_mode):
+            raise _fault(path, "cannot be read (a folder, a pipe or a device; it must be a file)")
+        if found.st_size > most:
+            raise _fault(path, f"has {found.st_size:,} bytes; there may be {most:,}")
+        return found.st_size
+
+    try:
+        size(path.stat())  # to open a device may do something
+        with open(path, "rb", opener=_at_once) as file:
+            yield file, size(os.fstat(file.fileno()))
     except FileNotFoundError:
-        raise CheckpointError(f"{folder}: not a model folder (no {CARD} in it)") from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot be read ({error})") from None
-    if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
-        raise CheckpointError(f"{path}: not a card of format {FORMAT}")
-    for name in ("artists", "primes", "notes"):
-        names = data.get(name, [])
-        if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
-            raise CheckpointError(f"{path}: {name} must be a list of strings")
-        data[name] = tuple(names)
-    try:
-        card = Card(**data)
-    except TypeError as error:
-        raise CheckpointError(f"{path}: {error}") from None
-    for name in ("codec", "architecture", "defaults", "data", "training", "scores", "weights"):
-        if not isinstance(getattr(card, name), dict):
-            raise CheckpointError(f"{path}: {name} must be an object")
-    if twice := [n for i, n in enumerate(card.artists) if n in card.artists[:i]]:
-        raise CheckpointError(f"{path}: the artist {twice[0]!r} stands twice in artists")
-    for split in ("valid", "test"):
-        score = card.scores.get(split, {})
-        nll = score.get("nll", 0.0) if isinstance(score, dict) else None
-        if not isinstance(nll, int | float) or isinstance(nll, bool):
-            raise CheckpointError(f"{path}: scores.{split} must be an object whose nll is a number")
-    card.make_codec()
-    return card
+        raise _fault(path.parent, missing) from None
+    except OSError as error:
+        raise _fault(path, f"cannot be read ({error.strerror})") from None
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Opens a file; should it have become a pipe in the meantime, without waiting for a writer."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def write_card(folder: Path, card: Card) -> None:
     """Writes a card, whole or not at all."""
-    text = json.dumps({"format": FORMAT, **vars(card)}, indent=2, ensure_ascii=False)
+    text = json.dumps(card.to_json(), indent=2, ensure_ascii=False)
     write_whole(folder / CARD, (text + "\n").encode())
 
 
@@ -137,7 +120,7 @@ def find_models(root: Path) -> dict[str, Path]:
 def read_models(folders: Mapping[str, Path]) -> tuple[dict[str, Card], list[CheckpointError]]:
     """The cards of those models that can be used, and what is wrong with each of the others.
 
-    Whether weights are those of the card is looked at, and not yet whether they fit it, which
+    Whether weights are those of the card is looked at, and not yet what numbers they are, which
     takes torch.
     """
     cards: dict[str, Card] = {}
@@ -145,7 +128,8 @@ def read_models(folders: Mapping[str, Path]) -> tuple[dict[str, Card], list[Chec
     for name, folder in folders.items():
         try:
             card = read_card(folder)
-            read_weights(folder, card)
+            with _weights(folder, card) as file:
+                _check_sum(folder / WEIGHTS, card, hashlib.file_digest(file, "sha256").hexdigest())
         except CheckpointError as error:
             faults.append(error)
         else:
@@ -153,26 +137,47 @@ def read_models(folders: Mapping[str, Path]) -> tuple[dict[str, Card], list[Chec
     return cards, faults
 
 
+@contextlib.contextmanager
+def _weights(folder: Path, card: Card) -> Iterator[BufferedReader]:
+    """The weights file of a model, whose header fits the card, at its beginning.
+
+    Raises:
+        CheckpointError: it is missing, damaged, or does not fit.
+    """
+    path = folder / WEIGHTS
+    try:
+        architecture = fitting_architecture(card)
+    except CheckpointError as error:
+        raise _fault(folder / CARD, error) from None
+    with _opened(path, MOST_BYTES, f"{WEIGHTS} is missing") as (file, size):
+        try:
+            check_weights(file, size, architecture)
+        except CheckpointError as error:
+            raise _fault(path, error) from None
+        file.seek(0)
+        yield file
+
+
 def read_weights(folder: Path, card: Card) -> bytes:
     """The weights file of a model.
 
     Raises:
-        CheckpointError: it is missing, damaged, or not the one that the card was written for.
+        CheckpointError: it is missing, damaged, does not fit the card, or is not the one that
+            the card was written for.
     """
-    path = folder / WEIGHTS
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise CheckpointError(f"{folder}: {WEIGHTS} is missing") from None
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from None
-    wanted = card.weights.get("sha256")
-    if wanted is not None and hashlib.sha256(data).hexdigest() != wanted:
-        raise CheckpointError(
-            f"{path}: damaged or cut short, or the weights of another model (their SHA-256 is not "
-            f"the one in {CARD}): copy both files anew from where they were made"
-        )
+    with _weights(folder, card) as file:
+        data = file.read(MOST_BYTES + 1)
+    _check_sum(folder / WEIGHTS, card, hashlib.sha256(data).hexdigest())
     return data
+
+
+def _check_sum(path: Path, card: Card, found: str) -> None:
+    if found != card.weights.get("sha256", found):
+        raise _fault(
+            path,
+            "damaged or cut short, or the weights of another model (their SHA-256 is not "
+            f"the one in {CARD}): copy both files anew from where they were made",
+        )
 
 
 def save_model(folder: Path, card: Card, network: Network, *, half: bool) -> Card:
@@ -207,48 +212,31 @@ def load_network(folder: Path, card: Card) -> Network:
         CheckpointError: the weights are missing, damaged, another model's, or do not fit the
             card.
     """
+    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    from stream_rnn.nets.baselines import BASELINES, CountingArchitecture, counting_network
-    from stream_rnn.nets.heads import FITTING
-    from stream_rnn.nets.network import Architecture, RecurrentNetwork
+    from stream_rnn.nets.architecture import CountingArchitecture
+    from stream_rnn.nets.baselines import counting_network
+    from stream_rnn.nets.network import RecurrentNetwork
 
-    counted = card.architecture.get("cell") in BASELINES
-    kind = CountingArchitecture if counted else Architecture
-    architecture = kind.from_json(card.architecture)
-    codec = card.make_codec()
-    described = (codec.size, codec.head, len(card.artists))
-    fits = described[::2] == (architecture.symbols, architecture.artists)
-    if not fits or architecture.head not in FITTING[codec.head]:
-        raise CheckpointError(
-            f"{folder / CARD}: codec and artists ({described[0]} symbols, {described[1]}, "
-            f"{described[2]} artists) do not fit the architecture"
-        )
     path = folder / WEIGHTS
     data = read_weights(folder, card)
+    architecture = fitting_architecture(card)
     try:
         tensors = load(data)
     except SafetensorError as error:
-        raise CheckpointError(f"{path}: damaged or cut short ({error})") from None
+        raise _fault(path, f"damaged or cut short ({error})") from None
     try:
         if isinstance(architecture, CountingArchitecture):
             return counting_network(architecture, tensors).eval()
-        network = RecurrentNetwork(architecture)
-        if misfit := _misfit(network.state_dict(), tensors):
-            raise CheckpointError(misfit)
-        network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+        with torch.device("meta"):  # weights to begin a training with take long to make
+            network = RecurrentNetwork(architecture)
+        weights = {name: tensor.float() for name, tensor in tensors.items()}
+        network.load_state_dict(weights, assign=True)
     except (RuntimeError, CheckpointError) as error:
-        reason = str(error).replace("\n", " ")
-        raise CheckpointError(f"{path}: does not fit the card: {reason}") from None
+        raise _fault(path, f"does not fit the card: {error}") from None
+    for name, tensor in network.state_dict().items():
+        if not bool(tensor.isfinite().all()):
+            raise _fault(path, f"{name} has numbers that are none (NaN, or infinite)")
     return network.eval()
-
-
-def _misfit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str | None:
-    """The first tensor that is missing, of another shape, or one too many, in a few words."""
-    for name, tensor in wanted.items():
-        if name not in found:
-            return f"{name} is missing"
-        if found[name].shape != tensor.shape:
-            return f"{name} is {list(found[name].shape)}, and should be {list(tensor.shape)}"
-    return next((f"{name} is none of its tensors" for name in found if name not in wanted), None)

@@ -24,15 +24,19 @@ ARROWS: dict[str, set[str]] = {
     "pipe": {"errors", "descriptors", "handover"},
     "config": {"errors"},
     "midi": {"errors", "clock", "handover", "pipe", "system"},
-    "codecs": {"errors"},
+    "schema": {"errors"},
+    "codecs": {"errors", "schema"},
     "wire": {"errors", "codecs"},
-    "nets": {"errors", "codecs"},
-    "checkpoint": {"errors", "codecs", "nets"},
+    "nets": {"errors", "schema", "codecs"},
+    "control_table": {"errors", "codecs"},
+    "card": {"errors", "schema", "codecs", "control_table", "nets"},
+    "weights": {"errors", "schema", "nets"},
+    "checkpoint": {"errors", "schema", "codecs", "nets", "card", "weights"},
     "engine": {"errors", "clock", "handover", "pipe", "system", "codecs", "nets", "checkpoint"},
-    "train": {"errors", "codecs", "nets", "checkpoint"},
+    "train": {"errors", "codecs", "nets", "card", "checkpoint"},
     "inspect": {"errors", "codecs", "nets", "checkpoint", "train"},
     "gateway": {
-        "__init__", "errors", "clock", "codecs", "checkpoint", "wire",
+        "__init__", "errors", "clock", "codecs", "control_table", "checkpoint", "wire",
         "engine.messages", "engine.client", "config", "pipe", "descriptors", "interfaces",
         "system",
         "midi.client", "midi.messages", "midi.player",
@@ -71,7 +75,8 @@ TENSOR_BENCHES = {
     "bench.band",
 }  # they measure networks
 # What the gateway shares with the engine has to do without tensors, too.
-TENSORLESS = {"engine.messages", "engine.client", "engine.process", "train.recipe", "train.curves"}
+TENSORLESS = {"engine.messages", "engine.client", "engine.process", "train.recipe", "train.curves",
+              "nets.architecture"}  # fmt: skip
 
 # Protocol code takes data and returns data, and time is passed in. These do the rest.
 OUTSIDE = {

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from stream_rnn.checkpoint import find_models, load_network, read_card, save_model, write_card
+from stream_rnn.checkpoint import (
+    find_models,
+    load_network,
+    read_card,
+    read_models,
+    save_model,
+    write_card,
+)
+from stream_rnn.codecs.registry import CODECS
+from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import CheckpointError
 
 
@@ -66,10 +76,9 @@ def test_a_folder_without_a_card_is_no_model(tmp_path: Path) -> None:
         ("", "cannot be read"),
         ('{"name": ', "cannot be read"),
         ("\xff", "cannot be read"),
-        ("[1]", "not a card of format 1"),
-        ("{}", "not a card of format 1"),
-        ('{"format": 2}', "not a card of format 1"),
-        ('{"format": 1}', "missing 4 required positional arguments: 'name'"),
+        ("[1]", r"the whole is \[1\]; it must be an object"),
+        ("{}", "format is missing; it must be 1"),
+        ('{"format": 1}', "name is missing; it must be 1 to 100 characters"),
     ],
 )
 def test_a_card_that_is_not_one_is_refused_by_its_path(folder: Path, text: str, said: str) -> None:
@@ -82,27 +91,141 @@ def test_a_card_that_is_not_one_is_refused_by_its_path(folder: Path, text: str, 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"stars": 5}, "unexpected keyword argument 'stars'"),
-        ({"artists": 5}, "artists must be a list of strings"),
-        ({"artists": "Ada"}, "artists must be a list of strings"),
-        ({"primes": [1]}, "primes must be a list of strings"),
-        ({"codec": []}, "codec must be an object"),
-        ({"codec": {"domain": "tabla"}}, "unknown domain 'tabla'"),
-        ({"codec": {"domain": "text"}}, "needs `characters`"),
-        ({"architecture": 3}, "architecture must be an object"),
-        ({"scores": None}, "scores must be an object"),
-        ({"scores": {"test": 5}}, "scores.test must be an object whose nll is a number"),
-        ({"scores": {"valid": {"nll": "x"}}}, "scores.valid must be an object whose nll"),
-        ({"scores": {"valid": {"nll": True}}}, "scores.valid must be an object whose nll"),
-        ({"artists": ["Ada", "Bo", "Ada"]}, "the artist 'Ada' stands twice in artists"),
+        ({"format": 2}, "format is 2; it must be 1"),
+        ({"stars": 5}, "stars is no field; there are: format, name, title, codec"),
+        ({"name": "a/b"}, "name is 'a/b'; it must be 1 to 100 characters, as a folder"),
+        ({"name": "..\\x"}, "name is "),
+        ({"name": "a\n"}, r"name is 'a\\n'; it must be"),
+        ({"name": ""}, "name is ''"),
+        ({"title": "T" * 3_000_000}, "title is 'T.*T'; it must be a string of at most 200 char"),
+        ({"title": "\x1b[2J"}, "title is .* without control characters"),
+        ({"artists": 5}, "artists is 5; it must be a list of at most 1024, each a string"),
+        ({"artists": "Ada"}, "artists is 'Ada'; it must be a list"),
+        ({"artists": ["Ada", "Bo", ""]}, r"artists\[2\] is ''; it must be a string of 1 to 100"),
+        ({"artists": ["Ada", "Bo", "Ada"]}, r"artists\[2\] is 'Ada', which stands there twice"),
+        ({"artists": [f"A{i}" for i in range(100_000)]}, "artists is .* a list of at most 1024"),
+        ({"artists": ["Ada"]}, "architecture.artists is 3; it must be 1, since so many artists"),
+        ({"primes": [1]}, r"primes\[0\] is 1; it must be a string of at most 1000"),
+        ({"primes": ["x" * 2000]}, r"primes\[0\] is 'x"),
+        ({"codec": []}, r"codec is \[\]; it must be an object"),
+        ({"codec": {"domain": "tabla"}}, "codec: unknown domain 'tabla'; known: abc"),
+        ({"codec": {"domain": "text"}}, "codec.characters is missing; it must be a string"),
+        ({"codec": {"domain": "text", "characters": "aba"}}, "codec.characters is 'aba'; .* once"),
+        ({"codec": {"domain": "text", "characters": "ab", "steps_per_beat": 4}},
+         "codec.steps_per_beat is no field; there are: characters, domain"),
+        ({"architecture": 3}, "architecture is 3; it must be an object"),
+        ({"architecture": {}}, "architecture.symbols is missing; it must be a whole number from 1"),
+        ({"defaults": {"tempo": 3}}, "defaults.tempo is not a control; there are: artist, bpm"),
+        ({"defaults": {"rate": 0}}, "defaults.rate must be from 0.01 to 200, not 0"),
+        ({"defaults": {"rate": "fast"}}, "defaults.rate must be a number, not 'fast'"),
+        ({"defaults": {"bpm": 12_000, "rate": 1}}, "defaults.bpm and rate say different things"),
+        ({"defaults": {"artist": "Poe"}}, "defaults.artist 'Poe' is not known to the model"),
+        ({"defaults": {"pitches": "C major"}}, "defaults.pitches means nothing to the model"),
+        ({"defaults": {"seed": 4}}, "defaults.seed is no default of a model; leave it out"),
+        ({"defaults": {"temperature": [[[]]]}}, "defaults.temperature must be a number"),
+        ({"scores": None}, "scores is None; it must be an object"),
+        ({"scores": {"test": 5}}, "scores.test is 5; it must be an object"),
+        ({"scores": {"valid": {"nll": "x"}}}, "scores.valid.nll is 'x'; it must be a number"),
+        ({"scores": {"valid": {"nll": True}}}, "scores.valid.nll is True; it must be a number"),
+        ({"training": {"symbols": "many"}}, "training.symbols is 'many'; it must be a whole"),
+        ({"weights": {"sha256": "x"}}, "weights.sha256 is 'x'; it must be 64 hexadecimal digits"),
     ],
-)
+)  # fmt: skip
 def test_a_field_that_does_not_belong_in_a_card_is_named(
     folder: Path, changes: dict[str, Any], said: str
 ) -> None:
     change_card(folder, lambda data: data.update(changes))
-    with pytest.raises(CheckpointError, match=said):
+    with pytest.raises(CheckpointError, match=said) as caught:
         read_card(folder)
+    line = str(caught.value)
+    assert line.startswith(f"{folder / 'card.json'}: ") and line.isprintable()
+    assert len(line) < 400 + len(str(folder))
+
+
+@pytest.mark.parametrize("steps", [0, -4, 97, 10**400, 4.0, "4", True, None, [4], "absent"])
+@pytest.mark.parametrize("domain", ["pianoroll", "tablature"])
+def test_a_beat_has_a_whole_number_of_steps(models: Path, tmp_path: Path, domain: str, steps: Any
+) -> None:  # fmt: skip
+    folder = Path(shutil.copytree(models / "roll", tmp_path / "roll"))
+    change_card(folder, lambda data: data["codec"].update(domain=domain, steps_per_beat=steps))
+    if steps == "absent":
+        change_card(folder, lambda data: data["codec"].pop("steps_per_beat"))
+    with pytest.raises(CheckpointError) as caught:
+        read_card(folder)
+    said = "is missing; " if steps == "absent" else "is "
+    assert f"card.json: codec.steps_per_beat {said}" in str(caught.value)
+    assert str(caught.value).endswith("it must be a whole number from 1 to 96")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"temperature": 1.0', '"temperature": NaN', "NaN is no number in JSON"),
+        ('"temperature": 1.0', '"temperature": -Infinity', "-Infinity is no number in JSON"),
+        ('"temperature": 1.0', '"temperature": 1e999', "'1e999' is too large for a number"),
+        ('"temperature": 1.0', '"rate": 1.0', "'rate' stands twice in one object"),
+        ("a tiny", r"a \ud83d tiny", "surrogates not allowed"),
+        ("hello", r"\udc00", "surrogates not allowed"),
+        ('"hello"', "[" * 500 + "]" * 500, "nested deeper than 32 levels"),
+        ('"hello"', '{"a":' * 200_000 + "1" + "}" * 200_000, "nested deeper than 32 levels"),
+        ('"hello"', "1" * 5000, "Exceeds the limit"),
+    ],
+)
+def test_json_is_read_strictly(folder: Path, old: str, new: str, said: str) -> None:
+    text = json.dumps(json.loads((folder / "card.json").read_text()))
+    assert old in text
+    (folder / "card.json").write_text(text.replace(old, new))
+    with pytest.raises(CheckpointError, match=f"card.json: cannot be read .*{said}") as caught:
+        read_card(folder)
+    assert str(caught.value).isprintable()
+
+
+def test_primes_are_what_the_codec_can_read(models: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(models / "roll", tmp_path / "roll"))
+    change_card(folder, lambda data: data.update(primes=["C E G"]))
+    with pytest.raises(CheckpointError, match=r"primes\[0\]: a piano-roll model takes a list of"):
+        read_card(folder)
+
+
+def test_a_domain_that_was_added_may_leave_checking_to_us(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CODECS, "drums", lambda data: TextCodec(data["kit"]["drums"]))
+    change_card(folder, lambda data: data.update(codec={"domain": "drums", "kit": 3}))
+    with pytest.raises(CheckpointError, match="codec: none of drums can be made of it .*TypeError"):
+        read_card(folder)
+
+
+@pytest.mark.parametrize("name", ["card.json", "weights.safetensors"])
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device", "link to itself", "huge"])
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in the file system")
+def test_what_is_no_file_or_too_large_a_one_is_not_read(folder: Path, name: str, kind: str) -> None:
+    """Reading would wait for ever, or take all memory."""
+    path = folder / name
+    path.unlink()
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "huge":
+        with path.open("wb") as file:
+            file.truncate(2**40)
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else path)
+    cards, faults = read_models({"verse": folder})
+    assert not cards and len(faults) == 1
+    said = {"huge": "has 1,099,511,627,776 bytes; there may be", "link to itself": "cannot be read"}
+    assert str(faults[0]).startswith(
+        f"{path}: {said.get(kind, 'cannot be read (a folder, a pipe')}"
+    )
+
+
+def test_a_path_that_would_break_the_line_is_told_in_one(folder: Path) -> None:
+    bad = folder.rename(folder.parent / "a\nb\x1b[2J")
+    (bad / "card.json").write_text("{}")
+    with pytest.raises(CheckpointError) as caught:
+        read_card(bad)
+    assert str(caught.value).isprintable() and r"a\nb\x1b[2J" in str(caught.value)
 
 
 @pytest.mark.parametrize("keep", [0, 7, 60, -1, -1000])
@@ -159,11 +282,17 @@ def test_a_tensor_too_many_is_named(folder: Path) -> None:
          r"the card: recurrent.weight_ih_l0 is \[128, 33\], and should be \[132, 33\]$"),
         (lambda d: d["architecture"].update(layers=2),
          "does not fit the card: recurrent.weight_ih_l1 is missing$"),
-        (lambda d: d["architecture"].update(symbols=88), "do not fit the architecture"),
-        (lambda d: d["architecture"].update(cell="qrnn"), "unknown cell 'qrnn'"),
-        (lambda d: d["architecture"].pop("hidden"), "architecture: .*'hidden'"),
-        (lambda d: d["artists"].append("Dot"), "4 artists.* do not fit the architecture"),
-        (lambda d: d["codec"].update(characters="abc"), r"\(5 symbols.* do not fit"),
+        (lambda d: d["architecture"].update(symbols=88), "architecture.symbols is 88; it must be"),
+        (lambda d: d["architecture"].update(cell="qrnn"),
+         "cell is 'qrnn'; it must be 'lstm' .* or 'markov'"),
+        (lambda d: d["architecture"].pop("hidden"), "architecture.hidden is missing; it must be"),
+        (lambda d: d["architecture"].update(hidden=10**9), "hidden is 1000000000; it must be a"),
+        (lambda d: d["architecture"].update(hidden=-1), "hidden is -1; it must be a whole number"),
+        (lambda d: d["architecture"].update(hidden=16_384, layers=64), "weights; there may be"),
+        (lambda d: d["architecture"].update(head="bernoulli"), "head is 'bernoulli'; it must be"),
+        (lambda d: d["artists"].append("Dot"), "artists is 3; it must be 4, since so many artists"),
+        (lambda d: d["codec"].update(characters="abc"),
+         "symbols is 30; it must be 5, since its codec of text has so many symbols"),
     ],
 )  # fmt: skip
 def test_a_card_that_does_not_fit_its_weights_is_refused_in_one_line(

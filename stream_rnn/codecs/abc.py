@@ -26,6 +26,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from stream_rnn import schema
 from stream_rnn.codecs.base import CategoricalCodec, Sound
 from stream_rnn.codecs.files import read_utf8
 from stream_rnn.codecs.melody import BARS, TOKEN_NOTE, Tune, natural_pitch, notes_of
@@ -34,6 +35,10 @@ from stream_rnn.errors import CheckpointError, DataError
 
 HEADER = "X:1\n{}\nL:1/8\n"
 MAX_VOCABULARY = 1024
+_FIELDS = schema.table(
+    {"tokens": schema.items(schema.line(16, least=1), MAX_VOCABULARY - 1, least=1, unique=True)},
+    {"domain": schema.ANYTHING},
+)
 
 _MODES = {
     "": "maj", "maj": "maj", "ion": "maj", "m": "min", "min": "min", "aeo": "min", "mix": "mix",
@@ -110,10 +115,8 @@ class AbcCodec(CategoricalCodec):
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> AbcCodec:
         """The codec that `to_json` described."""
-        tokens = data.get("tokens")
-        if not isinstance(tokens, list) or not all(isinstance(t, str) and t for t in tokens):
-            raise CheckpointError("the card's codec needs `tokens`, a list of strings")
-        return cls(tokens)
+        _FIELDS.check(data, "codec")
+        return cls(data["tokens"])
 
     def to_json(self) -> dict[str, Any]:
         return {"domain": self.domain, "tokens": list(self.vocabulary[1:])}

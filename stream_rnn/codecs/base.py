@@ -16,6 +16,11 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rnn import schema
+
+STEPS_PER_BEAT = schema.whole(1, 96)
+"""Symbols in a quarter note, where all last alike."""
+
 Head = Literal["categorical", "bernoulli"]
 Symbols = NDArray[Any]
 

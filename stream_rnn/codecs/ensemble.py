@@ -18,7 +18,7 @@ from typing import Any
 import mido
 
 from stream_rnn.codecs.files import read_utf8
-from stream_rnn.codecs.rows import RowsCodec, rows_arguments
+from stream_rnn.codecs.rows import RowsCodec, rows_arguments, rows_fields
 from stream_rnn.codecs.snippets import PROGRAMS, score
 from stream_rnn.errors import DataError
 
@@ -32,6 +32,7 @@ MOST_PLAYERS = 8
 NAMES = (*PLAYERS, "four", "five", "six", "seven")
 TICKS_PER_ROW = 480
 DRUMS = 9  # MIDI channel, from 0
+_FIELDS = rows_fields(MOST_PLAYERS, len(GESTURES))
 TIMES = ("time", "seconds", "index", "")  # what a column is called that is no player
 
 
@@ -44,6 +45,7 @@ class EnsembleCodec(RowsCodec):
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> EnsembleCodec:
         """The codec that `to_json` described."""
+        _FIELDS.check(data, "codec")
         return cls(*rows_arguments(data))
 
     @classmethod

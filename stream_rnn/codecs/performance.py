@@ -23,6 +23,7 @@ import mido
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rnn import schema
 from stream_rnn.codecs.base import CategoricalCodec
 from stream_rnn.codecs.midi_notes import (
     HIGHEST_PITCH,
@@ -32,7 +33,7 @@ from stream_rnn.codecs.midi_notes import (
     one_keyboard,
     read_midi,
 )
-from stream_rnn.errors import CheckpointError, DataError
+from stream_rnn.errors import DataError
 
 TICK = 0.01  # seconds
 MAX_SHIFT = 100  # ticks in one time shift
@@ -44,6 +45,7 @@ OFF = ON + KEYS
 SHIFT = OFF + KEYS
 VELOCITY = SHIFT + MAX_SHIFT
 SIZE = VELOCITY + VELOCITIES
+_FIELDS = schema.table({}, {"events": schema.one_of(SIZE), "domain": schema.ANYTHING})
 
 START_VELOCITY = 64
 # A network may forget to let a key go. Of the notes of piano-midi.de, pedal and all, one in a
@@ -75,8 +77,7 @@ class PerformanceCodec(CategoricalCodec):
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> PerformanceCodec:
         """The codec that `to_json` described."""
-        if data.get("events", SIZE) != SIZE:
-            raise CheckpointError(f"the card's codec has {data['events']} events, not {SIZE}")
+        _FIELDS.check(data, "codec")
         return cls()
 
     def to_json(self) -> dict[str, Any]:

@@ -19,14 +19,16 @@ import mido
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rnn.codecs.base import Head, Symbols, int_to_bytes, ints_from_bytes
+from stream_rnn import schema
+from stream_rnn.codecs.base import STEPS_PER_BEAT, Head, Symbols, int_to_bytes, ints_from_bytes
 from stream_rnn.codecs.midi_notes import HIGHEST_PITCH as HIGHEST_PITCH
 from stream_rnn.codecs.midi_notes import KEYS as KEYS
 from stream_rnn.codecs.midi_notes import LOWEST_PITCH as LOWEST_PITCH
 from stream_rnn.codecs.midi_notes import TICKS_PER_BEAT, read_midi
-from stream_rnn.errors import CheckpointError, DataError
+from stream_rnn.errors import DataError
 
 MAX_FRAMES = 1_000_000
+_FIELDS = schema.table({"steps_per_beat": STEPS_PER_BEAT}, {"domain": schema.ANYTHING})
 
 Roll = NDArray[np.uint8]
 
@@ -49,17 +51,14 @@ class PianorollCodec:
     printable = False
 
     def __init__(self, steps_per_beat: int = 4) -> None:
-        if not 1 <= steps_per_beat <= 96:
-            raise CheckpointError(f"steps_per_beat must be 1 to 96, not {steps_per_beat}")
+        STEPS_PER_BEAT.check(steps_per_beat, "steps_per_beat")
         self.steps_per_beat = steps_per_beat
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> PianorollCodec:
         """The codec that `to_json` described."""
-        steps = data.get("steps_per_beat")
-        if not isinstance(steps, int):
-            raise CheckpointError("the card's codec needs `steps_per_beat`, a whole number")
-        return cls(steps)
+        _FIELDS.check(data, "codec")
+        return cls(data["steps_per_beat"])
 
     def to_json(self) -> dict[str, Any]:
         return {"domain": self.domain, "steps_per_beat": self.steps_per_beat}

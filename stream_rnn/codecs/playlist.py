@@ -12,12 +12,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from stream_rnn import schema
 from stream_rnn.codecs.base import CategoricalCodec
 from stream_rnn.codecs.files import read_utf8
 from stream_rnn.errors import CheckpointError, DataError
 
 UNKNOWN = "…"
 MAX_NAMES = 20_000
+_FIELDS = schema.table(
+    {"names": schema.items(schema.line(500, least=1), MAX_NAMES, least=1, unique=True)},
+    {"domain": schema.ANYTHING},
+)
 
 
 class PlaylistCodec(CategoricalCodec):
@@ -67,10 +72,8 @@ class PlaylistCodec(CategoricalCodec):
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> PlaylistCodec:
         """The codec that `to_json` described."""
-        names = data.get("names")
-        if not isinstance(names, list) or not all(isinstance(n, str) and n for n in names):
-            raise CheckpointError("the card's codec needs `names`, a list of strings")
-        return cls(names)
+        _FIELDS.check(data, "codec")
+        return cls(data["names"])
 
     def to_json(self) -> dict[str, Any]:
         return {"domain": self.domain, "names": list(self.vocabulary[2:])}

@@ -18,6 +18,7 @@ from stream_rnn.codecs.tablature import TablatureCodec
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.codecs.touch import TouchCodec
 from stream_rnn.errors import CheckpointError, ConfigError
+from stream_rnn.schema import shown
 
 CODECS: dict[str, Callable[[dict[str, Any]], Codec]] = {
     TextCodec.domain: TextCodec.from_json,
@@ -35,13 +36,18 @@ def codec_from_json(data: dict[str, Any]) -> Codec:
     """The codec that a card describes.
 
     Raises:
-        CheckpointError: an unknown domain, or a field missing.
+        CheckpointError: an unknown domain, or a field that is missing or does not fit.
     """
     domain = data.get("domain")
     made = (CODECS.get(domain) or _added(domain)) if isinstance(domain, str) else None
     if made is None:
-        raise CheckpointError(f"unknown domain {domain!r}; known: {', '.join(sorted(CODECS))}")
-    return made(data)
+        known = ", ".join(sorted(CODECS))
+        raise CheckpointError(f"unknown domain {shown(domain)}; known: {known}")
+    try:
+        return made(data)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # Of an added domain: its author need not have checked what stands in a card.
+        raise CheckpointError(f"codec: none of {domain} can be made of it ({error!r})") from None
 
 
 def _added(domain: str) -> Callable[[dict[str, Any]], Codec] | None:

@@ -19,11 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from stream_rnn import schema
 from stream_rnn.codecs.base import CategoricalCodec
 from stream_rnn.codecs.files import read_utf8
 from stream_rnn.errors import CheckpointError, DataError
 
 MAX_SIZE = 4096
+_PERIOD = schema.number(0.001, 60.0)
 
 
 class RowsCodec(CategoricalCodec):
@@ -43,15 +45,17 @@ class RowsCodec(CategoricalCodec):
         self.columns, self.classes, self.period = tuple(columns), classes, period
         self.size = 1 + len(self.columns) * classes
         if not 2 <= self.size <= MAX_SIZE or classes < 2:
-            raise CheckpointError(f"{self.domain}: {len(self.columns)} columns of {classes}")
+            raise CheckpointError(
+                f"codec.classes is {classes}, and there are {len(self.columns)} columns: together "
+                f"at most {MAX_SIZE - 1} classes, 2 or more in each"
+            )
+        _PERIOD.check(period, "codec.period")
         # The columns in their order; the boundary is one more, which may be left out.
         column = np.concatenate([[-1], np.repeat(np.arange(len(self.columns)), classes)])
         after = (column + 1) % len(self.columns)
         self.turns = column[None, :] == after[:, None]
         self.turns[after == 0, self.boundary] = True
         self.turns[self.boundary, self.boundary] = False
-        if not 0.001 <= period <= 60:
-            raise CheckpointError(f"{self.domain}: a row cannot last {period} seconds")
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -159,15 +163,23 @@ class RowsCodec(CategoricalCodec):
         return [i * self.period for i in range(len(rows))]
 
 
-def rows_arguments(data: dict[str, Any]) -> tuple[list[str], int, float]:
-    """The arguments of `RowsCodec` in a card's codec.
+def rows_fields(columns: int, classes: int, **other: schema.Kind) -> schema.Kind:
+    """What a card's codec of rows may hold.
 
-    Raises:
-        CheckpointError: one is missing, or of another kind.
+    Args:
+        columns, classes: at most so many.
+        other: fields besides those of all.
     """
-    columns, classes, period = (data.get(k) for k in ("columns", "classes", "period"))
-    if not isinstance(columns, list) or not all(isinstance(c, str) for c in columns):
-        raise CheckpointError("the card's codec needs `columns`, a list of names")
-    if type(classes) is not int or not isinstance(period, int | float):
-        raise CheckpointError("the card's codec needs `classes` and `period`, which are numbers")
-    return columns, classes, float(period)
+    return schema.table(
+        {
+            "columns": schema.items(schema.line(64, least=1), columns, least=1, unique=True),
+            "classes": schema.whole(2, classes),
+            "period": _PERIOD,
+        },
+        {"domain": schema.ANYTHING, **other},
+    )
+
+
+def rows_arguments(data: dict[str, Any]) -> tuple[list[str], int, float]:
+    """The arguments of `RowsCodec` in a card's codec, which has been checked."""
+    return data["columns"], data["classes"], float(data["period"])

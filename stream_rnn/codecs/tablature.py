@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rnn.codecs.base import CategoricalCodec
+from stream_rnn import schema
+from stream_rnn.codecs.base import STEPS_PER_BEAT, CategoricalCodec
 from stream_rnn.codecs.files import read_utf8
 from stream_rnn.codecs.performance import Note, midi_from_notes
-from stream_rnn.errors import CheckpointError, DataError
+from stream_rnn.errors import DataError
 
 STRINGS = "EADGBe"  # lowest first
 TUNING = (40, 45, 50, 55, 59, 64)
@@ -31,6 +32,10 @@ FRETS = 15
 HOLD, REST, FIRST = 0, 1, 2  # columns
 COLUMNS = FIRST + len(STRINGS) * (FRETS + 1)
 SIZE = 1 + 2 * COLUMNS
+_FIELDS = schema.table(
+    {"steps_per_beat": STEPS_PER_BEAT},
+    {"columns": schema.one_of(SIZE), "domain": schema.ANYTHING},
+)
 WIDTH = 68  # characters in a line of a system, or a little more
 
 TUNES_APART = ". . ."
@@ -58,17 +63,14 @@ class TablatureCodec(CategoricalCodec):
     printable = True
 
     def __init__(self, steps_per_beat: int = 4) -> None:
-        if not 1 <= steps_per_beat <= 96:
-            raise CheckpointError(f"steps_per_beat must be 1 to 96, not {steps_per_beat}")
+        STEPS_PER_BEAT.check(steps_per_beat, "steps_per_beat")
         self.steps_per_beat = steps_per_beat
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TablatureCodec:
         """The codec that `to_json` described."""
-        steps = data.get("steps_per_beat")
-        if not isinstance(steps, int) or data.get("columns", SIZE) != SIZE:
-            raise CheckpointError(f"the card's codec needs `steps_per_beat` and {SIZE} columns")
-        return cls(steps)
+        _FIELDS.check(data, "codec")
+        return cls(data["steps_per_beat"])
 
     def to_json(self) -> dict[str, Any]:
         return {"domain": self.domain, "steps_per_beat": self.steps_per_beat, "columns": SIZE}

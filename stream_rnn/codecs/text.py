@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from stream_rnn import schema
 from stream_rnn.codecs.base import CategoricalCodec
 from stream_rnn.codecs.files import read_utf8
 from stream_rnn.errors import CheckpointError, DataError
@@ -27,6 +28,20 @@ from stream_rnn.errors import CheckpointError, DataError
 BOUNDARY = "\f"
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 MAX_VOCABULARY = 4096
+_FIELDS = schema.table(
+    {
+        "characters": schema.Kind(
+            f"a string of 1 to {MAX_VOCABULARY - 2} characters, each once, without form feed and "
+            "U+FFFD",
+            lambda value: (
+                isinstance(value, str)
+                and 1 <= len(value) <= MAX_VOCABULARY - 2
+                and len({*value, BOUNDARY, UNKNOWN}) == len(value) + 2
+            ),
+        )
+    },
+    {"domain": schema.ANYTHING},
+)
 
 _PLAINER = {
     "\N{LEFT SINGLE QUOTATION MARK}": "'",
@@ -96,10 +111,8 @@ class TextCodec(CategoricalCodec):
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TextCodec:
         """The codec that `to_json` described."""
-        characters = data.get("characters")
-        if not isinstance(characters, str):
-            raise CheckpointError("the card's codec needs `characters`, a string")
-        return cls(characters)
+        _FIELDS.check(data, "codec")
+        return cls(data["characters"])
 
     def to_json(self) -> dict[str, Any]:
         return {"domain": self.domain, "characters": "".join(self.vocabulary[2:])}

@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rnn.codecs.rows import RowsCodec, rows_arguments
+from stream_rnn import schema
+from stream_rnn.codecs.rows import MAX_SIZE, RowsCodec, rows_arguments, rows_fields
 from stream_rnn.errors import CheckpointError, DataError
 
 TIME = "dt"  # what the column of times is called
 SHORTEST, LONGEST = 0.002, 5.0  # seconds between two reports; beyond these it is the nearer one
+_FIELDS = rows_fields(MAX_SIZE // 2, MAX_SIZE - 1, timed=schema.one_of(True, False))
 
 
 class TouchCodec(RowsCodec):
@@ -42,7 +44,7 @@ class TouchCodec(RowsCodec):
         super().__init__(columns, classes, period)
         self.timed = timed
         if timed and (len(self.columns) < 2 or self.columns[0] != TIME):
-            raise CheckpointError(f"touch: the first column of a timed codec is {TIME!r}")
+            raise CheckpointError(f"codec.columns of a timed codec begin with {TIME!r}, and go on")
         self._ratio: float = (LONGEST / SHORTEST) ** (1 / (classes - 1))
 
     @classmethod
@@ -53,6 +55,7 @@ class TouchCodec(RowsCodec):
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TouchCodec:
         """The codec that `to_json` described."""
+        _FIELDS.check(data, "codec")
         return cls(*rows_arguments(data), timed=data.get("timed") is True)
 
     def to_json(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from stream_rnn.checkpoint import load_network, read_card
 from stream_rnn.engine.messages import Close, Command, Credit, Event, Failed, Open, Plan, Ready
 from stream_rnn.engine.schedule import Choice, choose
 from stream_rnn.engine.slots import TILE, Slots, boundary_is_zero
-from stream_rnn.errors import ConfigError, EngineError, StreamRnnError
+from stream_rnn.errors import CheckpointError, ConfigError, EngineError, StreamRnnError
 
 log = logging.getLogger("stream_rnn.engine")
 
@@ -36,6 +36,7 @@ class EngineOptions:
 
     Attributes:
         models: folders, by the name sessions open them by.
+        fingerprints: of their cards, as the gateway has read them.
         device: `auto` (CUDA where there is one), `cpu` or `cuda`.
         sessions: how many fit, of each model.
         tile: the most sessions stepped together.
@@ -51,6 +52,7 @@ class EngineOptions:
     ring: int = 32
     near: float = 0.04
     collect: float = 0.012
+    fingerprints: dict[str, str] = field(default_factory=dict)
 
 
 def pick_device(name: str) -> torch.device:
@@ -86,7 +88,7 @@ class Core:
         self.left_out: dict[str, str] = {}
         for name, folder in options.models.items():
             try:
-                self._models[name] = self._load(folder)
+                self._models[name] = self._load(folder, options.fingerprints.get(name))
             except StreamRnnError as error:
                 self.left_out[name] = str(error)
             except Exception as error:  # whatever is in a folder concerns that model only
@@ -102,8 +104,13 @@ class Core:
         self._turns = 0
         self._caught_up = 0.0  # when somebody last did
 
-    def _load(self, folder: Path) -> Slots:
+    def _load(self, folder: Path, fingerprint: str | None) -> Slots:
         card = read_card(folder)
+        if fingerprint not in (None, card.fingerprint):
+            raise CheckpointError(
+                f"{folder}: is another model than when this server started, and its sessions would "
+                "go on as something else; start the server anew to play it"
+            )
         codec, network = card.make_codec(), load_network(folder, card)
         assert boundary_is_zero(codec)
         options = self._options

@@ -16,9 +16,9 @@ from typing import Any
 from stream_rnn.codecs.ensemble import GESTURES, EnsembleCodec
 from stream_rnn.codecs.gestures import gesture_of
 from stream_rnn.codecs.snippets import SCALE, Finger, Touch, pitch_of
+from stream_rnn.control_table import scale_pitches
 from stream_rnn.engine.messages import Plan
 from stream_rnn.errors import ProtocolError
-from stream_rnn.gateway.controls import scale_pitches
 from stream_rnn.gateway.journal import Committed
 from stream_rnn.gateway.session import Session
 from stream_rnn.gateway.status import Status

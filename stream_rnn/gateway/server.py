@@ -160,6 +160,7 @@ async def _serve(
     engine = ChildEngine(
         {
             "models": {name: str(folder) for name, folder in folders.items()},
+            "fingerprints": {name: model.card.fingerprint for name, model in models.items()},
             "device": options.device,
             "sessions": options.limits.sessions,
             "ring": RING,

@@ -11,78 +11,19 @@ the symbol after each, and a state that is a value. The artist makes no differen
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from stream_rnn.codecs.base import Head
 from stream_rnn.errors import CheckpointError
+from stream_rnn.nets.architecture import CountingArchitecture as CountingArchitecture
 from stream_rnn.nets.network import RecurrentNetwork, State
 
-BASELINES = ("uniform", "unigram", "markov")
-LONGEST = {"categorical": 12, "bernoulli": 12}  # orders: of keys a table doubles with each
 MOST = 2**24  # contexts: a state holds which one as a float32, exact up to here
 LANES = 32  # see engine/kernels/exact.py: a logarithm is to be the same wherever it stands
 FEW = 256  # contexts among which it is not worth while to look for those that are alike
 ROOT = 1  # the empty context; 0 is one that was never met
-
-
-@dataclass(frozen=True)
-class CountingArchitecture:
-    """What has to be known to read a baseline's tables.
-
-    Attributes:
-        symbols: outputs for a symbol.
-        artists: how many artists the card has; they make no difference.
-        head: how the outputs are read.
-        cell: one of `BASELINES`.
-        order: of `markov`, how many symbols are looked back upon.
-    """
-
-    symbols: int
-    artists: int
-    head: Head
-    cell: str
-    order: int = 0
-
-    def __post_init__(self) -> None:
-        if self.cell not in BASELINES:
-            raise CheckpointError(f"architecture: {self.cell!r} is no baseline")
-        if self.head not in LONGEST:
-            raise CheckpointError(f"architecture: no baseline counts for the head {self.head!r}")
-        for name, least in (("symbols", 1), ("artists", 0)):
-            value = getattr(self, name)
-            if type(value) is not int or not least <= value <= 65_536:
-                raise CheckpointError(f"architecture: {name} is {value!r}")
-        least, most = (1, LONGEST[self.head]) if self.cell == "markov" else (0, 0)
-        if type(self.order) is not int or not least <= self.order <= most:
-            raise CheckpointError(
-                f"architecture: order is {self.order!r}; for {self.cell} it is {least} to {most}"
-            )
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> CountingArchitecture:
-        """The architecture that `to_json` described."""
-        try:
-            return cls(**data)
-        except TypeError as error:
-            raise CheckpointError(f"architecture: {error}") from None
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @property
-    def keys(self) -> bool:
-        """Whether a symbol is a set of keys, and not an index."""
-        return self.head == "bernoulli"
-
-    @property
-    def levels(self) -> int:
-        """How many lengths of context there are, the empty one included; none for uniform."""
-        return 0 if self.cell == "uniform" else self.order + 1
 
 
 class CountingNetwork(nn.Module):

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from stream_rnn.nets.architecture import GATES
+
 Update = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """A step of a layer, `(inputs, recurrent, hidden, cell, parameters) -> (hidden, cell)`.
 
@@ -111,8 +113,8 @@ def _tanh(x: Tensor) -> Tensor:
 
 
 CELLS: Mapping[str, Cell] = {
-    "lstm": Cell(4, True, 0, _lstm),
-    "mi-lstm": Cell(4, True, 4, _multiplicative_lstm),
-    "gru": Cell(3, False, 1, _gru),
-    "tanh": Cell(1, False, 0, _plain),
+    "lstm": Cell(GATES["lstm"], True, 0, _lstm),
+    "mi-lstm": Cell(GATES["mi-lstm"], True, 4, _multiplicative_lstm),
+    "gru": Cell(GATES["gru"], False, 1, _gru),
+    "tanh": Cell(GATES["tanh"], False, 0, _plain),
 }

@@ -7,21 +7,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
-from stream_rnn.codecs.base import Head
-
-Kind = Literal["categorical", "bernoulli", "nade"]
-"""What a network can have at its end."""
-
-FITTING: dict[Head, tuple[Kind, ...]] = {
-    "categorical": ("categorical",),
-    "bernoulli": ("bernoulli", "nade"),
-}
-"""The heads that a codec's symbols can be read with."""
+from stream_rnn.nets.architecture import FITTING as FITTING
+from stream_rnn.nets.architecture import Kind as Kind
 
 
 class Chords(nn.Module):

@@ -12,15 +12,14 @@ cell, for training and scoring. To step, a kernel (`engine/kernels`) takes the w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from stream_rnn.errors import CheckpointError
+from stream_rnn.nets.architecture import Architecture as Architecture
 from stream_rnn.nets.cells import CELLS
-from stream_rnn.nets.heads import Chords, Kind
+from stream_rnn.nets.heads import Chords
 from stream_rnn.nets.multiplicative import PARAMETERS, MultiplicativeLSTM
 
 
@@ -45,76 +44,6 @@ class LayerWeights(NamedTuple):
     recurrent: Tensor
     bias: Tensor
     parameters: Tensor
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What has to be known to build a network.
-
-    Attributes:
-        symbols: inputs and outputs for a symbol.
-        artists: how many artists the input vector has; 0 for none.
-        hidden: units in a layer.
-        layers: how many layers are stacked.
-        head: how the outputs are read, see `heads`.
-        cell: which recurrent cell, of `cells.CELLS`.
-        dropout: share of units dropped in training, between layers and before the head.
-        head_hidden: hidden units of the head itself, where it is `nade`.
-        weight_drop: share of recurrent weights dropped in training, anew for each chunk
-            (DropConnect, as Merity, Keskar and Socher 2017 have it, arXiv 1708.02182).
-    """
-
-    symbols: int
-    artists: int
-    hidden: int
-    layers: int
-    head: Kind
-    cell: str = "lstm"
-    dropout: float = 0.0
-    head_hidden: int = 0
-    weight_drop: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.cell not in CELLS:
-            known = ", ".join(CELLS)
-            raise CheckpointError(f"unknown cell {self.cell!r}; this version has: {known}")
-        if self.head not in get_args(Kind):
-            raise CheckpointError(f"unknown head {self.head!r}")
-        least = {"symbols": 1, "artists": 0, "hidden": 1, "layers": 1, "head_hidden": 0}
-        for name, lowest in least.items():
-            value = getattr(self, name)
-            if type(value) is not int or not lowest <= value <= 65_536:
-                raise CheckpointError(f"architecture: {name} is {value!r}")
-        if (self.head == "nade") != (self.head_hidden > 0):
-            raise CheckpointError(
-                f"architecture: head_hidden is {self.head_hidden}, and the head {self.head!r}; "
-                "units of its own are what nade has, and no other head"
-            )
-        for name in ("dropout", "weight_drop"):
-            share = getattr(self, name)
-            if not isinstance(share, int | float) or not 0 <= share < 1:
-                raise CheckpointError(f"architecture: {name} is {share!r}")
-
-    @property
-    def keys(self) -> bool:
-        """Whether a symbol is a set of keys, and not an index."""
-        return self.head != "categorical"
-
-    @property
-    def outputs(self) -> int:
-        """How many numbers the head is given for a symbol."""
-        return self.symbols + self.head_hidden
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Architecture:
-        """The architecture that `to_json` described."""
-        try:
-            return cls(**data)
-        except TypeError as error:
-            raise CheckpointError(f"architecture: {error}") from None
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class RecurrentNetwork(nn.Module):

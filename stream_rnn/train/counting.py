@@ -28,7 +28,14 @@ from stream_rnn.nets.baselines import (
 from stream_rnn.train.corpus import Corpus, Document
 from stream_rnn.train.curves import Log, draw_curves
 from stream_rnn.train.evaluate import boundary_of, evaluate
-from stream_rnn.train.finish import Sampler, finish, hardware, newline_of, plain
+from stream_rnn.train.finish import (
+    Sampler,
+    check_recipe,
+    finish,
+    hardware,
+    newline_of,
+    plain,
+)
 from stream_rnn.train.recipe import Recipe
 
 PATIENCE = 2  # orders in a row that foretell no better
@@ -47,6 +54,7 @@ class Counter:
         self._log = Log(run / "log.csv")
         self._seconds = 0.0
         self.network = self._make(0, next(iter(self._tables(0))))
+        check_recipe(self._card([]))
 
     def _make(self, levels: int, tables: Tables) -> CountingNetwork:
         codec, order = self.corpus.codec, max(0, levels - 1)

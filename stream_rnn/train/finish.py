@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 import torch
 
-from stream_rnn.checkpoint import Card, load_network, read_card, save_model
+from stream_rnn.card import Card, check_card
+from stream_rnn.checkpoint import load_network, read_card, save_model
 from stream_rnn.codecs.base import Codec
 from stream_rnn.codecs.text import TextCodec
+from stream_rnn.errors import CheckpointError, ConfigError
 from stream_rnn.nets.baselines import Network
 from stream_rnn.train.corpus import Corpus
 from stream_rnn.train.evaluate import evaluate
@@ -19,6 +21,18 @@ from stream_rnn.train.split import SPLITS
 
 Sampler = Callable[[Network, Card, int], str]
 """Makes a text to look at from (network, card, step)."""
+
+
+def check_recipe(card: Card) -> None:
+    """Checks the card that a run begins with, so that its model can be played when it is done.
+
+    Raises:
+        ConfigError: it could not be; it says what in the recipe is wrong.
+    """
+    try:
+        check_card(card)
+    except CheckpointError as error:
+        raise ConfigError(f"this recipe's model could not be played: {error}") from None
 
 
 def finish(

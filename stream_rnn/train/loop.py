@@ -28,7 +28,14 @@ from stream_rnn.train.corpus import Corpus
 from stream_rnn.train.curves import Log, draw_curves
 from stream_rnn.train.evaluate import artist_vectors, boundary_of, evaluate
 from stream_rnn.train.feed import Chunk, Feed
-from stream_rnn.train.finish import Sampler, finish, hardware, newline_of, plain
+from stream_rnn.train.finish import (
+    Sampler,
+    check_recipe,
+    finish,
+    hardware,
+    newline_of,
+    plain,
+)
 from stream_rnn.train.recipe import OptimiserRecipe, Recipe
 from stream_rnn.train.resume import generators, interrupts, read_state, recipe_of, write_state
 from stream_rnn.train.windows import WindowFeed
@@ -100,6 +107,7 @@ class Trainer:
         self._best = math.inf
         self._worse = 0
         self._log = Log(run / "log.csv")
+        check_recipe(self.card())
 
     def _make_feed(self) -> Feed | WindowFeed:
         options, corpus = self._options, self.corpus

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from stream_rnn.errors import DataError
+from stream_rnn.checkpoint import read_card
+from stream_rnn.errors import CheckpointError, DataError
 
 _STEP = re.compile(r"step-(\d+)\.txt$")
 
@@ -78,13 +79,10 @@ def read_run(folder: Path) -> Run:
 
 
 def _symbols_a_step(folder: Path) -> float | None:
-    try:
-        training = json.loads((folder / "best" / "card.json").read_text(encoding="utf-8"))[
-            "training"
-        ]
+    with contextlib.suppress(CheckpointError, LookupError, ZeroDivisionError):
+        training = read_card(folder / "best").training
         return float(training["symbols"] / training["steps"])
-    except (OSError, ValueError, LookupError, TypeError, ZeroDivisionError):
-        return None
+    return None
 
 
 def evolution(run: Run) -> str:

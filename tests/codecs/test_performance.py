@@ -176,5 +176,5 @@ def test_a_file_has_no_note_that_was_never_let_go(tmp_path: Path) -> None:
 
 
 def test_a_card_of_other_events_is_refused() -> None:
-    with pytest.raises(CheckpointError, match="388 events, not 309"):
+    with pytest.raises(CheckpointError, match="codec.events is 388; it must be 309"):
         PerformanceCodec.from_json({"domain": "performance", "events": 388})

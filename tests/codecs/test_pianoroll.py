@@ -153,5 +153,5 @@ def test_the_codec_is_remade_from_its_json() -> None:
     assert PianorollCodec.from_json(PianorollCodec(8).to_json()).steps_per_beat == 8
     with pytest.raises(CheckpointError, match="steps_per_beat"):
         PianorollCodec.from_json({})
-    with pytest.raises(CheckpointError, match="1 to 96, not 0"):
+    with pytest.raises(CheckpointError, match="is 0; it must be a whole number from 1 to 96"):
         PianorollCodec(0)

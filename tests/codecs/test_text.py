@@ -123,5 +123,7 @@ def test_a_vocabulary_has_each_single_character_once(characters: str | list[str]
 def test_a_vocabulary_that_is_too_large_or_missing_is_refused() -> None:
     with pytest.raises(CheckpointError, match=f"more than {MAX_VOCABULARY}"):
         TextCodec(chr(0x4E00 + i) for i in range(MAX_VOCABULARY))
-    with pytest.raises(CheckpointError, match="`characters`, a string"):
+    with pytest.raises(
+        CheckpointError, match="codec.characters is 5; it must be a string of 1 to 4094 characters"
+    ):
         TextCodec.from_json({"domain": "text", "characters": 5})

@@ -9,16 +9,15 @@ from hypothesis import strategies as st
 from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.pianoroll import PianorollCodec, mask_to_pitches
 from stream_rnn.codecs.text import TextCodec
+from stream_rnn.control_table import NAMES, SCALES, SYNCS, TONICS, scale_pitches
 from stream_rnn.errors import ProtocolError
+from stream_rnn.gateway.beat.tempo import FREE, SOURCES
 from stream_rnn.gateway.controls import (
     FIELDS,
-    SCALES,
-    TONICS,
     Controls,
     default_controls,
     engine_settings,
     merge_controls,
-    scale_pitches,
 )
 
 VERSE = Card("verse", "Verse", TextCodec("ab").to_json(), {}, artists=("Poe", "Blake", "Keats"))
@@ -33,6 +32,11 @@ names = st.sampled_from(sorted(FIELDS))
 
 def merged(card: Card = VERSE, /, **changes: Any) -> Controls:
     return merge_controls(default_controls(card, 0), changes, card)
+
+
+def test_what_can_be_set_is_what_a_session_has_and_what_can_be_followed_is_what_there_is() -> None:
+    assert NAMES == FIELDS
+    assert (FREE, *SOURCES) == SYNCS
 
 
 def test_a_session_starts_with_the_cards_defaults_and_an_even_blend() -> None:

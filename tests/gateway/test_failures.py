@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support import Ear, House
 
+from stream_rnn.checkpoint import find_models, read_card, write_card
+from stream_rnn.engine.core import Core, EngineOptions
 from stream_rnn.engine.messages import Failed
 from stream_rnn.gateway.audience import Moment
 from stream_rnn.gateway.failures import MOST
@@ -149,3 +152,19 @@ def test_a_restarted_engine_leaves_out_a_model_that_cannot_be_loaded(
     house.say(ear, "attach", session="a")
     house.say(ear, "play", session="a")
     assert plays_on(house, ear) and house.stage.sessions["a"].position > position + 40
+
+
+def test_a_restarted_engine_does_not_go_on_with_another_model_under_the_name(
+    models: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(models, tmp_path, dirs_exist_ok=True)
+    folders = find_models(tmp_path)
+    known = {name: read_card(folder).fingerprint for name, folder in folders.items()}
+    options = EngineOptions(folders, device="cpu", sessions=2, fingerprints=known)
+    assert not Core(options).left_out
+    card = read_card(folders["verse"])
+    write_card(folders["verse"], replace(card, title="Another title", scores={"measure": "none"}))
+    assert not Core(options).left_out, "what plays is the same"
+    write_card(folders["verse"], replace(card, artists=card.artists[::-1]))
+    assert Core(options).left_out.keys() == {"verse"}
+    assert "another model than when this server started" in Core(options).left_out["verse"]

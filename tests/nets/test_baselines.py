@@ -226,10 +226,10 @@ def test_a_folder_gives_the_baseline_back(tmp_path: Path, levels: int, head: str
         ({"order": 99}, "order is 99"),
         ({"order": 2}, "does not fit the card: the tables are not those of contexts up to 2"),
         ({"order": 4}, "does not fit the card: the tables are not those of contexts up to 4"),
-        ({"cell": "lstm"}, "unexpected keyword argument 'order'"),
-        ({"hidden": 4}, "unexpected keyword argument 'hidden'"),
-        ({"head": "bernoulli"}, "do not fit the architecture"),
-        ({"symbols": 7}, "do not fit the architecture"),
+        ({"cell": "lstm"}, "architecture.hidden is missing; it must be a whole number"),
+        ({"hidden": 4}, "architecture.hidden is no field; there are: symbols, artists, head, cell"),
+        ({"head": "bernoulli"}, "architecture.head is 'bernoulli'; it must be categorical"),
+        ({"symbols": 7}, "architecture.symbols is 7; it must be 6, since its codec of text has"),
     ],
 )
 def test_a_card_that_does_not_fit_its_tables_gets_one_line(

@@ -139,13 +139,19 @@ def test_an_architecture_is_remade_from_its_json() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"cell": "qrnn"}, "unknown cell 'qrnn'; this version has: lstm, mi-lstm, gru, tanh"),
-        ({"head": "softmax"}, "unknown head 'softmax'"),
-        ({"hidden": 0}, "hidden is 0"),
+        ({"cell": "qrnn"}, "cell is 'qrnn'; it must be 'lstm' or 'mi-lstm' or 'gru' or 'tanh'"),
+        (
+            {"head": "softmax"},
+            "head is 'softmax'; it must be 'categorical' or 'bernoulli' or 'nade'",
+        ),
+        ({"hidden": 0}, "hidden is 0; it must be a whole number from 1 to 16384"),
         ({"layers": 1.0}, "layers is 1.0"),
+        ({"layers": True}, "layers is True"),
+        ({"hidden": 16_384}, "architecture has 1,074,905,099 weights; there may be 268,435,456"),
+        ({"head_hidden": 3}, "head_hidden is 3, and the head 'categorical'"),
         ({"symbols": 10**9}, "symbols is 1000000000"),
         ({"dropout": "half"}, "dropout is 'half'"),
-        ({"width": 3}, "unexpected keyword argument 'width'"),
+        ({"width": 3}, "architecture.width is no field; there are: symbols, artists, hidden"),
     ],
 )
 def test_an_architecture_that_cannot_be_is_refused(change: dict[str, object], said: str) -> None:

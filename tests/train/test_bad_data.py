@@ -165,7 +165,8 @@ def test_a_run_that_is_cut_short(tmp_path: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [("hidden", 48, "does not fit the card"), ("layers", 2, "does not fit the card"),
-     ("symbols", 9, "do not fit the architecture"), ("artists", 5, "do not fit the architecture")],
+     ("symbols", 9, "symbols is 9; it must be 30, since its codec of text has so many"),
+     ("artists", 5, "artists is 5; it must be 3, since so many artists are named")],
 )  # fmt: skip
 def test_a_card_that_does_not_fit_its_weights(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], field: str, value: int, said: str

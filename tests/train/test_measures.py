@@ -8,6 +8,7 @@ from stream_rnn.checkpoint import Card, write_card
 from stream_rnn.codecs.performance import Note, midi_from_notes
 from stream_rnn.codecs.pianoroll import PianorollCodec
 from stream_rnn.errors import DataError
+from stream_rnn.nets.architecture import Architecture
 from stream_rnn.train.corpus import Corpus
 from stream_rnn.train.data import load_corpus
 from stream_rnn.train.measures import (
@@ -89,8 +90,9 @@ def test_music21_is_asked_too_if_one_wants(
 def written(folder: Path, recipe: DataRecipe, corpus: Corpus) -> str:
     """A model's folder without a network: its card knows its corpus."""
     folder.mkdir()
-    data = {"recipe": msgspec.to_builtins(recipe)}
-    write_card(folder, Card("made-up", "Made up", corpus.codec.to_json(), {}, data=data))
+    data, codec = {"recipe": msgspec.to_builtins(recipe)}, corpus.codec
+    architecture = Architecture(codec.size, 0, 8, 1, codec.head).to_json()
+    write_card(folder, Card("made-up", "Made up", codec.to_json(), architecture, data=data))
     return str(folder)
 
 

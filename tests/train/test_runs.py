@@ -3,7 +3,10 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
+from stream_rnn.checkpoint import Card, write_card
+from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import DataError
+from stream_rnn.nets.architecture import Architecture
 from stream_rnn.train.curves import Log, draw_comparison
 from stream_rnn.train.runs import evolution, read_run
 
@@ -17,8 +20,10 @@ def made(folder: Path, *, card: bool = True) -> Path:
     for step, text in ((1000000, "never reached"), (100, "the words"), (50, "\nxq zzt\n")):
         (folder / "samples" / f"step-{step:06d}.txt").write_text(text)
     if card:
-        (folder / "best").mkdir()
-        (folder / "best" / "card.json").write_text('{"training": {"steps": 100, "symbols": 5000}}')
+        architecture = Architecture(4, 0, 8, 1, "categorical").to_json()
+        facts = {"steps": 100, "symbols": 5000}
+        codec = TextCodec("ab").to_json()
+        write_card(folder / "best", Card("r", "R", codec, architecture, training=facts))
     return folder
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from stream_rnn.checkpoint import Card, find_models, read_card, write_card
 from stream_rnn.errors import DataError
+from stream_rnn.nets.architecture import Architecture
 from stream_rnn.train.table import HEAD, main, renewed, row_of
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +21,7 @@ def card(name: str, nll: float = 1.25) -> Card:
         name=name,
         title="Made up",
         codec={"domain": "text", "characters": "ab"},
-        architecture={"layers": 2, "hidden": 64, "cell": "mi-lstm"},
+        architecture=Architecture(4, 0, 64, 2, "categorical", "mi-lstm").to_json(),
         training={
             "seconds": 600,
             "symbols": 2_000_000,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stream_rnn.codecs.base import Codec
+from stream_rnn.control_table import FREE as FREE
 from stream_rnn.errors import ProtocolError
 
-FREE = "free"
 SOURCES = {
     "link": 'this server has not joined Ableton Link; say `sync = "link"` under [tempo]',
     "midi": "this server hears no MIDI clock; name a port in [[midi.in]]",
