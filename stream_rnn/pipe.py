@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import json
 import logging
 import os
@@ -16,13 +15,12 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from stream_rnn import handover
 from stream_rnn.descriptors import Spare
-from stream_rnn.errors import StreamRnnError
 
 log = logging.getLogger("stream_rnn.pipe")
 
@@ -56,20 +54,6 @@ class FrameReader:
             body = bytes(self._buffer[PREFIX.size : end])
             del self._buffer[:end]
             yield body
-
-
-async def start_anew(
-    start: Callable[[], Awaitable[object]], pauses: Sequence[float], what: str
-) -> None:
-    """Tries to start something until it does, after longer and longer pauses (seconds)."""
-    for pause in itertools.chain(pauses, itertools.repeat(pauses[-1])):
-        await asyncio.sleep(pause)
-        try:
-            await start()
-        except (StreamRnnError, OSError) as error:
-            log.error("%s could not be started: %s", what, error)
-            continue
-        return
 
 
 class Child:

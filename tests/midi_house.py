@@ -7,9 +7,9 @@ from typing import Any
 
 from support import House
 
+from stream_rnn.adapters.midi.input import MidiInput
 from stream_rnn.config import MidiConfig, MidiIn
-from stream_rnn.gateway.beat.conductor import Conductor
-from stream_rnn.gateway.midi.listening import MidiInput
+from stream_rnn.stage.transport import Conductor
 
 
 def on(pitch: int, velocity: int = 80, channel: int = 1) -> bytes:

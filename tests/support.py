@@ -18,11 +18,11 @@ from stream_rnn.codecs.text import TextCodec
 from stream_rnn.engine.client import InlineEngine
 from stream_rnn.engine.core import Core, EngineOptions
 from stream_rnn.engine.kernels import CountingKernel, make_kernel
-from stream_rnn.gateway.audience import Moment
-from stream_rnn.gateway.house import Limits, Model
-from stream_rnn.gateway.stage import Stage
 from stream_rnn.nets.baselines import Network
 from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
+from stream_rnn.stage.limits import Limits, Model
+from stream_rnn.stage.stage import Stage
+from stream_rnn.stage.subscribers import Moment
 from stream_rnn.wire import messages as wire
 
 ARTISTS = ("Ada", "Bo", "Cy")

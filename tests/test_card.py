@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import House, make_text_model
 
+from stream_rnn.adapters.web.websocket import hello
 from stream_rnn.card import MOST_ARTISTS, check_card, parse_card
 from stream_rnn.checkpoint import WEIGHTS, find_models, load_network, read_card, read_models
 from stream_rnn.errors import CheckpointError
-from stream_rnn.gateway.web.websocket import hello
 from stream_rnn.paths import bundled
 
 MODELS = find_models(bundled("models"))

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from stream_rnn.adapters.osc.socket import OscOptions
+from stream_rnn.adapters.osc.targets import form_of
+from stream_rnn.adapters.osc.voices import PlainForm, TemplateForm
 from stream_rnn.checkpoint import find_models
 from stream_rnn.config import Config, read_config
 from stream_rnn.errors import ConfigError
-from stream_rnn.gateway.osc.socket import OscOptions
-from stream_rnn.gateway.osc.targets import form_of
-from stream_rnn.gateway.osc.voices import PlainForm, TemplateForm
 
 ROOT = Path(__file__).parents[1]
 

@@ -17,8 +17,8 @@ from stream_rnn.codecs.base import Codec
 from stream_rnn.engine.kernels import make_kernel
 from stream_rnn.engine.messages import Settings
 from stream_rnn.engine.offline import generate
-from stream_rnn.gateway.controls import default_controls
 from stream_rnn.paths import bundled
+from stream_rnn.sessions.controls import default_controls
 from stream_rnn.train.corpus import Document
 from stream_rnn.train.data import corpus_of_card
 from stream_rnn.train.evaluate import (

@@ -24,9 +24,9 @@ from stream_rnn.engine.nade import ChordDraw
 from stream_rnn.engine.sampling import uniforms
 from stream_rnn.engine.slots import TILE
 from stream_rnn.errors import ConfigError, StreamRnnError
-from stream_rnn.gateway.controls import default_controls
 from stream_rnn.nets.baselines import Network
 from stream_rnn.paths import bundled
+from stream_rnn.sessions.controls import default_controls
 
 ROWS = (1, 8, 64, 256)
 FRAMES, WARM_UP = 200, 20

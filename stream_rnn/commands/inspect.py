@@ -82,7 +82,7 @@ def _inspect(options: argparse.Namespace) -> None:
 
 def _blend(card: Card, artist: str | None) -> list[float] | None:
     """The weights of an artist or a blend, `[artists]`; None: each document's own."""
-    from stream_rnn.gateway.controls import default_controls, engine_settings, merge_controls
+    from stream_rnn.sessions.controls import default_controls, engine_settings, merge_controls
 
     if artist is None:
         return None

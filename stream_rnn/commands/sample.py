@@ -51,7 +51,7 @@ def add(command: AddCommand) -> None:
 def _sample(options: argparse.Namespace) -> None:
     from stream_rnn.checkpoint import read_card
     from stream_rnn.codecs.registry import file_writer, prime_source, read_prime
-    from stream_rnn.gateway.controls import default_controls, engine_settings, merge_controls
+    from stream_rnn.sessions.controls import default_controls, engine_settings, merge_controls
 
     folder = model_folder(options.model)
     card = read_card(folder)

@@ -79,8 +79,9 @@ def add(command: AddCommand) -> None:
 def _serve(options: argparse.Namespace) -> None:
     from msgspec.structs import asdict
 
-    from stream_rnn.gateway.house import Limits
-    from stream_rnn.gateway.server import ServeOptions, serve
+    from stream_rnn.serve.options import ServeOptions
+    from stream_rnn.serve.server import serve
+    from stream_rnn.stage.limits import Limits
 
     _log()
     config = _config(options)
@@ -115,8 +116,9 @@ def _play(options: argparse.Namespace) -> None:
 
     from stream_rnn.checkpoint import read_card
     from stream_rnn.config import OscTarget, SessionConfig
-    from stream_rnn.gateway.house import Limits
-    from stream_rnn.gateway.server import ServeOptions, serve
+    from stream_rnn.serve.options import ServeOptions
+    from stream_rnn.serve.server import serve
+    from stream_rnn.stage.limits import Limits
 
     _log()
     folder = model_folder(options.model)
@@ -197,5 +199,5 @@ def _host(text: str) -> tuple[str, int]:
 
 def _log() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    # Below that it tells of every connection; what we refuse, gateway/http/ says itself.
+    # Below that it tells of every connection; what we refuse, adapters/http/ says itself.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)

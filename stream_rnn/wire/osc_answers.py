@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from stream_rnn.sound.voice import Note
 from stream_rnn.wire import messages as wire
-from stream_rnn.wire.notes import Note
 
 Message = tuple[str, tuple[Any, ...]]
 

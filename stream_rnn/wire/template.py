@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stream_rnn.errors import ConfigError
-from stream_rnn.wire.notes import Note
+from stream_rnn.sound.voice import Note
 from stream_rnn.wire.osc_answers import Message
 
 # By what a template is filled in for: what there is to fill in. A field that is an argument

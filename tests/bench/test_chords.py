@@ -7,9 +7,9 @@ from stream_rnn.bench.chords import Cost, cost, main, table
 from stream_rnn.checkpoint import find_models, load_network, read_card
 from stream_rnn.engine.slots import TILE
 from stream_rnn.errors import ConfigError
-from stream_rnn.gateway.controls import default_controls
 from stream_rnn.nets.network import Architecture, RecurrentNetwork
 from stream_rnn.paths import bundled
+from stream_rnn.sessions.controls import default_controls
 
 JOINT = {
     name: folder

@@ -17,8 +17,8 @@ import pytest
 from talker import Talker, Witness
 from websockets.exceptions import InvalidStatus
 
+from stream_rnn.adapters.http.doors import REQUEST
 from stream_rnn.bench.serve import children, running_server
-from stream_rnn.gateway.http.doors import REQUEST
 
 HALF = (
     b"",

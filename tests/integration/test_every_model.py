@@ -26,8 +26,8 @@ from stream_rnn.checkpoint import find_models, load_network, read_card
 from stream_rnn.codecs.base import ints_from_bytes
 from stream_rnn.engine.messages import Plan, Settings, Tile
 from stream_rnn.engine.slots import Slots
-from stream_rnn.gateway.controls import default_controls, engine_settings, merge_controls
-from stream_rnn.wire.notes import Voice
+from stream_rnn.sessions.controls import default_controls, engine_settings, merge_controls
+from stream_rnn.sound.voice import Voice
 
 ROOT = Path(__file__).parents[2]
 MODELS = find_models(ROOT / "models")

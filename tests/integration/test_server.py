@@ -19,7 +19,7 @@ from talker import Talker
 from websockets.exceptions import InvalidStatus
 
 from stream_rnn.bench.serve import children, running_server
-from stream_rnn.gateway.server import HANGS
+from stream_rnn.serve.engine_ward import HANGS
 
 Server = tuple[subprocess.Popen[str], str]
 

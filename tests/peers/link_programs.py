@@ -39,9 +39,9 @@ async def peer(bpm: float) -> None:
 async def session(models: Path, bpm: float) -> None:
     from support import Ear, House
 
-    from stream_rnn.gateway.beat.conductor import Conductor
-    from stream_rnn.gateway.beat.link import LinkSide
-    from stream_rnn.gateway.playout import play_out
+    from stream_rnn.adapters.tempo.ableton_link import LinkSide
+    from stream_rnn.stage.playout import play_out
+    from stream_rnn.stage.transport import Conductor
     from stream_rnn.wire import messages as wire
 
     house = House(models)

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from peers.programs import needs, running, until
 
+from stream_rnn.adapters.tempo.ableton_link import wants_link
 from stream_rnn.config import Config, SessionConfig, TempoConfig
 from stream_rnn.errors import ConfigError
-from stream_rnn.gateway.beat.link import wants_link
-from stream_rnn.gateway.beat.tempo import Tempo
+from stream_rnn.sessions.tempo import Tempo
 
 PROGRAMS = Path(__file__).with_name("link_programs.py")
 TESTS = Path(__file__).parents[1]
@@ -104,10 +104,10 @@ def test_link_is_joined_where_something_follows_it() -> None:
 
 
 def test_without_the_extra_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from stream_rnn.adapters.tempo.ableton_link import LinkSide
     from stream_rnn.clock import ManualClock
-    from stream_rnn.gateway.beat.conductor import Conductor
-    from stream_rnn.gateway.beat.link import LinkSide
-    from stream_rnn.gateway.stage import Stage
+    from stream_rnn.stage.stage import Stage
+    from stream_rnn.stage.transport import Conductor
 
     monkeypatch.setitem(sys.modules, "aalink", None)
     stage = Stage({}, lambda commands: None)

@@ -11,7 +11,7 @@ import pytest
 from peers.programs import SONIC_PI, SonicPi, jack_server, needs, sonic_pi, stream_rnn, until
 from talker import Talker
 
-from stream_rnn.wire.notes import letter_pitch
+from stream_rnn.sound.voice import letter_pitch
 
 pytestmark = [pytest.mark.peer, needs(str(SONIC_PI), "jackd")]
 

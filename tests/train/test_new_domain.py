@@ -20,11 +20,11 @@ from stream_rnn.engine.messages import Settings
 from stream_rnn.engine.offline import generate
 from stream_rnn.engine.preview import preview
 from stream_rnn.errors import CheckpointError, DataError
+from stream_rnn.sound.voice import Note, Voice
 from stream_rnn.train.data import corpus_of_card, load_corpus
 from stream_rnn.train.evaluate import evaluate
 from stream_rnn.train.loop import Trainer
 from stream_rnn.train.recipe import read_recipe
-from stream_rnn.wire.notes import Note, Voice
 
 PAGE = Path(__file__).parents[2] / "docs" / "training.md"
 GRID = "kick  x..x..x...x.....\nsnare ....x.......x..x\nhat   x.x.x.x.x.x.x.xx\n"

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from stream_rnn.errors import ProtocolError
+from stream_rnn.sound.voice import Note
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
-from stream_rnn.wire.notes import Note
 from stream_rnn.wire.osc_answers import answers, note_messages, session_messages
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_rnn.errors import ConfigError
+from stream_rnn.sound.voice import Note
 from stream_rnn.wire import osc
-from stream_rnn.wire.notes import Note
 from stream_rnn.wire.template import FIELDS, Template, note_values
 
 VALUES = {**note_values(Note(67, 80)), "seconds": 0.25, "n": 7, "session": "main", "char": "e",

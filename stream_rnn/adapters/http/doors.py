@@ -1,0 +1,305 @@
+"""The doors of an HTTP server: how many connections there may be, and how long each may be silent.
+
+uvicorn has no time limit for a request that does not come, nor a limit on connections that are
+only open. Both are added to its protocols here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from collections import Counter
+from typing import Any, cast
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from stream_rnn.adapters.http.guard import MAX_HEAD, excess
+from stream_rnn.adapters.http.refusals import RefusalLog
+
+log = logging.getLogger("stream_rnn.web")
+
+REQUEST = 10.0  # seconds that a whole request, or a WebSocket's handshake, may take to come
+ANSWER = 60.0  # seconds that an answer may take to be read
+LINGER = 2.0  # seconds that a client which is turned away has to say what it wanted, or to go
+LINGERING = 32  # of those at a time
+SPARE = 32  # connections of this machine above the limit: a supervisor still asks for health
+TLS = b"\x16\x03"  # how a client begins that takes this for https
+
+
+class Doors:
+    """Counts connections.
+
+    Args:
+        total: how many there may be.
+        each: of one address elsewhere; this machine's are limited by the total.
+    """
+
+    def __init__(self, total: int, each: int) -> None:
+        self.total, self.each = total, each
+        self.lingering = 0
+        self._inside: Counter[str] = Counter()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def enter(self, address: str) -> str | None:
+        """Lets a connection in, or says why not."""
+        here = is_here(address)
+        if self._count >= self.total + (SPARE if here else 0):
+            return (
+                f"this server has {self.total} connections, which is its limit "
+                "(--max-connections); try again later"
+            )
+        if not here and self._inside[address] >= self.each:
+            return (
+                f"{address} has {self.each} connections, which is the limit for one address "
+                "(--max-per-address); close some"
+            )
+        self._inside[address] += 1
+        self._count += 1
+        return None
+
+    def leave(self, address: str) -> None:
+        """A connection that was let in has ended."""
+        self._count -= 1
+        self._inside[address] -= 1
+        if not self._inside[address]:
+            del self._inside[address]
+
+
+def is_here(address: str) -> bool:
+    """Whether a connection comes from this machine."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
+
+
+class DoorConfig(uvicorn.Config):
+    """uvicorn's configuration of a server with doors; options as uvicorn's."""
+
+    def __init__(self, app: Any, doors: Doors, refusals: RefusalLog, **options: Any) -> None:
+        self.doors, self.refusals = doors, refusals
+        super().__init__(
+            app,
+            http=HttpDoor,
+            ws=WebSocketDoor,
+            ws_per_message_deflate=False,
+            h11_max_incomplete_event_size=MAX_HEAD + 8000,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            **options,
+        )
+
+
+def plain_answer(status: str, reason: str) -> bytes:
+    """An HTTP answer that ends its connection."""
+    body = f"{reason}\n".encode()
+    head = (
+        f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + body
+
+
+class HttpDoor(H11Protocol):
+    """uvicorn's HTTP protocol, with the limits."""
+
+    def __init__(self, config: Any, *args: Any, **options: Any) -> None:
+        super().__init__(config, *args, **options)
+        door = cast(DoorConfig, config)
+        self._doors, self._refusals = door.doors, door.refusals
+        self._inside: str | None = None  # the address as which it was counted
+        self._refused: str | None = None
+        self._lingers = False
+        self._receiving = True
+        self._begun = b""
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def _address(self) -> str:
+        return self.client[0] if self.client else ""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._refused = self._doors.enter(self._address)
+        if self._refused is None:
+            self._inside = self._address
+            self._arm(REQUEST, self._too_slow)
+            return
+        self._tell("a connection (503)", self._refused)
+        if self._doors.lingering >= LINGERING:
+            self._turn_away()
+        else:
+            # An answer before the question may be lost: closing with unread bytes resets.
+            self._lingers = True
+            self._doors.lingering += 1
+            self._arm(LINGER, self._turn_away)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        if self._inside is not None:
+            self._doors.leave(self._inside)
+            self._inside = None
+        if self._lingers:
+            self._lingers = False
+            self._doors.lingering -= 1
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused is not None:
+            self._turn_away()
+            return
+        self._begun = self._begun or data[:2]
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def _watch(self) -> None:
+        """Sets the time limit for what is waited for now."""
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            return  # it ends, or is a WebSocket now
+        receiving = self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
+        if receiving != self._receiving:
+            self._receiving = receiving
+            self._arm(REQUEST if receiving else ANSWER, self._too_slow)
+
+    def _too_slow(self) -> None:
+        begun = self.conn.trailing_data[0] or self.conn.their_state is not h11.IDLE
+        if self._receiving and begun and self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            reason = f"the request did not come within {REQUEST:.0f} s"
+            self._tell("half a request (408)", reason)
+            self._end(plain_answer("408 Request Timeout", reason))
+        else:
+            self._end(b"")
+
+    def _turn_away(self) -> None:
+        if not self.transport.is_closing():
+            self._end(plain_answer("503 Service Unavailable", self._refused or ""))
+
+    def _end(self, answer: bytes) -> None:
+        """Says a last word, and does not wait long for it to be read."""
+        if answer:
+            self.transport.write(answer)
+        self.transport.close()
+        self._arm(LINGER, self.transport.abort)
+
+    def send_400_response(self, msg: str) -> None:
+        """What uvicorn calls when h11 does not understand what came."""
+        if self._begun == TLS:
+            reason = "this port speaks http, and the client began https: use http://, or a proxy"
+        else:
+            reason = f"this is no HTTP/1.1 request, or its headers are longer than {MAX_HEAD} bytes"
+        self._tell("a request (400)", reason)
+        unanswered = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE)
+        self._end(plain_answer("400 Bad Request", reason) if unanswered else b"")
+
+    def _unsupported_upgrade_warning(self) -> None:
+        pass  # it is answered as if it had not been asked for, as HTTP has it
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        refusal = excess(event.target, self.headers) or _unfit(event, self.headers)
+        if refusal is not None:
+            status, reason = refusal
+            self._tell(f"a WebSocket ({status})", reason)
+            self._end(plain_answer(f"{status} Refused", reason))
+            return
+        self._disarm()
+        super().handle_websocket_upgrade(event)
+        protocol = self.transport.get_protocol()
+        assert isinstance(protocol, WebSocketDoor)
+        protocol.inside, self._inside = self._inside, None
+
+    def _tell(self, what: str, reason: str) -> None:
+        if line := self._refusals.line(self.loop.time(), self._address, what, reason):
+            log.warning("%s", line)
+
+    def _arm(self, seconds: float, action: Any) -> None:
+        self._disarm()
+        self._timer = self.loop.call_later(seconds, action)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _unfit(event: h11.Request, headers: list[tuple[bytes, bytes]]) -> tuple[int, str] | None:
+    """What the WebSocket library would stumble over."""
+    names = {name for name, _ in headers}
+    if event.method != b"GET" or names & {b"content-length", b"transfer-encoding"}:
+        return 400, "a WebSocket's handshake is a GET request without a body"
+    for name, value in headers:
+        read = name.startswith(b"sec-websocket-") or name in (b"connection", b"upgrade", b"host")
+        if read and not value.isascii():
+            return 400, f"the header {name.decode('ascii')} has bytes that are not ASCII"
+    return None
+
+
+class WebSocketDoor(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket protocol, which also ends when its client does not take the end."""
+
+    def __init__(self, config: Any, *args: Any, **options: Any) -> None:
+        super().__init__(config, *args, **options)
+        self._doors = cast(DoorConfig, config).doors
+        self.inside: str | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(REQUEST, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.inside is not None:
+            self._doors.leave(self.inside)
+            self.inside = None
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        if not self.handshake_complete:
+            self.transport.abort()
+
+    def _abort_after(self, seconds: float) -> None:
+        """`close` waits until everything was read, which may be never."""
+        if not self.disconnected:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self.loop.call_later(seconds, self.transport.abort)
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self._abort_after(LINGER)
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True  # or uvicorn logs each refusal as a bug
+
+    async def run_asgi(self) -> None:
+        await super().run_asgi()
+        self._abort_after(self.close_timeout + LINGER)
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            self.frames = [b"".join(self.frames)]
+            try:
+                self.frames[0].decode()
+            except UnicodeDecodeError:  # uvicorn would write a traceback for it
+                self.frames = []
+                self.conn.send_close(1007, "text frames are UTF-8")
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()

@@ -1,0 +1,167 @@
+"""MIDI clock: pulses that come in as a tempo, and a stream's beat as pulses that go out.
+
+No I/O; the times are passed in, on the server's clock, as each message was heard.
+"""
+
+from __future__ import annotations
+
+import math
+
+from stream_rnn.adapters.midi.pulse_line import PulseLine
+from stream_rnn.sessions.tempo import Tempo
+from stream_rnn.stage.transport import Transport
+from stream_rnn.wire import midi
+from stream_rnn.wire.midi import PULSES_PER_BEAT, PULSES_PER_SIXTEENTH
+
+GAP = 0.5  # seconds without a pulse after which the clock is held to have stopped
+
+
+class ClockFollower:
+    """Makes a tempo of a port's clock, start, continue, stop and song position.
+
+    The tempo is a line through the last pulses: see `PulseLine`. A sender may keep its clock
+    running while it is stopped. Then the tempo is known before it starts, and the piece goes on
+    at the place where the stop left it.
+
+    Args:
+        bpm: the tempo until one is heard.
+    """
+
+    def __init__(self, bpm: float = 120.0) -> None:
+        self.tempo: Tempo | None = None
+        self.last = -math.inf  # when the last pulse came
+        self._line = PulseLine(60.0 / bpm / PULSES_PER_BEAT)
+        self._offset = 0  # from a pulse's count to its place in the piece
+        self._resume = 0  # the place where a continue goes on
+        self._armed: Transport | None = None  # what the next pulse begins
+        self._told = 0  # the count at which a tempo was told of last
+
+    def hear(self, event: midi.Event, time: float) -> list[Tempo | Transport]:
+        """What a message means: what its sender does, and a tempo: news, or once a beat."""
+        match event:
+            case midi.Clock():
+                return self._pulse(time)
+            case midi.Start():
+                self._armed, self._resume = "start", 0
+            case midi.Continue():
+                self._armed = "continue"
+            case midi.Stop():
+                self._armed, self._resume = None, self._line.count + self._offset
+                return ["stop"]
+            case midi.SongPosition(sixteenths):
+                self._resume = sixteenths * PULSES_PER_SIXTEENTH
+        return []
+
+    def _pulse(self, time: float) -> list[Tempo | Transport]:
+        if time - self.last > GAP:
+            self._line.clear()
+            if self.tempo is not None:
+                # The clock is back: the beat went on meanwhile, as the sessions did.
+                place = round(self.tempo.beat_at(time) * PULSES_PER_BEAT)
+                self._offset = place - self._line.count
+        self.last = time
+        began, self._armed = self._armed, None
+        self._line.add(time, begins=began is not None)
+        if began is not None:
+            self._offset = self._resume - (self._line.count - 1)
+        tempo = self._estimate()
+        news = began is not None or self._is_news(tempo)
+        if news:
+            self.tempo, self._told = tempo, self._line.count
+        return [*([tempo] if news else []), *([began] if began else [])]
+
+    def _estimate(self) -> Tempo:
+        count, at = self._line.middle
+        beat = (count + self._offset) / PULSES_PER_BEAT
+        return Tempo(60.0 / self._line.period / PULSES_PER_BEAT, beat, at)
+
+    def _is_news(self, tempo: Tempo) -> bool:
+        if self.tempo is None or self._line.count - self._told >= PULSES_PER_BEAT:
+            return True
+        return tempo.moved(self.tempo, self.last)
+
+
+Timed = tuple[float, bytes]
+TAIL = 0.25  # seconds that a stop may wait for the pulses before it
+LEAD = 0.001  # seconds that a start comes before the pulse that it announces
+# Seconds that pulses of a stream that does not play are handed out ahead. Less than a symbol is,
+# so that none of them comes after the start.
+AHEAD = 0.015
+
+
+class ClockOut:
+    """A stream's beat as MIDI clock, to be made as its symbols are committed.
+
+    A symbol's pulses are spread over the time until the next one is due. Who receives them is
+    started at position 0, and elsewhere told the position, so that its beats and bars are the
+    stream's.
+
+    Args:
+        per_beat: symbols in a beat.
+        bpm: the stream's tempo.
+        always: whether pulses go on while the stream is paused, in its tempo.
+
+    Attributes:
+        per_beat: as given.
+        bpm: to be kept up to date for the pulses of a pause.
+    """
+
+    def __init__(self, per_beat: int, bpm: float = 120.0, *, always: bool = False) -> None:
+        self.per_beat, self.bpm, self._always = per_beat, bpm, always
+        self._next: int | None = None  # the position that is expected; none while stopped
+        self._ends = 0.0  # when the last symbol's pulses do
+        self._last = -math.inf  # when the last pulse comes
+
+    def symbol(self, n: int, due: float, ends: float, *, fed: bool = False) -> list[Timed]:
+        """The messages of a symbol, as (time, bytes).
+
+        Args:
+            due: when it begins, and `ends` when the next one does, in seconds.
+            fed: whether it was; then it has pulses only if it took its place in time.
+        """
+        if fed and not (n == self._next and due == self._ends):
+            return []
+        messages: list[Timed] = []
+        first = math.ceil(n * PULSES_PER_BEAT / self.per_beat)
+        if n != self._next:
+            sixteenth = n * PULSES_PER_BEAT // self.per_beat // PULSES_PER_SIXTEENTH
+            first = sixteenth * PULSES_PER_SIXTEENTH
+            messages = [] if self._next is None else [(due - 3 * LEAD, midi.STOP)]
+            if n == 0:
+                messages.append((due - LEAD, midi.START))
+            else:
+                messages.append((due - 2 * LEAD, midi.song_position(sixteenth)))
+                messages.append((due - LEAD, midi.CONTINUE))
+        self._next, self._ends = n + 1, ends
+        stop = math.ceil((n + 1) * PULSES_PER_BEAT / self.per_beat)
+        for pulse in range(first, stop):
+            part = pulse * self.per_beat / PULSES_PER_BEAT - n
+            self._last = due + max(0.0, part) * (ends - due)
+            messages.append((self._last, midi.CLOCK))
+        return messages
+
+    def stop(self, now: float) -> list[Timed]:
+        """The messages of a stream that pauses, goes back or ends: after its last pulse."""
+        if self._next is None:
+            return []
+        self._next = None
+        return [(max(now, min(self._last, now + TAIL)), midi.STOP)]
+
+    def next_time(self) -> float:
+        """When `run_on` has pulses to send; infinity while the stream plays."""
+        if not self._always or self._next is not None:
+            return math.inf
+        return self._last + self._period - AHEAD
+
+    @property
+    def _period(self) -> float:
+        return 60.0 / self.bpm / PULSES_PER_BEAT
+
+    def run_on(self, now: float) -> list[Timed]:
+        """The pulses of a stream that is paused, as far as they are due soon."""
+        messages: list[Timed] = []
+        while self.next_time() <= now:
+            # After a time in which nobody asked they go on from now, and are not made up for.
+            self._last = max(self._last + self._period, now)
+            messages.append((self._last, midi.CLOCK))
+        return messages

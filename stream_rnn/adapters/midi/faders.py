@@ -1,0 +1,166 @@
+"""What a MIDI controller can move or do, and what its place says there. No I/O."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from stream_rnn.config import MidiControl
+from stream_rnn.errors import ProtocolError
+from stream_rnn.sessions.controls import RANGES
+from stream_rnn.sessions.session import Session
+from stream_rnn.stage.limits import Model
+from stream_rnn.wire import osc_values
+from stream_rnn.wire.osc_values import NORMS
+
+TOP = 127  # steps from one end of a range to the other
+# name: (least, most), in whole numbers
+STEPS = {"velocity": (1, 127), "transpose": (-24, 24), "top_k": (0, 127), "channel": (1, 16)}
+MOST = 1024  # sessions whose faders are remembered
+ARTIST = "artist "  # and a name: its weight in the blend
+ACTIONS = ("play", "pause", "toggle", "reset", "panic")
+
+Blend = dict[str, float]
+
+
+class Faders:
+    """Places of controllers as changes of controls.
+
+    The faders of a blend are those of a mixer: each has the place of one artist, and the weights
+    are what they are beside each other. So they are remembered, since a session knows weights
+    only that add up to 1. When somebody else has changed the blend it counts from there.
+
+    Args:
+        models: by whose artists names are checked.
+    """
+
+    def __init__(self, models: Mapping[str, Model]) -> None:
+        self._artists = {name for model in models.values() for name in model.card.artists}
+        # By session: the places, and the blend that they made.
+        self._mixed: dict[int, tuple[Blend, Blend]] = {}
+
+    def check(self, binding: MidiControl) -> None:
+        """Checks that there is something to move or to do, and that its range can be.
+
+        Raises:
+            ProtocolError: `unknown_control`, `unknown_artist` or `bad_value`.
+        """
+        control = binding.control
+        if control in ACTIONS:
+            self._check_action(binding)
+        elif binding.value is not None:
+            if control not in osc_values.CONTROLS:
+                known = ", ".join(osc_values.CONTROLS)
+                raise ProtocolError(
+                    "unknown_control",
+                    f"{control!r} is no control that has a value; those are: {known}",
+                )
+            osc_values.controls(control, "", (binding.value,))
+        elif binding.program is not None:
+            raise ProtocolError(
+                "bad_value", f"a program change has no place to move {control!r} to; name a value"
+            )
+        else:
+            self._check_range(binding)
+
+    def _check_action(self, binding: MidiControl) -> None:
+        unfit = (binding.low, binding.high, binding.value, binding.pickup)
+        if any(one is not None for one in unfit) or binding.mode != "absolute":
+            raise ProtocolError(
+                "bad_value",
+                f"{binding.control!r} is done, not moved: "
+                "it takes no low, high, value, pickup or mode",
+            )
+
+    def _check_range(self, binding: MidiControl) -> None:
+        control = binding.control
+        least, most = 0.0, 1.0
+        if control.startswith(ARTIST):
+            if (name := control.removeprefix(ARTIST)) not in self._artists:
+                raise ProtocolError("unknown_artist", f"no model here has the artist {name!r}")
+            if binding.pickup:
+                raise ProtocolError(
+                    "bad_value", f"{control!r} is a weight beside others and has no pickup"
+                )
+        elif control in NORMS or control in STEPS:
+            least, most = RANGES[control]
+        else:
+            known = ", ".join([*NORMS, *STEPS, ARTIST + "NAME", *ACTIONS])
+            raise ProtocolError(
+                "unknown_control", f"{control!r} is no control for a controller; there are: {known}"
+            )
+        for name, end in (("low", binding.low), ("high", binding.high)):
+            if end is not None and not least <= end <= most:
+                raise ProtocolError(
+                    "bad_value", f"{name} of {control!r} must be from {least:g} to {most:g}"
+                )
+
+    def ends(self, binding: MidiControl) -> tuple[float, float]:
+        """The values at the low and the high end of a movement; the first may be the larger."""
+        control = binding.control
+        least, most = NORMS.get(control) or STEPS.get(control) or (0.0, 1.0)
+        low = least if binding.low is None else binding.low
+        return low, most if binding.high is None else binding.high
+
+    def value_at(self, binding: MidiControl, place: float) -> float:
+        """The value of a place, from 0 to 1; not rounded."""
+        low, high = self.ends(binding)
+        return low + place * (high - low)
+
+    def step(self, binding: MidiControl) -> float:
+        """What one step of an encoder is: one, of what has whole numbers; below 0 if inverted."""
+        low, high = self.ends(binding)
+        size = 1.0 if binding.control in STEPS else abs(high - low) / TOP
+        return math.copysign(size, high - low)
+
+    def stepped(self, binding: MidiControl, steps: int, session: Session) -> float | None:
+        """The value that is some steps from the present one; none where there is no such control.
+
+        A value that lies outside of the range comes back only by steps towards it.
+        """
+        now = self.current(binding.control, session)
+        if now is None:
+            return None
+        least, most = sorted(self.ends(binding))
+        to = now + steps * self.step(binding)
+        return min(to, max(most, now)) if to > now else max(to, min(least, now))
+
+    def current(self, control: str, session: Session) -> float | None:
+        """The present value of a control, without the tempo that may be followed instead."""
+        controls = session.log.at(session.position)
+        if not control.startswith(ARTIST):
+            return float(getattr(controls, control))
+        artist = control.removeprefix(ARTIST)
+        if artist not in session.card.artists:
+            return None
+        return self._places(session).get(artist, 0.0)
+
+    def changes(self, control: str, value: float, session: Session) -> dict[str, Any] | None:
+        """What a controller asks of a session; none for nothing."""
+        if control.startswith(ARTIST):
+            return self._blend(control.removeprefix(ARTIST), value, session)
+        return {control: round(value) if control in STEPS else value}
+
+    def _places(self, session: Session) -> Blend:
+        """The faders of a session's blend."""
+        now = dict(session.controls.artist or {})
+        places, made = self._mixed.get(session.key, ({}, {}))
+        return places if _alike(made, now) else now
+
+    def _blend(self, artist: str, weight: float, session: Session) -> dict[str, Any] | None:
+        if artist not in session.card.artists:
+            return None
+        now, places = dict(session.controls.artist or {}), self._places(session)
+        places = {**places, artist: weight}
+        if total := math.fsum(places.values()):
+            now = {n: w / total for n, w in places.items() if w > 0}
+        self._mixed.pop(session.key, None)
+        self._mixed[session.key] = places, now
+        if len(self._mixed) > MOST:
+            del self._mixed[next(iter(self._mixed))]
+        return {"artist": places} if total else None  # all are down: it stays as it is
+
+
+def _alike(one: Blend, other: Blend) -> bool:
+    return one.keys() == other.keys() and all(math.isclose(one[n], other[n]) for n in one)

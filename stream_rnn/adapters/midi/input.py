@@ -1,0 +1,228 @@
+"""MIDI in: what the ports hear, and what becomes of it. No ports, and the time is passed in.
+
+The process that has the ports says what they heard and when. Here that becomes requests to
+the stage, as a client would make them, and a tempo for the conductor.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stream_rnn.adapters.midi.clock import GAP, ClockFollower
+from stream_rnn.adapters.midi.echo import SILENCING, EchoGuard
+from stream_rnn.adapters.midi.held import HeldKeys
+from stream_rnn.adapters.midi.keyboard import make_keys
+from stream_rnn.adapters.midi.knobs import Knobs
+from stream_rnn.adapters.midi.learnt import LearntFile
+from stream_rnn.adapters.midi.movements import Movements
+from stream_rnn.adapters.midi.turns import Turns
+from stream_rnn.config import MidiConfig, MidiIn
+from stream_rnn.sessions.tempo import Tempo
+from stream_rnn.stage.stage import Stage
+from stream_rnn.stage.subscribers import Moment, Viewer
+from stream_rnn.stage.transport import Conductor
+from stream_rnn.wire import messages as wire
+from stream_rnn.wire import midi
+from stream_rnn.wire.osc_requests import Forget, Learn
+
+log = logging.getLogger("stream_rnn.midi")
+
+SOURCE = "midi"
+PANIC_PAUSE = 1.0  # seconds in which one panic is enough: what it sends may come back
+
+
+@dataclass
+class _Ear:
+    """One port that is listened to."""
+
+    config: MidiIn
+    reader: midi.Reader
+    clock: ClockFollower
+    keys: HeldKeys
+    movements: Movements = field(default_factory=Movements)
+
+
+class MidiInput:
+    """The ports that are listened to.
+
+    Args:
+        config: its `in_` are the ports, by number.
+        stage: where requests go.
+        conductor: who is told the tempo of a MIDI clock.
+        bpm: until a clock has been heard.
+
+    Raises:
+        ConfigError: a controller for what is no control, or a file of those that were learnt
+            that cannot be.
+    """
+
+    def __init__(
+        self, config: MidiConfig, stage: Stage, conductor: Conductor, *, bpm: float = 120.0
+    ) -> None:
+        learnt = LearntFile(Path(config.learnt)) if config.learnt else None
+        self._stage, self._conductor = stage, conductor
+        self._turns = Turns()
+        self._ears = [
+            _Ear(
+                one,
+                midi.Reader(),
+                ClockFollower(bpm),
+                HeldKeys(make_keys(one, stage, self, self._turns)),
+            )
+            for one in config.in_
+        ]
+        self._knobs = Knobs(config.control, stage, self, learnt, self._panic)
+        self._guard = EchoGuard()
+        self._leader: int | None = None  # the port whose clock is followed
+        self._silent_at = math.inf  # when its clock has fallen silent, if no pulse comes
+        self._panicked = -PANIC_PAUSE
+        if self._ears:
+            stage.tempi.offer(SOURCE)
+        stage.observe(self._turns.tell)
+        stage.add_sink(self)
+
+    @property
+    def bindings(self) -> list[tuple[int | None, str]]:
+        """What moves or does something: (cc, or none for another source; control)."""
+        return [(b.cc, b.control) for b in self._knobs.bindings]
+
+    def sent(self, time: float, data: bytes, port: int = 0) -> None:
+        """A message goes out on a port at `time`; it may come back in on any."""
+        self._guard.sent(time, data, port)
+
+    def silenced(self, time: float) -> None:
+        """The MIDI process has ended all that sounded, by itself; that may come back in, too."""
+        self._guard.silenced(time)
+
+    def heard(self, port: int, time: float, data: bytes, now: float) -> None:
+        """Bytes came in on a port.
+
+        Args:
+            port: its number in the configuration.
+            time: when they came, on the clock of `now`.
+        """
+        ear, before = self._ears[port], self.next_time()
+        for event in ear.reader.feed(data):
+            match event:
+                case midi.NoteOn() | midi.NoteOff():
+                    if not self._guard.is_echo(port, event, time):
+                        self._note(ear, event, time, now)
+                case midi.ControlChange():
+                    self._control(ear, event, time, now)
+                case midi.Wheel() | midi.Aftertouch() | midi.KeyAftertouch() | midi.Program():
+                    if not self._guard.is_own_program(event, time):
+                        self._knobs.move(ear.movements.hear(event, time), now)
+                case _:
+                    if not self._guard.is_own_clock(port, event, time):
+                        self._clock(port, event, time, now)
+        if self.next_time() < before:
+            self._stage.times.on_sooner()  # whoever waits should look at the clock again
+
+    def gone(self, port: int, now: float) -> None:
+        """A port has gone, or what it hears has gaps: keys that were down are up."""
+        ear, before = self._ears[port], self.next_time()
+        ear.reader = midi.Reader()  # half a message will not be completed
+        ear.keys.let_go(now, now)
+        if self.next_time() < before:
+            self._stage.times.on_sooner()
+
+    def _note(self, ear: _Ear, event: midi.NoteOn | midi.NoteOff, time: float, now: float) -> None:
+        plays = ear.config.channel in (None, event.channel)
+        if isinstance(event, midi.NoteOff):
+            ear.keys.note_off(event, time, now)
+            return
+        keyed = plays and ear.config.keys != "off"
+        if not self._knobs.move(ear.movements.hear(event, time), now, plays=keyed) and plays:
+            ear.keys.note_on(event, time, now)
+
+    def _control(self, ear: _Ear, event: midi.ControlChange, time: float, now: float) -> None:
+        plays = ear.config.channel in (None, event.channel)
+        if event.controller >= midi.ALL_SOUND_OFF:
+            silences = event.controller in SILENCING
+            if not plays or (silences and self._guard.is_own_silence(time)):
+                return
+            ear.keys.mode(event, time, now)
+            if silences and ear.config.panic:
+                self._panic(now)
+            return
+        if event.controller == midi.PEDAL and plays:
+            ear.keys.pedal(event.channel, event.value >= 64, time)
+        self._knobs.move(ear.movements.hear(event, time), now)
+
+    def _panic(self, now: float) -> None:
+        if now - self._panicked >= PANIC_PAUSE:
+            self._panicked = now
+            log.warning("panic, by a controller")
+            self._stage.panic(self, now)
+
+    def _clock(self, port: int, event: midi.Event, time: float, now: float) -> None:
+        """One clock is followed: the first, until it falls silent."""
+        follower = self._ears[port].clock
+        if self._leader != port:
+            led = self._leader is not None and time - self._ears[self._leader].clock.last <= GAP
+            if led:
+                return
+            self._leader = port
+            log.info("MIDI clock: %s", self._ears[port].config.port)
+        if isinstance(event, midi.Clock):
+            self._silent_at = time + GAP
+        for told in follower.hear(event, time):
+            if isinstance(told, Tempo):
+                self._conductor.set_tempo(SOURCE, told, now)
+            else:
+                self._conductor.transport(SOURCE, told, now)
+                if told == "stop":
+                    sessions = self._stage.sessions.items()
+                    self._turns.stop(n for n, s in sessions if s.controls.sync == SOURCE)
+
+    # Time
+
+    def next_time(self) -> float:
+        """When `tick` has something to do; infinity for nothing."""
+        keys = [ear.keys.next_time() for ear in self._ears]
+        return min([self._knobs.next_time(), self._silent_at, *keys])
+
+    def tick(self, now: float) -> None:
+        """Does what is due. To be called before the stage's `tick` of the same moment."""
+        for ear in self._ears:
+            ear.keys.tick(now)
+        self._knobs.tick(now)
+        if now >= self._silent_at and self._leader is not None:
+            port = self._ears[self._leader].config.port
+            log.info("MIDI clock: %s is silent; who follows it keeps its last tempo", port)
+            self._leader, self._silent_at = None, math.inf
+
+    # Learning
+
+    def learn(self, viewer: Viewer, request: Learn, now: float) -> None:
+        """See `Knobs.learn`."""
+        self._knobs.learn(viewer, request, now)
+
+    def forget(self, viewer: Viewer, request: Forget, now: float) -> None:
+        """See `Knobs.forget`."""
+        self._knobs.forget(viewer, request, now)
+
+    # As a sink, which views no session, but hears of a panic
+
+    def wants(self, session: str, *, silent: bool = False) -> bool:
+        return False
+
+    def panic(self) -> None:
+        """Somebody wants silence, perhaps while others play."""
+        self._turns.stop()
+
+    # As a viewer, which the stage answers
+
+    def tell(self, event: wire.Event) -> None:
+        if event.kind == "error":
+            log.warning("%s", event.fields["message"])
+
+    def symbol(self, event: wire.Event, moment: Moment) -> None:
+        """It views nothing."""
+
+    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
+        """It views nothing."""

@@ -1,0 +1,234 @@
+"""A keyboard that plays with a session: it is answered, or its keys go into the stream.
+
+No I/O; the time is passed in, and all is asked of the stage as a client would.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Protocol
+
+from stream_rnn.adapters.midi.phrases import Phrase, Played, as_events, as_frames
+from stream_rnn.adapters.midi.turns import Turns
+from stream_rnn.codecs.performance import PerformanceCodec
+from stream_rnn.codecs.pianoroll import HIGHEST_PITCH, LOWEST_PITCH, PianorollCodec
+from stream_rnn.config import MidiIn
+from stream_rnn.sessions.controls import BEATS_PER_BAR, default_controls, steps_per_beat
+from stream_rnn.sessions.session import Session
+from stream_rnn.sessions.status import Status
+from stream_rnn.stage.stage import Stage
+from stream_rnn.stage.subscribers import Viewer
+from stream_rnn.wire import messages as wire
+from stream_rnn.wire.midi import NoteOff, NoteOn
+
+log = logging.getLogger("stream_rnn.midi")
+
+ROLL, PERFORMANCE = PianorollCodec.domain, PerformanceCodec.domain
+EARLY = 0.004  # seconds before a symbol would be handed out that keys take its place
+
+
+class Keys(Protocol):
+    """What the keys of a keyboard do."""
+
+    def note_on(self, event: NoteOn, time: float, now: float) -> None:
+        """A key goes down; `time` is when it was heard."""
+        ...
+
+    def note_off(self, event: NoteOff, time: float, now: float) -> None:
+        """A key is let go."""
+        ...
+
+    def pedal(self, down: bool, time: float) -> None:
+        """The sustain pedal goes down or up."""
+        ...
+
+    def next_time(self) -> float:
+        """When `tick` has something to do; infinity for nothing."""
+        ...
+
+    def tick(self, now: float) -> None:
+        """Does what is due."""
+        ...
+
+
+def make_keys(config: MidiIn, stage: Stage, viewer: Viewer, turns: Turns) -> Keys:
+    """What a keyboard's configuration asks for.
+
+    Args:
+        turns: those of all keyboards.
+    """
+    if config.keys == "answer":
+        return Answer(config, stage, viewer, turns)
+    kind = PlayAlong if config.keys == "feed" else Deaf
+    return kind(config, stage, viewer)
+
+
+class Deaf:
+    """Keys that do nothing."""
+
+    def __init__(self, config: MidiIn, stage: Stage, viewer: Viewer) -> None:
+        self._config, self._stage, self._viewer = config, stage, viewer
+        self._refused: str | None = None
+
+    def note_on(self, event: NoteOn, time: float, now: float) -> None:
+        """See `Keys`."""
+
+    def note_off(self, event: NoteOff, time: float, now: float) -> None:
+        """See `Keys`."""
+
+    def pedal(self, down: bool, time: float) -> None:
+        """See `Keys`."""
+
+    def next_time(self) -> float:
+        """See `Keys`."""
+        return math.inf
+
+    def tick(self, now: float) -> None:
+        """See `Keys`."""
+
+    def _session(self) -> Session | None:
+        """The session that it plays with, if there is one that can be played with."""
+        name = self._config.session
+        session = self._stage.sessions.get(name)
+        reason = None
+        if session is None:
+            reason = f"keys are for the session {name!r}, which is not open"
+        elif session.codec.domain not in (ROLL, PERFORMANCE):
+            reason = (
+                f"keys cannot be played to the session {name!r}: its model speaks "
+                f"{session.codec.domain}; open one of a {ROLL} or a {PERFORMANCE} model"
+            )
+        if reason is not None and reason != self._refused:
+            log.warning("%s", reason)
+        self._refused = reason
+        return session if reason is None else None
+
+    def _ask(self, message: wire.Message, now: float) -> None:
+        self._stage.handle(self._viewer, message, now)
+
+
+class Answer(Deaf):
+    """Call and response: the session listens while keys are played, and then answers.
+
+    All keyboards of a session take the same turn: see `Turn`.
+    """
+
+    def __init__(self, config: MidiIn, stage: Stage, viewer: Viewer, turns: Turns) -> None:
+        super().__init__(config, stage, viewer)
+        self._turn = turns.of(config.session)
+        self._phrase: Phrase | None = None
+        self._pedal = False
+
+    def note_on(self, event: NoteOn, time: float, now: float) -> None:
+        session = self._session()
+        if session is None or not LOWEST_PITCH <= event.pitch <= HIGHEST_PITCH:
+            return
+        phrase = self._turn.take(id(self), self._config)
+        if phrase is not self._phrase:
+            self._phrase = phrase
+            phrase.pedal(self._pedal, time)
+        if session.playing:
+            with self._turn.asking():
+                self._ask(wire.Pause(session=session.name), now)
+        phrase.on(event.pitch, event.velocity, time)
+
+    def note_off(self, event: NoteOff, time: float, now: float) -> None:
+        if self._phrase is not None:
+            self._phrase.off(event.pitch, time)
+
+    def pedal(self, down: bool, time: float) -> None:
+        self._pedal = down
+        if self._phrase is not None:
+            self._phrase.pedal(down, time)
+
+    def next_time(self) -> float:
+        return self._turn.over_at()
+
+    def tick(self, now: float) -> None:
+        """The turn of all keyboards is over: what they played goes into the stream."""
+        if now < self._turn.over_at():
+            return
+        played = self._turn.end()
+        session = self._session()
+        if session is None or not played.notes:
+            return
+        name = session.name
+        with self._turn.asking():
+            if played.prime:
+                self._ask(wire.Reset(session=name), now)
+            self._ask(wire.Feed(session=name, symbols=self._symbols(session, played.notes)), now)
+            if not played.stopped:
+                self._ask(wire.Play(session=name), now)
+
+    def _symbols(self, session: Session, notes: list[Played]) -> list[object]:
+        """The phrase as the session's model reads it, in the session's own time."""
+        limit = self._stage.limits.prime
+        if session.codec.domain == PERFORMANCE:
+            speed = session.controls.rate / default_controls(session.card, 0).rate
+            return [*as_events(notes, speed=speed, limit=limit)]
+        start, tempo = notes[0].start, session.tempo
+        if tempo is None:
+            rate = session.controls.rate
+            return [*as_frames(notes, lambda t: (t - start) * rate, first=0, limit=limit)]
+        # On a beat the phrase keeps its place in the bar: an upbeat stays one. What lies
+        # between that and the stream's own place becomes a rest.
+        per_beat = steps_per_beat(session.card)
+        step = round(tempo.beat_at(start) * per_beat)
+        rest = (step - session.position) % (per_beat * BEATS_PER_BAR)
+        return [
+            *as_frames(notes, lambda t: tempo.beat_at(t) * per_beat, first=step - rest, limit=limit)
+        ]
+
+
+class PlayAlong(Deaf):
+    """Keys go into the stream while it plays.
+
+    Of a piano roll each frame while keys are down is what is down: it takes the place of the
+    frame that would have come. So the session is silent under the performer's hands, hears
+    what they play, and goes on from it, in time, when they are lifted. Of a performance the
+    events of keys go in between the stream's own.
+    """
+
+    def __init__(self, config: MidiIn, stage: Stage, viewer: Viewer) -> None:
+        super().__init__(config, stage, viewer)
+        self._down: set[int] = set()
+        self._struck: set[int] = set()  # since the last frame, and perhaps let go again
+
+    def note_on(self, event: NoteOn, time: float, now: float) -> None:
+        session = self._playing()
+        if session is None or not LOWEST_PITCH <= event.pitch <= HIGHEST_PITCH:
+            return
+        if session.codec.domain == PERFORMANCE:
+            symbols = [{"velocity": event.velocity}, {"on": event.pitch}]
+            self._ask(wire.Feed(session=session.name, symbols=symbols), now)
+        self._down.add(event.pitch)
+        self._struck.add(event.pitch)
+
+    def note_off(self, event: NoteOff, time: float, now: float) -> None:
+        if event.pitch not in self._down:
+            return
+        self._down.discard(event.pitch)
+        session = self._playing()
+        if session is not None and session.codec.domain == PERFORMANCE:
+            self._ask(wire.Feed(session=session.name, symbols=[{"off": event.pitch}]), now)
+
+    def _playing(self) -> Session | None:
+        session = self._session()
+        return session if session is not None and session.status is Status.PLAYING else None
+
+    def next_time(self) -> float:
+        if not self._down | self._struck:
+            return math.inf
+        session = self._playing()
+        if session is None or session.codec.domain == PERFORMANCE:
+            return math.inf
+        return session.next_due - session.timing.commit_ahead - EARLY
+
+    def tick(self, now: float) -> None:
+        if now < self.next_time():
+            return
+        frame = sorted(self._down | self._struck)
+        self._struck.clear()
+        message = wire.Feed(session=self._config.session, symbols=[frame], in_time=True)
+        self._ask(message, now)

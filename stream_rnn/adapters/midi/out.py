@@ -1,0 +1,265 @@
+"""MIDI out, as one more viewer: symbols become timed messages for the MIDI process.
+
+Whatever begins in a session's `Voice` ends: when the session pauses, goes back or closes, and
+when its channel changes. What the MIDI process left sounding when it died is ended by the next.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+from stream_rnn.adapters.midi.clock import ClockOut
+from stream_rnn.config import MidiOut
+from stream_rnn.errors import ConfigError
+from stream_rnn.midi.player import ALL_NOTES_OFF, CONTROL, NOTE_ON, Key, note_off
+from stream_rnn.sessions.controls import Controls
+from stream_rnn.sound.part import DRUM_CHANNEL, Part
+from stream_rnn.sound.voice import Note, Voice, is_verse
+from stream_rnn.stage.subscribers import Moment, fits
+from stream_rnn.wire import messages as wire
+
+PROGRAM = 0xC0
+MEMORY = 5.0  # seconds; longer than it can take to see that the MIDI process is dead
+TAIL = 0.25  # seconds that what sounds may ring on after a pause, if its symbol lasts as long
+
+Timed = tuple[float, int, bytes]  # time, port, message
+
+
+class MidiSink:
+    """A viewer of the stage that plays on MIDI ports.
+
+    Args:
+        routes: which sessions play where; a route's number is its port's.
+        play: takes messages for their moments.
+        silence: ends all at once, on every port.
+        now: the stage's clock.
+        steps_per_beat: of a model's streams; none for those that keep no beat.
+        wake: called when `next_time` may have become sooner.
+
+    Raises:
+        ConfigError: a drum map that cannot be.
+    """
+
+    def __init__(
+        self,
+        routes: Sequence[MidiOut],
+        play: Callable[[list[Timed]], None],
+        silence: Callable[[], None],
+        now: Callable[[], float],
+        steps_per_beat: Callable[[str], int | None] = lambda model: None,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._routes, self._steps_per_beat, self._wake = routes, steps_per_beat, wake
+        self._drums = [_drum_map(route) for route in routes]
+        self._play, self._silence, self._now = play, silence, now
+        self._parts: dict[tuple[str, int], Part] = {}
+        self._connected = [False] * len(routes)
+        self._hanging: list[set[Key]] = [set() for _ in routes]
+        self._clocks: dict[int, ClockOut] = {}
+        self._ended: deque[tuple[float, int, Key]] = deque()  # by messages of late
+
+    # As a sink of the stage
+
+    def wants(self, session: str, *, silent: bool = False) -> bool:
+        clocks = any(route.clock == session for route in self._routes)
+        return clocks or any(fits(r.session, session, silent=silent) for r in self._routes)
+
+    def _ports_of(self, session: str) -> Iterator[int]:
+        """The ports that a session plays on, of those that it was opened for."""
+        for port in range(len(self._routes)):
+            if (session, port) in self._parts:
+                yield port
+
+    def tell(self, event: wire.Event) -> None:
+        session = event.fields.get("session", "")
+        match event.kind:
+            case "opened":
+                silent = event.fields.get("silent", False)
+                for port, route in enumerate(self._routes):
+                    # It may have a part there: another model plays now, or a fork is played.
+                    if fits(route.session, session, silent=silent) and (
+                        (session, port) not in self._parts
+                    ):
+                        channel = self._channel(port, event.fields["controls"]["channel"])
+                        part = self._parts[session, port] = Part(channel, Voice(led=route.led))
+                        self._send_program(port, part)
+                self._open_clocks(session, event.fields["model"], event.fields["controls"]["bpm"])
+            case "controlled" if not event.fields.get("pending"):
+                for _, clock in self._clocks_of(session):
+                    clock.bpm = event.fields["controls"]["bpm"]
+            case "paused" | "closed":
+                self._release(session, TAIL)
+            case "reset" | "rewound":
+                self._release(session, 0.0)
+        if event.kind in ("paused", "closed", "reset", "rewound"):
+            for port, clock in self._clocks_of(session):
+                self._play_clock(port, clock.stop(self._now()))
+                self._wake()
+        if event.kind == "closed":
+            for port in list(self._ports_of(session)):
+                del self._parts[session, port]
+            for port, _ in list(self._clocks_of(session)):
+                del self._clocks[port]
+
+    def symbol(self, event: wire.Event, moment: Moment) -> None:
+        session, due = event.fields["session"], event.fields["due"]
+        for port, clock in self._clocks_of(session):
+            fed, clock.bpm = event.fields.get("fed", False), moment.controls.bpm
+            self._play_clock(port, clock.symbol(event.fields["n"], due, moment.ends, fed=fed))
+        for port in self._ports_of(session):
+            route, part = self._routes[port], self._parts[session, port]
+            if is_verse(event.fields) and not route.text:
+                continue
+            at = part.follow(event.fields, moment.ends)
+            channel = self._channel(port, moment.controls.channel)
+            if channel != part.channel:
+                self._send(port, part, at, part.voice.release())
+                part.channel = channel
+                self._send_program(port, part)
+            notes = part.voice.play(
+                event.fields,
+                velocity=self._velocity(port, moment.controls),
+                transpose=moment.controls.transpose + route.transpose,
+            )
+            self._send(port, part, at, notes)
+
+    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
+        """A long feed. A synthesizer lives in the present, but what it interrupts has ended."""
+        first = next(events(), None)
+        if first is not None:
+            self._release(first.fields["session"], 0.0)
+
+    def panic(self) -> None:
+        for part in self._parts.values():
+            part.voice.release()
+        self._silence()
+        now = self._now()
+        # Also for keys that are down for a reason we do not know.
+        self._play(
+            [
+                (now, port, bytes((CONTROL | channel, ALL_NOTES_OFF, 0)))
+                for port in range(len(self._routes))
+                for channel in range(16)
+            ]
+        )
+
+    # From the MIDI process
+
+    def ports(self, connected: Sequence[str | None]) -> None:
+        """Which ports are there now."""
+        for port, name in enumerate(connected):
+            came = name is not None and not self._connected[port]
+            self._connected[port] = name is not None
+            if came:
+                now = self._now()
+                self._play([(now, port, end) for end in self._hanging_ends(port)])
+                for (_, number), part in self._parts.items():
+                    if number == port:
+                        self._send_program(port, part)
+
+    def _hanging_ends(self, port: int) -> list[bytes]:
+        keys = sorted(self._hanging[port])
+        self._hanging[port].clear()
+        channels = sorted({channel for channel, _ in keys})
+        ends = [bytes((CONTROL | channel, ALL_NOTES_OFF, 0)) for channel in channels]
+        return [note_off(key) for key in keys] + ends
+
+    def died(self) -> None:
+        """The MIDI process is no more, and ended nothing. When it stopped is not known, so what
+        was ended of late may sound as well."""
+        for (_, port), part in self._parts.items():
+            self._send(port, part, self._now(), part.voice.release())
+        for at, port, key in self._ended:
+            if at > self._now() - MEMORY:
+                self._hanging[port].add(key)
+        self._ended.clear()
+        self._connected = [False] * len(self._routes)
+
+    # MIDI clock
+
+    def _open_clocks(self, session: str, model: str, bpm: float) -> None:
+        steps = self._steps_per_beat(model)
+        for port, route in enumerate(self._routes):
+            if route.clock != session:
+                continue
+            if steps is None:  # another model plays now, which keeps no beat
+                self._clocks.pop(port, None)
+            elif port not in self._clocks or self._clocks[port].per_beat != steps:
+                always = route.clock_runs == "always"
+                self._clocks[port] = ClockOut(steps, bpm, always=always)
+                self._wake()
+
+    def next_time(self) -> float:
+        """When `tick` has something to do: the pulses of sessions that are paused."""
+        return min((clock.next_time() for clock in self._clocks.values()), default=math.inf)
+
+    def tick(self, now: float) -> None:
+        """Sends the pulses that are due soon."""
+        for port, clock in self._clocks.items():
+            self._play_clock(port, clock.run_on(now))
+
+    def _clocks_of(self, session: str) -> Iterator[tuple[int, ClockOut]]:
+        for port, clock in self._clocks.items():
+            if self._routes[port].clock == session:
+                yield port, clock
+
+    def _play_clock(self, port: int, messages: list[tuple[float, bytes]]) -> None:
+        latency = self._routes[port].latency
+        if messages:
+            self._play([(time + latency, port, data) for time, data in messages])
+
+    # Messages
+
+    def _channel(self, port: int, controlled: int) -> int:
+        route = self._routes[port]
+        if route.drums:
+            return DRUM_CHANNEL
+        return (route.channel or controlled) - 1
+
+    def _velocity(self, port: int, controls: Controls) -> int:
+        velocity = self._routes[port].velocity
+        return controls.velocity if velocity is None else velocity
+
+    def _send_program(self, port: int, part: Part) -> None:
+        program = self._routes[port].program
+        programs = () if program is None else (program,) if isinstance(program, int) else program
+        for player, number in enumerate(programs):
+            channel = part.channel_of(Note(0, 0, player))
+            self._play([(self._now(), port, bytes((PROGRAM | channel, number)))])
+
+    def _release(self, session: str, tail: float) -> None:
+        now = self._now()
+        for port in self._ports_of(session):
+            part = self._parts[session, port]
+            self._send(port, part, part.quiet_at(now, tail), part.voice.release())
+
+    def _send(self, port: int, part: Part, at: float, notes: list[Note]) -> None:
+        at += self._routes[port].latency
+        drums, messages = self._drums[port], []
+        while self._ended and self._ended[0][0] < at - MEMORY:
+            self._ended.popleft()
+        for note in notes:
+            pitch = drums.get(note.pitch) if drums else note.pitch
+            if pitch is None:
+                continue
+            channel = part.channel if drums else part.channel_of(note)
+            key = (channel, pitch)
+            if note.velocity:
+                messages.append((at, port, bytes((NOTE_ON | channel, pitch, note.velocity))))
+            else:
+                messages.append((at, port, note_off(key)))
+                self._ended.append((at, port, key))
+        # Before it is known that a port is back, what was left sounding there is not ended.
+        if messages and self._connected[port]:
+            self._play(messages)
+
+
+def _drum_map(route: MidiOut) -> dict[int, int]:
+    drums = {}
+    for pitch, key in route.drums.items():
+        if not pitch.isdecimal() or int(pitch) > 127:
+            raise ConfigError(f"midi.out {route.port!r}: drums: {pitch!r} is not a MIDI pitch")
+        drums[int(pitch)] = key
+    return drums

@@ -1,0 +1,77 @@
+"""Pads, keys and buttons that do something when they are pressed. No I/O; the time is passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stream_rnn.adapters.midi.movements import Movement
+from stream_rnn.config import MidiControl
+from stream_rnn.sessions.session import Session
+from stream_rnn.sessions.status import Status
+from stream_rnn.stage.stage import Stage
+from stream_rnn.stage.subscribers import Viewer, fits
+from stream_rnn.wire import messages as wire
+from stream_rnn.wire import osc_values
+
+DOWN = 0.5  # of the way, from which on a button is pressed
+WHEEL_DOWN = 0.75  # the same of a wheel, which rests in the middle
+
+
+class Pads:
+    """What pads do.
+
+    Args:
+        viewer: who asks for it.
+        panic: what a pad for it does.
+    """
+
+    def __init__(self, stage: Stage, viewer: Viewer, panic: Callable[[float], None]) -> None:
+        self._stage, self._viewer, self._panic = stage, viewer, panic
+        self._places: dict[MidiControl, float] = {}
+
+    def press(self, binding: MidiControl, movement: Movement, now: float) -> None:
+        """Something was moved that does what it does when it is pressed."""
+        if movement.kind in ("note", "program") or self._goes_down(binding, movement):
+            self._do(binding, now)
+
+    def _goes_down(self, binding: MidiControl, movement: Movement) -> bool:
+        limit = WHEEL_DOWN if movement.kind == "wheel" else DOWN
+        place, before = movement.place, self._places.get(binding, 0.0)
+        self._places[binding] = place
+        # There are buttons that send the same value each time, and nothing when they are let go.
+        again = movement.kind == "cc" and place == before
+        return place >= limit and (before < limit or again)
+
+    def forget(self, binding: MidiControl) -> None:
+        """A pad does nothing any more."""
+        self._places.pop(binding, None)
+
+    def _do(self, binding: MidiControl, now: float) -> None:
+        if binding.control == "panic":
+            self._panic(now)
+            return
+        sessions = self._sessions(binding)
+        playing = any(session.playing for session in sessions)
+        for session in sessions:
+            name = session.name
+            match binding.control:
+                case "toggle":
+                    message: wire.Message = (wire.Pause if playing else wire.Play)(session=name)
+                case "play":
+                    message = wire.Play(session=name)
+                case "pause":
+                    message = wire.Pause(session=name)
+                case "reset":
+                    message = wire.Reset(session=name)
+                case control:
+                    controls, _ = osc_values.controls(control, "", (binding.value,))
+                    message = wire.Control(session=name, controls=controls)
+            self._stage.handle(self._viewer, message, now)
+
+    def _sessions(self, binding: MidiControl) -> list[Session]:
+        """Those that it is for; one that was put away stays where it is."""
+        return [
+            session
+            for name, session in self._stage.sessions.items()
+            if fits(binding.session, name) and session.status is not Status.AWAY
+        ]

@@ -1,0 +1,218 @@
+"""Sessions into MIDI files, as they play.
+
+The file is whole at every moment but for the last second: each time some messages are added,
+the end of the track and its length are written anew. So whatever ends the server, the
+recording is there. A file that is there already is kept: see `free_path`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import logging
+import struct
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from mido.midifiles.meta import encode_variable_int
+
+from stream_rnn.adapters.midi.grid import TICKS_PER_BEAT, Grid, Symbol
+from stream_rnn.errors import ConfigError
+from stream_rnn.midi.player import NOTE_ON, note_off
+from stream_rnn.sound.part import Part
+from stream_rnn.sound.voice import Note
+from stream_rnn.stage.subscribers import Moment, fits
+from stream_rnn.wire import messages as wire
+
+log = logging.getLogger("stream_rnn.recording")
+
+END_OF_TRACK = b"\x00\xff\x2f\x00"
+LENGTH_AT = 18  # where the track's length stands, in 4 bytes
+FLUSH = 1.0  # seconds of music that may be lost
+MAX_TRACK = 2**32 - 1
+
+
+class MidiFile:
+    """A MIDI file of one track that grows.
+
+    Raises:
+        FileExistsError: there is one.
+        OSError: it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        # A device, such as /dev/null, has nothing to lose.
+        self._file = path.open("wb" if path.exists() and not path.is_file() else "xb")
+        self._ticks, self._length = 0, 0
+        head = b"MThd" + struct.pack(">IHHH", 6, 0, 1, TICKS_PER_BEAT)
+        self._file.write(head + b"MTrk" + bytes(4))
+        self._track(b"")
+
+    def add(self, messages: list[tuple[int, bytes]]) -> None:
+        """Adds messages (ticks from the beginning, bytes), in order of time."""
+        body = b""
+        for tick, data in messages:
+            tick = max(self._ticks, tick)
+            body += bytes(encode_variable_int(tick - self._ticks)) + data
+            self._ticks = tick
+        self._track(body)
+
+    def _track(self, body: bytes) -> None:
+        if self._length + len(body) + len(END_OF_TRACK) > MAX_TRACK:
+            return  # 4 GB; what a track's length can say
+        self._file.seek(LENGTH_AT + 4 + self._length)
+        self._file.write(body + END_OF_TRACK)
+        self._length += len(body)
+        self._file.seek(LENGTH_AT)
+        self._file.write(struct.pack(">I", self._length + len(END_OF_TRACK)))
+        self._file.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+def free_path(path: Path, when: datetime) -> Iterator[Path]:
+    """The path itself, and then others beside it, with the time in the name, and a number."""
+    yield path
+    dated = path.with_name(f"{path.stem}-{when:%Y-%m-%dT%H-%M-%S}{path.suffix}")
+    yield dated
+    for number in itertools.count(2):
+        yield dated.with_name(f"{dated.stem}-{number}{path.suffix}")
+
+
+def new_file(path: Path) -> tuple[Path, MidiFile]:
+    """A new MIDI file, and its name: an older take is never overwritten.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    for free in free_path(path, datetime.now()):
+        with contextlib.suppress(FileExistsError):
+            file = MidiFile(free)
+            if free != path:
+                log.info("%s is there already; recording to %s", path, free)
+            return free, file
+    raise AssertionError("names without end")
+
+
+class Recorder:
+    """A viewer that writes what it sees into a MIDI file, from the first note on.
+
+    The file has the tempo of the session that leads: the first one that plays and has a beat,
+    and when it pauses the next that plays. Its beats and bars are the file's.
+
+    Args:
+        path: the file; if there is one already, another is made beside it.
+        pattern: which sessions.
+        now: the stage's clock.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path, pattern: str, now: Callable[[], float]) -> None:
+        self._path, self._pattern, self._now = path, pattern, now
+        self._file: MidiFile | None = None
+        try:
+            self._path, self._file = new_file(path)
+        except OSError as error:
+            # A path that cannot be is a mistake. A full disk must not keep a show from starting.
+            if error.errno != errno.ENOSPC:
+                raise ConfigError(f"cannot record to {path}: {error.strerror}") from None
+            self._give_up(error)
+        self._parts: dict[str, Part] = {}
+        self._waiting: list[tuple[float, bytes]] = []
+        self._grid: Grid | None = None  # from the first note on
+        self._leader: str | None = None
+        self._lead: Symbol | None = None  # its latest symbol
+        self._flushed = 0.0
+
+    def wants(self, session: str, *, silent: bool = False) -> bool:
+        return fits(self._pattern, session, silent=silent)
+
+    def tell(self, event: wire.Event) -> None:
+        session = event.fields.get("session", "")
+        if event.kind in ("paused", "reset", "rewound", "closed") and session in self._parts:
+            self._end(self._parts.pop(session))
+            if session == self._leader:
+                self._leader = self._lead = None
+
+    def symbol(self, event: wire.Event, moment: Moment) -> None:
+        session, due = event.fields["session"], event.fields["due"]
+        controls, channel = moment.controls, moment.controls.channel - 1
+        part = self._parts.setdefault(session, Part(channel))
+        at = part.follow(event.fields, due)
+        self._follow(session, due, moment)
+        if channel != part.channel:
+            self._end(part)
+            part.channel = channel
+        velocity, transpose = controls.velocity, controls.transpose
+        notes = part.voice.play(event.fields, velocity=velocity, transpose=transpose)
+        self._add(at, part, notes)
+
+    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
+        """A long feed: what it interrupts has ended."""
+        first = next(events(), None)
+        part = first and self._parts.get(first.fields["session"])
+        if part:
+            self._end(part)
+
+    def panic(self) -> None:
+        for part in self._parts.values():
+            self._end(part)
+        self._parts.clear()
+
+    def _end(self, part: Part) -> None:
+        self._add(part.quiet_at(self._now()), part, part.voice.release())
+
+    def _follow(self, session: str, due: float, moment: Moment) -> None:
+        """Takes the beat of a symbol, if its session leads, or nobody does."""
+        if moment.beat is None or self._leader not in (None, session):
+            return
+        symbol = Symbol(due, moment.ends, moment.beat.place, moment.beat.beats)
+        if not symbol.countable:
+            return
+        if self._grid is not None:
+            self._grid.follow(symbol, led=self._leader is not None)
+        self._leader, self._lead = session, symbol
+
+    def _add(self, at: float, part: Part, notes: list[Note]) -> None:
+        if not notes or self._file is None:
+            return
+        if self._grid is None:
+            self._flushed = at
+            self._grid = Grid.led_by(self._lead) if self._lead else Grid(at)
+        for note in notes:
+            channel = part.channel_of(note)
+            begins = bytes((NOTE_ON | channel, note.pitch, note.velocity))
+            data = begins if note.velocity else note_off((channel, note.pitch))
+            self._waiting.append((at, data))
+        if at - self._flushed >= FLUSH:
+            self._write(at - FLUSH / 2)
+
+    def _write(self, until: float) -> None:
+        """Writes what lies before a moment: sessions are handed out a little out of order."""
+        assert self._grid is not None and self._file is not None
+        self._flushed = until
+        self._waiting.sort(key=lambda message: message[0])
+        ready = [m for m in self._waiting if m[0] <= until]
+        self._waiting = self._waiting[len(ready) :]
+        try:
+            self._file.add(self._grid.place(ready))
+        except OSError as error:  # a full disk; the show goes on
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        log.error("%s: %s; recording no more", self._path, error.strerror)
+        self._file = None
+
+    def close(self) -> None:
+        """Ends what sounds, and the file."""
+        self.panic()
+        if self._file is not None and self._grid is not None:
+            self._write(float("inf"))
+        if self._file is not None:
+            self._file.close()

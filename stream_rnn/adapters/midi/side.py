@@ -1,0 +1,212 @@
+"""All of MIDI, as the server starts and stops it: the process, its watchdog, out and in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from stream_rnn.adapters.midi.out import MidiSink, Timed
+from stream_rnn.clock import Clock
+from stream_rnn.config import MidiConfig
+from stream_rnn.midi.client import ChildMidi
+from stream_rnn.midi.messages import (
+    Event,
+    Heard,
+    MidiOptions,
+    Pong,
+    Ports,
+    PortSpec,
+    Silenced,
+    Unheard,
+)
+from stream_rnn.sessions.controls import steps_per_beat
+from stream_rnn.sessions.tempo import keeps_own_time
+from stream_rnn.stage.stage import Stage
+from stream_rnn.stage.transport import Conductor
+from stream_rnn.supervise import supervise
+
+if TYPE_CHECKING:
+    from stream_rnn.adapters.midi.input import MidiInput
+
+log = logging.getLogger("stream_rnn.midi")
+
+PING = 0.25  # seconds between signs of life
+HUNG = 6  # of them in a row without an answer, after which the process is held to hang
+PAUSES = (0.1, 0.5, 1.0)  # before it is started anew, by how often that failed in a row
+
+
+class MidiWard:
+    """The process, to its supervisor: it hangs if signs of life that it was asked for do not come.
+
+    Not by the clock: when the gateway itself has stood still for long, it has heard nothing for
+    long, and only what it asks from then on tells anything.
+    """
+
+    what = "the MIDI process"
+
+    def __init__(self, process: ChildMidi, died: asyncio.Event, lost: Callable[[], None]) -> None:
+        self._process, self.died, self.lost = process, died, lost
+        self._unanswered = 0
+        self.kill = process.kill
+
+    @property
+    def pauses(self) -> Sequence[float]:
+        return PAUSES
+
+    @property
+    def look(self) -> float:
+        return PING
+
+    def hear(self) -> None:
+        """There is a sign of life."""
+        self._unanswered = 0
+
+    def hangs(self, now: float, *, stood_still: bool) -> bool:
+        if self._unanswered >= HUNG:
+            self._unanswered = 0
+            return True
+        self._unanswered += 1
+        self._process.ping()
+        return False
+
+    async def start(self) -> None:
+        self._unanswered = 0
+        await self._process.start()
+
+    def back(self) -> None:
+        log.info("MIDI process %s goes on", self._process.pid)
+
+
+class MidiSide:
+    """MIDI out and in.
+
+    Args:
+        bpm: the tempo until a MIDI clock is heard.
+
+    Raises:
+        ConfigError: a drum map or a controller that cannot be.
+    """
+
+    def __init__(
+        self, stage: Stage, clock: Clock, config: MidiConfig, conductor: Conductor, bpm: float
+    ) -> None:
+        self._stage, self._clock, self._config, self._bpm = stage, clock, config, bpm
+        self._sink = MidiSink(
+            config.out_, self._play, self._silence, clock.now, self._steps_per_beat,
+            lambda: stage.times.on_sooner(),
+        )  # fmt: skip
+        self.input = self._make_input(conductor)
+        self._connected: tuple[str | None, ...] = ()
+        self._trouble: str | None = None
+        died = asyncio.Event()
+        self._process = ChildMidi(
+            MidiOptions(
+                api=config.api,
+                client=config.client,
+                outs=tuple(PortSpec(o.port, o.virtual) for o in config.out_),
+                ins=tuple(PortSpec(i.port, i.virtual) for i in config.in_),
+            ),
+            self._on_event,
+            died.set,
+        )
+        self._ward = MidiWard(self._process, died, self._lost)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def ticking(self) -> list[MidiInput | MidiSink]:
+        """What acts by the time: see `playout.Ticking`."""
+        return [self._sink] if self.input is None else [self.input, self._sink]
+
+    def _make_input(self, conductor: Conductor) -> MidiInput | None:
+        if not self._config.in_:
+            return None
+        from stream_rnn.adapters.midi.input import MidiInput
+
+        return MidiInput(self._config, self._stage, conductor, bpm=self._bpm)
+
+    def _steps_per_beat(self, model: str) -> int | None:
+        played = self._stage.models[model]
+        # A stream whose symbols last as long as they say has no beat; one that spells out notes
+        # has, but its symbols do not stand on it.
+        own = keeps_own_time(played.codec) or played.codec.reading() is not None
+        return None if own else steps_per_beat(played.card)
+
+    async def start(self) -> asyncio.Task[None]:
+        """Starts the process, and puts the ports on the stage.
+
+        Returns:
+            The task that keeps the process alive, for ever.
+
+        Raises:
+            StreamRnnError: the process did not start. That no MIDI system is running, or a
+                port is not there, is no error: it may come.
+        """
+        await self._process.start()
+        self._stage.add_sink(self._sink)
+        self._task = asyncio.create_task(supervise(self._ward, self._clock))
+        return self._task
+
+    def stop(self) -> None:
+        """Ends every note, and the process; does nothing the second time."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+            self._sink.panic()
+            self._process.stop()
+
+    def _play(self, messages: list[Timed]) -> None:
+        if self.input is not None:
+            now = self._clock.now()
+            for time, port, data in messages:
+                self.input.sent(max(time, now), data, port)  # what is late goes out at once
+        self._process.play(messages)
+
+    def _silence(self) -> None:
+        self._process.silence()
+
+    def _on_event(self, event: Event) -> None:
+        self._ward.hear()
+        match event:
+            case Ports():
+                self._let_go(event.ins)
+                self._tell_of(event)
+                self._sink.ports(event.outs)
+            case Heard(port, time, data) if self.input is not None:
+                self.input.heard(port, time, data, self._clock.now())
+            case Unheard(port) if self.input is not None:
+                self.input.gone(port, self._clock.now())
+            case Silenced(time) if self.input is not None:
+                self.input.silenced(time)
+            case Pong():
+                self._stage.counters.midi.add(event)
+
+    def _let_go(self, ins: Sequence[str | None]) -> None:
+        """Keys that were down are up when their keyboard goes."""
+        before = self._connected[len(self._config.out_) :]
+        for port, (old, new) in enumerate(zip(before, ins, strict=False)):
+            if self.input is not None and old is not None and new != old:
+                self.input.gone(port, self._clock.now())
+
+    def _tell_of(self, ports: Ports) -> None:
+        """For the log: what came, what went, and what is not there."""
+        if ports.trouble and ports.trouble != self._trouble:
+            log.warning("%s; playing on without MIDI until there is one", ports.trouble)
+        connected = (*ports.outs, *ports.ins)
+        wanted = [*(o.port for o in self._config.out_), *(i.port for i in self._config.in_)]
+        if not ports.trouble:
+            before = self._connected or (None,) * len(connected)
+            first = not self._connected or self._trouble != ""
+            for name, old, new in zip(wanted, before, connected, strict=True):
+                if new is not None and new != old:
+                    log.info("MIDI port %r is here: %s", name, new)
+                elif new is None and (old is not None or first):
+                    log.warning("MIDI port %r is not here; waiting for it", name)
+        self._connected, self._trouble = connected, ports.trouble
+
+    def _lost(self) -> None:
+        self._sink.died()
+        self._let_go([None] * len(self._config.in_))
+        self._connected = ()
+        self._stage.counters.midi_deaths += 1

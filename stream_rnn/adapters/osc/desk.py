@@ -1,0 +1,145 @@
+"""What OSC senders ask for, done: of each message what it asks, a bit at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from stream_rnn.adapters.osc.peer import OscPeer
+from stream_rnn.adapters.osc.peers import Peers
+from stream_rnn.adapters.osc.refusals import Refusals
+from stream_rnn.adapters.osc.subscriptions import Subscriptions
+from stream_rnn.clock import Clock
+from stream_rnn.errors import ProtocolError
+from stream_rnn.stage.events import opened_event
+from stream_rnn.stage.stage import Stage
+from stream_rnn.stage.subscribers import Viewer
+from stream_rnn.wire import messages as wire
+from stream_rnn.wire import osc
+from stream_rnn.wire import osc_requests as asked
+from stream_rnn.wire.osc_answers import session_messages
+from stream_rnn.wire.osc_faders import fader_messages
+
+LISTED = 0.5  # what a line of a list costs
+MOVED = 1 / 8  # what it costs that a viewer is told
+FED = 1 / 64  # what a symbol costs that is fed
+
+_DONE = object()
+
+
+class Learner(Protocol):
+    """What learns which MIDI controller moves which control."""
+
+    def learn(self, viewer: Viewer, request: asked.Learn, now: float) -> None:
+        """The next controller that moves is to move a control."""
+        ...
+
+    def forget(self, viewer: Viewer, request: asked.Forget, now: float) -> None:
+        """No controller is to move it."""
+        ...
+
+
+class Desk:
+    """Does what messages ask.
+
+    Attributes:
+        learner: answers to `/rnn/midi/…`, if there is a MIDI input.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        clock: Clock,
+        peers: Peers,
+        refusals: Refusals,
+        subscriptions: Subscriptions,
+    ) -> None:
+        self.learner: Learner | None = None
+        self._stage, self._now, self._peers = stage, clock.now, peers
+        self._refusals, self._subscriptions = refusals, subscriptions
+
+    def do(self, peer: OscPeer, message: osc.Timed) -> Iterator[None]:
+        """Does what a message asks; each step is a bit of it, and is charged to the sender."""
+        address, found = message.address, list[asked.Request]()
+        self._peers.charge(peer, 1.0)
+        with self._refusals.answering(peer, address):
+            found = asked.requests(address, message.arguments, list(self._stage.sessions))
+        for number, request in enumerate(found):
+            if number:
+                self._peers.charge(peer, 1.0)
+            steps = self._follow(peer, request, address)
+            while self._step(peer, steps, address):
+                yield
+            yield
+
+    def _step(self, peer: OscPeer, steps: Iterator[None], address: str) -> bool:
+        """Takes a step; returns whether there may be another."""
+        with self._refusals.answering(peer, address):
+            return next(steps, _DONE) is not _DONE
+        return False
+
+    def _follow(self, peer: OscPeer, request: asked.Request, address: str) -> Iterator[None]:
+        match request:
+            case asked.Subscribe():
+                yield from self._subscriptions.subscribe(peer, request, address)
+            case asked.Unsubscribe():
+                self._subscriptions.unsubscribe(peer, request)
+            case asked.Feedback():
+                yield from self._subscriptions.feedback(peer, request)
+            case asked.Pong(number):
+                yield from self._subscriptions.answered(peer, number)
+            case asked.Reply(port):
+                self._peers.reply_to(peer, port or None)
+                self._subscriptions.greet(peer.reply_to)
+            case asked.Token():  # at the door they know whether it is right
+                peer.send(osc.message_bytes("/rnn/admitted"))
+            case asked.Ask(session, name):
+                self._tell_value(peer, session, name)
+            case asked.Learn() | asked.Forget():
+                self._learn(peer, request)
+            case asked.Panic():
+                self._stage.panic(peer, self._now(), id="/rnn/panic")
+            case asked.ListModels():
+                for name, model in sorted(self._stage.models.items()):
+                    self._list(peer, "/rnn/model", (name, model.codec.domain))
+                    yield
+            case asked.ListSessions():
+                for standing in list(self._stage.sessions.values()):
+                    for name, arguments in session_messages([opened_event(standing)]):
+                        self._list(peer, name, arguments)
+                    yield
+            case _:
+                self._hand_on(peer, request)
+
+    def _list(self, peer: OscPeer, address: str, arguments: tuple[object, ...]) -> None:
+        self._peers.charge(peer, LISTED)
+        peer.send(osc.message_bytes(address, *arguments))
+
+    def _hand_on(self, peer: OscPeer, request: wire.Message) -> None:
+        """What concerns a session, for the stage."""
+        if isinstance(request, wire.Control):
+            self._subscriptions.moved(peer, request.session, request.controls)
+        if isinstance(request, wire.Feed):
+            self._peers.charge(peer, len(request.symbols) * FED)
+        name = getattr(request, "session", None)
+        if name in self._stage.sessions:
+            self._peers.charge(peer, self._stage.viewers(name) * MOVED)
+        self._stage.handle(peer, request, self._now())
+
+    def _tell_value(self, peer: OscPeer, session: str, name: str) -> None:
+        """Answers with what a control stands at, at the address that was asked."""
+        controls = self._subscriptions.controls(session)
+        if controls is None:
+            raise ProtocolError("unknown_session", f"there is no session {session!r}")
+        control = name.removesuffix("/norm")
+        for address, arguments in fader_messages(session, controls, [control]).get(control, []):
+            if address == f"/rnn/{session}/{name}":
+                peer.send(osc.message_bytes(address, *arguments))
+
+    def _learn(self, peer: OscPeer, request: asked.Learn | asked.Forget) -> None:
+        if self.learner is None:
+            raise ProtocolError("no_midi", "no MIDI input is configured; see [[midi.in]]")
+        if isinstance(request, asked.Learn):
+            self.learner.learn(peer, request, self._now())
+        else:
+            self.learner.forget(peer, request, self._now())

@@ -1,0 +1,103 @@
+"""What subscribers missed and asked for, or was fed at length: shown at a pace.
+
+A packet of it at a time and a rest after each, whoever asked for how much: so the network, the
+receiver and everybody else's symbols have room in between.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Protocol
+
+from stream_rnn.adapters.osc.agenda import Agenda
+from stream_rnn.adapters.osc.voices import PlainForm
+from stream_rnn.clock import Clock
+from stream_rnn.wire import messages as wire
+from stream_rnn.wire import osc
+from stream_rnn.wire.osc_answers import Message, answers
+
+MAX_PAST = 512  # symbols that a subscriber may ask for, and that are shown of a long feed
+IN_ONE = 32  # of them in a packet
+READ = 128  # symbols that are read at a time
+PACE = 0.004  # seconds from one packet to the next
+SOURCES = 4  # long feeds, one upon the other
+AT_ONCE = 0.0
+
+
+class Receiver(Protocol):
+    """Whom it is shown to."""
+
+    def send(self, data: bytes) -> None:
+        """A packet."""
+        ...
+
+
+class _Shown:
+    """The past of one session, for one receiver: read first, since only its end is shown."""
+
+    def __init__(self) -> None:
+        self._sources: deque[Iterator[wire.Event]] = deque(maxlen=SOURCES)
+        self._messages: deque[Message] = deque(maxlen=MAX_PAST)
+
+    def add(self, events: Iterator[wire.Event]) -> None:
+        self._sources.append(events)
+
+    def next_packet(self) -> bytes | None:
+        """A packet, if all of it has been read."""
+        for _ in range(READ):
+            if not self._sources:
+                break
+            event = next(self._sources[0], None)
+            if event is None:
+                self._sources.popleft()
+            else:
+                said = PlainForm.past(event.fields) if event.kind == "symbol" else answers(event)
+                self._messages.extend(said)
+        if self._sources or not self._messages:
+            return None
+        some = [self._messages.popleft() for _ in range(min(IN_ONE, len(self._messages)))]
+        return osc.bundle_bytes(AT_ONCE, some)
+
+    def __bool__(self) -> bool:
+        return bool(self._sources or self._messages)
+
+
+class Past:
+    """All that waits to be shown."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._agenda: Agenda[None] = Agenda(self._turn, clock)
+        self._waiting: dict[tuple[Receiver, str], _Shown] = {}  # whose turn it is first
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def show(self, receiver: Receiver, session: str, events: Iterator[wire.Event]) -> None:
+        """Shows symbols of a session, after those of it that wait: at most `MAX_PAST`, the last."""
+        idle = not self._waiting
+        self._waiting.setdefault((receiver, session), _Shown()).add(events)
+        if idle and not len(self._agenda):
+            self._turn(None)
+
+    def drop(self, receiver: Receiver, session: str) -> None:
+        """What waits of a session is not wanted any more."""
+        self._waiting.pop((receiver, session), None)
+
+    def clear(self) -> None:
+        """Forgets what waits."""
+        self._waiting.clear()
+        self._agenda.clear()
+
+    def _turn(self, _: None) -> None:
+        if not self._waiting:
+            return
+        (receiver, session), shown = next(iter(self._waiting.items()))
+        del self._waiting[receiver, session]
+        packet = shown.next_packet()
+        if packet is not None:
+            receiver.send(packet)
+        if shown:
+            self._waiting[receiver, session] = shown
+        if self._waiting:
+            self._agenda.add(0.0, PACE, None)

@@ -1,0 +1,231 @@
+"""The OSC side: one UDP socket; who sent something is answered where it came from.
+
+A sender is a client of the stage like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from stream_rnn.adapters.osc.agenda import Agenda, wall
+from stream_rnn.adapters.osc.allowance import WORK
+from stream_rnn.adapters.osc.desk import Desk, Learner
+from stream_rnn.adapters.osc.door import Door
+from stream_rnn.adapters.osc.options import OscOptions
+from stream_rnn.adapters.osc.past import Past
+from stream_rnn.adapters.osc.peer import OscPeer
+from stream_rnn.adapters.osc.peers import Peers
+from stream_rnn.adapters.osc.presence import Address
+from stream_rnn.adapters.osc.refusals import Refusals
+from stream_rnn.adapters.osc.subscriptions import Subscriptions
+from stream_rnn.adapters.osc.turns import Turns
+from stream_rnn.clock import Clock
+from stream_rnn.errors import ProtocolError
+from stream_rnn.stage.stage import Stage
+from stream_rnn.wire import osc
+from stream_rnn.wire.osc_requests import TOKEN
+
+LATE = -0.001  # seconds ahead; what is late by less has come at its time
+LONG = 0.5  # seconds that a bundle may wait without a word
+MAX_WAITING = 1 << 23  # bytes of bundles that wait for their time
+
+Messages = list[osc.Timed | osc.Fault]
+_Waiting = tuple[Address, Messages, int]
+
+
+class OscServer(asyncio.DatagramProtocol):
+    """Takes packets, and has their messages done when it is time.
+
+    Attributes:
+        past: what waits to be shown of what subscribers missed.
+    """
+
+    def __init__(
+        self, stage: Stage, clock: Clock, options: OscOptions, token: str | None = None
+    ) -> None:
+        self.options = options
+        self._stage, self._clock = stage, clock
+        self._transport: asyncio.DatagramTransport | None = None
+        self.past = Past(clock)
+        self._peers = Peers(
+            options,
+            lambda address: OscPeer(address, self._send_known, clock, options, self.past),
+            stage.leave,
+        )
+        self._door = Door(token)
+        self._refusals = Refusals(stage, clock, self._peers)
+        self._subscriptions = Subscriptions(
+            stage, clock, self._peers, self._refusals, self._send_known
+        )
+        self._desk = Desk(stage, clock, self._peers, self._refusals, self._subscriptions)
+        self._turns = Turns(clock)
+        self._agenda: Agenda[_Waiting] = Agenda(self._do_waiting)
+        self._waiting = self._waiting_bytes = 0
+
+    @property
+    def learner(self) -> Learner | None:
+        """What answers to `/rnn/midi/…`, if there is a MIDI input."""
+        return self._desk.learner
+
+    @learner.setter
+    def learner(self, learner: Learner) -> None:
+        self._desk.learner = learner
+
+    # asyncio's side
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def error_received(self, exc: Exception) -> None:
+        """A datagram that nobody took: the sender or subscriber is gone, perhaps for a moment."""
+
+    @property
+    def local(self) -> Address:
+        """Where it listens."""
+        assert self._transport is not None
+        host, port = self._transport.get_extra_info("sockname")[:2]
+        return host, port
+
+    def stop(self) -> None:
+        """Ends what sounds at subscribers, and closes the socket."""
+        for one in (self._agenda, self._turns, self.past):
+            one.clear()
+        self._subscriptions.close()
+        self._peers.close()
+        if self._transport is not None:
+            self._transport.close()
+
+    def sweep(self) -> None:
+        """Ends the subscriptions of those who have gone; to be called every few seconds."""
+        self._peers.sweep(self._clock.now())
+
+    def datagram_received(self, data: bytes, address: Any) -> None:
+        now, sender = self._clock.now(), (address[0], address[1])
+        if not self.options.allow.admits(address[0]):
+            self._stage.counters.osc_refused += 1
+            return
+        fresh = not self._peers.known.is_known(sender, now)
+        peer = self._peers.hear(sender, now)
+        # What is too much is not answered: an answer to each would double the flood.
+        if peer is None or not self._turns.put(sender, self._take(sender, data, fresh), len(data)):
+            self._stage.counters.osc_refused += 1
+
+    def send(self, data: bytes, address: Address) -> None:
+        """One datagram, if the socket is open."""
+        if self._transport is not None and not self._transport.is_closing():
+            # What the network says against it comes to `error_received`; but of an address that is
+            # none, such as one with a scope, uvloop complains here, where others would suffer.
+            with contextlib.suppress(ValueError):
+                self._transport.sendto(data, address)
+
+    def _send_known(self, data: bytes, address: Address) -> None:
+        """One datagram to whoever was heard; others are sent little."""
+        if self._peers.known.admits(address, len(data), self._clock.now()):
+            self.send(data, address)
+
+    # Messages, in turns
+
+    def _take(self, sender: Address, data: bytes, fresh: bool) -> Iterator[None]:
+        """Reads a packet, does what is to be done at once, and puts down what is not."""
+        peer = self._peers.at(sender, self._clock.now())
+        if fresh:
+            yield from self._subscriptions.resume(sender)
+        try:
+            messages = osc.read_packet(data)
+        except ProtocolError as error:
+            self._stage.counters.osc_refused += 1
+            self._refusals.tell(peer, error)
+            return
+        self._stage.counters.osc_refused += any(isinstance(m, osc.Fault) for m in messages)
+        yield
+        if not self.options.timetags:
+            yield from self._do_all(sender, messages)
+            return
+        size = len(data) // len(messages) if messages else 0
+        for at, group in itertools.groupby(messages, lambda message: message.time):
+            together = list(group)
+            if at is None:
+                yield from self._do_all(sender, together)
+            else:
+                self._put_down(peer, at, together, size * len(together))
+
+    def _put_down(self, peer: OscPeer, at: float, messages: Messages, size: int) -> None:
+        """Has messages of one packet and one time done then, together and in their order."""
+        ahead = at - wall(self._clock.now(), self._clock)
+        reason = None
+        full = (
+            self._waiting + len(messages) > self.options.waiting
+            or self._waiting_bytes + size > MAX_WAITING
+        )
+        if ahead > self.options.ahead:
+            reason = f"a timetag may be {self.options.ahead:g} s ahead, not {ahead:.1f}"
+        elif ahead > 0 and full:
+            reason = f"{self._waiting} messages wait for their timetag already"
+        if reason is not None:
+            for message in messages:
+                self._refusals.tell(peer, ProtocolError("bad_timetag", reason), message.address)
+            return
+        if ahead < LATE:
+            self._stage.counters.osc_late += len(messages)
+        elif ahead > LONG and peer.may_be_told(self._clock.now()):
+            peer.send(osc.message_bytes("/rnn/waits", ahead, messages[0].address))
+        self._waiting += len(messages)
+        self._waiting_bytes += size
+        self._agenda.add(at, ahead, (peer.address, messages, size))
+
+    def _do_waiting(self, waiting: _Waiting) -> None:
+        sender, messages, size = waiting
+        self._waiting -= len(messages)
+        self._waiting_bytes -= size
+        if not self._turns.put(sender, self._do_all(sender, messages), size):
+            self._stage.counters.osc_refused += len(messages)
+
+    def _do_all(self, sender: Address, messages: Messages) -> Iterator[None]:
+        for number, message in enumerate(messages):
+            now = self._clock.now()
+            peer = self._peers.at(sender, now)
+            if not self._is_inside(peer, message, now):
+                self._stage.counters.osc_refused += 1
+                continue
+            if not self._peers.may_work(peer, now):
+                self._drop(peer, len(messages) - number, now)
+                return
+            if isinstance(message, osc.Fault):
+                self._peers.charge(peer, 1.0)
+                self._refusals.tell(peer, message.error, message.address or None)
+                yield
+            else:
+                yield from self._desk.do(peer, message)
+
+    def _drop(self, peer: OscPeer, count: int, now: float) -> None:
+        """Messages for which their sender has asked too much already: one word is enough."""
+        self._stage.counters.osc_refused += count
+        if peer.may_be_refused(now):
+            most = WORK * self.options.rate
+            error = ProtocolError(
+                "too_much",
+                f"a sender may cause work for {most} messages a second, of which lists, errors and "
+                f"the past are several each; {count} messages were dropped",
+            )
+            self._stage.refuse(peer, error)
+
+    def _is_inside(self, peer: OscPeer, message: osc.Timed | osc.Fault, now: float) -> bool:
+        """Whether a message is done, or its sender's machine has to say the token first."""
+        host = peer.address[0]
+        if self._door.is_open(host, now):
+            return True
+        if not self._door.may_try(host, now):
+            return False
+        said = message.arguments if isinstance(message, osc.Timed) else ()
+        if message.address == TOKEN and len(said) == 1 and isinstance(said[0], str):
+            if self._door.enter(host, said[0], now):
+                return True
+            reason = "that is not this server's token"
+        else:
+            reason = f"other machines say the server's token first: {TOKEN} s TOKEN"
+        self._stage.refuse(peer, ProtocolError("token_needed", reason))
+        return False

@@ -1,0 +1,225 @@
+"""Who is sent what: subscriptions, by name or by pattern, with a past or without, and faders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from stream_rnn.adapters.osc.agenda import Agenda
+from stream_rnn.adapters.osc.faders import Faders
+from stream_rnn.adapters.osc.past import MAX_PAST
+from stream_rnn.adapters.osc.peer import OscPeer
+from stream_rnn.adapters.osc.peers import Peers
+from stream_rnn.adapters.osc.presence import Address
+from stream_rnn.adapters.osc.refusals import Refusals
+from stream_rnn.clock import Clock
+from stream_rnn.errors import ProtocolError
+from stream_rnn.stage.events import opened_event
+from stream_rnn.stage.stage import Stage
+from stream_rnn.wire import messages as wire
+from stream_rnn.wire import osc
+from stream_rnn.wire.osc_answers import Message
+from stream_rnn.wire.osc_patterns import fits, is_pattern, matching
+from stream_rnn.wire.osc_requests import Feedback, Subscribe, Unsubscribe
+
+MAX_PATTERNS = 16  # of one subscriber
+MAX_ALL_PATTERNS = 256
+PAST_COST = 1 / 16  # of a symbol of the past
+FADER_COST = 2.0  # of the values of a session
+
+
+class Subscriptions:
+    """All of them.
+
+    Args:
+        send: one datagram, if it may be sent there.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        clock: Clock,
+        peers: Peers,
+        refusals: Refusals,
+        send: Callable[[bytes, Address], None],
+    ) -> None:
+        self._stage, self._now = stage, clock.now
+        self._peers, self._refusals, self._send = peers, refusals, send
+        self._surfaces: dict[OscPeer, None] = {}
+        self._settling: Agenda[OscPeer] = Agenda(self._settle, clock)
+        stage.observe(self._look_at_news)
+
+    def target(self, peer: OscPeer, port: int | None) -> OscPeer:
+        """Whom a sender means by a port of its machine; by none, itself."""
+        now, (host, _) = self._now(), peer.address
+        if port is None and not peer.borrows_reply:
+            return self._peers.at(peer.address, now)
+        address = peer.reply_to if port is None else (host, port)
+        target = self._peers.at(address, now)
+        target.named_by(peer.address)
+        return target
+
+    # Beginning and ending
+
+    def subscribe(self, peer: OscPeer, request: Subscribe, address: str) -> Iterator[None]:
+        """Begins them; each step is one session."""
+        target, pattern = self.target(peer, request.port), request.session
+        found = [pattern]
+        if is_pattern(pattern):
+            found = matching(pattern, list(self._stage.sessions), or_none=True)
+            self._remember(target, pattern)
+            if not found:  # so far; who listens should know that this was heard
+                target.send(osc.message_bytes("/rnn/subscribed", pattern, 0))
+        for number, name in enumerate(found):
+            if number:
+                self._peers.charge(peer, 1.0)
+            with self._refusals.answering(peer, address):
+                self._begin(peer, target, name, request.after)
+            yield
+        if target.wanted:
+            self.greet(target.reply_to)
+
+    def _remember(self, target: OscPeer, pattern: str) -> None:
+        if pattern in target.patterns:
+            return
+        if len(target.patterns) >= MAX_PATTERNS:
+            raise ProtocolError(
+                "too_many_subscriptions", f"a subscriber may name {MAX_PATTERNS} patterns"
+            )
+        if sum(len(one.patterns) for one in self._peers) >= MAX_ALL_PATTERNS:
+            raise ProtocolError(
+                "too_many_subscriptions", f"there are {MAX_ALL_PATTERNS} patterns already"
+            )
+        target.patterns[pattern] = None
+
+    def _begin(self, asker: OscPeer, target: OscPeer, name: str, after: int | None) -> None:
+        now, session = self._now(), self._stage.sessions.get(name)
+        if session is None:
+            raise ProtocolError("unknown_session", f"there is no session {name!r}")
+        if after is not None and not -1 <= after < max(session.position, 1):
+            raise ProtocolError(
+                "bad_position", f"after must be from -1 to {session.position - 1}, not {after}"
+            )
+        if name not in target.sessions:
+            self._peers.check_room(target, now)
+        known = self._peers.known.is_known(target.reply_to, now)
+        listens = known and (after is None or self._peers.known.listens(target.reply_to, now))
+        target.begin(name)
+        target.forget_past(name)
+        if known:
+            target.wanted.pop(name, None)
+        else:
+            target.wanted[name] = after
+        if after is not None and listens:
+            after = self._recent(target, name, after, session.position)
+            self._peers.charge(asker, (session.position - 1 - after) * PAST_COST)
+        if target.faders is not None:
+            self._peers.charge(asker, FADER_COST)
+        attach = wire.Attach(session=name, after=after if listens else None)
+        self._stage.handle(target, attach, now)
+        if known and not listens:
+            port = target.reply_to[1]
+            raise ProtocolError(
+                "nobody_listens",
+                f"nobody has port {port} of this machine, so nothing of the past is sent there; "
+                "subscribe once a program listens",
+            )
+
+    def _recent(self, target: OscPeer, name: str, after: int, position: int) -> int:
+        """What a subscriber may ask for: not more at once than its machine takes."""
+        earliest = position - MAX_PAST - 1
+        if after >= earliest:
+            return after
+        target.tell(wire.event("gap", session=name, after=after, before=earliest + 1))
+        return earliest
+
+    def unsubscribe(self, peer: OscPeer, request: Unsubscribe) -> None:
+        """Ends them, and patterns of that name; `*` ends all patterns."""
+        target, pattern = self.target(peer, request.port), request.session
+        known = bool(target.patterns) if pattern == "*" else pattern in target.patterns
+        for one in list(target.patterns) if pattern == "*" else [pattern]:
+            target.patterns.pop(one, None)
+        for session in matching(pattern, target.sessions, or_none=known):
+            target.end(session)
+
+    def _look_at_news(self, event: wire.Event) -> None:
+        """Subscribes those whose pattern a new session fits."""
+        if event.kind != "opened":
+            return
+        name = event.fields["session"]
+        for peer in self._peers:
+            if name not in peer.sessions and any(fits(p, name) for p in peer.patterns):
+                with self._refusals.answering(peer, "/rnn/subscribe"):
+                    self._begin(peer, peer, name, None)
+
+    # Those who have not been heard of yet
+
+    def greet(self, address: Address) -> None:
+        """Asks an address of another machine whether it is there, if that is not known."""
+        if not self._peers.known.is_known(address, self._now()):
+            number = self._peers.known.ask(address)
+            self._send(osc.message_bytes("/rnn/ping", number), address)
+
+    def answered(self, peer: OscPeer, number: int) -> Iterator[None]:
+        """A number that we sent has come back."""
+        address = self._peers.known.answered(peer.address[0], number, self._now())
+        return iter(()) if address is None else self.resume(address)
+
+    def resume(self, address: Address) -> Iterator[None]:
+        """An address has been heard: who is sent something there gets what it asked for."""
+        for peer in self._peers:
+            if peer.reply_to != address:
+                continue
+            for name, after in list(peer.wanted.items()):
+                with self._refusals.answering(peer, "/rnn/subscribe"):
+                    self._begin(peer, peer, name, after)
+                yield
+
+    # Faders
+
+    def feedback(self, peer: OscPeer, request: Feedback) -> Iterator[None]:
+        """Values to faders from now on, all of them first; or no more of them."""
+        target = self.target(peer, request.port)
+        self._surfaces.pop(target, None)
+        if not request.on:
+            target.faders = None
+            return
+
+        def send(message: Message) -> None:
+            address, arguments = message
+            target.send(osc.message_bytes(address, *arguments))
+
+        def later(seconds: float) -> None:
+            self._settling.add(self._now() + seconds, seconds, target)
+
+        target.faders = faders = Faders(send, later, self.controls)
+        self._surfaces[target] = None
+        self.greet(target.reply_to)
+        for name in target.sessions:
+            session = self._stage.sessions.get(name)
+            if session is not None and name not in target.wanted:
+                self._peers.charge(peer, FADER_COST)
+                faders.tell(opened_event(session))
+            yield
+
+    def controls(self, name: str) -> Mapping[str, Any] | None:
+        """A session's controls, if it is there."""
+        session = self._stage.sessions.get(name)
+        return None if session is None else session.controls.to_json()
+
+    def moved(self, peer: OscPeer, session: str, names: Iterable[str]) -> None:
+        """A sender moves controls, so that its own faders stand where it moved them to."""
+        now = self._now()
+        for other in list(self._surfaces):
+            if other.faders is None:  # it was forgotten meanwhile
+                del self._surfaces[other]
+            elif other.address in (peer.address, peer.reply_to) or peer.address in other.namers:
+                other.faders.moved(session, names, now)
+
+    def _settle(self, peer: OscPeer) -> None:
+        if peer.faders is not None:
+            peer.faders.settle(self._now())
+
+    def close(self) -> None:
+        """Nothing is told any more."""
+        self._settling.clear()

@@ -1,0 +1,148 @@
+"""Who listens to which values of the OSCQuery tree, and what waits to be sent to them.
+
+Of a value only the latest waits: who reads slowly misses what was in between, and nothing grows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from stream_rnn.adapters.oscquery.tree import Namespace, command_json
+from stream_rnn.errors import ProtocolError
+from stream_rnn.wire import messages as wire
+from stream_rnn.wire.osc import message_bytes
+
+MAX_PATHS = 1024  # that one client may listen to, and that may wait for it
+MAX_LISTENERS = 32
+SILENT = 10.0  # seconds after which one that listens to nothing gives way to another
+
+Value = int | float | str
+
+
+@dataclass(eq=False)
+class Listener:
+    """One client.
+
+    Attributes:
+        paths: by session, and of each the value it was sent last.
+        waiting: what is to be sent, by address.
+        overrun: whether it is given up, since too much waits.
+        since: when it came.
+        asked: whether it ever listened to something.
+        why: it is given up.
+    """
+
+    paths: dict[str, dict[str, Value]] = field(default_factory=dict)
+    waiting: dict[str, str | bytes] = field(default_factory=dict)
+    overrun: bool = False
+    since: float = 0.0
+    asked: bool = False
+    why: str = "too much waits to be read"
+    _filled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def put(self, path: str, message: str | bytes) -> None:
+        """Sends something about an address, in place of what waits about it."""
+        self.waiting.pop(path, None)
+        self.waiting[path] = message
+        self.overrun |= len(self.waiting) > MAX_PATHS
+        self._filled.set()
+
+    def give_up(self, why: str) -> None:
+        """It is sent nothing more, and told why."""
+        self.overrun, self.why = True, why
+        self._filled.set()
+
+    async def next(self) -> str | bytes | None:
+        """The next message; none when it is given up."""
+        while not self.waiting and not self.overrun:
+            self._filled.clear()
+            await self._filled.wait()
+        return None if self.overrun else self.waiting.pop(next(iter(self.waiting)))
+
+
+class Listeners:
+    """All of them.
+
+    Args:
+        namespace: the tree.
+    """
+
+    def __init__(self, namespace: Namespace) -> None:
+        self._namespace = namespace
+        self._listeners: dict[Listener, None] = {}  # in the order in which they came
+
+    def __len__(self) -> int:
+        return len(self._listeners)
+
+    def add(self, now: float) -> Listener | None:
+        """Another one, if there is room.
+
+        One that came long ago and never said what it listens to gives way to it.
+        """
+        if len(self._listeners) >= MAX_LISTENERS:
+            silent = (one for one in self._listeners if not one.asked and now - one.since > SILENT)
+            oldest = next(silent, None)
+            if oldest is None:
+                return None
+            oldest.give_up("others wait for this place, and nothing was listened to")
+            self.remove(oldest)
+        listener = Listener(since=now)
+        self._listeners[listener] = None
+        return listener
+
+    def remove(self, listener: Listener) -> None:
+        """It has gone."""
+        self._listeners.pop(listener, None)
+
+    def listen(self, listener: Listener, path: str) -> None:
+        """It is told when the value at an address changes.
+
+        Raises:
+            ProtocolError: there is no value there, or it listens to too much.
+        """
+        session = _session_of(path)
+        value = self._namespace.values(session).get(path)
+        if value is None:
+            raise ProtocolError("unknown_address", f"there is no value at {path!r}")
+        if sum(map(len, listener.paths.values())) >= MAX_PATHS:
+            raise ProtocolError("too_many_paths", f"a client may listen to {MAX_PATHS} values")
+        listener.paths.setdefault(session, {})[path] = value
+        listener.asked = True
+
+    def ignore(self, listener: Listener, path: str) -> None:
+        """It is told no more."""
+        listener.paths.get(_session_of(path), {}).pop(path, None)
+
+    def tell(self, event: wire.Event) -> None:
+        """News of a session, from the stage."""
+        session = event.fields.get("session", "")
+        match event.kind:
+            case "opened":
+                self._changed("PATH_ADDED", session)
+            case "closed":
+                self._changed("PATH_REMOVED", session)
+            case "controlled" | "rewound" | "reset":
+                self._push(session)
+
+    def _changed(self, command: str, session: str) -> None:
+        path = f"/rnn/{session}"
+        for listener in self._listeners:
+            for gone in listener.paths.pop(session, {}):
+                listener.waiting.pop(gone, None)
+            listener.put(path, command_json(command, path))
+
+    def _push(self, session: str) -> None:
+        listening = [one for one in self._listeners if one.paths.get(session)]
+        values = self._namespace.values(session) if listening else {}
+        for listener in listening:
+            sent = listener.paths[session]
+            for path in sent.keys() & values.keys():
+                if values[path] != sent[path]:
+                    sent[path] = values[path]
+                    listener.put(path, message_bytes(path, values[path]))
+
+
+def _session_of(path: str) -> str:
+    _, _, session, *_ = [*path.split("/"), "", ""]
+    return session

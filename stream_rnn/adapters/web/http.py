@@ -1,0 +1,75 @@
+"""The HTTP side: the page, health, metrics, and what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from stream_rnn.adapters.web.websocket import model_json
+from stream_rnn.stage.stage import Stage
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; connect-src 'self' ws: wss:; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+class _Page(StaticFiles):
+    """The page's files, always asked for anew: an upgraded server must not meet an old page."""
+
+    async def get_response(self, path: str, scope: Any) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update(HEADERS)
+        return response
+
+
+def session_json(stage: Stage, name: str) -> dict[str, Any]:
+    """A session as `/v1/sessions` shows it."""
+    session = stage.sessions[name]
+    return {
+        "session": name,
+        "model": session.card.name,
+        "status": session.status.value,
+        "position": session.position,
+        "epoch": session.epoch,
+        "seed": session.controls.seed,
+        "controls": session.controls.to_json(),
+        "viewers": stage.viewers(name),
+    }
+
+
+def routes(stage: Stage, registry: CollectorRegistry, page: Path) -> list[BaseRoute]:
+    """All HTTP routes; the page's files come last, since they match everything."""
+
+    async def healthz(request: Request) -> Response:
+        if stage.engine_up:
+            return PlainTextResponse("ok\n")
+        return PlainTextResponse("the engine is being started anew\n", 503)
+
+    async def metrics(request: Request) -> Response:
+        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+
+    async def models(request: Request) -> Response:
+        return JSONResponse({"models": [model_json(stage, n) for n in sorted(stage.models)]})
+
+    async def sessions(request: Request) -> Response:
+        return JSONResponse({"sessions": [session_json(stage, n) for n in sorted(stage.sessions)]})
+
+    return [
+        Route("/healthz", healthz),
+        Route("/metrics", metrics),
+        Route("/v1/models", models),
+        Route("/v1/sessions", sessions),
+        Mount("/", _Page(directory=page, html=True)),
+    ]

@@ -1,0 +1,99 @@
+"""What `/metrics` shows, in Prometheus' text format."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from stream_rnn.adapters.web.websocket import Clients
+from stream_rnn.midi import messages as midi
+from stream_rnn.sessions.status import Status
+from stream_rnn.stage.stage import Stage
+from stream_rnn.system import peak_memory
+
+LATENESS = (
+    -0.02,
+    -0.01,
+    -0.005,
+    -0.002,
+    -0.001,
+    0.0,
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.5,
+)
+
+
+class _StageCollector(Collector):
+    def __init__(self, stage: Stage, clients: Clients) -> None:
+        self._stage, self._clients = stage, clients
+
+    def collect(self) -> Iterator[Metric]:
+        counters, sessions = self._stage.counters, self._stage.sessions.values()
+        gauge = GaugeMetricFamily("stream_rnn_sessions", "Sessions by status", labels=["status"])
+        for status in Status:
+            if status is not Status.CLOSED:
+                gauge.add_metric([status.value], sum(s.status is status for s in sessions))
+        yield gauge
+        for name, value, text in (
+            ("symbols", counters.symbols, "Symbols committed"),
+            ("errors", counters.errors, "Messages refused"),
+            ("stalls", counters.stalls, "Symbols so late that their session's timeline was moved"),
+            ("engine_deaths", counters.engine_deaths, "Engines that died"),
+            ("osc_refused", counters.osc_refused, "OSC packets malformed or too many"),
+            ("osc_late", counters.osc_late, "OSC messages that came after their timetag"),
+            ("osc_failed", counters.osc_failed, "OSC messages that a bug of ours spoilt"),
+            ("midi_deaths", counters.midi_deaths, "MIDI processes that died or hung"),
+            ("dropped", self._clients.dropped, "Symbols dropped for slow clients"),
+        ):
+            yield CounterMetricFamily(f"stream_rnn_{name}", text, value=value)
+        up = GaugeMetricFamily("stream_rnn_engine_up", "Whether the engine is running")
+        up.add_metric([], self._stage.engine_up)
+        yield up
+        worst = GaugeMetricFamily(
+            "stream_rnn_midi_worst_lateness_seconds", "The latest MIDI message of the last moment"
+        )
+        worst.add_metric([], counters.midi.worst)
+        yield worst
+        reached = list(itertools.accumulate(counters.midi.counts))
+        edges = [*map(str, midi.LATENESS), "+Inf"]
+        yield HistogramMetricFamily(
+            "stream_rnn_midi_lateness_seconds",
+            "Taken by the MIDI driver minus due, of each message",
+            buckets=list(zip(edges, reached, strict=True)),
+            sum_value=counters.midi.total,
+        )
+        if (peak := peak_memory()) is not None:
+            memory = GaugeMetricFamily(
+                "stream_rnn_gateway_peak_memory_bytes", "Peak memory of the gateway process"
+            )
+            memory.add_metric([], peak)
+            yield memory
+
+
+def make_registry(stage: Stage, clients: Clients) -> CollectorRegistry:
+    """A registry with the stage's figures; lateness is observed through `stage.counters`."""
+    registry = CollectorRegistry()
+    registry.register(_StageCollector(stage, clients))
+    histogram = Histogram(
+        "stream_rnn_commit_lateness_seconds",
+        "Committed minus due: negative while symbols are handed out in time",
+        buckets=LATENESS,
+        registry=registry,
+    )
+    stage.counters.lateness = histogram.observe
+    return registry

@@ -1,0 +1,167 @@
+"""The WebSocket side: one task that reads a client's messages, one that writes its outbox."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from stream_rnn import __version__
+from stream_rnn.adapters.web.outbox import Outbox
+from stream_rnn.adapters.web.pacing import MESSAGE, SLICE, Budget, Turns, cost
+from stream_rnn.clock import Clock
+from stream_rnn.errors import ProtocolError
+from stream_rnn.sessions.controls import default_controls
+from stream_rnn.stage.stage import Stage
+from stream_rnn.stage.subscribers import Moment
+from stream_rnn.wire import messages as wire
+
+TRY_AGAIN_LATER = 1013
+
+
+class WebSocketViewer:
+    """A stage's viewer whose events go to an outbox, as JSON."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    def tell(self, event: wire.Event) -> None:
+        self._outbox.tell(event.json)
+
+    def symbol(self, event: wire.Event, moment: Moment) -> None:
+        if event.kind == "touch":
+            self._outbox.passing(event.json)
+        else:
+            fields = event.fields
+            epoch = fields.get("epoch", 0)
+            self._outbox.symbol(fields["session"], fields["n"], event.json, epoch)
+
+    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
+        self._outbox.history(lambda: (event.json for event in events()))
+
+
+def hello(stage: Stage, now: float) -> wire.Event:
+    """The first message of a connection."""
+    return wire.event(
+        "hello",
+        version=wire.VERSION,
+        server=f"stream-rnn {__version__}",
+        time=now,
+        models=[model_json(stage, name) for name in sorted(stage.models)],
+    )
+
+
+def model_json(stage: Stage, name: str) -> dict[str, Any]:
+    """A model as clients see it."""
+    model = stage.models[name]
+    return {
+        "name": name,
+        "title": model.card.title,
+        "domain": model.codec.domain,
+        "artists": list(model.card.artists),
+        "primes": list(model.card.primes),
+        "controls": default_controls(model.card, seed=0).to_json(),
+    }
+
+
+class Clients:
+    """The connections there are, and what was dropped for slow ones.
+
+    Attributes:
+        turns: of those that are sent a history.
+    """
+
+    def __init__(self) -> None:
+        self._outboxes: set[Outbox] = set()
+        self.turns = Turns()
+        self._dropped = 0
+
+    @contextlib.contextmanager
+    def outbox(self) -> Iterator[Outbox]:
+        """An outbox, for as long as its connection lasts."""
+        outbox = Outbox()
+        self._outboxes.add(outbox)
+        try:
+            yield outbox
+        finally:
+            self._outboxes.discard(outbox)
+            self._dropped += outbox.take_dropped()
+
+    @property
+    def dropped(self) -> int:
+        """How many symbols slow clients were not sent."""
+        self._dropped += sum(outbox.take_dropped() for outbox in self._outboxes)
+        return self._dropped
+
+    async def drain(self, seconds: float) -> None:
+        """Waits until every client has taken what waits for it, but not for long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                for outbox in list(self._outboxes):
+                    await outbox.emptied()
+
+
+async def run_connection(
+    websocket: WebSocket, stage: Stage, clock: Clock, clients: Clients
+) -> None:
+    """Serves one client until it goes, or is given up because it does not read."""
+    offered = websocket.scope.get("subprotocols") or []
+    await websocket.accept(wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
+    with clients.outbox() as outbox:
+        viewer = WebSocketViewer(outbox)
+        viewer.tell(hello(stage, clock.now()))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                writer = tasks.create_task(_write(websocket, outbox, clients.turns, clock))
+                reader = tasks.create_task(_read(websocket, outbox, viewer, stage, clock))
+                # Whichever ends first ends the other.
+                writer.add_done_callback(lambda _: reader.cancel())
+                reader.add_done_callback(lambda _: writer.cancel())
+        finally:
+            stage.leave(viewer, clock.now())
+
+
+async def _read(
+    websocket: WebSocket, outbox: Outbox, viewer: WebSocketViewer, stage: Stage, clock: Clock
+) -> None:
+    budget = Budget(clock.now())
+    while True:
+        await outbox.room()
+        received = await websocket.receive()
+        if received["type"] == "websocket.disconnect":
+            return
+        caused = _answer(received.get("text"), viewer, stage, clock)
+        if debt := budget.spend(caused, clock.now()):
+            await asyncio.sleep(debt)
+
+
+def _answer(text: str | None, viewer: WebSocketViewer, stage: Stage, clock: Clock) -> float:
+    """Does what a client asks; returns what that costs."""
+    if text is None:
+        error = ProtocolError("text_only", "send JSON in text frames; binary is not read")
+        stage.refuse(viewer, error)
+        return MESSAGE
+    try:
+        message = wire.decode(text)
+    except ProtocolError as error:
+        stage.refuse(viewer, error, id=wire.request_id(text))
+        return MESSAGE
+    errors = stage.counters.errors
+    stage.handle(viewer, message, clock.now())
+    return cost(message, stage, refused=stage.counters.errors > errors)
+
+
+async def _write(websocket: WebSocket, outbox: Outbox, turns: Turns, clock: Clock) -> None:
+    turn_ends = 0.0
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        while (message := await outbox.next()) is not None:
+            if outbox.replaying and clock.now() >= turn_ends:
+                # While the socket takes everything, sending gives nobody else a turn.
+                await asyncio.sleep(turns.take(clock.now()))
+                turn_ends = clock.now() + SLICE
+            await websocket.send_text(message)
+        if websocket.application_state is WebSocketState.CONNECTED:
+            await websocket.close(TRY_AGAIN_LATER, "too many unread answers")

@@ -1,0 +1,78 @@
+"""The engine, to its supervisor: what the stage goes through when it dies and when it is back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from stream_rnn.clock import Clock
+from stream_rnn.engine.client import ChildEngine
+from stream_rnn.engine.messages import Ready
+from stream_rnn.stage.stage import Stage
+
+log = logging.getLogger("stream_rnn")
+
+HANGS = 10.0  # seconds of an engine's silence, while it is waited for, after which it is killed
+WATCH = 1.0  # seconds between looks at how long that is
+RESTART_PAUSES = (0.1, 1.0, 5.0)  # before an engine is started anew, by how often it failed
+
+
+class EngineWard:
+    """An engine that must be there.
+
+    Args:
+        died: set when it has ended without having been stopped.
+    """
+
+    what = "the engine"
+
+    def __init__(
+        self, engine: ChildEngine, stage: Stage, clock: Clock, died: asyncio.Event
+    ) -> None:
+        self._engine, self._stage, self._clock, self.died = engine, stage, clock, died
+        self._reads = clock.now()  # when it last read what it is sent
+
+    @property
+    def pauses(self) -> Sequence[float]:
+        return RESTART_PAUSES
+
+    @property
+    def look(self) -> float:
+        return WATCH
+
+    def hangs(self, now: float, *, stood_still: bool) -> bool:
+        if stood_still or self._engine.has_room():
+            self._reads = now
+        # After a standstill the gateway has not read yet what the engine said.
+        silence = 0.0 if stood_still else self._stage.engine_silence(now)
+        if max(silence, now - self._reads) <= HANGS:
+            return False
+        self._reads = now
+        return True
+
+    def kill(self) -> None:
+        self._engine.kill()
+
+    def lost(self) -> None:
+        self._stage.lose_engine()
+
+    async def start(self) -> None:
+        await self.begin()
+
+    async def begin(self) -> Ready:
+        """Starts an engine; models that it cannot load are left out.
+
+        Raises:
+            EngineError: it did not start.
+        """
+        ready = await self._engine.start()
+        for fault in ready.left_out.values():
+            log.error("left out: %s", fault)
+        self._stage.leave_out(ready.left_out)
+        return ready
+
+    def back(self) -> None:
+        self._reads = self._clock.now()
+        self._stage.regain_engine(self._reads)
+        log.info("engine %s goes on with %d sessions", self._engine.pid, len(self._stage.sessions))

@@ -1,0 +1,171 @@
+"""The composition root: builds the server, starts it, and ends it in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from stream_rnn.adapters.http.doors import DoorConfig, Doors
+from stream_rnn.adapters.http.host import HttpServer, bind
+from stream_rnn.adapters.http.refusals import RefusalLog
+from stream_rnn.adapters.midi.recording import Recorder
+from stream_rnn.adapters.web.app import make_app
+from stream_rnn.adapters.web.websocket import Clients
+from stream_rnn.clock import Clock, MonotonicClock
+from stream_rnn.descriptors import allow
+from stream_rnn.engine.client import ChildEngine
+from stream_rnn.errors import ConfigError
+from stream_rnn.interfaces import own_addresses, reached_by
+from stream_rnn.serve.engine_ward import EngineWard
+from stream_rnn.serve.options import Served, ServeOptions, usable_models
+from stream_rnn.serve.sides import Sides
+from stream_rnn.serve.signals import Signals
+from stream_rnn.sessions.tempo import Tempi
+from stream_rnn.stage.playout import play_out
+from stream_rnn.stage.resident import open_sessions
+from stream_rnn.stage.stage import Stage
+from stream_rnn.supervise import supervise
+from stream_rnn.system import run
+from stream_rnn.wire.access import Access, is_loopback
+from stream_rnn.wire.messages import MAX_MESSAGE
+
+log = logging.getLogger("stream_rnn")
+
+RING = 32
+DRAIN = 0.4  # seconds that clients have, at the end, to take what waits for them
+GRACE = 0.5
+
+
+def serve(options: ServeOptions, announce: Callable[[Sequence[str]], None]) -> None:
+    """Serves until a signal ends it: see `serve.signals`.
+
+    Args:
+        announce: called with its addresses, those that others can use first, once `/healthz`
+            answers 200.
+
+    Raises:
+        ConfigError: the address, the models or the token cannot be used.
+        EngineError: the engine could not start.
+    """
+    options.check_access()
+    served = usable_models(options)
+    try:
+        listener = bind(options.host, options.port)
+    except (OSError, OverflowError) as error:
+        raise ConfigError(
+            f"cannot listen on {options.host}:{options.port} ({error}); choose another --port, "
+            "or 0 for any"
+        ) from None
+    with contextlib.closing(listener):
+        run(_serve(options, served, listener, announce))
+
+
+async def _serve(
+    options: ServeOptions,
+    served: Served,
+    listener: socket.socket,
+    announce: Callable[[Sequence[str]], None],
+) -> None:
+    clock = MonotonicClock()
+    stage = Stage(
+        served.models,
+        lambda commands: engine.send(commands),
+        ring=RING,
+        timing=options.timing,
+        limits=options.limits,
+        tempi=Tempi(default=options.config.tempo.sync),
+        has_room=lambda: engine.has_room(),
+    )
+    died = asyncio.Event()
+    engine = ChildEngine(
+        {
+            "models": {name: str(folder) for name, folder in served.folders.items()},
+            "fingerprints": {n: model.card.fingerprint for n, model in served.models.items()},
+            "device": options.device,
+            "sessions": options.limits.sessions,
+            "ring": RING,
+        },
+        lambda events: stage.engine_said(events, clock.now()),
+        died.set,
+        lambda: stage.tick(clock.now()),
+    )
+    ward = EngineWard(engine, stage, clock, died)
+    # What is wrong in the file is told at once, before anything has been started.
+    sides = Sides.of(options, stage, clock)
+    recorders = [Recorder(Path(r.file), r.session, clock.now) for r in options.config.record]
+    clients = Clients()
+    server = _web_server(options, stage, clock, clients)
+    latency = max([t.latency for t in options.config.osc.target], default=0.0)
+    Signals(
+        stage, clock, end=server.ask_to_exit, end_notes=sides.end_notes, latency=latency
+    ).install()
+    failures: list[BaseException] = []
+
+    def watch(task: asyncio.Task[None]) -> None:
+        # A task that must run for ever has ended by itself: a bug, and a server that would
+        # only look alive.
+        if not task.cancelled():
+            failures.extend(filter(None, [task.exception()]))
+            server.should_exit = True
+
+    try:
+        ready = await ward.begin()
+        tasks = await sides.start()
+        tasks.append(asyncio.create_task(play_out(stage, clock, sides.ticking)))
+        for recorder in recorders:
+            stage.add_sink(recorder)
+        # The sinks are there by now, and hear of each session that is opened.
+        open_sessions(stage, options.config.session, clock.now())
+        log.info("engine %s on %s, models: %s", engine.pid, ready.device, ", ".join(stage.models))
+        gc.collect()
+        gc.freeze()
+        tasks.append(asyncio.create_task(supervise(ward, clock)))
+        for task in tasks:
+            task.add_done_callback(watch)
+        bound, port = listener.getsockname()[:2]
+        hosts = reached_by(bound, own_addresses())
+        server.when_started = lambda: announce([f"http://{host}:{port}" for host in hosts])
+        if options.token is not None:
+            log.info("clients need the token: browsers open the address with /?token=TOKEN")
+
+        async def drain() -> None:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            # What sounds ends first: the engine may take a while to end, and nothing is played
+            # meanwhile that would end it.
+            sides.end_notes()
+            engine.stop()
+            for recorder in recorders:
+                recorder.close()
+            await sides.stop()
+            await clients.drain(DRAIN)
+
+        server.before_shutdown = drain
+        await server.serve([listener])
+    finally:
+        if sides.midi is not None:
+            sides.midi.stop()
+        engine.stop()
+    if failures:
+        raise failures[0]
+
+
+def _web_server(options: ServeOptions, stage: Stage, clock: Clock, clients: Clients) -> HttpServer:
+    names = () if is_loopback(options.host) else (socket.gethostname(),)
+    access = Access.of(options.host, options.token, options.origins, names)
+    refusals = RefusalLog()
+    app = make_app(stage, clock, clients, access, refusals, options.page)
+    room = allow(options.connections)
+    if room < options.connections:
+        log.warning(
+            "at most %d connections instead of %d: this process may open no more files "
+            "(ulimit -n; systemd: LimitNOFILE)", room, options.connections,
+        )  # fmt: skip
+    doors = Doors(room, options.per_address)
+    return HttpServer(DoorConfig(app, doors, refusals, ws_max_size=MAX_MESSAGE), GRACE)

@@ -1,0 +1,128 @@
+"""Which controls are in force at which position: the log that, with a seed, makes a stream."""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stream_rnn.checkpoint import Card
+from stream_rnn.sessions.controls import Controls, merge_controls
+
+LIMIT = 20_000
+TEMPO = frozenset({"rate", "bpm"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Controls in force from `position` on, and what was asked for to make them so."""
+
+    position: int
+    changes: Mapping[str, Any]
+    controls: Controls
+
+
+def tied(names: Iterable[str]) -> frozenset[str]:
+    """Names of controls, with those that a change of them changes as well."""
+    found = frozenset(names)
+    return found if TEMPO.isdisjoint(found) else found | TEMPO
+
+
+class ControlLog:
+    """Changes of a session's controls, by position.
+
+    Args:
+        start: the controls at position 0.
+    """
+
+    def __init__(self, start: Controls, card: Card) -> None:
+        self._card = card
+        self._entries = [Entry(0, {}, start)]
+
+    @property
+    def first(self) -> int:
+        """The first position whose controls are still known."""
+        return self._entries[0].position
+
+    def at(self, position: int) -> Controls:
+        """The controls in force at a position."""
+        return self._entries[self._index(position)].controls
+
+    def _index(self, position: int) -> int:
+        return max(0, bisect_right(self._entries, position, key=lambda e: e.position) - 1)
+
+    def add(self, position: int, changes: Mapping[str, Any]) -> Controls:
+        """Changes the controls from a position on; changes that come later still hold.
+
+        Returns:
+            The full controls at `position`.
+
+        Raises:
+            ProtocolError: see `merge_controls`; nothing is changed then.
+        """
+        controls = merge_controls(self.at(position), changes, self._card)
+        index = self._index(position)
+        here = self._entries[index]
+        if here.position == position:
+            # One tempo takes the place of the other: replayed together they would contradict.
+            old = here.changes
+            if not TEMPO.isdisjoint(changes):
+                old = {k: v for k, v in old.items() if k not in TEMPO}
+            self._entries[index] = Entry(position, {**old, **changes}, controls)
+        else:
+            insort(self._entries, Entry(position, changes, controls), key=lambda e: e.position)
+            index += 1
+        for i in range(index + 1, len(self._entries)):
+            later = self._entries[i]
+            controls = merge_controls(controls, later.changes, self._card)
+            self._entries[i] = Entry(later.position, later.changes, controls)
+        del self._entries[: max(0, len(self._entries) - LIMIT)]
+        return self.at(position)
+
+    def change(self, position: int, changes: Mapping[str, Any], present: int) -> None:
+        """Changes controls from a position on, in the place of what was to change of them.
+
+        Args:
+            present: the next symbol's position; changes of the same controls after it are
+                withdrawn.
+
+        Raises:
+            ProtocolError: see `merge_controls`; nothing is changed then.
+        """
+        merge_controls(self.at(position), changes, self._card)
+        names, coming = tied(changes), self.after(present)
+        if any(not names.isdisjoint(entry.changes) for entry in coming):
+            self.truncate(present)
+            for entry in coming:
+                left = {k: v for k, v in entry.changes.items() if k not in names}
+                if left:
+                    self.add(entry.position, left)
+        self.add(position, changes)
+
+    def after(self, position: int) -> list[Entry]:
+        """The changes after a position."""
+        return self._entries[self._index(position) + 1 :]
+
+    def schedule(self, position: int) -> list[tuple[int, Controls]]:
+        """What is in force at a position, and the changes after it."""
+        index = self._index(position)
+        now = [(position, self._entries[index].controls)]
+        return now + [(e.position, e.controls) for e in self._entries[index + 1 :]]
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def forget(self, position: int) -> None:
+        """Lets go of what was in force before a position only."""
+        del self._entries[: self._index(position)]
+
+    def truncate(self, position: int) -> None:
+        """Forgets the changes after a position."""
+        del self._entries[self._index(position) + 1 :]
+
+    def copy(self, position: int) -> ControlLog:
+        """The same log, up to a position."""
+        twin = ControlLog(self._entries[0].controls, self._card)
+        twin._entries = self._entries[: self._index(position) + 1]
+        return twin

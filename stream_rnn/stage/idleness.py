@@ -1,0 +1,121 @@
+"""Sessions that nobody listens to: they pause, are put away, give way to others, are forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stream_rnn.sessions.session import Session
+from stream_rnn.sessions.status import Status
+from stream_rnn.stage.commit_times import CommitTimes
+from stream_rnn.stage.engines import EngineLink
+from stream_rnn.stage.limits import Limits
+from stream_rnn.stage.memory import size, trim_histories, trim_states
+from stream_rnn.stage.registry import Roster
+from stream_rnn.system import return_memory
+
+MUCH = 4_000_000  # bytes
+
+
+class Idleness:
+    """Looks after them, and after the memory that sessions take.
+
+    Args:
+        close: ends a session for good.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        limits: Limits,
+        engine: EngineLink,
+        times: CommitTimes,
+        close: Callable[[Session], None],
+    ) -> None:
+        self._roster, self._limits, self._close = roster, limits, close
+        self._engine, self._times = engine, times
+        roster.give_way = self.give_way
+        self._most = 0  # bytes, since memory was given back last
+
+    def sweep(self, now: float) -> None:
+        """Does what is due; to be called every second or so."""
+        for session in self._roster:
+            if session.idle_since is None or session.status is Status.AWAY:
+                continue
+            idle = now - session.idle_since
+            if session.playing and idle >= self._limits.idle_pause:
+                self._pause(session)
+            if session.status is Status.PAUSED and idle >= self._limits.idle_away:
+                self._put_away(session)
+        self._forget()
+        here = [session for session in self._roster if session.status is not Status.AWAY]
+        trim_states(here, self._limits.states_mb)
+        trim_histories(here, self._limits.history_mb)
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """Sees to it that what sessions have let go is free for other programs, too.
+
+        Not for little, since it takes time; and before it is so much that symbols would be late.
+        """
+        total = sum(size(session) for session in self._roster)
+        self._most = max(self._most, total)
+        if self._most - total > MUCH:
+            self._most = total
+            return_memory()
+
+    def give_way(self) -> bool:
+        """Puts away the session that is missed least, so that there is room for another.
+
+        Paused ones go first, and of those the one that has been left for longest. One that is
+        viewed stays, and so does one that plays for a place of the house's own.
+
+        Returns:
+            Whether there was one.
+        """
+        left = [
+            (session.playing, session.idle_since is None, session.left_at, session.key)
+            for session in self._roster
+            if session.left_at is not None
+            and session.status is not Status.AWAY
+            and (session.idle_since is not None or not session.playing)
+        ]
+        if not left:
+            return False
+        session = self._roster.by_key[min(left)[-1]]
+        if session.playing:
+            self._pause(session)
+        self._put_away(session)
+        return True
+
+    def bring_back(self, session: Session, now: float) -> None:
+        """Gives a session that was put away a place again.
+
+        Raises:
+            ProtocolError: `too_many_sessions`, or its past is not known far enough.
+        """
+        self._roster.check_room()
+        plan = session.restore_plan()
+        session.move("bring_back")
+        if session.idle_since is not None:
+            session.idle_since = session.left_at = now
+        self._engine.open(session)
+        self._engine.plan(session, plan)
+
+    def _pause(self, session: Session) -> None:
+        session.move("pause")
+        session.paused_by_idleness = True
+
+    def _put_away(self, session: Session) -> None:
+        session.put_away()
+        self._engine.close(session)
+        self._times.set(session.key, float("inf"))
+
+    def _forget(self) -> None:
+        """Closes those put away that are too many, or take too much; the longest left first."""
+        away = [session for session in self._roster if session.status is Status.AWAY]
+        away.sort(key=lambda session: session.left_at or 0.0)
+        room = self._limits.away_mb * 1e6
+        for number, session in enumerate(reversed(away)):
+            room -= size(session)
+            if number >= self._limits.away or room < 0:
+                self._close(session)

@@ -1,0 +1,107 @@
+"""What a stage is given: its models, its limits, and the counters that it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from stream_rnn.checkpoint import Card
+from stream_rnn.codecs.base import Codec
+from stream_rnn.errors import DataError, ProtocolError
+from stream_rnn.midi.messages import LATENESS, Pong
+from stream_rnn.sessions.journal import HISTORY
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that sessions can be opened with."""
+
+    card: Card
+    codec: Codec
+
+    @classmethod
+    def of(cls, card: Card) -> Model:
+        """The model of a card."""
+        return cls(card, card.make_codec())
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What bounds the sessions.
+
+    Attributes:
+        sessions: how many may be open at once.
+        sessions_per_viewer: how many one client may open.
+        away: how many sessions that were put away are remembered.
+        prime: symbols in a prime or a feed.
+        history: symbols of a session that are kept, at least.
+        history_mb: megabytes that the symbols of all sessions may take.
+        states_mb: megabytes that the states of all may take, which they are rewound with.
+        away_mb: megabytes that all that were put away may take.
+        idle_pause: seconds without a listener until a session pauses; infinity for never.
+        idle_away: seconds until it is put away.
+    """
+
+    sessions: int = 256
+    sessions_per_viewer: int = 64
+    away: int = 1000
+    prime: int = 4096
+    history: int = HISTORY
+    history_mb: float = 256.0
+    states_mb: float = 64.0
+    away_mb: float = 16.0
+    idle_pause: float = 30.0
+    idle_away: float = 3600.0
+
+    def parse(self, codec: Codec, value: object, name: str) -> list[int]:
+        """The symbols of what a client sent as `name`.
+
+        Raises:
+            ProtocolError: they are not of the codec's domain, or too many.
+        """
+        try:
+            symbols = codec.parse(value)
+        except DataError as error:
+            raise ProtocolError("bad_value", f"{name}: {error}", field=name) from None
+        if len(symbols) > self.prime:
+            raise ProtocolError(
+                "bad_value", f"{name} has {len(symbols)} symbols; at most {self.prime}", field=name
+            )
+        return symbols
+
+
+@dataclass
+class MidiLateness:
+    """How late MIDI messages were sent; see `midi.messages.Pong`.
+
+    Attributes:
+        counts: of all so far, by `midi.messages.LATENESS`.
+        total: seconds, of all so far together.
+        worst: seconds, of the last moment.
+    """
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(LATENESS) + 1))
+    total: float = 0.0
+    worst: float = 0.0
+
+    def add(self, pong: Pong) -> None:
+        """Counts the messages of a moment."""
+        self.counts = [a + b for a, b in zip(self.counts, pong.late, strict=True)]
+        self.total += pong.total
+        self.worst = pong.worst
+
+
+@dataclass
+class Counters:
+    """What the metrics count."""
+
+    symbols: int = 0
+    errors: int = 0
+    stalls: int = 0
+    engine_deaths: int = 0
+    osc_refused: int = 0
+    osc_late: int = 0
+    osc_failed: int = 0
+    midi: MidiLateness = field(default_factory=MidiLateness)
+    midi_deaths: int = 0
+    lateness: Callable[[float], None] = field(default=lambda seconds: None)

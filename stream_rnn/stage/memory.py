@@ -1,0 +1,46 @@
+"""How much memory the sessions' pasts may take, all together, and what is let go beyond that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stream_rnn.sessions.session import Session
+
+FEW = 4  # states that a session keeps in any case
+SHORT = 2000  # symbols that it keeps in any case
+ENTRY = 600  # bytes of a change of controls, about
+
+
+def size(session: Session) -> int:
+    """Bytes that a session's past takes, about."""
+    return session.journal.size + session.journal.states_size + ENTRY * len(session.log)
+
+
+def trim_states(sessions: Sequence[Session], megabytes: float) -> None:
+    """Thins out the states of those that have most, until all together fit."""
+    journals = sorted((s.journal for s in sessions), key=lambda j: j.states_size, reverse=True)
+    total, most = sum(journal.states_size for journal in journals), megabytes * 1e6
+    if total <= most:
+        return
+    # One share for all that have more than it, and some room, so that this is done seldom.
+    share = 0.8 * most / len(journals)
+    for journal in journals:
+        before = journal.states_size
+        if before > share:
+            journal.thin_states(max(FEW, int(journal.states * share / before)))
+            total -= before - journal.states_size
+        if total <= 0.9 * most:
+            return
+
+
+def trim_histories(sessions: Sequence[Session], megabytes: float) -> None:
+    """Lets go of the oldest symbols of those that have most, until all together fit."""
+    most = megabytes * 1e6
+    total = sum(session.journal.size for session in sessions)
+    for session in sorted(sessions, key=lambda s: s.journal.size, reverse=True):
+        if total <= most:
+            return
+        before = session.journal.size
+        session.journal.shorten(max(SHORT, len(session.journal) * 3 // 4))
+        session.log.forget(session.journal.first)
+        total -= before - session.journal.size

@@ -1,0 +1,118 @@
+"""Which sessions there are: found by name, made within the limits, and struck off."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+
+from stream_rnn.codecs.ensemble import EnsembleCodec
+from stream_rnn.errors import ProtocolError
+from stream_rnn.sessions.band import BandSession
+from stream_rnn.sessions.control_log import ControlLog
+from stream_rnn.sessions.journal import Journal
+from stream_rnn.sessions.session import Session, Timing
+from stream_rnn.sessions.status import Status
+from stream_rnn.sessions.tempo import Tempi
+from stream_rnn.stage.limits import Limits, Model
+from stream_rnn.stage.subscribers import Audience, Viewer
+
+
+class Roster:
+    """The sessions, by name and by the key that the engine knows them by.
+
+    Args:
+        ring: the engine's.
+    """
+
+    def __init__(
+        self, audience: Audience, limits: Limits, timing: Timing, tempi: Tempi, ring: int
+    ) -> None:
+        self.by_name: dict[str, Session] = {}
+        self.by_key: dict[int, Session] = {}
+        self._audience, self._limits = audience, limits
+        self._timing, self._tempi, self._ring = timing, tempi, ring
+        self._numbers = itertools.count(1)
+        self.give_way: Callable[[], bool] = lambda: False  # makes room, if it can
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self.by_name.values()))
+
+    def find(self, name: str) -> Session:
+        """The session of a name.
+
+        Raises:
+            ProtocolError: `unknown_session`.
+        """
+        session = self.by_name.get(name)
+        if session is None:
+            raise ProtocolError("unknown_session", f"there is no session {name!r}", field="session")
+        return session
+
+    def free_name(self, model: str) -> str:
+        """A name for a session that was given none."""
+        stem = re.sub(r"[^A-Za-z0-9_.\-]", "-", model)[:48]
+        return next(name for n in self._numbers if (name := f"{stem}-{n}") not in self.by_name)
+
+    def make(
+        self, viewer: Viewer, name: str, model: Model, controls: ControlLog, journal: Journal
+    ) -> Session:
+        """A session on a client's account.
+
+        Raises:
+            ProtocolError: `session_exists` or `too_many_sessions`.
+        """
+        if name in self.by_name:
+            raise ProtocolError(
+                "session_exists",
+                f"there is a session {name!r} already; attach to it",
+                field="session",
+            )
+        if self._audience.opened(viewer) >= self._limits.sessions_per_viewer:
+            raise ProtocolError(
+                "too_many_sessions",
+                f"one client may open {self._limits.sessions_per_viewer} sessions; close one",
+            )
+        self.check_room()
+        session = self._add(name, model, controls, journal)
+        self._audience.add_session(name, viewer)
+        return session
+
+    def _add(self, name: str, model: Model, controls: ControlLog, journal: Journal) -> Session:
+        key = next(self._numbers)
+        kind = BandSession if isinstance(model.codec, EnsembleCodec) else Session
+        session = kind(
+            name, key, model.card, model.codec, self._timing, self._ring, controls, journal,
+            self._tempi.heard,
+        )  # fmt: skip
+        self.by_name[name] = self.by_key[key] = session
+        return session
+
+    def renew(self, old: Session, model: Model, controls: ControlLog, journal: Journal) -> Session:
+        """A session of another model in the place of one, with its name and its listeners."""
+        del self.by_key[old.key]
+        new = self._add(old.name, model, controls, journal)
+        new.epochs = old.epochs
+        new.epochs.begin(0)
+        new.idle_since, new.left_at = old.idle_since, old.left_at
+        new.paused_by_idleness, new.silent = old.paused_by_idleness, old.silent
+        return new
+
+    def check_room(self) -> None:
+        """Sees to it that one more session can be active.
+
+        Raises:
+            ProtocolError: `too_many_sessions`.
+        """
+        active = sum(s.status is not Status.AWAY for s in self.by_name.values())
+        if active >= self._limits.sessions and not self.give_way():
+            raise ProtocolError(
+                "too_many_sessions",
+                f"the server holds {self._limits.sessions} sessions, its limit, and somebody "
+                "listens to each; close one, or try again later",
+            )
+
+    def remove(self, session: Session) -> None:
+        """Forgets a session."""
+        del self.by_name[session.name], self.by_key[session.key]
+        self._audience.remove_session(session.name)

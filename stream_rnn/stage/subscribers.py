@@ -1,0 +1,173 @@
+"""Who views which session, and who opened how many."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Protocol
+
+from stream_rnn.sessions.controls import Controls
+from stream_rnn.wire.messages import Event, Id, event
+
+log = logging.getLogger("stream_rnn.audience")
+
+
+@dataclass(frozen=True)
+class Beat:
+    """Where a symbol stands in its stream or its tune, and how long it lasts, in beats."""
+
+    place: float
+    beats: float
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What it takes to sound a symbol, besides the symbol.
+
+    Attributes:
+        controls: in force for it.
+        ends: when the next symbol is due, if nothing changes until then.
+        beat: none for what was fed beside the beat, and for streams that keep their own time.
+    """
+
+    controls: Controls
+    ends: float
+    beat: Beat | None = None
+
+
+class Viewer(Protocol):
+    """A client, whatever protocol it speaks. None of these may wait."""
+
+    def tell(self, event: Event) -> None:
+        """An answer, or news of a session."""
+        ...
+
+    def symbol(self, event: Event, moment: Moment) -> None:
+        """A live symbol, which may be dropped for a client that is slow."""
+        ...
+
+    def history(self, events: Callable[[], Iterator[Event]]) -> None:
+        """Symbols of the past, to be made when their turn comes, and a `gap` for those that are
+        gone by then.
+        """
+        ...
+
+
+class Sink(Viewer, Protocol):
+    """A place of the house's own: a MIDI port, an OSC target, a recording."""
+
+    def wants(self, session: str, *, silent: bool = False) -> bool:
+        """Whether it views a session of that name; see `fits`."""
+        ...
+
+    def panic(self) -> None:
+        """Ends whatever sounds, at once."""
+        ...
+
+
+def fits(pattern: str, session: str, *, silent: bool = False) -> bool:
+    """Whether a session's name fits a pattern of the configuration, such as `band-*`.
+
+    Args:
+        silent: whether the session is a fork that nobody has let play yet. A pattern for all,
+            such as `*`, is not meant for it.
+    """
+    return fnmatchcase(session, pattern) and not (silent and not pattern.strip("*?"))
+
+
+class Audience:
+    """The viewers of every session.
+
+    Attributes:
+        observers: of the house, which hear the news of all sessions and view none.
+    """
+
+    def __init__(self) -> None:
+        self._viewers: dict[str, dict[Viewer, None]] = {}
+        self._opened: dict[Viewer, set[str]] = {}
+        self._house: set[Viewer] = set()
+        self.observers: list[Callable[[Event], None]] = []
+
+    def add_house(self, sink: Viewer) -> None:
+        """A place of the house's own, for which alone no session need be kept."""
+        self._house.add(sink)
+
+    def add_session(self, name: str, opener: Viewer) -> None:
+        """A session that nobody views yet, on its opener's account."""
+        self._viewers[name] = {}
+        self._opened.setdefault(opener, set()).add(name)
+
+    def remove_session(self, name: str) -> None:
+        """Forgets a session."""
+        del self._viewers[name]
+        for names in self._opened.values():
+            names.discard(name)
+
+    def opened(self, viewer: Viewer) -> int:
+        """How many sessions there are that this client opened."""
+        return len(self._opened.get(viewer, ()))
+
+    def view(self, name: str, viewer: Viewer) -> None:
+        """A client views a session from now on."""
+        self._viewers[name][viewer] = None
+
+    def leave(self, viewer: Viewer) -> list[str]:
+        """A client is gone; returns the sessions that no other client views."""
+        self._opened.pop(viewer, None)
+        viewed = [name for name, viewers in self._viewers.items() if viewer in viewers]
+        for name in viewed:
+            del self._viewers[name][viewer]
+        return [name for name in viewed if self.left(name)]
+
+    def left(self, name: str) -> bool:
+        """Whether no client views a session; the house's own places may."""
+        return self._viewers[name].keys() <= self._house
+
+    def of(self, name: str) -> list[Viewer]:
+        """Who views a session."""
+        return list(self._viewers[name])
+
+    def count(self, name: str) -> int:
+        """How many view a session."""
+        return len(self._viewers[name])
+
+    def tell(self, name: str, event: Event, asker: Viewer | None = None, id: Id = None) -> None:
+        """News of a session, for all; the asker hears it with its `id`, viewing or not."""
+        for viewer in self.of(name):
+            if viewer is not asker:
+                self.say(name, viewer, event)
+        if asker is not None:
+            self.say(name, asker, event.answering(id))
+
+    def show(self, name: str, event: Event, moment: Moment) -> None:
+        """A live symbol, for all."""
+        for viewer in self.of(name):
+            try:
+                viewer.symbol(event, moment)
+            except Exception:
+                self._drop(name, viewer)
+
+    def say(self, name: str, viewer: Viewer, event: Event) -> None:
+        """The same for one of them."""
+        try:
+            viewer.tell(event)
+        except Exception:
+            self._drop(name, viewer)
+
+    def inform(self, event: Event) -> None:
+        """News of a session, for the observers."""
+        for observe in self.observers:
+            try:
+                observe(event)
+            except Exception:
+                log.exception("an observer failed at %r", event)
+
+    def _drop(self, name: str, viewer: Viewer) -> None:
+        """A bug in one place that a session is heard is not the session's end elsewhere."""
+        log.exception("%s failed; it hears no more of session %r", type(viewer).__name__, name)
+        if self._viewers.get(name, {}).pop(viewer, viewer) is None:
+            with contextlib.suppress(Exception):
+                viewer.tell(event("closed", session=name, reason="internal"))

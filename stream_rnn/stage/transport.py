@@ -1,0 +1,95 @@
+"""Passes on what beats from outside do: their tempo, and their start and stop.
+
+A client of the stage like any other, but for `Stage.retime`. No I/O, and the time is passed in.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from stream_rnn.sessions.status import Status
+from stream_rnn.sessions.tempo import Tempo
+from stream_rnn.stage.stage import Stage
+from stream_rnn.stage.subscribers import Moment
+from stream_rnn.wire import messages as wire
+
+log = logging.getLogger("stream_rnn.conductor")
+
+Transport = Literal["start", "stop", "continue"]
+
+BPM = (10.0, 1000.0)  # what is taken for a tempo
+NEWS = 0.1  # a change of bpm that viewers are told of
+NEWS_PAUSE = 0.5  # seconds between tellings
+
+
+@dataclass(frozen=True)
+class _Told:
+    bpm: float
+    at: float
+
+
+class Conductor:
+    """Applies tempo and transport of each source to the sessions that follow it.
+
+    Args:
+        stage: whose `tempi` it keeps up to date.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._told: dict[str, _Told] = {}
+
+    def set_tempo(self, source: str, tempo: Tempo | None, now: float) -> None:
+        """A source's beat, or none any more: then its followers keep their own.
+
+        One that cannot be played to, as of a broken clock, is passed over.
+        """
+        heard = self._stage.tempi.heard
+        if tempo is None:
+            if heard.pop(source, None) is None:
+                return
+            self._told.pop(source, None)
+            self._stage.retime(source, now, tell=True)
+            return
+        if not BPM[0] <= tempo.bpm <= BPM[1] or not math.isfinite(tempo.beat):
+            return
+        heard[source] = tempo
+        told = self._told.get(source, _Told(math.inf, -math.inf))
+        news = abs(tempo.bpm - told.bpm) >= NEWS and now - told.at >= NEWS_PAUSE
+        if news:
+            self._told[source] = _Told(tempo.bpm, now)
+        self._stage.retime(source, now, tell=news)
+
+    def transport(self, source: str, action: Transport, now: float) -> None:
+        """What was pressed at the source.
+
+        `start`: the beat that was set last is at its beginning: who follows begins with it.
+        `continue`: they play on. `stop`: they pause.
+        """
+        log.info("%s: %s", source, action)
+        for session in list(self._stage.sessions.values()):
+            if session.controls.sync != source or session.status is Status.AWAY:
+                continue
+            if action == "stop":
+                if session.playing:
+                    self._stage.handle(self, wire.Pause(session=session.name), now)
+            elif not session.playing:
+                self._stage.handle(self, wire.Play(session=session.name), now)
+        if action == "start":
+            self._stage.retime(source, now, cue=True)
+
+    # As a viewer, which the stage answers
+
+    def tell(self, event: wire.Event) -> None:
+        if event.kind == "error":
+            log.warning("%s", event.fields["message"])
+
+    def symbol(self, event: wire.Event, moment: Moment) -> None:
+        """It views nothing."""
+
+    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
+        """It views nothing."""

@@ -1,0 +1,283 @@
+"""The doors with real sockets: who is silent, who sends half, and who is too many."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import uvicorn
+import uvloop
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from stream_rnn.adapters.http import doors as module
+from stream_rnn.adapters.http.doors import SPARE, DoorConfig, Doors, is_here
+from stream_rnn.adapters.http.refusals import RefusalLog
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n"
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+
+
+def test_connections_are_counted_by_address_and_in_all() -> None:
+    doors = Doors(total=4, each=2)
+    assert doors.enter("10.0.0.1") is None and doors.enter("10.0.0.1") is None
+    refused = doors.enter("10.0.0.1")
+    assert refused is not None and "--max-per-address" in refused
+    doors.leave("10.0.0.1")
+    assert doors.enter("10.0.0.1") is None
+    assert doors.enter("10.0.0.2") is None and doors.enter("::1") is None
+    refused = doors.enter("10.0.0.3")
+    assert refused is not None and "--max-connections" in refused
+    # A supervisor on this machine still asks for health, and is not limited by its address.
+    for _ in range(SPARE):
+        assert doors.enter("127.0.0.1") is None
+    assert doors.enter("127.0.0.1") is not None
+    assert len(doors) == 4 + SPARE
+
+
+@pytest.mark.parametrize(
+    ("address", "here"),
+    [("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("::ffff:127.0.0.1", True),
+     ("10.0.0.1", False), ("::ffff:10.0.0.1", False), ("fe80::1%eth0", False), ("", False)],
+)  # fmt: skip
+def test_who_is_here(address: str, here: bool) -> None:
+    assert is_here(address) == here
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@dataclass
+class Served:
+    port: int
+    doors: Doors
+
+    def connect(self) -> socket.socket:
+        made = socket.create_connection(("127.0.0.1", self.port))
+        made.settimeout(10)
+        return made
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError
+
+
+@contextlib.asynccontextmanager
+async def served(doors: Doors) -> AsyncIterator[Served]:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            client = WebSocket(scope, receive, send)
+            await client.accept()
+            with contextlib.suppress(Exception):
+                while True:
+                    await client.send_text(await client.receive_text())
+        elif scope["path"] == "/large":
+            await PlainTextResponse("x" * 50_000_000)(scope, receive, send)
+        else:
+            await PlainTextResponse("hello")(scope, receive, send)
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = DoorConfig(app, doors, RefusalLog(), timeout_graceful_shutdown=1)
+    server = _Server(config)
+    task = asyncio.create_task(server.serve([listener]))
+    await until(lambda: server.started)
+    try:
+        yield Served(listener.getsockname()[1], doors)
+    finally:
+        server.should_exit = True
+        await task
+
+
+def said(client: socket.socket) -> bytes:
+    """All that comes until the server closes."""
+    heard = b""
+    with contextlib.suppress(ConnectionResetError):
+        while data := client.recv(1 << 16):
+            heard += data
+    return heard
+
+
+@pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
+    made: Callable[[Any], Any] = request.param
+    return made
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REQUEST", 0.6)
+    monkeypatch.setattr(module, "ANSWER", 0.6)
+    monkeypatch.setattr(module, "LINGER", 0.3)
+
+
+@pytest.mark.parametrize(
+    ("half", "answered"),
+    [
+        (b"", b""),
+        (b"G", b"408"),
+        (GET, b"408"),
+        (UPGRADE, b"408"),
+        (GET + b"\r\n", b"200"),  # and nothing more
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab", b"200"),
+        (
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
+            b"200",
+        ),
+        (GET + b"\r\n" + GET, b"200"),
+    ],
+)
+def test_a_client_that_says_half_is_let_go(
+    half: bytes, answered: bytes, run: Callable[[Any], Any]
+) -> None:
+    async def main() -> None:
+        async with served(Doors(50, 50)) as there:
+            with there.connect() as client:
+                client.sendall(half)
+                heard = await asyncio.to_thread(said, client)
+                assert heard[9:12] == answered
+            await until(lambda: len(there.doors) == 0)
+
+    run(main())
+
+
+def test_a_client_that_sends_a_byte_now_and_then_is_let_go(run: Callable[[Any], Any]) -> None:
+    async def main() -> None:
+        async with served(Doors(50, 50)) as there:
+            for begin in (GET + b"X: ", POST + b"\r\n"):
+                with there.connect() as client:
+                    client.sendall(begin)
+                    began = time.monotonic()
+                    with contextlib.suppress(OSError):
+                        while time.monotonic() - began < 20:
+                            client.sendall(b"x")
+                            await asyncio.sleep(0.05)
+                    assert time.monotonic() - began < 15
+                await until(lambda: len(there.doors) == 0)
+
+    run(main())
+
+
+def test_a_client_that_reads_nothing_is_let_go(run: Callable[[Any], Any]) -> None:
+    async def main() -> None:
+        async with served(Doors(50, 50)) as there:
+            with there.connect() as client:
+                client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+                await until(lambda: len(there.doors) == 1)
+                await until(lambda: len(there.doors) == 0)
+                assert len(said(client)) < 50_000_000
+
+    run(main())
+
+
+def test_a_connection_that_is_used_is_kept(
+    run: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REQUEST", 2.0)
+
+    async def main() -> None:
+        async with served(Doors(50, 50)) as there:
+            async with connect(f"ws://127.0.0.1:{there.port}/") as client:
+                with there.connect() as plain:
+                    for _ in range(6):
+                        plain.sendall(GET + b"\r\n")
+                        heard = b""
+                        while not heard.endswith(b"hello"):
+                            heard += await asyncio.to_thread(plain.recv, 1 << 16)
+                            assert heard
+                        await asyncio.sleep(0.5)  # longer together than a request may take
+                await client.send("still there")
+                assert await client.recv() == "still there"
+                assert len(there.doors) <= 2
+            await until(lambda: len(there.doors) == 0)
+
+    run(main())
+
+
+def test_one_too_many_is_told_so_in_its_own_protocol(run: Callable[[Any], Any]) -> None:
+    async def main() -> None:
+        async with served(Doors(2 - SPARE, 50)) as there:
+            url = f"ws://127.0.0.1:{there.port}/"
+            async with connect(url), connect(url):
+                with pytest.raises(InvalidStatus) as refused:
+                    await connect(url)
+                assert refused.value.response.status_code == 503
+                assert b"--max-connections" in (refused.value.response.body or b"")
+                with there.connect() as client:
+                    client.sendall(GET + b"\r\n")
+                    heard = await asyncio.to_thread(said, client)
+                    assert heard.startswith(b"HTTP/1.1 503 ") and b"--max-connections" in heard
+                with there.connect() as silent:  # it is told, too
+                    assert b" 503 " in await asyncio.to_thread(said, silent)
+                assert len(there.doors) == 2
+            await until(lambda: len(there.doors) == 0)
+            async with connect(url) as client:
+                await client.send("room again")
+                assert await client.recv() == "room again"
+
+    run(main())
+
+
+def test_three_hundred_too_many_are_all_told(run: Callable[[Any], Any]) -> None:
+    async def main() -> None:
+        async with served(Doors(-SPARE, 50)) as there:
+            crowd = [there.connect() for _ in range(300)]
+            try:
+                heard = await asyncio.gather(*(asyncio.to_thread(said, one) for one in crowd))
+            finally:
+                for one in crowd:
+                    one.close()
+            assert all(answer.startswith(b"HTTP/1.1 503 ") for answer in heard)
+            await until(lambda: there.doors.lingering == 0)
+            assert len(there.doors) == 0
+
+    run(main())
+
+
+def test_text_that_is_not_utf8_closes_its_connection_without_a_traceback(
+    run: Callable[[Any], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with served(Doors(50, 50)) as there:
+            async with connect(f"ws://127.0.0.1:{there.port}/") as client:
+                await client.send([b"\xf0\x9f", b"\x8e\xb9"], text=True)
+                assert await client.recv() == "🎹", "a character may be cut between two frames"
+                await client.send(b"half \xe2\x82", text=True)
+                with pytest.raises(ConnectionClosed) as closed:
+                    await client.recv()
+                assert closed.value.rcvd is not None and closed.value.rcvd.code == 1007
+
+    run(main())
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_https_on_this_port_is_named_in_the_log(
+    run: Callable[[Any], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with served(Doors(50, 50)) as there:
+            with there.connect() as client:
+                client.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
+                await asyncio.to_thread(said, client)
+
+    run(main())
+    assert any("https" in message for message in caplog.messages)

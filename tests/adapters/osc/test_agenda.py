@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+import uvloop
+
+from stream_rnn.adapters.osc.agenda import Agenda
+from stream_rnn.clock import ManualClock
+
+
+def test_what_is_overdue_comes_after_what_comes_before_it() -> None:
+    async def play() -> None:
+        clock, done = ManualClock(), list[str]()
+        agenda = Agenda(done.append, clock)
+        agenda.add(10.0, 0.5, "first")
+        # Of the same time, read off a clock that has moved on a little: not yet its turn.
+        agenda.add(10.0, -0.1, "second")
+        agenda.add(9.0, -0.1, "before both")
+        assert done == ["before both"] and len(agenda) == 2
+        clock.advance(0.5)
+        agenda.add(11.0, 0.0, "third")
+        assert done == ["before both", "first", "second", "third"]
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_thousand_moments_within_a_tenth_of_a_second_keep_their_order(run: Any) -> None:
+    dice, done = random.Random(1), list[tuple[float, int]]()
+
+    async def play() -> None:
+        all_done = asyncio.Event()
+
+        def do(moment: tuple[float, int]) -> None:
+            done.append(moment)
+            if len(done) == 1000:
+                all_done.set()
+
+        agenda = Agenda(do)
+        for number in range(1000):
+            at = dice.randrange(100) * 1e-3
+            # Each wait is measured on its own, and none of them quite right.
+            agenda.add(at, at + 0.02 + dice.uniform(-1, 1) * 2e-4, (at, number))
+        await asyncio.wait_for(all_done.wait(), 10)
+
+    run(play())
+    assert done == sorted(done)
+
+
+def test_nothing_is_left_when_it_is_flushed_or_cleared() -> None:
+    async def play() -> list[int]:
+        done = list[int]()
+        agenda = Agenda(done.append)
+        for at in (3, 1, 2):
+            agenda.add(at, 0.01, at)
+        agenda.flush()
+        agenda.add(4, 0.01, 4)
+        agenda.clear()
+        await asyncio.sleep(0.05)
+        return done
+
+    assert asyncio.run(play()) == [1, 2, 3]
