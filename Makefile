@@ -49,9 +49,9 @@ wheels: $(VENV)/bin/python
 # Real programs for tests/peers. Where apt or the right to use it is missing, those tests are
 # skipped, and say so; .ci/run does not let that pass.
 PEERS := chromium nginx-light iproute2 liblo-tools jackd2 fluidsynth timgm6mb-soundfont sox puredata-core chuck csound \
-  supercollider-language supercollider-server sonic-pi-server
+  supercollider-language supercollider-server sonic-pi-server abcmidi
 # Something of each that is there once it is installed.
-PRESENT := chromium nginx ip oscsend jackd fluidsynth sox pd chuck csound sclang scsynth ruby \
+PRESENT := chromium nginx ip oscsend jackd fluidsynth sox pd chuck csound sclang scsynth ruby abc2midi \
   /usr/share/sounds/sf2/TimGM6mb.sf2 /usr/lib/sonic-pi/app/server/ruby/bin/sonic-pi-server.rb
 # Debian's, unless there is a Node already, from wherever.
 NODE := $(if $(shell command -v npm),,nodejs npm)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
 from itertools import pairwise
 from types import MappingProxyType
 from typing import NamedTuple
@@ -19,14 +18,16 @@ from stream_rnn.codecs.performance import Note
 BARS = ("|", "||", "|:", ":|", "::")
 BEAT = 0.5  # quarter notes in an eighth
 PAUSE = 4.0  # eighths between two tunes
-ROUNDING = 1e-6  # of an eighth: triplets do not add up exactly
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
+FREE = "none"  # the meter of a tune whose bars are as long as they are, or the key without a tonic
+PIPES = "Hp"  # the key of the Highland bagpipe
+FIFTHS = "FCGDAEB"  # letters from fifth to fifth: sharps come in this order, flats from its end
 
 # How many fifths above its major key a mode's signature lies.
 _FIFTHS = {"maj": 0, "mix": -1, "dor": -2, "min": -3, "phr": -4, "loc": -5, "lyd": 1}
-_LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_ACCIDENTALS = {"^": 1, "^^": 2, "=": 0, "_": -1, "__": -2}
+LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+ACCIDENTALS = {"^": 1, "^^": 2, "=": 0, "_": -1, "__": -2}
 
 TOKEN_NOTE = re.compile(r"(\^{0,2}|_{0,2}|=?)([A-Ga-gz])([,']*)$")
 _TOKEN_LENGTH = re.compile(r"(\d*)(?:/(\d+))?$")
@@ -53,11 +54,18 @@ class Waiting(NamedTuple):
 
 
 class Tune(NamedTuple):
-    """A tune in mid-reading; `after` is the same one token further."""
+    """A tune in mid-reading; `after` is the same one token further.
+
+    Attributes:
+        signature: sharps and flats by letter.
+        in_bar: those that stand in this bar; each holds for its letter in all octaves (abc 2.1), to
+            the bar line or a change of key.
+        compound: whether the meter's beats are of three parts.
+    """
 
     signature: Mapping[str, int] = NOTHING
     in_bar: Mapping[str, int] = NOTHING
-    meter: Fraction = Fraction(4, 4)
+    compound: bool = False
     tuplet: float = 1.0
     left: int = 0  # notes of the tuplet to come
     stretch: float = 1.0  # of the next note
@@ -87,11 +95,11 @@ class Tune(NamedTuple):
         return Sound(note.pitch, (note.tied + note.length) * BEAT, note.ago + 1)
 
     def _note(self, token: str, accidental: str, letter: str, _: str) -> tuple[Tune, Sound | None]:
-        name, in_bar, before = token[len(accidental) :], self.in_bar, self.waiting
+        in_bar, before, key = self.in_bar, self.waiting, letter.upper()
         if accidental:
-            in_bar = {**in_bar, name: _ACCIDENTALS[accidental]}
-        by = in_bar.get(name, self.signature.get(letter.upper(), 0))
-        pitch = None if letter == "z" else natural_pitch(name) + by
+            in_bar = {**in_bar, key: ACCIDENTALS[accidental]}
+        by = in_bar.get(key, self.signature.get(key, 0))
+        pitch = None if letter == "z" else natural_pitch(token[len(accidental) :]) + by
         note = Waiting(pitch, self.tuplet * self.stretch if self.left else self.stretch)
         settled = self._settled()
         if self.tie and before is not None and before.bends:
@@ -110,17 +118,15 @@ class Tune(NamedTuple):
         if token in BARS:
             return self._replace(in_bar=NOTHING)
         if plain.startswith("K:"):
-            return self._replace(signature=key_signature(plain[2:]))
+            return self._replace(signature=key_signature(plain[2:]), in_bar=NOTHING)
         if plain.startswith("M:"):
-            return self._replace(meter=Fraction(plain[2:]))
+            return self._replace(compound=is_compound(plain[2:]))
         if token == "-":
             return self._replace(tie=True)
         if bent := _TOKEN_TUPLET.match(token):
             count = int(bent[1])
             # Two in the time of three, three of two, and so on; five in that of the meter.
-            usual = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}.get(count) or (
-                3 if self.meter.denominator == 8 or self.meter.numerator % 3 == 0 else 2
-            )
+            usual = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}.get(count) or (3 if self.compound else 2)
             tuplet = int(bent[2] or usual) / (count or 1)
             return self._replace(tuplet=tuplet, left=int(bent[3] or count))
         if waiting is None or not waiting.bends:
@@ -142,18 +148,46 @@ def natural_pitch(name: str) -> int:
     if letter in "zx":
         return -1
     octave = 12 * (letter.islower() + name.count("'") - name.count(","))
-    return 60 + _LETTERS[letter.upper()] + octave
+    return 60 + LETTERS[letter.upper()] + octave
 
 
 def key_signature(key: str) -> dict[str, int]:
-    """Sharps (1) and flats (-1) by letter, of a key such as `Gmaj` or `F#min`."""
-    tonic, mode = key[:-3], key[-3:]
-    fifths = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}[tonic[0]]
-    fifths += 7 * (tonic.count("#") - tonic.count("b")) + _FIFTHS[mode]
-    order = "FCGDAEB"
+    """Sharps (1) and flats (-1) by letter, of a key as its token has it.
+
+    `Gmaj` or `F#min`; `none`; `Hp`, on which F and C are sharp; with accidentals behind it, as in
+    `Dphr ^f`; or with those alone, as in `D exp _b _e ^f`.
+    """
+    name, *more = key.split(" ")
+    if more[:1] == ["exp"] or name == FREE:
+        signature, more = {}, more[1:]
+    elif name == PIPES:
+        signature = {"F": 1, "C": 1}
+    else:
+        signature = _mode(name[:-3], name[-3:])
+    for one in more:
+        signature[one[-1].upper()] = ACCIDENTALS[one[:-1]]
+    return {letter: by for letter, by in signature.items() if by}
+
+
+def _mode(tonic: str, mode: str) -> dict[str, int]:
+    fifths = FIFTHS.index(tonic[0]) - 1 + 7 * (tonic.count("#") - tonic.count("b")) + _FIFTHS[mode]
     if fifths >= 0:
-        return {letter: 1 + (fifths - 7 > i) for i, letter in enumerate(order[:fifths])}
-    return dict.fromkeys(order[::-1][:-fifths], -1)
+        return {letter: 1 + (fifths - 7 > i) for i, letter in enumerate(FIFTHS[:fifths])}
+    return dict.fromkeys(FIFTHS[::-1][:-fifths], -1)
+
+
+def bar_of(meter: str) -> float | None:
+    """How many eighths a bar has, in a meter as its token has it; None if it may have any."""
+    if meter == FREE:
+        return None
+    top, _, below = meter.partition("/")
+    return 8 * int(top) / int(below or 1)
+
+
+def is_compound(meter: str) -> bool:
+    """Whether a meter's beats are of three parts: those of 6/8 are, those of 3/4 are not."""
+    top, _, below = meter.partition("/")
+    return bar_of(meter) is not None and int(top) % 3 == 0 and int(below or 1) >= 8
 
 
 def melody(tokens: Iterable[str]) -> list[tuple[int | None, float]]:
@@ -183,33 +217,3 @@ def notes_of(tokens: Sequence[str], bpm: float) -> list[Note]:
             now += lasts
         now += PAUSE * eighth
     return notes
-
-
-def bars_add_up(tokens: Sequence[str]) -> bool:
-    """Whether a tune has a meter, a key and notes, and each bar is as long as its meter says.
-
-    The first and the last bar between two double bars, repeats or endings may be shorter, as
-    upbeats make them; lines of repeat with nothing between are no bars.
-    """
-    if len(tokens) < 3 or not tokens[0].startswith("M:") or not tokens[1].startswith("K:"):
-        return False
-    header = list(tokens[:2])
-    eighths = float(8 * Fraction(tokens[0][2:]))
-    bars = 0
-    now: list[str] = []
-    edge = True  # the bar before this one ended a part
-    for token in [*tokens[2:], "||"]:
-        if token.startswith("[M:"):
-            eighths = float(8 * Fraction(token[3:-1]))
-        if token not in BARS:
-            now.append(token)
-            # An ending may begin with a short bar, where the repeat leads into it.
-            edge = edge or (token[0] == "[" and token[1].isdigit())
-            continue
-        length = sum(length for _, length in melody([*header, *now]))
-        ends = token != "|"
-        if length > eighths + ROUNDING or (length < eighths - ROUNDING and not (edge or ends)):
-            return False
-        bars += length > 0
-        edge, now = ends or (edge and not length), []
-    return bars >= 4

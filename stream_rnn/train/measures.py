@@ -28,8 +28,8 @@ from typing import Any
 import numpy as np
 
 from stream_rnn.checkpoint import read_card
-from stream_rnn.codecs.abc import tokenize
-from stream_rnn.codecs.melody import bars_add_up
+from stream_rnn.codecs.abc_text import tokenize
+from stream_rnn.codecs.bars import bars_add_up
 from stream_rnn.codecs.performance import Note, decode_notes, read_notes
 from stream_rnn.codecs.pianoroll import PianorollCodec, Roll, roll_from_midi
 from stream_rnn.codecs.text import TextCodec

@@ -1,6 +1,7 @@
 import numpy as np
 
-from stream_rnn.codecs.abc import AbcCodec, tokenize
+from stream_rnn.codecs.abc import AbcCodec
+from stream_rnn.codecs.abc_text import tokenize
 from stream_rnn.codecs.ensemble import EnsembleCodec
 from stream_rnn.codecs.performance import PerformanceCodec
 from stream_rnn.codecs.pianoroll import PianorollCodec

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,6 +138,30 @@ def test_a_bad_file_of_a_folder_is_left_out_and_told(
         assert f"  {tmp_path}/it/{name}: {why}" in said
     strict = complaint(capsys, *train, tmp_path / "other", "--strict")
     assert f"{tmp_path}/it/._9.mid: not a readable MIDI file" in strict
+
+
+def test_a_tune_of_a_folder_is_left_out_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "it").mkdir()
+    for i in range(60):
+        first = "".join(random.Random(i).choices("CDEFGABcde", k=4))
+        bars = f"{first}|dcBA|{'GB' if i == 7 else 'GBdB'}|{'&' if i == 8 else ''}A2 G2||"
+        (tmp_path / "it" / f"{i}.abc").write_text(f"X:{i}\nT:no. {i}\nM:2/4\nL:1/8\nK:G\n{bars}\n")
+    (tmp_path / "it" / "._9.abc").write_bytes(b"\0\5\x16\7\xff not ABC")
+    (tmp_path / "r.toml").write_text(RECIPE.format(source="it", format="abc", more="least = 1"))
+    train = ["train", tmp_path / "r.toml", "--data", tmp_path, "--run"]
+    assert cli.main([str(a) for a in [*train, tmp_path / "run"]]) == 0
+    said = capsys.readouterr().err
+    assert "left out: 3\n" in said
+    for line in (
+        "._9.abc, line 1: not UTF-8; convert it",
+        "7.abc, X:7, no. 7: a bar is not as long as its meter (bar 3 has 2 eighths, not 4)",
+        "8.abc, X:8, no. 8: not understood as ABC: '&A2 G2||'",
+    ):
+        assert f"  {tmp_path}/it/{line}" in said
+    strict = complaint(capsys, *train, tmp_path / "other", "--strict")
+    assert f"{tmp_path}/it/._9.abc, line 1: not UTF-8" in strict
 
 
 @pytest.mark.parametrize("command", ["sample", "eval"])

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from stream_rnn.checkpoint import Card
-from stream_rnn.codecs.abc import AbcCodec, tokenize
+from stream_rnn.codecs.abc import AbcCodec
+from stream_rnn.codecs.abc_text import tokenize
+from stream_rnn.codecs.bars import bars_add_up
 from stream_rnn.codecs.base import ints_from_bytes
-from stream_rnn.codecs.melody import bars_add_up
 from stream_rnn.codecs.performance import Note, decode_notes, encode_notes, midi_from_notes
 from stream_rnn.codecs.pianoroll import PianorollCodec, midi_from_roll
 from stream_rnn.codecs.playlist import PlaylistCodec
@@ -379,12 +380,20 @@ def test_tunes_whose_bars_add_up_are_read_and_one_melody_stands_in_one_set(
     melodies = ["|".join("".join(dice.choices(letters, k=4)) for _ in range(6)) for _ in range(80)]
     text = "".join(abc_tune(i, melody) for i, melody in enumerate(melodies))
     text += "".join(abc_tune(i, melody + "|G4", "again") for i, melody in enumerate(melodies))
-    text += abc_tune(7, "GABc|GAB|" + "GABc|" * 5) + abc_tune(8, "V:2\n" + melodies[0])
-    text += abc_tune(9, "&" + melodies[0]) + "no tune\n"
+    text += abc_tune(7, "GABc|GAB|" + "GABc|" * 5)
+    text += abc_tune(8, "V:1\n" + melodies[0] + "\nV:2\n" + melodies[0])
+    text += abc_tune(9, "&" + melodies[0], "Overlaid") + "no tune\n"
     (tmp_path / "tunes").mkdir()
     written(tmp_path / "tunes", text.replace("\n", "\r\n"), "x.abc")
-    tunes = read_tunes(tmp_path / "tunes")
+    read = read_tunes(tmp_path / "tunes")
+    tunes, where = read.tunes, f"{tmp_path}/tunes/x.abc, X:"
     assert len(tunes) == 160
+    said = "a bar is not as long as its meter (bar 2 has 3 eighths, not 4)"
+    assert read.left_out == (
+        f"{where}7, 7: {said}",
+        f"{where}8, 8: it has several voices",
+        f"{where}9, Overlaid: not understood as ABC: {('&' + melodies[0])[:20]!r}",
+    )
     single = [Tune(str(i), t.tokens) for i, t in enumerate(tunes)]  # known by melody alone
     parts = split_documents(single, SHARES, tune_keys)
     assert all(part for part in parts.values())
@@ -402,6 +411,53 @@ def test_tunes_whose_bars_add_up_are_read_and_one_melody_stands_in_one_set(
     assert sum(s["documents"] for s in corpus.sizes().values()) == 160
     for document in (d for part in corpus.splits.values() for d in part):
         assert bars_add_up(corpus.codec.decode(document.symbols))
+
+
+def test_a_file_says_before_its_tunes_what_is_so_of_all(tmp_path: Path) -> None:
+    bars = "^GAgc|GABc|GABc|GABc||"
+    header = "%abc-2.1\nA book of tunes\nM:2/4\nL:1/8\nK:G\n%%propagate-accidentals octave\n\n"
+    path = tmp_path / "folder" / "X.ABC"
+    path.parent.mkdir()
+    text = f"{header}X:1\nT:Öl\nK:C\n{bars}\n \nX:2\nM:4/8\nK:C\nV:1\n{bars}\n[V:1]A4||\n\nwords\n"
+    path.write_text(text, encoding="latin-1")
+    (path.parent / "._X.abc").write_bytes(b"\0\5\x16\7\xff")
+    (path.parent / "notes.abc").mkdir()
+    read = read_tunes(path.parent, "latin-1")
+    assert [t.where for t in read.tunes] == [f"{path}, X:1, Öl", f"{path}, X:2"]
+    assert [t.tokens[:2] for t in read.tunes] == [("M:2/4", "K:Cmaj"), ("M:4/8", "K:Cmaj")]
+    assert {t.pitches[2] for t in read.tunes} == {79}  # `g` in the octave above a `^G`
+    with pytest.raises(DataError, match=r"X.ABC, line 9: not UTF-8"):
+        read_tunes(path)
+    with pytest.raises(DataError, match=r"that can be used .2 × a file that cannot be read"):
+        read_tunes(path.parent)
+
+
+def test_tunes_with_rare_tokens_are_left_out_and_counted(tmp_path: Path) -> None:
+    melody = "{}|dcBA|GBdB|{}2 G2"
+    starts = ["".join(random.Random(i).choices("CDEFGABcde", k=4)) for i in range(60)]
+    tunes = [
+        abc_tune(i, melody.format(start, "A" if i else "^D")) for i, start in enumerate(starts)
+    ]
+    written(tmp_path, "".join(tunes), "x.abc")
+    recipe = DataRecipe("x.abc", "abc", split=(0.6, 0.2, 0.2), least=2)
+    corpus = load_corpus(recipe, tmp_path)
+    why = "it has '^D', which stands in fewer than 2 tunes of the training set"
+    assert corpus.left_out == (f"{tmp_path}/x.abc, X:0, 0: {why}",)
+    with pytest.raises(DataError, match=r"x.abc, X:0, 0: it has '\^D'"):
+        load_corpus(recipe, tmp_path, strict=True)
+    again = load_corpus(recipe, tmp_path, corpus.codec)
+    assert again.left_out == (
+        f"{tmp_path}/x.abc, X:0, 0: it has '^D', which this model does not know",
+    )
+    assert again.sizes() == corpus.sizes()
+
+    low = abc_tune(60, melody.format("G,,2G,,2", "A"))
+    fast = abc_tune(61, melody.format("G/8A/4B/8c3/2G2", "A"))
+    written(tmp_path, "".join([*tunes, low, fast]), "x.abc")
+    corpus = load_corpus(DataRecipe("x.abc", "tabs", split=(0.6, 0.2, 0.2)), tmp_path)
+    why = "beyond the guitar's strings, or too fast for 4 columns a beat"
+    assert sorted(corpus.left_out) == [f"{tmp_path}/x.abc, X:{n}, {n}: {why}" for n in (60, 61)]
+    assert sum(size["documents"] for size in corpus.sizes().values()) == 60
 
 
 def test_a_tune_for_guitar_keeps_its_notes_lengths_and_bars() -> None:
