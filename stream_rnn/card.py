@@ -12,7 +12,7 @@ from typing import Any
 
 from stream_rnn.codecs.base import STEPS_PER_BEAT, Codec
 from stream_rnn.codecs.registry import codec_from_json
-from stream_rnn.control_table import checked
+from stream_rnn.control_values import checked
 from stream_rnn.errors import CheckpointError, DataError, ProtocolError
 from stream_rnn.nets.architecture import (
     FITTING,

@@ -11,11 +11,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from stream_rnn.control_table import TABLE
 from stream_rnn.errors import ConfigError
+
+TRANSPOSE = TABLE["transpose"].legal
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Channel = Annotated[int, Meta(ge=1, le=16)]
 Seven = Annotated[int, Meta(ge=0, le=127)]
+Transpose = Annotated[int, Meta(ge=TRANSPOSE[0], le=TRANSPOSE[1])]
 Latency = Annotated[float, Meta(ge=0.0, le=10.0)]
 Seconds = Annotated[float, Meta(ge=0.0)]
 
@@ -121,7 +125,7 @@ class MidiOut(_Table, frozen=True, kw_only=True):
     channel: Channel | None = None
     program: Seven | Annotated[tuple[Seven, ...], Meta(max_length=8)] | None = None
     velocity: Seven | None = None
-    transpose: Annotated[int, Meta(ge=-48, le=48)] = 0
+    transpose: Transpose = 0
     drums: dict[str, Seven] = {}
     text: bool = True
     led: bool = False

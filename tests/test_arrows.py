@@ -13,7 +13,7 @@ PACKAGE = ROOT / "stream_rnn"
 
 # room: what it may import besides itself. A room is a folder or a module at the top, or one of the
 # adapters' folders.
-PURE = {"errors", "codecs", "control_table", "card", "checkpoint"}
+PURE = {"errors", "codecs", "control_table", "control_values", "card", "checkpoint"}
 HOUSE = {*PURE, "clock", "config", "wire", "sound", "sessions", "stage"}  # what adapters stand on
 ARROWS: dict[str, set[str]] = {
     "__init__": set(),
@@ -26,15 +26,16 @@ ARROWS: dict[str, set[str]] = {
     "interfaces": set(),
     "supervise": {"errors", "clock"},
     "pipe": {"errors", "descriptors", "handover"},
-    "config": {"errors"},
+    "config": {"errors", "control_table"},
     "midi": {"errors", "clock", "handover", "pipe", "system"},
     "schema": {"errors"},
     "codecs": {"errors", "schema"},
     "sound": {"errors", "codecs"},
-    "wire": {"errors", "codecs", "sound"},
+    "wire": {"errors", "codecs", "sound", "control_table"},
     "nets": {"errors", "schema", "codecs"},
-    "control_table": {"errors", "codecs"},
-    "card": {"errors", "schema", "codecs", "control_table", "nets"},
+    "control_table": {"errors"},
+    "control_values": {"errors", "codecs", "control_table"},
+    "card": {"errors", "schema", "codecs", "control_values", "nets"},
     "weights": {"errors", "schema", "nets"},
     "checkpoint": {"errors", "schema", "codecs", "nets", "card", "weights"},
     "engine": {"errors", "clock", "handover", "pipe", "system", "codecs", "nets", "checkpoint"},

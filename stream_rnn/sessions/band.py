@@ -15,8 +15,8 @@ from typing import Any
 
 from stream_rnn.codecs.ensemble import GESTURES, EnsembleCodec
 from stream_rnn.codecs.gestures import gesture_of
+from stream_rnn.codecs.scales import scale_pitches
 from stream_rnn.codecs.snippets import SCALE, Finger, Touch, pitch_of
-from stream_rnn.control_table import scale_pitches
 from stream_rnn.engine.messages import Plan
 from stream_rnn.errors import ProtocolError
 from stream_rnn.sessions.journal import Committed

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct, field
 
+from stream_rnn.control_table import MAX_SEED
 from stream_rnn.errors import ProtocolError
 
 VERSION = 1
@@ -42,7 +43,7 @@ class Open(Request, frozen=True):
     model: str
     session: Name | None = None
     controls: dict[str, Any] = {}
-    seed: Annotated[int, Meta(ge=0, le=MAX_POSITION)] | None = None
+    seed: Annotated[int, Meta(ge=0, le=MAX_SEED)] | None = None
     prime: str | list[Any] = ""
     play: bool = True
 

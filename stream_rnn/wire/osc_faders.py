@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from stream_rnn.control_table import NORMS, TABLE
 from stream_rnn.wire.osc_answers import Message, flat
-from stream_rnn.wire.osc_values import CONTROLS, NORMS
 
 TIED = frozenset({"rate", "bpm"})  # who sets one moves both
-SILENT_WHERE_EMPTY = frozenset({"artist", "pitches"})
+SILENT_WHERE_EMPTY = frozenset(n for n, row in TABLE.items() if row.kind in ("blend", "pitches"))
 
 
 def touched(names: Iterable[str]) -> set[str]:
@@ -20,14 +20,13 @@ def touched(names: Iterable[str]) -> set[str]:
 
 def value_message(session: str, name: str, value: Any) -> Message:
     """A control's value at its own address, as the type that it has."""
-    shown = float(value) if name in NORMS else flat(value)
+    shown = float(value) if TABLE[name].osc_type == "f" else flat(value)
     return f"/rnn/{session}/{name}", (shown,)
 
 
 def norm_of(name: str, value: float) -> float:
     """Where a fader stands that goes from 0 to 1; of values beyond its range, at an end."""
-    least, most = NORMS[name]
-    return min(max((value - least) / (most - least), 0.0), 1.0)
+    return NORMS[name].place(value)
 
 
 def norm_message(session: str, name: str, value: float) -> Message:
@@ -45,8 +44,8 @@ def fader_messages(
         names: of those that have changed; none for all that mean something to the session.
     """
     messages: dict[str, list[Message]] = {}
-    wanted = CONTROLS if names is None else touched(names)
-    for name in CONTROLS:
+    wanted = TABLE if names is None else touched(names)
+    for name in TABLE:
         value = controls.get(name)
         if name not in wanted or (names is None and not value and name in SILENT_WHERE_EMPTY):
             continue

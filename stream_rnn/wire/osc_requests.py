@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from stream_rnn.control_table import NORMS, TABLE
 from stream_rnn.errors import ProtocolError
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc_values as values
+from stream_rnn.wire.control_words import one
+from stream_rnn.wire.learning import Forget, Learn
 from stream_rnn.wire.osc_patterns import matching
 
 BUTTONS = ("play", "pause", "reset", "close")
@@ -100,26 +103,6 @@ class ListSessions:
     """Which sessions are there?"""
 
 
-@dataclass(frozen=True)
-class Learn:
-    """The next MIDI controller that moves is to move this control, or to do this action.
-
-    Attributes:
-        options: names and values, such as `low` and 0.5; see docs/midi.md.
-    """
-
-    control: str
-    session: str = "*"
-    options: tuple[tuple[str, Any], ...] = ()
-
-
-@dataclass(frozen=True)
-class Forget:
-    """No MIDI controller moves this control any more; none named: no control at all."""
-
-    control: str | None = None
-
-
 Request = (
     wire.Message
     | Learn
@@ -157,7 +140,7 @@ def requests(address: str, arguments: tuple[Any, ...], sessions: Iterable[str]) 
         return _general(parts[1], arguments)
     name, action = parts[1], "/".join(parts[2:])
     if name == "midi" and action in ("learn", "forget"):
-        return [_midi(action, arguments)]
+        return [_midi(action, arguments, address)]
     return [
         r for s in matching(name, sessions) for r in _for_session(s, action, arguments, address)
     ]
@@ -224,13 +207,14 @@ def _let_go(arguments: tuple[Any, ...]) -> bool:
     return len(arguments) == 1 and isinstance(arguments[0], int | float) and arguments[0] == 0
 
 
-def _midi(action: str, arguments: tuple[Any, ...]) -> Request:
+def _midi(action: str, arguments: tuple[Any, ...], address: str) -> Request:
     match action, arguments:
         case "learn", (str(control), *rest):
             session = rest.pop(0) if len(rest) % 2 else "*"
             names = rest[::2]
             if isinstance(session, str) and all(isinstance(name, str) for name in names):
-                return Learn(control, session, tuple(zip(names, rest[1::2], strict=True)))
+                options = tuple(zip(names, rest[1::2], strict=True))
+                return Learn(control, session, options, id=address)
         case "forget", ():
             return Forget()
         case "forget", (str(control),):
@@ -246,13 +230,13 @@ def _for_session(
 ) -> list[Request]:
     base: dict[str, Any] = {"session": session, "id": address}
     name, _, form = action.partition("/")
-    if name in values.CONTROLS and not arguments and (name, form) != ("pitches", ""):
-        if form and not (form == "norm" and name in values.NORMS):
+    if name in TABLE and not arguments and (name, form) != ("pitches", ""):
+        if form and not (form == "norm" and name in NORMS):
             raise ProtocolError(
                 "unknown_address", f"there is no /rnn/SESSION/{action}; see docs/osc.md"
             )
         return [Ask(session, action)]
-    if name in values.CONTROLS:
+    if name in TABLE:
         changes, at = values.controls(name, form, arguments)
         return [_checked("control", controls=changes, at=at, **base)]
     if _let_go(arguments) and action in (*BUTTONS, "step"):
@@ -274,12 +258,16 @@ def _for_session(
         "touch": lambda: [_checked("touch", **values.touching(arguments), **base)],
         "lead": lambda: [_checked("lead", **values.leading(arguments), **base)],
         "step": lambda: [
-            _checked("step", count=values.one(int, action, arguments or (1,)), **base)
+            _checked("step", count=one(int, values.SESSION + action, arguments or (1,)), **base)
         ],
         "model": lambda: [
-            _checked("control", model=values.one(str, action, arguments), controls={}, **base)
+            _checked(
+                "control", model=one(str, values.SESSION + action, arguments), controls={}, **base
+            )
         ],
-        "rewind": lambda: [_checked("rewind", to=values.one(int, action, arguments), **base)],
+        "rewind": lambda: [
+            _checked("rewind", to=one(int, values.SESSION + action, arguments), **base)
+        ],
         "fork": lambda: [_checked("fork", **values.forking(arguments), **base)],
         **{
             kind: lambda kind=kind: [_checked(kind, **base)]  # type: ignore[misc]

@@ -6,25 +6,14 @@ may be written. Each of these raises `ProtocolError` where they are not written 
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from stream_rnn.control_table import NORMS, TABLE
 from stream_rnn.errors import ProtocolError
+from stream_rnn.wire.control_words import one, value_of
 from stream_rnn.wire.osc_answers import LED_BY_NETWORK
 
-# name: (least, most) of the /norm form: what a hand on a fader wants, not all that is legal.
-NORMS = {
-    "temperature": (0.0, 2.0),
-    "rate": (1.0, 60.0),
-    "bpm": (40.0, 240.0),
-    "top_p": (0.0, 1.0),
-    "density": (-6.0, 6.0),
-}
-CONTROLS = (
-    *NORMS, "top_k", "velocity", "transpose", "channel", "seed", "artist", "pitches", "sync"
-)  # fmt: skip
-
-_PITCHES = re.compile(r"\s*(?:\d{1,3}(?:\s+|$))*")
+SESSION = "/rnn/SESSION/"  # before what an error is about
 
 
 def opening(arguments: tuple[Any, ...]) -> dict[str, Any]:
@@ -38,7 +27,7 @@ def opening(arguments: tuple[Any, ...]) -> dict[str, Any]:
         raise _bad_opening()
     opening: dict[str, Any] = {"model": words.pop(0), "play": play}
     if words and not isinstance(words[0], str):
-        opening["seed"] = _seed((words.pop(0),))
+        opening["seed"] = value_of("seed", (words.pop(0),), SESSION)
     names, values = words[::2], words[1::2]
     if len(names) != len(values) or not all(isinstance(name, str) for name in names):
         raise _bad_opening()
@@ -47,8 +36,8 @@ def opening(arguments: tuple[Any, ...]) -> dict[str, Any]:
         if name == "prime":
             opening["prime"] = symbols((value,))
         elif name == "seed":
-            opening["seed"] = _seed((value,))
-        elif name in CONTROLS:
+            opening["seed"] = value_of("seed", (value,), SESSION)
+        elif name in TABLE:
             changes |= controls(name, "", (value,))[0]
         else:
             raise _bad_opening()
@@ -108,71 +97,15 @@ def controls(name: str, form: str, arguments: tuple[Any, ...]) -> tuple[dict[str
     if len(arguments) > 1 and arguments[-1] in ("beat", "bar"):
         arguments, at = arguments[:-1], arguments[-1]
     if form == "norm" and name in NORMS:
-        value = one(float, f"{name}/norm", arguments)
-        if not 0.0 <= value <= 1.0:
-            raise ProtocolError(
-                "bad_value", f"/rnn/SESSION/{name}/norm takes one float from 0 to 1"
-            )
-        least, most = NORMS[name]
-        return {name: least + value * (most - least)}, at
+        place = one(float, f"{SESSION}{name}/norm", arguments)
+        if not 0.0 <= place <= 1.0:
+            raise ProtocolError("bad_value", f"{SESSION}{name}/norm takes one float from 0 to 1")
+        return {name: NORMS[name].value(place)}, at
     if form:
         raise ProtocolError(
-            "unknown_address", f"there is no /rnn/SESSION/{name}/{form}; see docs/osc.md"
+            "unknown_address", f"there is no {SESSION}{name}/{form}; see docs/osc.md"
         )
-    if name == "artist":
-        return {name: _blend(arguments)}, at
-    if name == "pitches":
-        return {name: _pitches(arguments)}, at
-    if name == "seed":
-        return {name: _seed(arguments)}, at
-    return {name: one(str if name == "sync" else float, name, arguments)}, at
-
-
-def _blend(arguments: tuple[Any, ...]) -> dict[str, Any]:
-    if len(arguments) == 1:
-        arguments = _shares(arguments[0]) or (*arguments, 1.0)
-    names, weights = arguments[::2], arguments[1::2]
-    if len(names) != len(weights) or not names or not all(isinstance(n, str) for n in names):
-        raise ProtocolError("bad_value", "/rnn/SESSION/artist takes a name, or: name weight ...")
-    return dict(zip(names, weights, strict=True))
-
-
-def _shares(text: Any) -> tuple[Any, ...]:
-    """Names and weights, where a text is a blend as it is shown: `Emily Dickinson=0.25 Bo=0.75`.
-
-    Nothing where it is a name.
-    """
-    if not isinstance(text, str) or "=" not in text:
-        return ()
-    first, *rest = text.split("=")
-    names, weights = [first.strip()], list[float]()
-    for piece in rest:
-        weight, _, name = piece.strip().partition(" ")
-        try:
-            weights.append(float(weight))
-        except ValueError:
-            return ()
-        names.append(name.strip())
-    if names.pop() or not all(names):
-        return ()
-    return tuple(x for share in zip(names, weights, strict=True) for x in share)
-
-
-def _pitches(arguments: tuple[Any, ...]) -> Any:
-    match arguments:
-        case (str(text),) if _PITCHES.fullmatch(text):  # as they are shown
-            return [int(pitch) for pitch in text.split()] or None
-        case (str(scale),):
-            return scale
-    return list(arguments) or None
-
-
-def _seed(arguments: tuple[Any, ...]) -> Any:
-    """A number; one that is larger than an int of OSC may come as it is shown, as a string."""
-    match arguments:
-        case (str(text),) if text.isdecimal() and text.isascii() and len(text) <= 16:
-            return int(text)
-    return one(int, "seed", arguments)
+    return {name: value_of(name, arguments, SESSION)}, at
 
 
 def symbols(arguments: tuple[Any, ...]) -> Any:
@@ -183,18 +116,3 @@ def symbols(arguments: tuple[Any, ...]) -> Any:
     if len(kinds) == len(values) and kinds and all(isinstance(k, str) for k in kinds):
         return [{kind: value} for kind, value in zip(kinds, values, strict=True)]
     return [list(arguments)]
-
-
-def one(kind: type, action: str, arguments: tuple[Any, ...]) -> Any:
-    """The only argument; a number of either sort where one is wanted, if it loses nothing."""
-    if len(arguments) == 1:
-        value = arguments[0]
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if kind is float and number:
-            return value
-        if kind is int and number and value == int(value):
-            return int(value)
-        if kind is str and isinstance(value, str):
-            return value
-    wanted = {int: "whole number", float: "number", str: "string"}[kind]
-    raise ProtocolError("bad_value", f"/rnn/SESSION/{action} takes one {wanted}")

@@ -21,9 +21,9 @@ from support import make_models, resident
 from talker import Talker, Witness
 
 from stream_rnn.bench.serve import children
+from stream_rnn.control_table import NORMS, TABLE
 from stream_rnn.errors import ProtocolError
 from stream_rnn.wire import osc
-from stream_rnn.wire.osc_values import CONTROLS, NORMS
 
 PACKETS = 100_000
 BATCH = 100  # what the socket's buffer surely holds
@@ -114,7 +114,7 @@ def make_noise(dice: random.Random, real: list[bytes], n: int) -> bytes:
 
 # Every address that there is, and values of every type: those that are read, and in place.
 ACTIONS = (
-    *CONTROLS, *(f"{name}/norm" for name in NORMS), "open", "feed", "feed/in_time", "prime", "lead",
+    *TABLE, *(f"{name}/norm" for name in NORMS), "open", "feed", "feed/in_time", "prime", "lead",
     "touch", "step", "play", "pause", "reset", "rewind", "fork", "close", "loudness", "feed/x",
 )  # fmt: skip
 GENERAL = (

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from support import Ear, House, make_band_model, make_text_model
 
+from stream_rnn.codecs.scales import scale_pitches
 from stream_rnn.codecs.snippets import snippet
-from stream_rnn.sessions.controls import scale_pitches
 
 
 @pytest.fixture(scope="module")

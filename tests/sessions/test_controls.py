@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -8,11 +9,11 @@ from hypothesis import strategies as st
 
 from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.pianoroll import PianorollCodec, mask_to_pitches
+from stream_rnn.codecs.scales import SCALES, TONICS, scale_pitches
 from stream_rnn.codecs.text import TextCodec
-from stream_rnn.control_table import NAMES, SCALES, SYNCS, TONICS, scale_pitches
+from stream_rnn.control_table import SYNCS, TABLE
 from stream_rnn.errors import ProtocolError
 from stream_rnn.sessions.controls import (
-    FIELDS,
     Controls,
     default_controls,
     engine_settings,
@@ -27,7 +28,7 @@ anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
 )
-names = st.sampled_from(sorted(FIELDS))
+names = st.sampled_from(sorted(TABLE))
 
 
 def merged(card: Card = VERSE, /, **changes: Any) -> Controls:
@@ -35,7 +36,7 @@ def merged(card: Card = VERSE, /, **changes: Any) -> Controls:
 
 
 def test_what_can_be_set_is_what_a_session_has_and_what_can_be_followed_is_what_there_is() -> None:
-    assert NAMES == FIELDS
+    assert list(TABLE) == [f.name for f in fields(Controls)]
     assert (FREE, *SOURCES) == SYNCS
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from stream_rnn.control_table import TABLE
 from stream_rnn.errors import ProtocolError
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
@@ -27,7 +28,6 @@ from stream_rnn.wire.osc_requests import (
     Unsubscribe,
     requests,
 )
-from stream_rnn.wire.osc_values import CONTROLS
 
 SESSIONS = ["main", "main2", "other"]
 
@@ -177,7 +177,7 @@ def test_numbers_that_are_none_are_refused(address: str, number: float) -> None:
 def test_whatever_is_long_is_read_at_once(text: str) -> None:
     long = text * (60_000 // len(text))
     begin = time.perf_counter()
-    for action in (*CONTROLS, "open", "feed", "prime", "fork", "step", "lead", long):
+    for action in (*TABLE, "open", "feed", "prime", "fork", "step", "lead", long):
         with contextlib.suppress(ProtocolError):
             requests(f"/rnn/main/{action}", (long,), SESSIONS)
     assert time.perf_counter() - begin < 2.0  # what looks back as often as it is long takes minutes

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from stream_rnn.config import MidiControl
+from stream_rnn.control_table import FADERS, TABLE, WEIGHT, Fader
 from stream_rnn.errors import ProtocolError
-from stream_rnn.sessions.controls import RANGES
 from stream_rnn.sessions.session import Session
 from stream_rnn.stage.limits import Model
-from stream_rnn.wire import osc_values
-from stream_rnn.wire.osc_values import NORMS
+from stream_rnn.wire.control_words import value_of
 
 TOP = 127  # steps from one end of a range to the other
-# name: (least, most), in whole numbers
-STEPS = {"velocity": (1, 127), "transpose": (-24, 24), "top_k": (0, 127), "channel": (1, 16)}
 MOST = 1024  # sessions whose faders are remembered
 ARTIST = "artist "  # and a name: its weight in the blend
 ACTIONS = ("play", "pause", "toggle", "reset", "panic")
@@ -50,13 +48,13 @@ class Faders:
         if control in ACTIONS:
             self._check_action(binding)
         elif binding.value is not None:
-            if control not in osc_values.CONTROLS:
-                known = ", ".join(osc_values.CONTROLS)
+            if control not in TABLE:
+                known = ", ".join(TABLE)
                 raise ProtocolError(
                     "unknown_control",
                     f"{control!r} is no control that has a value; those are: {known}",
                 )
-            osc_values.controls(control, "", (binding.value,))
+            value_of(control, (binding.value,))
         elif binding.program is not None:
             raise ProtocolError(
                 "bad_value", f"a program change has no place to move {control!r} to; name a value"
@@ -75,7 +73,7 @@ class Faders:
 
     def _check_range(self, binding: MidiControl) -> None:
         control = binding.control
-        least, most = 0.0, 1.0
+        least, most = WEIGHT.least, WEIGHT.most
         if control.startswith(ARTIST):
             if (name := control.removeprefix(ARTIST)) not in self._artists:
                 raise ProtocolError("unknown_artist", f"no model here has the artist {name!r}")
@@ -83,10 +81,10 @@ class Faders:
                 raise ProtocolError(
                     "bad_value", f"{control!r} is a weight beside others and has no pickup"
                 )
-        elif control in NORMS or control in STEPS:
-            least, most = RANGES[control]
+        elif control in FADERS:
+            least, most = TABLE[control].legal
         else:
-            known = ", ".join([*NORMS, *STEPS, ARTIST + "NAME", *ACTIONS])
+            known = ", ".join([*FADERS, ARTIST + "NAME", *ACTIONS])
             raise ProtocolError(
                 "unknown_control", f"{control!r} is no control for a controller; there are: {known}"
             )
@@ -98,20 +96,19 @@ class Faders:
 
     def ends(self, binding: MidiControl) -> tuple[float, float]:
         """The values at the low and the high end of a movement; the first may be the larger."""
-        control = binding.control
-        least, most = NORMS.get(control) or STEPS.get(control) or (0.0, 1.0)
-        low = least if binding.low is None else binding.low
-        return low, most if binding.high is None else binding.high
+        fader = fader_of(binding.control)
+        low = fader.least if binding.low is None else binding.low
+        return low, fader.most if binding.high is None else binding.high
 
     def value_at(self, binding: MidiControl, place: float) -> float:
         """The value of a place, from 0 to 1; not rounded."""
         low, high = self.ends(binding)
-        return low + place * (high - low)
+        return replace(fader_of(binding.control), least=low, most=high).value(place)
 
     def step(self, binding: MidiControl) -> float:
         """What one step of an encoder is: one, of what has whole numbers; below 0 if inverted."""
         low, high = self.ends(binding)
-        size = 1.0 if binding.control in STEPS else abs(high - low) / TOP
+        size = 1.0 if is_whole(binding.control) else abs(high - low) / TOP
         return math.copysign(size, high - low)
 
     def stepped(self, binding: MidiControl, steps: int, session: Session) -> float | None:
@@ -140,7 +137,7 @@ class Faders:
         """What a controller asks of a session; none for nothing."""
         if control.startswith(ARTIST):
             return self._blend(control.removeprefix(ARTIST), value, session)
-        return {control: round(value) if control in STEPS else value}
+        return {control: round(value) if is_whole(control) else value}
 
     def _places(self, session: Session) -> Blend:
         """The faders of a session's blend."""
@@ -160,6 +157,16 @@ class Faders:
         if len(self._mixed) > MOST:
             del self._mixed[next(iter(self._mixed))]
         return {"artist": places} if total else None  # all are down: it stays as it is
+
+
+def fader_of(control: str) -> Fader:
+    """The fader of a control, or of an artist's weight."""
+    return FADERS.get(control, WEIGHT)
+
+
+def is_whole(control: str) -> bool:
+    """Whether a control has whole numbers only."""
+    return control in TABLE and TABLE[control].kind == "whole"
 
 
 def _alike(one: Blend, other: Blend) -> bool:

@@ -27,7 +27,7 @@ from stream_rnn.stage.subscribers import Moment, Viewer
 from stream_rnn.stage.transport import Conductor
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import midi
-from stream_rnn.wire.osc_requests import Forget, Learn
+from stream_rnn.wire.learning import Forget, Learn
 
 log = logging.getLogger("stream_rnn.midi")
 

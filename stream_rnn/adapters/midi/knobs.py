@@ -22,14 +22,13 @@ from stream_rnn.sessions.session import Session
 from stream_rnn.stage.stage import Stage
 from stream_rnn.stage.subscribers import Viewer, fits
 from stream_rnn.wire import messages as wire
-from stream_rnn.wire.osc_requests import Forget, Learn
+from stream_rnn.wire.learning import Forget, Learn
 
 log = logging.getLogger("stream_rnn.midi")
 
 LEARN_TIME = 30.0  # seconds that a controller is waited for
 PAUSE = 0.02  # seconds between two changes by one controller: a change has its price
 FINER = 0.005  # seconds that the coarser half of a pair waits for the finer
-LEARN = "/rnn/midi/learn"
 
 
 class Knobs:
@@ -147,10 +146,10 @@ class Knobs:
                 else:
                     self._turn(binding, self._turned.pop(binding), now)
         if self._learning is not None and now >= self._learning.until:
-            control, asker = self._learning.wanted.control, self._learning.asker
-            self._learning = None
+            learning, self._learning = self._learning, None
+            control = learning.wanted.control
             error = ProtocolError("nothing_moved", f"no controller was moved for {control!r}")
-            self._stage.refuse(asker, error, id=LEARN)
+            self._stage.refuse(learning.asker, error, id=learning.id)
 
     def _sessions(self, binding: MidiControl) -> list[Session]:
         sessions = self._stage.sessions
@@ -198,7 +197,9 @@ class Knobs:
         wanted = template(request)
         self._faders.check(wanted)
         named = any(name == "mode" for name, _ in request.options)
-        self._learning = Learning(asker, wanted, wanted.mode if named else None, now + LEARN_TIME)
+        self._learning = Learning(
+            asker, wanted, wanted.mode if named else None, now + LEARN_TIME, request.id
+        )
         self._watch = None
 
     def _learn_from(
@@ -210,21 +211,21 @@ class Knobs:
             if binding is not None:
                 learning, self._learning = self._learning, None
                 self._watch = learning.watch(binding)
-                self._has_learnt(binding, learning.asker)
+                self._has_learnt(binding, learning.asker, learning.id)
         elif self._watch is not None:
             revised = self._watch.hear(movements)
             if revised is not None:
-                self._has_learnt(revised, self._watch.asker)
+                self._has_learnt(revised, self._watch.asker, self._watch.id)
             if self._watch.done:
                 self._watch = None
         return binding
 
-    def _has_learnt(self, binding: MidiControl, asker: Viewer) -> None:
+    def _has_learnt(self, binding: MidiControl, asker: Viewer, id: wire.Id) -> None:
         self._bind(binding)
         if self._file is None:
             log.info("learnt; to keep it:\n%s", toml_lines(binding))
         self._keep()
-        asker.tell(learned(binding).answering(LEARN))
+        asker.tell(learned(binding).answering(id))
 
     def forget(self, asker: Viewer, request: Forget, now: float) -> None:
         """No controller moves a control any more, or none any.

@@ -21,7 +21,8 @@ from stream_rnn.adapters.midi.movements import (
 from stream_rnn.config import MidiControl
 from stream_rnn.errors import ProtocolError
 from stream_rnn.stage.subscribers import Viewer
-from stream_rnn.wire.osc_requests import Learn
+from stream_rnn.wire.learning import Learn
+from stream_rnn.wire.messages import Id
 
 PRESSED = 64  # value of a button that is down
 KEPT = 64  # values by which a controller that was learnt may still turn out to be another kind
@@ -47,7 +48,7 @@ def template(request: Learn) -> MidiControl:
     try:
         return msgspec.convert(fields, MidiControl)
     except msgspec.ValidationError as error:
-        raise ProtocolError("bad_value", f"/rnn/midi/learn: {error}") from None
+        raise ProtocolError("bad_value", f"learn: {error}") from None
 
 
 def is_trigger(binding: MidiControl) -> bool:
@@ -63,12 +64,14 @@ class Learning:
         wanted: see `template`.
         mode: the coding that was named; none: it is found out.
         until: when nobody waits any more.
+        id: of the request.
     """
 
     asker: Viewer
     wanted: MidiControl
     mode: Mode | None
     until: float
+    id: Id = None
     _values: dict[tuple[Kind, int, int], list[int]] = field(default_factory=dict)
     _pairs: set[tuple[int, int]] = field(default_factory=set)  # (channel, controller)
 
@@ -100,7 +103,7 @@ class Learning:
             return None
         assert binding.cc is not None and binding.channel is not None
         values = self._values["cc", binding.cc, binding.channel]
-        return Watch(self.asker, binding, _values=values)
+        return Watch(self.asker, binding, self.id, _values=values)
 
     def _pressed(self, movement: Movement, values: list[int]) -> MidiControl | None:
         kind, value = movement.kind, movement.value
@@ -171,11 +174,13 @@ class Watch:
 
     Attributes:
         binding: as it is held to be now.
+        id: of the request.
         done: whether there is nothing more to find out.
     """
 
     asker: Viewer
     binding: MidiControl
+    id: Id = None
     done: bool = False
     _values: list[int] = field(default_factory=list)
     _pairs: int = 0

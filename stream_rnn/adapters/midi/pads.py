@@ -11,7 +11,7 @@ from stream_rnn.sessions.status import Status
 from stream_rnn.stage.stage import Stage
 from stream_rnn.stage.subscribers import Viewer, fits
 from stream_rnn.wire import messages as wire
-from stream_rnn.wire import osc_values
+from stream_rnn.wire.control_words import value_of
 
 DOWN = 0.5  # of the way, from which on a button is pressed
 WHEEL_DOWN = 0.75  # the same of a wheel, which rests in the middle
@@ -64,8 +64,8 @@ class Pads:
                 case "reset":
                     message = wire.Reset(session=name)
                 case control:
-                    controls, _ = osc_values.controls(control, "", (binding.value,))
-                    message = wire.Control(session=name, controls=controls)
+                    value = value_of(control, (binding.value,))
+                    message = wire.Control(session=name, controls={control: value})
             self._stage.handle(self._viewer, message, now)
 
     def _sessions(self, binding: MidiControl) -> list[Session]:

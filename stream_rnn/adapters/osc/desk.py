@@ -17,6 +17,7 @@ from stream_rnn.stage.subscribers import Viewer
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
 from stream_rnn.wire import osc_requests as asked
+from stream_rnn.wire.learning import Forget, Learn
 from stream_rnn.wire.osc_answers import session_messages
 from stream_rnn.wire.osc_faders import fader_messages
 
@@ -30,11 +31,11 @@ _DONE = object()
 class Learner(Protocol):
     """What learns which MIDI controller moves which control."""
 
-    def learn(self, viewer: Viewer, request: asked.Learn, now: float) -> None:
+    def learn(self, viewer: Viewer, request: Learn, now: float) -> None:
         """The next controller that moves is to move a control."""
         ...
 
-    def forget(self, viewer: Viewer, request: asked.Forget, now: float) -> None:
+    def forget(self, viewer: Viewer, request: Forget, now: float) -> None:
         """No controller is to move it."""
         ...
 
@@ -95,7 +96,7 @@ class Desk:
                 peer.send(osc.message_bytes("/rnn/admitted"))
             case asked.Ask(session, name):
                 self._tell_value(peer, session, name)
-            case asked.Learn() | asked.Forget():
+            case Learn() | Forget():
                 self._learn(peer, request)
             case asked.Panic():
                 self._stage.panic(peer, self._now(), id="/rnn/panic")
@@ -136,10 +137,10 @@ class Desk:
             if address == f"/rnn/{session}/{name}":
                 peer.send(osc.message_bytes(address, *arguments))
 
-    def _learn(self, peer: OscPeer, request: asked.Learn | asked.Forget) -> None:
+    def _learn(self, peer: OscPeer, request: Learn | Forget) -> None:
         if self.learner is None:
             raise ProtocolError("no_midi", "no MIDI input is configured; see [[midi.in]]")
-        if isinstance(request, asked.Learn):
+        if isinstance(request, Learn):
             self.learner.learn(peer, request, self._now())
         else:
             self.learner.forget(peer, request, self._now())

@@ -35,9 +35,9 @@ from stream_rnn.adapters.oscquery.tree import (
     respond,
 )
 from stream_rnn.config import DiscoveryConfig
+from stream_rnn.control_table import TABLE
+from stream_rnn.control_values import refuses
 from stream_rnn.errors import ConfigError, ProtocolError
-from stream_rnn.sessions.controls import RANGES
-from stream_rnn.sessions.tempo import FREE, SOURCES
 from stream_rnn.stage.stage import Stage
 from stream_rnn.wire.access import Access, AllowList, is_loopback
 from stream_rnn.wire.hosts import Authority
@@ -60,15 +60,15 @@ class _Infos(Mapping[str, SessionInfo]):
 
     def __getitem__(self, name: str) -> SessionInfo:
         session = self._stage.sessions[name]
-        artists = session.card.artists
-        absent = set() if artists else {"artist"}
-        if session.codec.domain not in ("pianoroll", "ensemble"):
-            absent.add("pitches")
+        choices = {
+            name: session.card.artists if row.kind == "blend" else row.choices
+            for name, row in TABLE.items()
+        }
         return SessionInfo(
             f"{session.card.title or session.card.name}, {session.status.value}",
             session.controls.to_json(),
-            {"artist": artists, "sync": (FREE, *SOURCES)},
-            frozenset(absent),
+            {name: words for name, words in choices.items() if words},
+            frozenset(name for name in TABLE if refuses(session.card, name)),
         )
 
     def __iter__(self) -> Iterator[str]:
@@ -99,7 +99,7 @@ class Discovery:
         token: str | None = None,
     ) -> None:
         self._host, self._config = host, config
-        self._namespace = Namespace(_Infos(stage), RANGES)
+        self._namespace = Namespace(_Infos(stage))
         self._listeners = Listeners(self._namespace)
         stage.observe(self._listeners.tell)
         self._announcement = None if is_loopback(host) else Announcement(config.name)

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
+from stream_rnn.control_table import NORMS, TABLE
 from stream_rnn.errors import ProtocolError
 from stream_rnn.wire.osc_answers import flat
-from stream_rnn.wire.osc_values import NORMS
 
 Json = dict[str, Any]
 
@@ -26,22 +26,6 @@ USED = ("ACCESS", "VALUE", "RANGE", "DESCRIPTION", "LISTEN", "PATH_ADDED", "PATH
 EXTENSIONS = {**dict.fromkeys(USED, True), **dict.fromkeys(sorted(UNUSED), False)}
 MAX_INT = 2**31 - 1
 
-# Controls: OSC type, and what they do.
-CONTROLS: dict[str, tuple[str, str]] = {
-    "temperature": ("f", "how daring: 0 is always the likeliest"),
-    "rate": ("f", "symbols a second"),
-    "bpm": ("f", "beats a minute"),
-    "top_p": ("f", "the likeliest symbols, up to this share of the probability"),
-    "density": ("f", "more notes, or fewer"),
-    "top_k": ("i", "so many of the likeliest symbols; 0 for all"),
-    "velocity": ("i", "of the notes"),
-    "transpose": ("i", "semitones that what is heard is moved by"),
-    "channel": ("i", "MIDI channel"),
-    "seed": ("i", "of the random numbers"),
-    "artist": ("s", "whose manner; a blend is: name weight name weight ..."),
-    "pitches": ("s", "the allowed pitches, as a scale such as D dorian"),
-    "sync": ("s", "whose beat it follows"),
-}
 ACTIONS: dict[str, tuple[str, str]] = {
     "play": ("N", "lets it run"),
     "pause": ("N", "holds it"),
@@ -114,18 +98,13 @@ class Namespace:
 
     Args:
         sessions: by name; only those that are asked for are looked up.
-        ranges: the least and the most that a control may be.
 
     Attributes:
         sessions: as given.
     """
 
-    def __init__(
-        self,
-        sessions: Mapping[str, SessionInfo],
-        ranges: Mapping[str, tuple[float, float]],
-    ) -> None:
-        self.sessions, self._ranges = sessions, ranges
+    def __init__(self, sessions: Mapping[str, SessionInfo]) -> None:
+        self.sessions = sessions
 
     def node(self, path: str, ready: Mapping[str, Any] | None = None) -> Json | None:
         """The node at an OSC address, with all that is under it.
@@ -164,15 +143,16 @@ class Namespace:
         base, session = f"/rnn/{name}", self.sessions[name]
         inside = {
             control: self._control(f"{base}/{control}", control, session)
-            for control in CONTROLS
+            for control in TABLE
             if control not in session.absent
         }
         inside |= _methods(base, ACTIONS)
         return _container(base, session.description, inside)
 
     def _control(self, path: str, name: str, session: SessionInfo) -> Json:
-        tag, description = CONTROLS[name]
-        node = _method(path, tag, description)
+        row = TABLE[name]
+        tag = row.osc_type
+        node = _method(path, tag, row.help)
         node["ACCESS"] = READ_WRITE
         value = session.controls.get(name)
         if tag == "f" and value is not None:
@@ -180,20 +160,20 @@ class Namespace:
         node["VALUE"] = [value if tag == "i" and value is not None else flat(value)]
         if name in session.choices:
             node["RANGE"] = [{"VALS": list(session.choices[name])}]
-        elif name in self._ranges:
-            least, most = self._ranges[name]
+        elif row.is_number:
+            least, most = row.legal
             node["RANGE"] = [{"MIN": least, "MAX": min(most, MAX_INT)}]
         if name in NORMS:
             node["CONTENTS"] = {"norm": self._norm(path, name, node["VALUE"][0])}
         return node
 
     def _norm(self, path: str, name: str, value: float) -> Json:
-        least, most = NORMS[name]
-        share = min(max((value - least) / (most - least), 0.0), 1.0)
+        fader = NORMS[name]
+        ends = f"{fader.least:g} to {fader.most:g}"
         return {
-            **_method(f"{path}/norm", "f", f"{name} from {least:g} to {most:g}, for a fader"),
+            **_method(f"{path}/norm", "f", f"{name} from {ends}, for a fader"),
             "ACCESS": READ_WRITE,
-            "VALUE": [share],
+            "VALUE": [fader.place(value)],
             "RANGE": [{"MIN": 0.0, "MAX": 1.0}],
         }
 

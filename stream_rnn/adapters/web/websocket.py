@@ -13,6 +13,7 @@ from stream_rnn import __version__
 from stream_rnn.adapters.web.outbox import Outbox
 from stream_rnn.adapters.web.pacing import MESSAGE, SLICE, Budget, Turns, cost
 from stream_rnn.clock import Clock
+from stream_rnn.control_table import TABLE
 from stream_rnn.errors import ProtocolError
 from stream_rnn.sessions.controls import default_controls
 from stream_rnn.stage.stage import Stage
@@ -50,6 +51,7 @@ def hello(stage: Stage, now: float) -> wire.Event:
         version=wire.VERSION,
         server=f"stream-rnn {__version__}",
         time=now,
+        controls={name: row.to_json() for name, row in TABLE.items()},
         models=[model_json(stage, name) for name in sorted(stage.models)],
     )
 

@@ -22,7 +22,7 @@ from stream_rnn.sessions.tempo import Tempo
 from stream_rnn.stage.limits import Model
 from stream_rnn.stage.stage import Stage
 from stream_rnn.stage.transport import Conductor
-from stream_rnn.wire.osc_requests import Forget, Learn
+from stream_rnn.wire.learning import Forget, Learn
 
 
 def test_the_session_listens_while_keys_are_played_and_then_answers(models: Path) -> None:
@@ -395,7 +395,7 @@ def test_a_controller_is_learnt_by_moving_it(
     rig = Rig(models, control=(TEMPERATURE, MidiControl(cc=9, control="bpm")))
     rig.open()
     asker = rig.house.join()
-    rig.input.learn(asker, Learn("temperature"), rig.now)
+    rig.input.learn(asker, Learn("temperature", id="/rnn/midi/learn"), rig.now)
     for value in (64, 65, 66, 65):  # trembles
         rig.hear(cc(40, value))
     rig.hear(cc(41, 3, channel=5), cc(41, 9, channel=5))

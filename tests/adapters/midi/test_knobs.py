@@ -11,7 +11,7 @@ from midi_house import Rig, cc, off, on
 
 from stream_rnn.config import MidiControl, read_config
 from stream_rnn.errors import ConfigError, ProtocolError
-from stream_rnn.wire.osc_requests import Forget, Learn
+from stream_rnn.wire.learning import Forget, Learn
 
 
 def wheel(value: int, channel: int = 1) -> bytes:

@@ -15,9 +15,9 @@ from support import House
 from stream_rnn.adapters.osc.options import OscOptions
 from stream_rnn.adapters.osc.socket import OscServer
 from stream_rnn.config import OscConfig
+from stream_rnn.control_table import TABLE
 from stream_rnn.errors import ConfigError
 from stream_rnn.wire import osc
-from stream_rnn.wire.osc_values import CONTROLS
 
 HERE, THERE = ("127.0.0.1", 5000), ("127.0.0.1", 9000)
 Heard = list[tuple[tuple[str, int], str, list[Any]]]
@@ -780,7 +780,7 @@ def faders(house: House, made: OscServer) -> None:
 def values(sent: Wire, where: tuple[str, int] = THERE) -> list[tuple[str, Any]]:
     """What faders were told."""
     return [(name, a[0]) for name, a in sent.to(where)
-            if name.split("/")[3] in CONTROLS]  # fmt: skip
+            if name.split("/")[3] in TABLE]  # fmt: skip
 
 
 def test_faders_follow_whoever_moves_the_control(house: House) -> None:

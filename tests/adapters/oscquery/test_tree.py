@@ -15,13 +15,12 @@ from stream_rnn.adapters.oscquery.tree import (
     parse_command,
     respond,
 )
+from stream_rnn.control_table import NORMS, TABLE
 from stream_rnn.errors import ProtocolError
-from stream_rnn.sessions.controls import FIELDS, RANGES
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
 from stream_rnn.wire.osc_answers import answers
 from stream_rnn.wire.osc_requests import requests
-from stream_rnn.wire.osc_values import CONTROLS, NORMS
 
 VALUES = {
     "temperature": 0.5, "artist": {"Ada": 1.0}, "rate": 20.0, "bpm": 300.0, "top_k": 0,
@@ -32,7 +31,7 @@ SESSIONS = {
     "main": SessionInfo("a session", VALUES, {"artist": ("Ada", "Bo"), "sync": ("free", "link")}),
     "plain": SessionInfo("another", VALUES, absent=frozenset({"artist", "pitches"})),
 }
-TREE = Namespace(SESSIONS, RANGES)
+TREE = Namespace(SESSIONS)
 HOST = Host("stream-rnn", "127.0.0.1", 8766, 8767)
 
 
@@ -69,9 +68,8 @@ def test_the_tree_is_whole_and_every_node_stands_where_its_path_says() -> None:
         assert ("VALUE" in node) == bool(node["ACCESS"] & 1)
         assert ("TYPE" in node) == bool(node["ACCESS"])
         assert ("CONTENTS" in node) or node["ACCESS"]
-    for control in CONTROLS:
+    for control in TABLE:
         assert f"/rnn/main/{control}" in paths
-    assert set(CONTROLS) == FIELDS, "each control of the protocol has its address"
     assert {p.split("/")[3] for p in paths if p.endswith("/norm")} == set(NORMS)
     assert "/rnn/plain/artist" not in paths and "/rnn/plain/pitches" not in paths
 
@@ -145,7 +143,7 @@ def test_every_action_of_the_map_has_its_node() -> None:
     ],
 )
 def test_what_is_shown_can_be_written_back(name: str, value: object) -> None:
-    tree = Namespace({"main": SessionInfo("", {**VALUES, name: value})}, RANGES)
+    tree = Namespace({"main": SessionInfo("", {**VALUES, name: value})})
     shown = tree.values("main")[f"/rnn/main/{name}"]
     (request,) = requests(f"/rnn/main/{name}", (shown,), ["main"])
     assert isinstance(request, wire.Control) and request.controls == {name: value}
