@@ -52,6 +52,8 @@ class Client:
     async def go(self, how: str = "close") -> None:
         """Leaves: in good order, or without a word."""
         self.there = False
+        for view in self.views.values():
+            view.there = False
         if how == "abort":
             self._socket.transport.abort()
         await self._socket.close()

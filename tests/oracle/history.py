@@ -191,7 +191,6 @@ class History:
         """
         for pending in sorted(self.pending, key=lambda p: p.position):
             if pending.position <= position:
-                self.pending.remove(pending)
                 self._in_force(pending.position, pending.changes, None)
         self._reach(position)
         self._agree(controls, f"opened at {position}")

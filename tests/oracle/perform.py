@@ -140,8 +140,9 @@ class _Performance:
         return True
 
     def _refused(self, name: str, driver: Client) -> bool:
-        """Whether the session was not opened, since there was no room for it."""
-        return name not in driver.views and not any(
+        """Whether there was no room for the session, when it was opened or its driver came back."""
+        view = driver.views.get(name)
+        return not (view and view.there) and not any(
             request.get("session") == name or request.get("as") == name
             for request in driver.asked.values()
         )
@@ -206,7 +207,7 @@ class _Performance:
                 self._find(request, f"{client.name} was not answered: {request}")
         if self._found:
             return
-        sessions = {n: d for n, d in self._driver.items() if d.came_to(n) or n in d.views}
+        sessions = {n: d for n, d in self._driver.items() if not self._refused(n, d)}
         await self._encore(sessions)
         await self._see_all(sessions)
         for name, driver in sessions.items():

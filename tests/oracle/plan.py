@@ -20,11 +20,11 @@ DRIVERS = (
     "cleo",
 )  # each opens sessions, and hears all of them for as long as it is there
 LISTENERS = ("dora", "emil", "fay")  # come, go, and put in a word
-SESSIONS = 9
+SESSIONS = 16
 MOST_FORKS = 4
 # How likely each operation is, of a session that somebody plays.
 WEIGHTS = {
-    "control": 8, "feed": 5, "rewind": 6, "step": 6, "play": 2, "pause": 2, "reset": 1, "fork": 1,
+    "control": 8, "feed": 5, "rewind": 8, "step": 8, "play": 2, "pause": 2, "reset": 1, "fork": 1,
     "model": 1, "attach": 3,
 }  # fmt: skip
 
@@ -64,16 +64,21 @@ class Temper:
     Attributes:
         steps: how many at once.
         haste: how likely an operation comes together with the one before.
+        rests: seconds between others, from and to.
     """
 
     steps: tuple[int, ...]
     haste: float
+    rests: tuple[float, float]
 
     @classmethod
-    def of(cls, dice: random.Random) -> Temper:
-        # Many stay near their beginning, where an engine's ring is not full yet.
-        steps = dice.choice(((1, 2, 3, 5, 10), (1, 2, 3, 5, 10), (1, 5, 33, 100, 300)))
-        return cls(steps, dice.choice((0.2, 0.5, 0.7)))
+    def of(cls, dice: random.Random, play: bool) -> Temper:
+        # Many stay near their beginning, where an engine's ring is not full yet. And they give
+        # the engine time to compute ahead as far as it may, and then want much at once: who plays
+        # fast needs little of it, and who is paused comes last.
+        few, many = (1, 2, 3, 5, 10), (1, 5, 33, 100, 300)
+        rests = dice.choice(((0.0, 0.4), (0.05, 0.2) if play else (0.5, 1.5), (1.0, 2.0)))
+        return cls(dice.choice((few, few, few, many)), dice.choice((0.4, 0.6, 0.7)), rests)
 
 
 class _Planner:
@@ -88,27 +93,30 @@ class _Planner:
     def session(self, name: str, at: float) -> None:
         """Opens a session and plays it to the end of the round."""
         dice, model, driver = self._dice, self._some_model(), self._dice.choice(DRIVERS)
-        controls = {"rate": dice.choice((5, 20, 60, 100, 200))}
+        play = dice.random() < 0.45
+        # The higher the rate, the further an engine computes ahead, paused or not.
+        controls = {"rate": dice.choice((5, 20, 60, 100, 200, 200) if play else (20, 100, 200))}
         if dice.random() < 0.5:
             controls |= some_controls(dice, model)
-        play = dice.random() < 0.55
         self._add(
             at, "open", by=driver, session=name, model=model.name, controls=controls, play=play,
             seed=dice.choice((0, dice.randrange(2**53))),
             prime=some_symbols(dice, model) if dice.random() < 0.4 else "",
         )  # fmt: skip
-        self._go_on(name, at, driver, model, play, Temper.of(dice))
+        self._go_on(name, at, driver, model, play, Temper.of(dice, play))
 
     def _go_on(
         self, name: str, at: float, driver: str, model: Model, play: bool, temper: Temper
     ) -> None:
-        dice, stepping = self._dice, not play
+        dice, stepping, do = self._dice, not play, ""
         while True:
-            # Much at once, or with time for the engine to come to rest.
-            at += 0.0 if dice.random() < temper.haste else dice.expovariate(1 / 0.35)
+            rest = 0.0 if dice.random() < temper.haste else dice.uniform(*temper.rests)
+            at += rest
             if at > self._seconds:
                 return
-            do = dice.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+            # What is changed and taken back at once goes by while the engine is at it.
+            regret = do in ("control", "feed") and not rest and dice.random() < 0.4
+            do = "rewind" if regret else dice.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
             if do == "step" and not stepping:
                 if dice.random() < 0.7:
                     continue
@@ -188,7 +196,7 @@ def some_place(dice: random.Random) -> dict[str, Any]:
         (
             {"back": dice.choice((0, 1, 2, 3, 7))},
             {"back": dice.randrange(60)},
-            {"from": dice.choice((0, 1, 2, 3, 12))},
+            {"from": dice.randrange(13)},
             {"share": round(dice.random(), 4)},
         )
     )
@@ -209,16 +217,16 @@ def some_controls(dice: random.Random, model: Model) -> dict[str, Any]:
     Blends are of weights that add up to 1 exactly, so that to name one again is to change nothing.
     """
     may: dict[str, Any] = {
-        "temperature": dice.choice((0, 0.3, 0.7, 1.0, 1.5, 3)),
+        "temperature": dice.choice((0, 0.5, 1.0, 1.0, 1.5, 3)),
         "top_k": dice.choice((0, 1, 3, 10)),
         "top_p": dice.choice((0.3, 0.9, 1)),
         "seed": dice.randrange(1000),
         "velocity": dice.randint(1, 127),
     }
     if dice.random() < 0.5:
-        may["rate"] = dice.choice((5, 12.5, 60, 100, 200))
+        may["rate"] = dice.choice((5, 60, 100, 200))
     else:
-        may["bpm"] = dice.choice((60, 111.1, 400))
+        may["bpm"] = dice.choice((60, 111.1, 1500))
     if model.artists:
         weights = dice.choice(((1,), (1, 1), (1, 3), (1, 1, 2)))
         names = dice.sample(model.artists, len(weights))
@@ -227,14 +235,14 @@ def some_controls(dice: random.Random, model: Model) -> dict[str, Any]:
         may["density"] = dice.choice((-2, 0, 0.5, 2))
         may["pitches"] = dice.choice(("D dorian", "C major", [48, 60, 64, 67, 72], None))
     # What the engine is told of comes first, and more often than the rest.
-    weigh = [1 if name in ("velocity", "rate", "bpm") else 2 for name in may]
+    weigh = [1 if name in ("velocity", "rate", "bpm") else 3 for name in may]
     return {name: may[name] for name in dice.choices(list(may), weigh, k=dice.randint(1, 3))}
 
 
 def some_symbols(dice: random.Random, model: Model) -> str | list[Any]:
     """Something to feed: a string of characters, or a list, with one element for each symbol."""
     count = dice.choice((1, 1, 2, 3, 8, 20, 40))
-    if dice.random() < 0.015:
+    if dice.random() < 0.008:
         count = dice.choice((257, 600, 1100, 4096))
     if model.domain == "text":
         if model.primes and dice.random() < 0.3:

@@ -21,12 +21,14 @@ class View:
     Attributes:
         epoch: the past that the client has been told of last.
         next: the number of the symbol that has to come next; none before it views the session.
+        there: whether the client views the session; one that comes back may be refused.
         seen: what each symbol was, by epoch and number, each time that it came.
         problems: where a promise was broken, in words.
     """
 
     epoch: int = 0
     next: int | None = None
+    there: bool = False
     seen: dict[tuple[int, int], list[Message]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
@@ -38,6 +40,7 @@ class View:
         """
         match message["type"]:
             case "opened":
+                self.there = True
                 self.epoch, self.next = message["epoch"], message["position"]
                 if answers and answers["type"] == "attach" and answers.get("after") is not None:
                     self.next = answers["after"] + 1
