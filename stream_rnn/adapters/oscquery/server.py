@@ -122,6 +122,7 @@ class Discovery:
         """
         try:
             listener = bind(self._host, self._config.port or 0)
+            listener.listen()  # who asks at once waits, and is not refused
         except OSError as error:
             raise ConfigError(
                 f"cannot listen for OSCQuery on {self._host}:{self._config.port} "
