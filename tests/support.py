@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,11 @@ from stream_rnn.codecs.text import TextCodec
 from stream_rnn.engine.client import InlineEngine
 from stream_rnn.engine.core import Core, EngineOptions
 from stream_rnn.engine.kernels import CountingKernel, make_kernel
+from stream_rnn.engine.messages import Command
 from stream_rnn.nets.baselines import Network
 from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
 from stream_rnn.stage.limits import Limits, Model
+from stream_rnn.stage.link import EngineLink
 from stream_rnn.stage.stage import Stage
 from stream_rnn.stage.subscribers import Moment
 from stream_rnn.wire import messages as wire
@@ -149,6 +151,23 @@ class Ear:
         return [m.get("text", tuple(m.get("notes", ()))) for m in self.of("symbol", session)]
 
 
+class Mute:
+    """An engine that computes nothing: the test does."""
+
+    def send(self, commands: Sequence[Command]) -> None:
+        """They are lost."""
+
+    def has_room(self) -> bool:
+        return True
+
+
+def stage_of(card: Card) -> Stage:
+    """A stage of one model, without an engine that computes anything."""
+    stage = Stage({card.name: Model.of(card)})
+    stage.engines.add(Mute())
+    return stage
+
+
 class House:
     """A stage and an engine in this process, on a clock that the test moves."""
 
@@ -158,18 +177,42 @@ class House:
         folders = find_models(models)
         self.stage = Stage(
             {name: Model.of(read_card(path)) for name, path in folders.items()},
-            lambda commands: self.engine.send(commands), ring=RING, limits=limits,
+            ring=RING, limits=limits,
         )  # fmt: skip
-        self.start_engine()
+        self.engine, self.link = self.add_engine()
+
+    def add_engine(self) -> tuple[InlineEngine, EngineLink]:
+        """One more engine, which has been started."""
+
+        def make() -> Core:
+            folders = find_models(self.models)
+            return Core(EngineOptions(folders, device="cpu", sessions=256, tile=self.tile))
+
+        life = self.stage.engine_life
+        engine = InlineEngine(
+            make,
+            lambda events: life.said(link, events, self.clock.now()),
+            lambda: life.lose(link),
+        )
+        engine.begin()
+        link = self.stage.engines.add(engine)
+        return engine, link
 
     def start_engine(self) -> None:
-        """A new engine, which knows nothing."""
-        options = EngineOptions(
-            find_models(self.models), device="cpu", sessions=256, tile=self.tile
-        )
-        self.engine = InlineEngine(
-            Core(options), lambda events: self.stage.engine_said(events, self.clock.now())
-        )
+        """A new engine in the place of the first, which knows nothing."""
+        self.engine.begin()
+
+    def lose_engine(self) -> None:
+        """The stage hears that the first engine has died."""
+        self.stage.engine_life.lose(self.link)
+
+    def regain_engine(self) -> None:
+        """The stage hears that the first engine is back."""
+        self.stage.engine_life.regain(self.link, self.clock.now())
+
+    def engine_silence(self) -> float:
+        """For how many seconds the first engine has been waited for."""
+        return self.stage.engine_life.silence(self.link, self.clock.now())
 
     def join(self) -> Ear:
         """A new client."""

@@ -17,28 +17,94 @@ START_TIMEOUT = 60.0
 
 
 class Engine(Protocol):
-    """Where commands go. Events come by a callback given to the constructor."""
+    """Where commands go. Events come by a callback given to the constructor, and so does word
+    that it has ended without having been stopped. After that it can be started again.
+    """
+
+    @property
+    def name(self) -> str:
+        """What a log calls it, such as `engine 4711`."""
+        ...
+
+    @property
+    def ready(self) -> Ready | None:
+        """What it said of itself when it was started last; none before."""
+        ...
+
+    async def start(self) -> Ready:
+        """Starts it, without any session, and waits until its models are loaded.
+
+        Raises:
+            EngineError: it could not start; the message says why.
+        """
+        ...
 
     def send(self, commands: Sequence[Command]) -> None:
-        """Hands over commands; never waits."""
+        """Hands over commands; never waits. Where nothing runs they are lost."""
+        ...
+
+    def has_room(self) -> bool:
+        """Whether it takes more commands now, instead of having many to read."""
+        ...
+
+    def kill(self) -> None:
+        """Ends it at once, as if it had died."""
+        ...
+
+    def stop(self) -> None:
+        """Ends it for good."""
         ...
 
 
 class InlineEngine:
-    """An engine in this process, stepped by `pump`; for tests and for `sample`."""
+    """An engine in this process, stepped by `pump`; for tests.
 
-    def __init__(self, core: Core, on_events: Callable[[Sequence[Event]], None]) -> None:
-        self._core, self._on_events = core, on_events
+    Args:
+        make: makes what computes, as a process does when it starts.
+        on_events: called with each batch of events.
+        on_death: called by `kill`.
+    """
+
+    name = "engine"
+
+    def __init__(
+        self,
+        make: Callable[[], Core],
+        on_events: Callable[[Sequence[Event]], None],
+        on_death: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._make, self._on_events, self._on_death = make, on_events, on_death
+        self._core: Core | None = None
+        self.ready: Ready | None = None
+
+    async def start(self) -> Ready:
+        return self.begin()
+
+    def begin(self) -> Ready:
+        """Starts it."""
+        self._core = self._make()
+        self.ready = self._core.ready()
+        return self.ready
 
     def send(self, commands: Sequence[Command]) -> None:
-        failed = self._core.apply(commands)
-        if failed:
+        if self._core is not None and (failed := self._core.apply(commands)):
             self._on_events(failed)
+
+    def has_room(self) -> bool:
+        return True
+
+    def kill(self) -> None:
+        if self._core is not None:
+            self._core = None
+            self._on_death()
+
+    def stop(self) -> None:
+        self._core = None
 
     def pump(self, now: float, most: float = math.inf) -> int:
         """Steps until nothing is left to do at `now`, or `most` tiles are done."""
         tiles = 0
-        while tiles < most:
+        while tiles < most and self._core is not None:
             events, wake = self._core.step(now)
             if not events and wake > now:
                 break
@@ -72,23 +138,22 @@ class ChildEngine:
             on_death,
         )
         self._child.on_room = on_room
-        self.kill, self.stop = self._child.kill, self._child.stop
-
-    def has_room(self) -> bool:
-        """Whether it takes more commands now, instead of having many to read."""
-        return self._child.has_room
+        self.ready: Ready | None = None
 
     @property
-    def pid(self) -> int | None:
-        """The child's process id."""
-        return self._child.pid
+    def name(self) -> str:
+        return f"engine {self._child.pid}"
+
+    def has_room(self) -> bool:
+        return self._child.has_room
+
+    def kill(self) -> None:
+        self._child.kill()
+
+    def stop(self) -> None:
+        self._child.stop()
 
     async def start(self) -> Ready:
-        """Starts the process and waits until its models are loaded.
-
-        Raises:
-            EngineError: it could not start; the message says why.
-        """
         try:
             (said,) = decode_events(await self._child.start(START_TIMEOUT))
         except TimeoutError:
@@ -98,6 +163,7 @@ class ChildEngine:
         if isinstance(said, Failed):
             raise EngineError(said.message)
         assert isinstance(said, Ready)
+        self.ready = said
         return said
 
     def send(self, commands: Sequence[Command]) -> None:

@@ -1,4 +1,4 @@
-"""The engine, to its supervisor: what the stage goes through when it dies and when it is back."""
+"""An engine, to its supervisor: what the stage goes through when it dies and when it is back."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import logging
 from collections.abc import Sequence
 
 from stream_rnn.clock import Clock
-from stream_rnn.engine.client import ChildEngine
+from stream_rnn.engine.client import Engine
 from stream_rnn.engine.messages import Ready
-from stream_rnn.stage.stage import Stage
+from stream_rnn.stage.engine_life import EngineLife
+from stream_rnn.stage.link import EngineLink
 
 log = logging.getLogger("stream_rnn")
 
@@ -19,18 +20,26 @@ RESTART_PAUSES = (0.1, 1.0, 5.0)  # before an engine is started anew, by how oft
 
 
 class EngineWard:
-    """An engine that must be there.
+    """One engine of the stage's, which must be there.
 
     Args:
+        life: what is told of it.
+        link: the stage's with this engine.
         died: set when it has ended without having been stopped.
     """
 
     what = "the engine"
 
     def __init__(
-        self, engine: ChildEngine, stage: Stage, clock: Clock, died: asyncio.Event
+        self,
+        engine: Engine,
+        life: EngineLife,
+        link: EngineLink,
+        clock: Clock,
+        died: asyncio.Event,
     ) -> None:
-        self._engine, self._stage, self._clock, self.died = engine, stage, clock, died
+        self._engine, self._life, self._link = engine, life, link
+        self._clock, self.died = clock, died
         self._reads = clock.now()  # when it last read what it is sent
 
     @property
@@ -45,7 +54,7 @@ class EngineWard:
         if stood_still or self._engine.has_room():
             self._reads = now
         # After a standstill the gateway has not read yet what the engine said.
-        silence = 0.0 if stood_still else self._stage.engine_silence(now)
+        silence = 0.0 if stood_still else self._life.silence(self._link, now)
         if max(silence, now - self._reads) <= HANGS:
             return False
         self._reads = now
@@ -55,7 +64,7 @@ class EngineWard:
         self._engine.kill()
 
     def lost(self) -> None:
-        self._stage.lose_engine()
+        self._life.lose(self._link)
 
     async def start(self) -> None:
         await self.begin()
@@ -69,10 +78,10 @@ class EngineWard:
         ready = await self._engine.start()
         for fault in ready.left_out.values():
             log.error("left out: %s", fault)
-        self._stage.leave_out(ready.left_out)
+        self._life.leave_out(self._link, ready.left_out)
         return ready
 
     def back(self) -> None:
         self._reads = self._clock.now()
-        self._stage.regain_engine(self._reads)
-        log.info("engine %s goes on with %d sessions", self._engine.pid, len(self._stage.sessions))
+        self._life.regain(self._link, self._reads)
+        log.info("%s goes on with %d sessions", self._engine.name, self._link.sessions)

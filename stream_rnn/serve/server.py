@@ -74,12 +74,10 @@ async def _serve(
     clock = MonotonicClock()
     stage = Stage(
         served.models,
-        lambda commands: engine.send(commands),
         ring=RING,
         timing=options.timing,
         limits=options.limits,
         tempi=Tempi(default=options.config.tempo.sync),
-        has_room=lambda: engine.has_room(),
     )
     died = asyncio.Event()
     engine = ChildEngine(
@@ -90,11 +88,12 @@ async def _serve(
             "sessions": options.limits.sessions,
             "ring": RING,
         },
-        lambda events: stage.engine_said(events, clock.now()),
+        lambda events: stage.engine_life.said(link, events, clock.now()),
         died.set,
         lambda: stage.tick(clock.now()),
     )
-    ward = EngineWard(engine, stage, clock, died)
+    link = stage.engines.add(engine)
+    ward = EngineWard(engine, stage.engine_life, link, clock, died)
     # What is wrong in the file is told at once, before anything has been started.
     sides = Sides.of(options, stage, clock)
     recorders = [Recorder(Path(r.file), r.session, clock.now) for r in options.config.record]
@@ -121,7 +120,7 @@ async def _serve(
             stage.add_sink(recorder)
         # The sinks are there by now, and hear of each session that is opened.
         open_sessions(stage, options.config.session, clock.now())
-        log.info("engine %s on %s, models: %s", engine.pid, ready.device, ", ".join(stage.models))
+        log.info("%s on %s, models: %s", engine.name, ready.device, ", ".join(stage.models))
         gc.collect()
         gc.freeze()
         tasks.append(asyncio.create_task(supervise(ward, clock)))

@@ -1,107 +1,102 @@
-"""The gateway's end of the conversation with an engine: what sessions need, as messages."""
+"""The engines of a stage: which session is computed by which, each engine with its own link."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-import numpy as np
-
-from stream_rnn.codecs.base import ints_from_bytes
-from stream_rnn.engine.messages import Close, Command, Credit, Open, Plan, Tile
+from stream_rnn.engine.messages import Plan
 from stream_rnn.sessions.session import Session
-
-MOST_WAITING = 32  # commands of a session
-AT_ONCE = 64  # commands, before it is asked again whether there is room
+from stream_rnn.stage.link import Computer, EngineLink
 
 
-@dataclass(frozen=True)
-class Computed:
-    """One symbol of a tile."""
+class Engines:
+    """A pool of engines. A session is placed when it is opened, where there are fewest.
 
-    key: int
-    generation: int
-    position: int
-    symbol: int
-
-
-class EngineLink:
-    """Gathers commands until `flush`. While the engine is down there is nobody to tell.
-
-    While the engine has no room for more they wait here: for each session a few, and where
-    there would be more, one that begins anew in place of them all.
-
-    Args:
-        send: takes commands to the engine.
-        has_room: whether the engine takes more now; `flush` is to be called when it does again.
+    It stays there while it has a slot: an engine that dies is waited for, since its sessions
+    would cost the other engines their time, and it is back within seconds.
     """
 
-    def __init__(
-        self, send: Callable[[list[Command]], None], has_room: Callable[[], bool] = lambda: True
-    ) -> None:
-        self.up = True
-        self._send, self._has_room = send, has_room
-        self._closes: list[Command] = []
-        self._waiting: dict[int, list[Command]] = {}  # by session
-        self._credit_due: dict[int, Session] = {}
+    def __init__(self) -> None:
+        self._links: list[EngineLink] = []
+        self._of: dict[int, EngineLink] = {}  # by key of a session that has a slot
+
+    def add(self, engine: Computer) -> EngineLink:
+        """One more engine, which is up; it can be given sessions at once."""
+        link = EngineLink(engine)
+        self._links.append(link)
+        return link
+
+    def __iter__(self) -> Iterator[EngineLink]:
+        return iter(self._links)
+
+    @property
+    def up(self) -> bool:
+        """Whether every engine is there."""
+        return all(link.up for link in self._links)
+
+    def of(self, session: Session) -> EngineLink | None:
+        """The engine that a session has a slot of, if it has one."""
+        return self._of.get(session.key)
+
+    def waits(self, session: Session) -> bool:
+        """Whether a session's engine is down."""
+        link = self._of.get(session.key)
+        return link is not None and not link.up
+
+    def can_play(self, model: str) -> bool:
+        """Whether there is an engine that has loaded a model."""
+        return any(model not in link.left_out for link in self._links)
+
+    # What sessions need, each of its own engine
 
     def open(self, session: Session) -> None:
-        """Asks for a slot."""
-        self._waiting[session.key] = [Open(session.key, session.card.name)]
+        """Asks for a slot: where the session had one, unless its model cannot be played there."""
+        link = self._of.get(session.key)
+        if link is None or session.card.name in link.left_out:
+            self._release(session)
+            link = self._of[session.key] = self._place(session.card.name)
+            link.sessions += 1
+        link.open(session)
+
+    def _place(self, model: str) -> EngineLink:
+        """The engine for one more session of a model: there, up, and with the fewest sessions."""
+        return min(
+            self._links, key=lambda link: (model in link.left_out, not link.up, link.sessions)
+        )
+
+    def _release(self, session: Session) -> EngineLink | None:
+        link = self._of.pop(session.key, None)
+        if link is not None:
+            link.sessions -= 1
+        return link
+
+    def restore(self, session: Session) -> None:
+        """Brings an engine that knows nothing of a session to where it is.
+
+        Raises:
+            ProtocolError: its past is not known far enough.
+        """
+        plan = session.restore_plan()
+        self.open(session)
+        self.plan(session, plan)
+        self.credit(session)
 
     def plan(self, session: Session, plan: Plan | None) -> None:
         """Passes on what changes a session's future, if anything does."""
-        if plan is None:
-            return
-        waiting = self._waiting.setdefault(session.key, [])
-        if len(waiting) >= MOST_WAITING:
-            plan = session.restore_plan()
-        if plan.state or plan.position == 0:  # which makes up for all that came before
-            waiting[:] = [command for command in waiting if isinstance(command, Open)]
-        waiting.append(plan)
-
-    def close(self, session: Session) -> None:
-        """Gives the slot back."""
-        self._waiting.pop(session.key, None)
-        self._credit_due.pop(session.key, None)
-        self._closes.append(Close(session.key))
+        if plan is not None and (link := self._of.get(session.key)) is not None:
+            link.plan(session, plan)
 
     def credit(self, session: Session) -> None:
         """Notes that a session's allowance has changed; it is read at `flush`."""
-        self._credit_due[session.key] = session
+        if (link := self._of.get(session.key)) is not None:
+            link.credit(session)
+
+    def close(self, session: Session) -> None:
+        """Gives the slot back, if there is one."""
+        if (link := self._release(session)) is not None:
+            link.close(session)
 
     def flush(self, now: float) -> None:
-        """Sends what has gathered: the allowances of all sessions in one message, last."""
-        if not self.up:
-            self._closes, self._waiting, self._credit_due = [], {}, {}
-        while (self._closes or self._waiting or self._credit_due) and self._has_room():
-            commands, self._closes = self._closes, []  # first: slots for those that open
-            while self._waiting and len(commands) < AT_ONCE:
-                commands += self._waiting.pop(next(iter(self._waiting)))
-            if not self._waiting and self._credit_due:
-                commands.append(_credit(list(self._credit_due.values()), now))
-                self._credit_due = {}
-            self._send(commands)
-
-
-def _credit(sessions: list[Session], now: float) -> Credit:
-    allowances = [session.allowance(now) for session in sessions]
-    # `array` and not NumPy, which takes longer to begin; most often it is one session.
-    return Credit(
-        array("q", [s.key for s in sessions]).tobytes(),
-        array("q", [a.until for a in allowances]).tobytes(),
-        array("q", [a.position for a in allowances]).tobytes(),
-        array("d", [a.due for a in allowances]).tobytes(),
-        array("d", [a.interval for a in allowances]).tobytes(),
-    )
-
-
-def unpack_tile(tile: Tile) -> Iterator[Computed]:
-    """The symbols of a tile, one by one."""
-    keys = np.frombuffer(tile.keys, np.int64).tolist()
-    generations = np.frombuffer(tile.generations, np.int64).tolist()
-    positions = np.frombuffer(tile.positions, np.int64).tolist()
-    symbols = ints_from_bytes(tile.symbols, len(tile.symbols) // len(keys))
-    for row in zip(keys, generations, positions, symbols, strict=True):
-        yield Computed(*row)
+        """Sends what has gathered."""
+        for link in self._links:
+            link.flush(now)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from stream_rnn.sessions.session import Session
 from stream_rnn.sessions.status import Status
 from stream_rnn.stage.commit_times import CommitTimes
-from stream_rnn.stage.engines import EngineLink
+from stream_rnn.stage.engines import Engines
 from stream_rnn.stage.limits import Limits
 from stream_rnn.stage.memory import size, trim_histories, trim_states
 from stream_rnn.stage.registry import Roster
@@ -27,12 +27,12 @@ class Idleness:
         self,
         roster: Roster,
         limits: Limits,
-        engine: EngineLink,
+        engines: Engines,
         times: CommitTimes,
         close: Callable[[Session], None],
     ) -> None:
         self._roster, self._limits, self._close = roster, limits, close
-        self._engine, self._times = engine, times
+        self._engines, self._times = engines, times
         roster.give_way = self.give_way
         self._most = 0  # bytes, since memory was given back last
 
@@ -98,8 +98,8 @@ class Idleness:
         session.move("bring_back")
         if session.idle_since is not None:
             session.idle_since = session.left_at = now
-        self._engine.open(session)
-        self._engine.plan(session, plan)
+        self._engines.open(session)
+        self._engines.plan(session, plan)
 
     def _pause(self, session: Session) -> None:
         session.move("pause")
@@ -107,7 +107,7 @@ class Idleness:
 
     def _put_away(self, session: Session) -> None:
         session.put_away()
-        self._engine.close(session)
+        self._engines.close(session)
         self._times.set(session.key, float("inf"))
 
     def _forget(self) -> None:

@@ -88,12 +88,25 @@ class Audience:
     def __init__(self) -> None:
         self._viewers: dict[str, dict[Viewer, None]] = {}
         self._opened: dict[Viewer, set[str]] = {}
-        self._house: set[Viewer] = set()
+        self._sinks: list[Sink] = []
         self.observers: list[Callable[[Event], None]] = []
 
-    def add_house(self, sink: Viewer) -> None:
+    def add_sink(self, sink: Sink) -> None:
         """A place of the house's own, for which alone no session need be kept."""
-        self._house.add(sink)
+        self._sinks.append(sink)
+
+    def sinks_for(self, name: str, *, silent: bool = False) -> list[Sink]:
+        """Those that want a session; see `Sink.wants`."""
+        asked = {"silent": True} if silent else {}
+        return [sink for sink in self._sinks if sink.wants(name, **asked)]
+
+    def panic(self) -> None:
+        """Every sink ends whatever it sounds."""
+        for sink in self._sinks:
+            try:
+                sink.panic()
+            except Exception:
+                log.exception("%s failed to end its notes", type(sink).__name__)
 
     def add_session(self, name: str, opener: Viewer) -> None:
         """A session that nobody views yet, on its opener's account."""
@@ -124,7 +137,7 @@ class Audience:
 
     def left(self, name: str) -> bool:
         """Whether no client views a session; the house's own places may."""
-        return self._viewers[name].keys() <= self._house
+        return self._viewers[name].keys() <= set(self._sinks)
 
     def of(self, name: str) -> list[Viewer]:
         """Who views a session."""
@@ -141,6 +154,11 @@ class Audience:
                 self.say(name, viewer, event)
         if asker is not None:
             self.say(name, asker, event.answering(id))
+
+    def broadcast(self, event: Event, asker: Viewer | None = None, id: Id = None) -> None:
+        """News of a session, for all and for the observers."""
+        self.tell(event.fields["session"], event, asker, id)
+        self.inform(event)
 
     def show(self, name: str, event: Event, moment: Moment) -> None:
         """A live symbol, for all."""

@@ -110,6 +110,6 @@ def test_without_the_extra_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     from stream_rnn.stage.transport import Conductor
 
     monkeypatch.setitem(sys.modules, "aalink", None)
-    stage = Stage({}, lambda commands: None)
+    stage = Stage({})
     with pytest.raises(ConfigError, match=r"pip install 'stream-rnn\[link\]'"):
         LinkSide(stage, Conductor(stage), ManualClock(), 120.0)

@@ -134,7 +134,7 @@ class Hung:
     def has_room(self) -> bool:
         return True
 
-    def engine_silence(self, now: float) -> float:
+    def silence(self, link: object, now: float) -> float:
         return 100.0
 
     def kill(self) -> None:
@@ -148,7 +148,7 @@ def test_an_engine_is_not_killed_because_the_gateway_stood_still(
     hung, clock = Hung(), ManualClock()
 
     async def scene() -> None:
-        ward = engine_ward.EngineWard(hung, hung, clock, asyncio.Event())  # type: ignore[arg-type]
+        ward = engine_ward.EngineWard(hung, hung, hung, clock, asyncio.Event())  # type: ignore[arg-type]
         watch = asyncio.create_task(supervise(ward, clock))
         await asyncio.sleep(0.01)
         clock.advance(60.0)  # between two looks

@@ -182,7 +182,7 @@ def test_no_touch_comes_while_it_is_paused_and_its_engine_gone(stages: Path) -> 
     house, ear = play(stages, 5.3)
     for away, back in (("pause", "play"), ("lose", "regain")):
         if away == "lose":
-            house.stage.lose_engine()
+            house.lose_engine()
         else:
             house.say(ear, away, session="s")
         touched = len(ear.of("touch"))
@@ -190,7 +190,7 @@ def test_no_touch_comes_while_it_is_paused_and_its_engine_gone(stages: Path) -> 
         assert len(ear.of("touch")) == touched > 0
         if back == "regain":
             house.start_engine()
-            house.stage.regain_engine(house.clock.now())
+            house.regain_engine()
         else:
             house.say(ear, back, session="s")
         house.run(3.0)

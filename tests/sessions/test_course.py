@@ -9,7 +9,7 @@ from stream_rnn.engine import messages as engine
 from stream_rnn.errors import ProtocolError
 from stream_rnn.sessions.course import AHEAD, FORKS, PART, Course
 from stream_rnn.sessions.session import MOST_BEHIND
-from stream_rnn.stage import engines as engine_link
+from stream_rnn.stage import link as engine_link
 from stream_rnn.stage.limits import Limits
 
 FEED = "abcdefgh" * 512
@@ -51,8 +51,10 @@ class Pipe:
 
     def __init__(self, house: House) -> None:
         self.house, self.full, self.sent, self.largest = house, False, 0, 0
-        link = house.stage._engine
-        link._send, link._has_room = self.send, lambda: not self.full
+        house.link.engine = self
+
+    def has_room(self) -> bool:
+        return not self.full
 
     def send(self, commands: list[engine.Command]) -> None:
         assert not self.full
@@ -61,7 +63,7 @@ class Pipe:
         self.house.engine.send(commands)
 
     def waiting(self) -> int:
-        waiting = self.house.stage._engine._waiting
+        waiting = self.house.link._waiting
         return sum(len(engine.encode(commands)) for commands in waiting.values())
 
 
@@ -145,7 +147,7 @@ def test_while_the_engine_has_no_room_little_waits_for_each_session(models: Path
     assert pipe.waiting() < 100_000
     for n in range(300):
         house.say(ear, "control", session="a", controls={"temperature": n / 300})
-    assert len(house.stage._engine._waiting) == 1
+    assert len(house.link._waiting) == 1
     assert pipe.waiting() < engine_link.MOST_WAITING * 5 * PART
     pipe.full = False
     house.run(0.2)
@@ -170,9 +172,9 @@ def test_more_than_the_engine_can_come_through_is_refused_and_nothing_is_lost(
         house.say(ear, "feed", session="a", symbols=FEED)
         house.engine.pump(house.clock.now())
     assert session.journal.first > 20_000, "what can be gone on from is let go at last"
-    house.stage.lose_engine()
+    house.lose_engine()
     house.start_engine()
-    house.stage.regain_engine(house.clock.now())
+    house.regain_engine()
     house.say(ear, "step", session="a", count=5)
     house.run(0.2)
     assert session.position == MOST_BEHIND + 2 * 4096 + 5
@@ -189,9 +191,9 @@ def test_a_past_that_cannot_be_gone_on_from_is_an_error_to_who_asks(models: Path
     assert [m["code"] for m in ear.of("error")] == ["bad_position"] * 2
     with pytest.raises(ProtocolError, match="not known far enough"):
         session.restore_plan()
-    house.stage.lose_engine()
+    house.lose_engine()
     house.start_engine()
-    house.stage.regain_engine(house.clock.now())
+    house.regain_engine()
     assert ear.last("error")["code"] == "internal"
     assert ear.last("closed") | {"reason": "internal"} == ear.last("closed")
     assert not house.stage.sessions

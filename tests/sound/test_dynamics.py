@@ -11,7 +11,7 @@ from typing import Any
 import mido
 import pytest
 from pythonosc.osc_packet import OscPacket
-from support import Ear
+from support import Ear, stage_of
 
 from stream_rnn.adapters.midi.out import MidiSink, Timed
 from stream_rnn.adapters.midi.recording import Recorder
@@ -21,8 +21,6 @@ from stream_rnn.clock import ManualClock
 from stream_rnn.codecs.performance import PerformanceCodec
 from stream_rnn.config import MidiOut
 from stream_rnn.midi.player import Player
-from stream_rnn.stage.limits import Model
-from stream_rnn.stage.stage import Stage
 from stream_rnn.wire import messages as wire
 
 CODEC = PerformanceCodec()
@@ -34,7 +32,7 @@ class Hall:
 
     def __init__(self, folder: Path) -> None:
         self.clock, self.ear = ManualClock(10.0), Ear()
-        self.stage = Stage({"piano": Model.of(CARD)}, lambda commands: None)
+        self.stage = stage_of(CARD)
         self.sent: list[Timed] = []
         # Several keys are the same drum, and one that is transposed is another.
         kit = {"60": 36, "64": 36, "72": 38, "76": 36}

@@ -93,9 +93,8 @@ def test_what_the_engine_could_not_do_is_done_anew_from_the_past(house: House) -
     session = house.stage.sessions["a"]
     slots, slot = house.engine._core._where[session.key]
     slots.halt(slot)
-    house.stage.engine_said(
-        [Failed("a step failed", session.key, session.generation)], house.clock.now()
-    )
+    failed = Failed("a step failed", session.key, session.generation)
+    house.stage.engine_life.said(house.link, [failed], house.clock.now())
     assert plays_on(house, ear)
     house.run(2.0)
     stream = ear.stream("a")
@@ -134,10 +133,10 @@ def test_a_restarted_engine_leaves_out_a_model_that_cannot_be_loaded(
     weights.write_bytes(whole[:-500])
 
     def restart() -> None:
-        house.stage.lose_engine()
+        house.lose_engine()
         house.start_engine()
-        house.stage.leave_out(house.engine._core.ready().left_out)
-        house.stage.regain_engine(house.clock.now())
+        house.stage.engine_life.leave_out(house.link, house.engine.ready.left_out)
+        house.regain_engine()
 
     restart()
     assert plays_on(house, frames)

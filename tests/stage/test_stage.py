@@ -253,12 +253,12 @@ def test_a_lost_engine_is_not_heard_in_the_symbols(models: Path) -> None:
     house.run(1.0)
     house.say(paused, "pause", session="p")
     for seconds in (0.5, 3.3):
-        house.stage.lose_engine()
+        house.lose_engine()
         assert ear.last("paused")["reason"] == "engine"
         house.say(ear, "control", session="a", controls={"velocity": 90})
         house.run(0.5)
         house.start_engine()
-        house.stage.regain_engine(house.clock.now())
+        house.regain_engine()
         assert ear.last("playing")["reason"] == "engine"
         house.run(seconds)
     stream = ear.stream("a")

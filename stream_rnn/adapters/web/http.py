@@ -53,7 +53,7 @@ def routes(stage: Stage, registry: CollectorRegistry, page: Path) -> list[BaseRo
     """All HTTP routes; the page's files come last, since they match everything."""
 
     async def healthz(request: Request) -> Response:
-        if stage.engine_up:
+        if stage.engines.up:
             return PlainTextResponse("ok\n")
         return PlainTextResponse("the engine is being started anew\n", 503)
 

@@ -62,7 +62,7 @@ class _StageCollector(Collector):
         ):
             yield CounterMetricFamily(f"stream_rnn_{name}", text, value=value)
         up = GaugeMetricFamily("stream_rnn_engine_up", "Whether the engine is running")
-        up.add_metric([], self._stage.engine_up)
+        up.add_metric([], self._stage.engines.up)
         yield up
         worst = GaugeMetricFamily(
             "stream_rnn_midi_worst_lateness_seconds", "The latest MIDI message of the last moment"

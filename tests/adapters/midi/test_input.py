@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from midi_house import Rig, cc, off, on
-from support import Ear, House
+from support import Ear, House, stage_of
 
 from stream_rnn.adapters.midi.input import MidiInput
 from stream_rnn.checkpoint import Card
@@ -19,7 +19,6 @@ from stream_rnn.codecs.performance import PerformanceCodec
 from stream_rnn.config import MidiConfig, MidiControl, MidiIn
 from stream_rnn.errors import ConfigError, ProtocolError
 from stream_rnn.sessions.tempo import Tempo
-from stream_rnn.stage.limits import Model
 from stream_rnn.stage.stage import Stage
 from stream_rnn.stage.transport import Conductor
 from stream_rnn.wire.learning import Forget, Learn
@@ -230,7 +229,7 @@ def test_the_end_of_the_engine_is_nobodys_pause(models: Path) -> None:
     rig.run(0.2)
     rig.hear(on(60))
     rig.house.say(rig.house.join(), "play", session="a")
-    rig.house.stage.lose_engine()
+    rig.house.lose_engine()
     assert rig.ear.last("paused")["reason"] == "engine"
     rig.hear(off(60), on(64), off(64))
     rig.run(0.6)
@@ -302,8 +301,7 @@ def test_other_channels_are_not_heard(models: Path) -> None:
 def performance_stage() -> tuple[Stage, Ear]:
     codec = PerformanceCodec()
     card = Card("piano", "P", codec.to_json(), {}, defaults={"rate": 20.0})
-    stage, ear = Stage({"piano": Model.of(card)}, lambda commands: None), Ear()
-    return stage, ear
+    return stage_of(card), Ear()
 
 
 @pytest.mark.parametrize("keys", ["answer", "feed"])

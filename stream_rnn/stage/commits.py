@@ -1,0 +1,113 @@
+"""Hands out the symbols whose time has come, and tells of what begins to hold with them."""
+
+from __future__ import annotations
+
+from stream_rnn.sessions.band import BandSession, Played
+from stream_rnn.sessions.journal import Committed
+from stream_rnn.sessions.pending import controlled
+from stream_rnn.sessions.session import LONG_FEED, Session
+from stream_rnn.stage.commit_times import CommitTimes
+from stream_rnn.stage.engines import Engines
+from stream_rnn.stage.events import symbol_event, touch_event
+from stream_rnn.stage.failures import Failures
+from stream_rnn.stage.limits import Counters
+from stream_rnn.stage.registry import Roster
+from stream_rnn.stage.replay import replay
+from stream_rnn.stage.subscribers import Audience, Beat, Moment
+from stream_rnn.wire.messages import event
+
+
+class Commits:
+    """Commits, for all sessions, and shows what was committed to those who view them.
+
+    Attributes:
+        times: when each session has something to commit next, by its key.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        audience: Audience,
+        engines: Engines,
+        failures: Failures,
+        counters: Counters,
+    ) -> None:
+        self.times = CommitTimes()
+        self._roster, self._audience, self._engines = roster, audience, engines
+        self._failures, self._counters = failures, counters
+
+    def tick(self, now: float) -> None:
+        """Commits and hands out everything that is due for it."""
+        for key in self.times.due(now):
+            if (session := self._roster.by_key.get(key)) is None:
+                continue
+            try:
+                self._commit(session, now)
+            except Exception:
+                self._failures.of_gateway(session)
+        self._engines.flush(now)
+
+    def touch(self, session: Session, now: float) -> None:
+        """Something about a session's future has changed."""
+        self._engines.credit(session)
+        self.times.set(session.key, session.commit_time())
+        if session.commit_time() <= now:
+            self._commit(session, now)
+
+    def _commit(self, session: Session, now: float) -> None:
+        while session.commit_time() <= now:
+            if isinstance(session, BandSession) and self._between(session, now):
+                continue
+            committed = session.commit(now)
+            self._counters.lateness(now - committed.due)
+            self._show(session, committed)
+            self._tell_changes(session)
+        self._engines.credit(session)
+        self.times.set(session.key, session.commit_time())
+
+    def _between(self, session: BandSession, now: float) -> bool:
+        """Hands out what comes before a band's next symbol, if something does."""
+        if (played := session.take_touch(now)) is not None:
+            self.show_touch(session, played)
+        elif (held := session.take_held(now)) is not None:
+            self.feed(session, [held], now, in_time=True)
+        else:
+            return False
+        return True
+
+    def feed(
+        self, session: Session, symbols: list[int], now: float, *, in_time: bool = False
+    ) -> None:
+        """Commits given symbols; see `Session.feed`.
+
+        Raises:
+            ProtocolError: the engine is far behind with what was fed before.
+        """
+        start = session.position
+        fed, plan = session.feed(symbols, now, in_time=in_time)
+        self._engines.plan(session, plan)
+        self._engines.credit(session)
+        self._engines.flush(now)  # the engine can begin while the viewers are told
+        if len(symbols) > LONG_FEED:
+            for viewer in self._audience.of(session.name):
+                replay(viewer, session, start)
+        else:
+            for committed in fed:
+                self._show(session, committed)
+        self._tell_changes(session)
+
+    def show_touch(self, session: BandSession, played: Played) -> None:
+        """A finger of an ensemble's player, for all who view the session."""
+        moment = Moment(session.controls, played.due)
+        self._audience.show(session.name, touch_event(session, played), moment)
+
+    def _show(self, session: Session, committed: Committed) -> None:
+        self._counters.symbols += 1
+        controls, beat = session.controls_at(committed.n), session.beat_of(committed)
+        moment = Moment(controls, session.next_due, Beat(*beat) if beat else None)
+        self._audience.show(session.name, symbol_event(session, committed), moment)
+
+    def _tell_changes(self, session: Session) -> None:
+        for entry in session.come_into_force():
+            told = controlled(session, entry.position, entry.changes)
+            self._audience.broadcast(event("controlled", session=session.name, **told))

@@ -1,0 +1,159 @@
+"""What sessions go through as their engines speak, fall silent, die and come back."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Mapping
+
+from stream_rnn.engine.messages import Event, Failed, Snapshot, Tile
+from stream_rnn.errors import ProtocolError
+from stream_rnn.sessions.session import Session
+from stream_rnn.sessions.status import Status
+from stream_rnn.stage.catalogue import Catalogue
+from stream_rnn.stage.commits import Commits
+from stream_rnn.stage.engines import Engines
+from stream_rnn.stage.failures import Failures
+from stream_rnn.stage.limits import Counters
+from stream_rnn.stage.link import EngineLink, unpack_tile
+from stream_rnn.stage.registry import Roster
+from stream_rnn.stage.subscribers import Audience
+from stream_rnn.wire import messages as wire
+
+log = logging.getLogger("stream_rnn.engine_life")
+
+
+class EngineLife:
+    """Takes what each engine says, and its death and return, which concern its sessions only."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        audience: Audience,
+        models: Catalogue,
+        engines: Engines,
+        commits: Commits,
+        failures: Failures,
+        counters: Counters,
+    ) -> None:
+        self._roster, self._audience, self._models = roster, audience, models
+        self._engines, self._commits = engines, commits
+        self._failures, self._counters = failures, counters
+        self._starving: set[int] = set()  # keys of sessions, at the last look
+
+    # What an engine says
+
+    def said(self, link: EngineLink, events: Iterable[Event], now: float) -> None:
+        """Takes an engine's results, and hands out what is due already."""
+        link.heard = now
+        for event in events:
+            match event:
+                case Tile():
+                    self._receive(link, event, now)
+                case Snapshot(key, generation, position, state):
+                    if (session := self._session(link, key)) is not None:
+                        session.receive_snapshot(generation, position, state)
+                        if (plan := session.next_part()) is not None:
+                            self._engines.plan(session, plan)
+                            self._engines.credit(session)
+                case Failed(_, key):
+                    self._failures.of_engine(event, self._session(link, key), now)
+        self._commits.tick(now)
+
+    def _session(self, link: EngineLink, key: int | None) -> Session | None:
+        """The session of a key, if this engine has it still."""
+        session = None if key is None else self._roster.by_key.get(key)
+        return session if session is not None and self._engines.of(session) is link else None
+
+    def _receive(self, link: EngineLink, tile: Tile, now: float) -> None:
+        for computed in unpack_tile(tile):
+            session = self._session(link, computed.key)
+            if session is None:
+                continue
+            before = session.stalls
+            stalled = session.status is Status.STALLED and link.up
+            if stalled and computed.generation == session.generation:
+                session.move("resume")
+                self._tell(session, "playing")
+            try:
+                session.receive(computed.generation, computed.position, computed.symbol, now)
+                self._commits.times.set(session.key, session.commit_time())
+            except Exception:
+                self._failures.of_gateway(session)
+            self._counters.stalls += session.stalls - before
+
+    # When it says nothing
+
+    def silence(self, link: EngineLink, now: float) -> float:
+        """For how many seconds sessions have been waiting for an engine that says nothing."""
+        waited_for = any(session.status is Status.STALLED for session in self._sessions(link))
+        return max(0.0, now - link.heard) if waited_for and link.up else 0.0
+
+    def look(self, now: float) -> None:
+        """Silences sessions that starve; to be called every second or so.
+
+        Their engine is there and does not answer: notes end as when it dies. With its next
+        symbol a session plays on.
+        """
+        # Two looks in a row: if the gateway itself stood still, the engine's answers
+        # have not been read yet.
+        before, self._starving = self._starving, {s.key for s in self._roster if s.starves(now)}
+        starving = [self._roster.by_key[key] for key in self._starving & before]
+        if starving:
+            log.error("the engine does not answer; %d sessions wait for it", len(starving))
+        for session in starving:
+            session.move("stall")
+            self._tell(session, "paused")
+
+    # When it dies
+
+    def lose(self, link: EngineLink) -> None:
+        """An engine has died: its sessions that play stall until `regain`."""
+        link.up = False
+        self._counters.engine_deaths += 1
+        for session in self._sessions(link):
+            playing = session.status is Status.PLAYING
+            session.move("lose_engine")
+            if playing:
+                self._tell(session, "paused")
+
+    def leave_out(self, link: EngineLink, models: Mapping[str, str]) -> None:
+        """An engine could not load some models, by name and why.
+
+        Sessions of those that no engine has loaded are put away.
+        """
+        link.left_out = models
+        gone = {name: why for name, why in models.items() if not self._engines.can_play(name)}
+        self._models.left_out = gone
+        for session in self._sessions(link):
+            if (why := gone.get(session.card.name)) is not None:
+                if session.playing:
+                    session.move("pause")
+                session.put_away()
+                self._engines.close(session)
+                self._commits.times.set(session.key, math.inf)
+                error = ProtocolError("unknown_model", why, field="model")
+                self._audience.tell(session.name, wire.error_event(error, session=session.name))
+
+    def regain(self, link: EngineLink, now: float) -> None:
+        """An engine is back and knows nothing: its sessions go on where they were."""
+        link.up, link.heard = True, now
+        for session in self._sessions(link):
+            self._failures.restore(session)
+            if session.status is Status.CLOSED or self._engines.waits(session):
+                continue
+            stalled = session.status is Status.STALLED
+            session.move("regain_engine")
+            session.start(now)
+            self._commits.touch(session, now)
+            if stalled:
+                self._tell(session, "playing")
+        self._engines.flush(now)
+
+    def _sessions(self, link: EngineLink) -> list[Session]:
+        return [session for session in self._roster if self._engines.of(session) is link]
+
+    def _tell(self, session: Session, kind: str) -> None:
+        name, position = session.name, session.position
+        event = wire.event(kind, session=name, position=position, reason="engine")
+        self._audience.broadcast(event)

@@ -1,0 +1,161 @@
+"""How sessions come to life, are joined, fork, and end."""
+
+from __future__ import annotations
+
+import math
+
+from stream_rnn.errors import ProtocolError
+from stream_rnn.sessions.session import Session
+from stream_rnn.sessions.status import Status
+from stream_rnn.stage.commits import Commits
+from stream_rnn.stage.engines import Engines
+from stream_rnn.stage.events import opened_event
+from stream_rnn.stage.limits import Model
+from stream_rnn.stage.opening import Openings
+from stream_rnn.stage.registry import Roster
+from stream_rnn.stage.replay import replay, resume
+from stream_rnn.stage.subscribers import Audience, Viewer
+from stream_rnn.wire import messages as wire
+
+
+class Lifecycle:
+    """Opens and closes the sessions of a stage, and lets them be viewed and play."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        audience: Audience,
+        openings: Openings,
+        engines: Engines,
+        commits: Commits,
+    ) -> None:
+        self._roster, self._audience, self._openings = roster, audience, openings
+        self._engines, self._commits = engines, commits
+
+    def open(self, viewer: Viewer, message: wire.Open, now: float) -> None:
+        """A new session, which its opener views.
+
+        Raises:
+            ProtocolError: it cannot be opened.
+        """
+        new = self._openings.opened(message)
+        name = message.session or self._roster.free_name(message.model)
+        session = self._roster.make(viewer, name, new.model, new.log, new.journal)
+        self._view(viewer, session)
+        self._begin(viewer, session, message.id, play=message.play, prime=new.prime, now=now)
+
+    def change_model(self, viewer: Viewer, old: Session, message: wire.Control, now: float) -> None:
+        """Another model plays under the same name, for the same listeners.
+
+        Raises:
+            ProtocolError: it cannot.
+        """
+        new, playing = self._openings.of_another_model(old, message), old.playing
+        self._engines.close(old)
+        self._commits.times.set(old.key, math.inf)
+        old.move("close")
+        session = self._roster.renew(old, new.model, new.log, new.journal)
+        # What sounds ends by this, wherever it sounds, and what is shown is shown no more.
+        reset = wire.event("reset", session=session.name, position=0, epoch=session.epoch)
+        self._audience.broadcast(reset)
+        self._begin(viewer, session, message.id, play=playing, prime=new.prime, now=now)
+
+    def fork(
+        self, viewer: Viewer, parent: Session, model: Model, message: wire.Fork, now: float
+    ) -> None:
+        """A session that parts from another at some position.
+
+        Raises:
+            ProtocolError: it cannot be made.
+        """
+        at = parent.position if message.at is None else message.at
+        playing = parent.playing  # now, since it may give way to its fork
+        parent.check_past(at, "at")
+        log, journal = parent.log.copy(at), parent.journal.copy(at)
+        session = self._roster.make(viewer, message.as_, model, log, journal)
+        session.silent = True  # it would double its parent's notes
+        self._view(viewer, session)
+        self._begin(viewer, session, message.id, play=playing, prime=[], now=now)
+
+    def _begin(
+        self,
+        viewer: Viewer,
+        session: Session,
+        id: wire.Id,
+        *,
+        play: bool,
+        prime: list[int],
+        now: float,
+    ) -> None:
+        """A session that was just made comes to life, and all who view it hear of it."""
+        self._engines.restore(session)
+        session.start(now)
+        if play:
+            session.move("play")
+        for sink in self._audience.sinks_for(session.name, silent=session.silent):
+            self._audience.view(session.name, sink)
+        opened = opened_event(session)
+        self._audience.broadcast(opened, viewer, id)
+        self._commits.feed(session, prime, now)
+        self._await_engine(session)
+        self._commits.touch(session, now)
+
+    def _await_engine(self, session: Session) -> None:
+        """A session made while its engine is down waits for it like the others."""
+        if self._engines.waits(session):
+            session.move("lose_engine")
+
+    def attach(self, viewer: Viewer, session: Session, message: wire.Attach, now: float) -> None:
+        """A client views a session, and is told what it has missed.
+
+        Raises:
+            ProtocolError: it cannot have seen what it says.
+        """
+        start, rewound = resume(session, message.after, message.epoch)
+        self._view(viewer, session)
+        viewer.tell(opened_event(session).answering(message.id))
+        if rewound is not None:
+            viewer.tell(rewound)
+        if start is not None:
+            replay(viewer, session, start)
+        if session.paused_by_idleness:
+            self.play(session, None, None, now)
+
+    def _view(self, viewer: Viewer, session: Session) -> None:
+        self._audience.view(session.name, viewer)
+        session.idle_since = None
+        if not self._audience.left(session.name):
+            session.left_at = None
+
+    def play(self, session: Session, viewer: Viewer | None, id: wire.Id, now: float) -> None:
+        """Lets a session run."""
+        if session.status is not Status.PLAYING:
+            session.start(now)
+        session.move("play")
+        session.paused_by_idleness = False
+        session.owed = 0
+        self._await_engine(session)
+        playing = wire.event("playing", session=session.name, position=session.position)
+        self._audience.broadcast(playing, viewer, id)
+
+    def let_sound(self, session: Session) -> None:
+        """What is played sounds in the house, if it is a fork that did not before."""
+        was_silent, session.silent = session.silent, False
+        for sink in self._audience.sinks_for(session.name) if was_silent else ():
+            self._view(sink, session)
+            sink.tell(opened_event(session))
+
+    def close(
+        self, session: Session, viewer: Viewer | None = None, id: wire.Id = None, **reason: str
+    ) -> None:
+        """Ends a session for good."""
+        session.move("close")
+        self._audience.broadcast(wire.event("closed", session=session.name, **reason), viewer, id)
+        self._engines.close(session)
+        self._roster.remove(session)
+        self._commits.times.set(session.key, math.inf)
+
+    def give_up(self, session: Session, error: ProtocolError) -> None:
+        """Ends a session that cannot go on; its viewers are told why."""
+        self._audience.tell(session.name, wire.error_event(error, session=session.name))
+        self.close(session, reason="internal")

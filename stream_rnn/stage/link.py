@@ -1,0 +1,122 @@
+"""The stage's end of the conversation with one engine: what sessions need, as messages."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from stream_rnn.codecs.base import ints_from_bytes
+from stream_rnn.engine.messages import Close, Command, Credit, Open, Plan, Tile
+from stream_rnn.sessions.session import Session
+
+MOST_WAITING = 32  # commands of a session
+AT_ONCE = 64  # commands, before it is asked again whether there is room
+
+
+@dataclass(frozen=True)
+class Computed:
+    """One symbol of a tile."""
+
+    key: int
+    generation: int
+    position: int
+    symbol: int
+
+
+class Computer(Protocol):
+    """What a link needs of an engine; see `engine.client.Engine`."""
+
+    def send(self, commands: Sequence[Command]) -> None:
+        """Hands over commands; never waits."""
+        ...
+
+    def has_room(self) -> bool:
+        """Whether it takes more commands now; `EngineLink.flush` is called when it does again."""
+        ...
+
+
+class EngineLink:
+    """Gathers commands until `flush`. While the engine is down there is nobody to tell.
+
+    While the engine has no room for more they wait here: for each session a few, and where
+    there would be more, one that begins anew in place of them all.
+
+    Attributes:
+        up: whether the engine is there.
+        heard: when the engine last said something.
+        left_out: models that the engine could not load, and why.
+        sessions: how many sessions it has.
+    """
+
+    def __init__(self, engine: Computer) -> None:
+        self.up = True
+        self.heard = math.inf
+        self.left_out: Mapping[str, str] = {}
+        self.sessions = 0
+        self.engine = engine
+        self._closes: list[Command] = []
+        self._waiting: dict[int, list[Command]] = {}  # by session
+        self._credit_due: dict[int, Session] = {}
+
+    def open(self, session: Session) -> None:
+        """Asks for a slot."""
+        self._waiting[session.key] = [Open(session.key, session.card.name)]
+
+    def plan(self, session: Session, plan: Plan) -> None:
+        """Passes on what changes a session's future."""
+        waiting = self._waiting.setdefault(session.key, [])
+        if len(waiting) >= MOST_WAITING:
+            plan = session.restore_plan()
+        if plan.state or plan.position == 0:  # which makes up for all that came before
+            waiting[:] = [command for command in waiting if isinstance(command, Open)]
+        waiting.append(plan)
+
+    def close(self, session: Session) -> None:
+        """Gives the slot back."""
+        self._waiting.pop(session.key, None)
+        self._credit_due.pop(session.key, None)
+        self._closes.append(Close(session.key))
+
+    def credit(self, session: Session) -> None:
+        """Notes that a session's allowance has changed; it is read at `flush`."""
+        self._credit_due[session.key] = session
+
+    def flush(self, now: float) -> None:
+        """Sends what has gathered: the allowances of all sessions in one message, last."""
+        if not self.up:
+            self._closes, self._waiting, self._credit_due = [], {}, {}
+        while (self._closes or self._waiting or self._credit_due) and self.engine.has_room():
+            commands, self._closes = self._closes, []  # first: slots for those that open
+            while self._waiting and len(commands) < AT_ONCE:
+                commands += self._waiting.pop(next(iter(self._waiting)))
+            if not self._waiting and self._credit_due:
+                commands.append(_credit(list(self._credit_due.values()), now))
+                self._credit_due = {}
+            self.engine.send(commands)
+
+
+def _credit(sessions: list[Session], now: float) -> Credit:
+    allowances = [session.allowance(now) for session in sessions]
+    # `array` and not NumPy, which takes longer to begin; most often it is one session.
+    return Credit(
+        array("q", [s.key for s in sessions]).tobytes(),
+        array("q", [a.until for a in allowances]).tobytes(),
+        array("q", [a.position for a in allowances]).tobytes(),
+        array("d", [a.due for a in allowances]).tobytes(),
+        array("d", [a.interval for a in allowances]).tobytes(),
+    )
+
+
+def unpack_tile(tile: Tile) -> Iterator[Computed]:
+    """The symbols of a tile, one by one."""
+    keys = np.frombuffer(tile.keys, np.int64).tolist()
+    generations = np.frombuffer(tile.generations, np.int64).tolist()
+    positions = np.frombuffer(tile.positions, np.int64).tolist()
+    symbols = ints_from_bytes(tile.symbols, len(tile.symbols) // len(keys))
+    for row in zip(keys, generations, positions, symbols, strict=True):
+        yield Computed(*row)
