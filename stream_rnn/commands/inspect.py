@@ -136,8 +136,9 @@ def _follow(
     if chosen:
         picture = options.out or Path(f"{card.name}-cells.png")
         by = "" if options.artist is None else f", as {options.artist}"
-        picture_of(network, codec, document, chosen, found, picture,
-                   artists=weights, title=f"{card.name}{by}")  # fmt: skip
+        missing = picture_of(network, codec, document, chosen, found, picture,
+                             artists=weights, title=f"{card.name}{by}")  # fmt: skip
+        _remark(missing)
     if options.json:
         rows = [_found_json(f) for row in table for f in row]
         print_json({"model": card.name, "cells": cells, "symbols": read, "read": whence,
@@ -204,9 +205,12 @@ def _songs(
         places = principal(states) if options.flat else neighbour_map(states, progress=bar.update)
     picture = options.out or Path(f"{card.name}-songs.png")
     kind = "principal components" if options.flat else "t-SNE"
-    draw_map(places, [s.group for s in songs], [s.name for s in songs], picture,
-             title=f"{card.name}: {len(songs)} songs by the state they leave it in ({kind})",
-             here=len(songs) - 1 if given else None)  # fmt: skip
+    missing = draw_map(
+        places, [s.group for s in songs], [s.name for s in songs], picture,
+        title=f"{card.name}: {len(songs)} songs by the state they leave it in ({kind})",
+        here=len(songs) - 1 if given else None,
+    )  # fmt: skip
+    _remark(missing)
     neighbours = nearest(similar, ROWS)
     if given:
         mine_at = len(songs) - 1
@@ -230,6 +234,14 @@ def _songs(
         print(f"the nearest song is of the same {'meter' if codec.domain == 'abc' else 'artist'}: "
               f"{share:.1%}; by chance {chance:.1%}")  # fmt: skip
     print(f"drawn: {picture}", file=sys.stderr)
+
+
+def _remark(missing: frozenset[str]) -> None:
+    """Says which letters of a picture no font has, if there are any."""
+    from stream_rnn.inspect.lettering import remark
+
+    if said := remark(missing):
+        print(said, file=sys.stderr)
 
 
 def _documents(options: argparse.Namespace, card: Card) -> Any:

@@ -92,8 +92,11 @@ def picture_of(
     *,
     artists: Sequence[float] | None,
     title: str,
-) -> None:
+) -> frozenset[str]:
     """Draws chosen cells over the beginning of a document: over its letters, or below its notes.
+
+    Returns:
+        Letters that no font of this machine has (`lettering.remark`).
 
     Raises:
         DataError: matplotlib is absent.
@@ -115,11 +118,10 @@ def picture_of(
     symbols = symbols_of(codec, part)
     if texts:
         labels = [codec.event(s)["text"] for s in symbols]
-        draw_text(labels, shown, names, picture, title=title)
-        return
+        return draw_text(labels, shown, names, picture, title=title)
     rows, fields = _rows(codec, part, symbols)
     along = "frame" if isinstance(codec, PianorollCodec) else "symbol"
-    draw_traces(rows, shown, names, picture, title=title, names=fields, along=along)
+    return draw_traces(rows, shown, names, picture, title=title, names=fields, along=along)
 
 
 def _rows(

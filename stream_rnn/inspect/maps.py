@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rnn.inspect.lettering import save_figure
 from stream_rnn.inspect.pictures import DPI
 from stream_rnn.train.curves import COLOURS, new_figure
 
@@ -26,7 +27,7 @@ def draw_map(
     *,
     title: str,
     here: int | None = None,
-) -> None:
+) -> frozenset[str]:
     """Draws songs where they lie, by the colour of their artists.
 
     Args:
@@ -35,6 +36,9 @@ def draw_map(
         names: each song's name; those that have room around them are written out.
         picture: the PNG.
         here: a song to be marked.
+
+    Returns:
+        Letters that no font of this machine has (`lettering.remark`).
 
     Raises:
         DataError: matplotlib is absent.
@@ -69,7 +73,7 @@ def draw_map(
         legend = figure.legend(loc="outside right upper", frameon=False, fontsize=8.5)
         for text in legend.get_texts():
             text.set_parse_math(False)
-    figure.savefig(picture, dpi=DPI)
+    return save_figure(figure, picture, DPI)
 
 
 def _roomy(places: NDArray[Any]) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,20 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rnn.codecs.pianoroll import LOWEST_PITCH
+from stream_rnn.inspect.lettering import LETTER, MONO, Lettering, code, save_figure
+from stream_rnn.inspect.lines import WIDTH, Cell, broken, cells_of, columns_of, shown
 from stream_rnn.train.curves import COLOURS, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FACE = "DejaVu Sans Mono"  # comes with matplotlib
+FACE = MONO
 POINTS = 8.5
-WIDTH = 88  # letters in a line
 LEADING = 1.45  # ems
 WIDEST = 10.0  # inches
 PALE = 1.6  # the map of colours ends in ones too dark to be written on
 DPI = 110
-_SIGNS = {"\n": "↵", "\t": "→", "\f": "¶"}
 _NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 
 
@@ -35,7 +34,7 @@ def pitch_name(pitch: int) -> str:
 
 def draw_text(
     labels: Sequence[str], cells: NDArray[Any], titles: Sequence[str], picture: Path, *, title: str
-) -> None:
+) -> frozenset[str]:
     """Writes a text once for each cell, every symbol on the colour of the cell after it.
 
     As Karpathy, Johnson and Li (2015, arXiv 1506.02078): red is 1, blue is -1.
@@ -47,70 +46,122 @@ def draw_text(
         picture: the PNG.
         title: what stands over all.
 
+    Returns:
+        Letters that no font of this machine has (`lettering.remark`).
+
     Raises:
         DataError: matplotlib is absent.
     """
-    lines = _broken(labels)
-    letter, leading = _letter(), POINTS * LEADING / 72  # inches
-    wide = max(len(text) for text, _ in lines)
-    column, block = max(wide * letter, 3.2) + 0.4, len(lines) * leading + 0.42
+    figure = new_figure((1, 1), None)  # first: it says if matplotlib is absent
+    lettering = Lettering(map(shown, labels), FACE)
+    lines = broken(labels, lettering.missing)
+    rows = list(cells_of(lines, lettering, FACE))
+    wide = max(sum(columns_of(c, lettering.missing) for c in text) for text, _ in lines)
+    pen, leading = _Pen(lettering), POINTS * LEADING / 72  # inches
+    column, block = max(wide * pen.letter, 3.2) + 0.4, len(lines) * leading + 0.42
     columns = max(1, min(len(titles), int(WIDEST / column)))
     width = 0.4 + columns * column
     height = 0.65 + block * -(-len(titles) // columns)
-    figure = new_figure((width, height))
-    figure.set_layout_engine("none")
+    figure.set_size_inches(width, height)
     figure.text(0.4 / width, 1 - 0.3 / height, title, fontsize=11, weight="bold", parse_math=False)
     _colour_scale(figure, width, height)
     for number, name in enumerate(titles):
         left = 0.4 + number % columns * column
         bottom = height - 0.55 - (number // columns + 1) * block
         colours = np.full((len(lines), wide), np.nan)
-        for row, (text, owners) in enumerate(lines):
-            colours[row, : len(text)] = cells[owners, number]
+        for row, letters in enumerate(rows):
+            for cell in letters:
+                place = slice(cell.column, cell.column + cell.columns)
+                colours[row, place] = cells[cell.owner, number]
         axes = figure.add_axes(
-            (left / width, bottom / height, wide * letter / width, len(lines) * leading / height)
-        )
+            (left / width, bottom / height, wide * pen.letter / width,
+             len(lines) * leading / height)
+        )  # fmt: skip
         axes.imshow(
             np.ma.masked_invalid(colours), cmap="RdBu_r", vmin=-PALE, vmax=PALE, aspect="auto",
             extent=(0, wide, len(lines), 0), interpolation="nearest",
         )  # fmt: skip
         axes.set_axis_off()
         axes.set_title(name, loc="left", fontsize=9.5, pad=4, parse_math=False)
-        for row, (text, _) in enumerate(lines):
-            axes.text(0, row + 0.54, text, family=FACE, fontsize=POINTS, va="center",
-                      color="#111111", parse_math=False)  # fmt: skip
-    _save(figure, picture)
+        for row, letters in enumerate(rows):
+            pen.write(axes, letters, row + 0.54)
+    return lettering.missing | save_figure(figure, picture, DPI)
 
 
-def _letter() -> float:
-    """How wide a letter is drawn, in inches: whole pixels, which is not what the face has it.
+class _Pen:
+    """Writes lines of cells, each letter in its place.
 
-    If the colours went by the face, they would lag a letter behind after forty.
+    Attributes:
+        letter: how wide a column is, in inches: whole pixels, which is not what the face has it.
+            If the colours went by the face, they would lag a letter behind after forty.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.font_manager import FontProperties
 
-    figure = new_figure((1, 1))
-    figure.set_dpi(DPI)
-    face = FontProperties(family=FACE, size=POINTS)
-    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
-    pixels, _, _ = renderer.get_text_width_height_descent("m" * WIDTH, face, False)
-    return float(pixels) / WIDTH / DPI
+    def __init__(self, lettering: Lettering) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+        figure = new_figure((1, 1))
+        figure.set_dpi(DPI)
+        self._renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+        self._lettering = lettering
+        self._sizes: dict[tuple[str, str], float] = {}
+        self.letter = self._width("m" * WIDTH, FACE) / WIDTH / DPI
+        _, height, descent = self._extent("lp", FACE)
+        # From the middle of a line to where its letters stand, in lines.
+        self._base = (height / 2 - descent) / (POINTS * LEADING / 72 * DPI)
 
-def _broken(labels: Sequence[str]) -> list[tuple[str, list[int]]]:
-    """Lines of at most `WIDTH` letters, and which symbol each letter belongs to."""
-    lines: list[tuple[str, list[int]]] = [("", [])]
-    for owner, label in enumerate(labels):
-        shown = "".join(_SIGNS.get(c, c if c.isprintable() else "·") for c in label)
-        text, owners = lines[-1]
-        if text and len(text) + len(shown) > WIDTH:
-            lines.append(("", []))
-            text, owners = lines[-1]
-        lines[-1] = (text + shown, owners + [owner] * len(shown))
-        if label.endswith("\n") and owner + 1 < len(labels):
-            lines.append(("", []))
-    return lines
+    def _extent(self, text: str, family: str) -> tuple[float, float, float]:
+        """How wide, high and deep a text is drawn, in pixels."""
+        from matplotlib.font_manager import FontProperties
+
+        face = FontProperties(family=[family, FACE], size=POINTS)
+        wide, high, deep = self._renderer.get_text_width_height_descent(text, face, False)
+        return float(wide), float(high), float(deep)
+
+    def _width(self, text: str, family: str) -> float:
+        return self._extent(text, family)[0]
+
+    def write(self, axes: Axes, cells: Sequence[Cell], middle: float) -> None:
+        """Writes a line; letters of the face that follow each other are one text."""
+        run: list[Cell] = []
+        for cell in cells:
+            if run and (cell.alone or cell.column != run[-1].column + 1):
+                self._run(axes, run, middle)
+                run = []
+            if cell.alone:
+                self._one(axes, cell, middle)
+            else:
+                run.append(cell)
+        self._run(axes, run, middle)
+
+    def _run(self, axes: Axes, run: Sequence[Cell], middle: float) -> None:
+        text = "".join(cell.letter for cell in run)
+        if text.strip():
+            self._text(axes, run[0].column, middle, text, FACE, POINTS, va="center")
+
+    def _one(self, axes: Axes, cell: Cell, middle: float) -> None:
+        centre = cell.column + cell.columns / 2
+        if cell.letter in self._lettering.missing:
+            digits = code(cell.letter)
+            half = (len(digits) + 1) // 2
+            text = f"{digits[:half]}\n{digits[half:]}"
+            self._text(axes, centre, middle, text, FACE, POINTS * 0.5, ha="center", va="center",
+                       linespacing=0.95)  # fmt: skip
+            return
+        family = self._lettering.family_of(cell.letter[-1])
+        key = cell.letter, family
+        if key not in self._sizes:
+            # A letter that is wider than its place is drawn smaller.
+            room = cell.columns * self.letter * DPI / max(1.0, self._width(cell.letter, family))
+            self._sizes[key] = POINTS * min(1.0, max(0.6, room))
+        self._text(axes, centre, middle + self._base, cell.letter, family, self._sizes[key],
+                   ha="center", va="baseline")  # fmt: skip
+
+    @staticmethod
+    def _text(
+        axes: Axes, x: float, y: float, text: str, family: str, points: float, **more: Any
+    ) -> None:
+        axes.text(x, y, text, family=[family, FACE], fontsize=points, color="#111111",
+                  parse_math=False, gid=LETTER, **more)  # fmt: skip
 
 
 def _colour_scale(figure: Figure, width: float, height: float) -> None:
@@ -130,7 +181,7 @@ def draw_traces(
     title: str,
     names: Sequence[str] = (),
     along: str = "symbol",
-) -> None:
+) -> frozenset[str]:
     """Draws what was read above, and a trace of each cell below it.
 
     Args:
@@ -138,6 +189,9 @@ def draw_traces(
         cells: `[length, chosen]`, -1 to 1.
         titles, picture, title: as `draw_text`.
         along: what runs along the x axis.
+
+    Returns:
+        Letters of the titles that no font of this machine has.
 
     Raises:
         DataError: matplotlib is absent.
@@ -162,7 +216,7 @@ def draw_traces(
         axes.set_title(name, loc="left", fontsize=9, pad=2, parse_math=False)
         axes.spines[["top", "right"]].set_visible(False)
     panels[-1].set_xlabel(along)
-    _save(figure, picture)
+    return save_figure(figure, picture, DPI)
 
 
 def _keys(axes: Axes, roll: NDArray[Any], names: Sequence[str]) -> None:
@@ -185,10 +239,3 @@ def _numbers(axes: Axes, rows: NDArray[Any], names: Sequence[str]) -> None:
                   color=COLOURS[column % len(COLOURS)])  # fmt: skip
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, fontsize=8, ncols=4, loc="upper right")
-
-
-def _save(figure: Figure, picture: Path) -> None:
-    with warnings.catch_warnings():
-        # A letter that the face lacks is drawn as a box, which is as good as a warning.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(picture, dpi=DPI)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from stream_rnn.errors import DataError
 from stream_rnn.train.runs import Point, Run
@@ -123,8 +123,10 @@ def _along(run: Run, point: Point, by: str) -> float:
     return point.step * run.symbols_a_step / 1e6
 
 
-def new_figure(inches: tuple[float, float]) -> Figure:
-    """An empty figure, white, that lays itself out.
+def new_figure(
+    inches: tuple[float, float], layout: Literal["constrained"] | None = "constrained"
+) -> Figure:
+    """An empty figure, white, that lays itself out unless `layout` is None.
 
     Raises:
         DataError: matplotlib is absent.
@@ -133,4 +135,4 @@ def new_figure(inches: tuple[float, float]) -> Figure:
         from matplotlib.figure import Figure
     except ImportError:
         raise DataError("drawing needs matplotlib: pip install 'stream-rnn[train]'") from None
-    return Figure(figsize=inches, layout="constrained")
+    return Figure(figsize=inches, layout=layout)

@@ -4,8 +4,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from pytest import MonkeyPatch
 
+from stream_rnn.inspect.lines import broken
 from stream_rnn.inspect.maps import draw_map
-from stream_rnn.inspect.pictures import DPI, _broken, draw_text, draw_traces
+from stream_rnn.inspect.pictures import DPI, draw_text, draw_traces
 
 
 def texts(monkeypatch: MonkeyPatch) -> list[str]:
@@ -22,7 +23,7 @@ def texts(monkeypatch: MonkeyPatch) -> list[str]:
 
 
 def test_letters_know_whose_they_are_wherever_a_line_breaks() -> None:
-    lines = _broken(["ab", "\n", "c" * 80, "d" * 20, "\x07"])
+    lines = broken(["ab", "\n", "c" * 80, "d" * 20, "\x07"])
     assert [t for t, _ in lines] == ["ab↵", "c" * 80, "d" * 20 + "·"]
     assert [o for _, o in lines] == [[0, 0, 1], [2] * 80, [3] * 20 + [4]]
 
