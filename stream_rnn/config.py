@@ -166,7 +166,7 @@ class MidiControl(_Table, frozen=True, kw_only=True):
     is that is moved.
 
     Attributes:
-        control: one with a `/norm` form, or `velocity`, `transpose`, `top_k`, `channel`, or
+        control: one with a fader range in the table of docs/protocol.md, or
             `artist NAME` for its weight in the blend; or an action: `play`, `pause`, `toggle`,
             `reset`, `panic`.
         cc: a controller; of a 14-bit pair the lower number.
@@ -183,7 +183,7 @@ class MidiControl(_Table, frozen=True, kw_only=True):
         pickup: whether it moves the control only from where it meets its value on. Absent: of
             controllers with a place, when somebody else has changed the control since.
         low, high: what the ends of the movement are, in the control's own unit; `low` may be the
-            larger. Absent: the ends of the `/norm` range.
+            larger. Absent: the ends of the fader range.
         value: what the control is set to, instead of being moved, when it is pressed.
     """
 

@@ -34,6 +34,7 @@ ARROWS: dict[str, set[str]] = {
     "wire": {"errors", "codecs", "sound", "control_table"},
     "nets": {"errors", "schema", "codecs"},
     "control_table": {"errors"},
+    "control_docs": {"errors", "control_table"},
     "control_values": {"errors", "codecs", "control_table"},
     "card": {"errors", "schema", "codecs", "control_values", "nets"},
     "weights": {"errors", "schema", "nets"},

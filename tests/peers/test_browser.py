@@ -637,6 +637,29 @@ def test_a_name_that_nobody_has_opened_yet_is_kept(visit: Any, server: str) -> N
     assert sessions(server)["tonight"]["status"] == "playing"
 
 
+FADERS = ("temperature", "rate", "density", "velocity", "transpose")
+
+
+@pytest.mark.parametrize("model", ["verse", "piano", "band"])
+def test_the_faders_have_the_ranges_that_hello_gives(
+    visit: Any, client: Client, model: str
+) -> None:
+    hello = json.loads(client.socket.recv(timeout=10))
+    it = visit()
+    it.choose(model)
+    domain = next(m["domain"] for m in hello["models"] if m["name"] == model)
+    for name in FADERS:
+        row = hello["controls"][name]
+        input = it.page.locator(f"#{name}")
+        have = {key: float(input.get_attribute(key)) for key in ("min", "max", "step")}
+        assert have == {key: row["fader"][key] for key in have}
+        fits = domain in row.get("domains", [domain])
+        sounds = domain != "text" or name in ("temperature", "rate")
+        assert input.is_visible() == (fits and sounds), name
+    scales = domain in hello["controls"]["pitches"]["domains"]
+    assert it.page.get_by_label("Scale", exact=True).is_visible() == scales
+
+
 # Piano
 
 
@@ -774,6 +797,7 @@ def test_parts(visit: Any) -> None:
             const { ControlLog } = await import("/js/control-log.js");
             const { backoff } = await import("/js/connection.js");
             const { tint } = await import("/js/tint.js");
+            const { ends, inputOf, reaching, valueOf } = await import("/js/faders.js");
 
             const clock = new ClockSync({ keep: 3 });
             clock.begin(100, 0);
@@ -794,6 +818,7 @@ def test_parts(visit: Any) -> None:
             log.add(3, { temperature: 1 });
             log.add(8, { temperature: 2 }, [{ name: "temperature", label: "hot" }]);
 
+            const bent = { min: 2, max: 42, step: 1, curve: 2 };
             return {
                 guess, offset, forgotten: clock.offset, trip: clock.roundTrip,
                 notes, released: tracker.release(), placed,
@@ -803,6 +828,10 @@ def test_parts(visit: Any) -> None:
                 log: [log.at(2)?.temperature, log.at(7).temperature, log.at(8).temperature],
                 cues: log.cues(7, 8).map((cue) => cue.label),
                 backoff: [0, 3, 99].map((attempt) => backoff(attempt, 0.5)),
+                straight: ends({ min: -6, max: 6, step: 0.1, curve: 1 }),
+                curved: { ends: ends(bent), half: valueOf(bent, 0.5), back: inputOf(bent, 12),
+                          beyond: inputOf(bent, 99) },
+                reaching: [0.5, 90, 20, undefined].map((value) => reaching(bent, value)),
                 cold: tint(0), same: tint(0.7) === tint(0.71), beyond: tint(7) === tint(2),
             };
         }"""
@@ -823,5 +852,10 @@ def test_parts(visit: Any) -> None:
     assert sorted(result["percents"].values()) == [33, 33, 34]
     assert result["search"] == ["Émile Zola", "Jean Zay", "Ezra"]
     assert result["log"] == [None, 1, 2] and result["cues"] == ["hot"]
+    assert result["straight"] == {"min": -6, "max": 6, "step": 0.1}
+    places = {"min": 0, "max": 1, "step": 0.001}
+    assert result["curved"] == {"ends": places, "half": 12, "back": 0.5, "beyond": 1}
+    reached = [(fader["min"], fader["max"]) for fader in result["reaching"]]
+    assert reached == [(0.5, 42), (2, 90), (2, 42), (2, 42)]
     assert result["backoff"] == [250, 2000, 8000]
     assert result["cold"] == "140, 190, 240" and result["same"] and result["beyond"]

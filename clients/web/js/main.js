@@ -68,7 +68,7 @@ connection.addEventListener("up", ({ detail: hello }) => {
   connected = true;
   wrong = "";
   trouble.clear();
-  panel.setModels(hello.models);
+  panel.setModels(hello.models, hello.controls);
   if (welcomed) stream.resume();
   else if (query.has("fork") && query.get("session")) fork(query.get("session"));
   else if (query.get("session")) stream.join(query.get("session"));

@@ -2,13 +2,14 @@
 
 import { Blend } from "./blend.js";
 import { round } from "./control-log.js";
+import { ends, inputOf, reaching, valueOf } from "./faders.js";
 import { PLACEHOLDERS, readPrime } from "./primes.js";
 import { tint } from "./tint.js";
 
 const FIRST = "lyrics"; // the model of a first visit, if it is there
 const BUSY = 400; // ms after a touch in which a slider is the performer's, not the server's
 
-// id, whom it is for, and how its value reads
+// The controls that have a fader here, and how their values read.
 const DIALS = [
   { name: "temperature", text: round },
   { name: "rate", text: (value) => `${round(value)} a second` },
@@ -33,6 +34,8 @@ export const TONICS = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb
 
 export class Panel extends EventTarget {
   #models = [];
+  #controls = {}; // the table of controls in `hello`
+  #faders = {};
   #model = null;
   #blend;
   #touched = {};
@@ -44,7 +47,7 @@ export class Panel extends EventTarget {
     for (const { name } of DIALS) {
       find(name).addEventListener("input", (event) => {
         this.#touched[name] = performance.now();
-        const value = Number(event.target.value);
+        const value = valueOf(this.#faders[name], Number(event.target.value));
         this.#label(name, value);
         this.#change({ [name]: value });
       });
@@ -87,13 +90,15 @@ export class Panel extends EventTarget {
     return /^\d{1,16}$/.test(text) ? Number(text) : undefined;
   }
 
-  /** What there is to choose from; keeps the choice if it is still there. */
-  setModels(models) {
+  /** What there is to choose from, and what can be set; keeps the choice if it is still there. */
+  setModels(models, controls) {
     this.#models = models;
+    this.#controls = controls;
     const select = this.find("model");
     select.replaceChildren(...models.map(({ name }) => new Option(name, name)));
     const kept = models.find(({ name }) => name === this.#model?.name);
     if (kept) select.value = kept.name;
+    if (kept) this.#setFaders(kept);
     else this.showModel((models.find(({ name }) => name === FIRST) ?? models[0])?.name);
   }
 
@@ -107,6 +112,11 @@ export class Panel extends EventTarget {
     for (const element of document.querySelectorAll("[data-domain]")) {
       element.hidden = !element.dataset.domain.split(" ").includes(model.domain);
     }
+    for (const element of document.querySelectorAll("[data-control]")) {
+      const { domains } = this.#controls[element.dataset.control];
+      element.hidden = domains !== undefined && !domains.includes(model.domain);
+    }
+    this.#setFaders(model);
     this.find("prime").placeholder = PLACEHOLDERS[model.domain] ?? "";
     this.find("rate-value").title = this.find("rate").title = RATES[model.domain] ?? "";
     this.#blend.setArtists(model.artists);
@@ -132,7 +142,7 @@ export class Panel extends EventTarget {
     for (const { name } of DIALS) {
       if (performance.now() - (this.#touched[name] ?? -BUSY) < BUSY) continue;
       if (controls[name] === undefined) continue;
-      this.find(name).value = controls[name];
+      this.find(name).value = inputOf(this.#faders[name], controls[name]);
       this.#label(name, controls[name]);
     }
     this.#blend.show(controls.artist ?? {});
@@ -145,6 +155,13 @@ export class Panel extends EventTarget {
     const down = { playing: "play", engine: "play", paused: "pause" }[state];
     for (const key of ["play", "pause"]) {
       this.find(key).setAttribute("aria-pressed", String(key === down));
+    }
+  }
+
+  #setFaders(model) {
+    for (const { name } of DIALS) {
+      this.#faders[name] = reaching(this.#controls[name].fader, model.controls[name]);
+      Object.assign(this.find(name), ends(this.#faders[name]));
     }
   }
 

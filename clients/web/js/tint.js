@@ -12,7 +12,7 @@ const STOPS = [
 /** "r, g, b" of a temperature; in steps of 0.05, so that letters of a colour can be joined. */
 export function tint(temperature) {
   if (temperature === undefined) return STOPS[2][1].join(", ");
-  const t = Math.min(2, Math.max(0, Math.round(temperature * 20) / 20));
+  const t = Math.min(STOPS.at(-1)[0], Math.max(0, Math.round(temperature * 20) / 20));
   const upper = Math.max(1, STOPS.findIndex(([at]) => t <= at));
   const [low, from] = STOPS[upper - 1];
   const [high, to] = STOPS[upper];
