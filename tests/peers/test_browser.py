@@ -580,21 +580,26 @@ def test_a_change_that_waits_for_its_bar_is_shown_until_it_holds(
     it = visit()
     name = it.play(symbols=10)
     client.ask("attach", session=name)
-    client.ask("control", session=name, controls={"rate": 0.5})
+    # The bar does not come before everybody has looked: it is paused, right after one.
+    client.ask("pause", session=name)
+    position = sessions(server)[name]["position"]
+    step = {"type": "step", "session": name, "count": 16 - position % 16 + 1}
+    client.socket.send(json.dumps(step))  # its answer are the symbols
+    await_equal(lambda: sessions(server)[name]["position"] % 16, 1)
     client.ask("control", session=name, controls={"temperature": 1.5, "artist": "Emil"}, at="bar")
     heat = it.page.locator("#temperature-value")
     sync_api.expect(heat).to_have_attribute("data-next", "1.5")
     sync_api.expect(it.page.locator("#blend h2")).to_have_attribute("data-next", "Emil")
     sync_api.expect(heat).to_have_text("1")  # it does not hold yet
     late = visit(f"/?session={name}")
-    late.until("page.state === 'playing'")
+    late.until("page.state === 'paused'")
     sync_api.expect(late.page.locator("#temperature-value")).to_have_attribute("data-next", "1.5")
     client.ask("control", session=name, controls={"temperature": 0.5})
     sync_api.expect(heat).to_have_text("0.5")
     for one in (it, late):  # the other change is still to come
         sync_api.expect(one.page.locator("#temperature-value[data-next]")).to_have_count(0)
         sync_api.expect(one.page.locator("#blend h2")).to_have_attribute("data-next", "Emil")
-    client.ask("control", session=name, controls={"rate": 100})
+    client.ask("play", session=name)
     sync_api.expect(it.page.locator("#blend h2[data-next]")).to_have_count(0)
     assert sessions(server)[name]["controls"]["artist"] == {"Emil": 1.0}
 
