@@ -192,7 +192,7 @@ class House:
         engine = InlineEngine(
             make,
             lambda events: life.said(link, events, self.clock.now()),
-            lambda: life.lose(link),
+            lambda: life.lose(link, self.clock.now()),
         )
         engine.begin()
         link = self.stage.engines.add(engine)
@@ -204,7 +204,7 @@ class House:
 
     def lose_engine(self) -> None:
         """The stage hears that the first engine has died."""
-        self.stage.engine_life.lose(self.link)
+        self.stage.engine_life.lose(self.link, self.clock.now())
 
     def regain_engine(self) -> None:
         """The stage hears that the first engine is back."""

@@ -83,6 +83,7 @@ class InlineEngine:
     def begin(self) -> Ready:
         """Starts it."""
         self._core = self._make()
+        self._core.say = self._on_events
         self.ready = self._core.ready()
         return self.ready
 

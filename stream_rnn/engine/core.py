@@ -7,16 +7,27 @@ passed in, only to judge how near that is.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from stream_rnn.checkpoint import load_network, read_card
-from stream_rnn.engine.messages import Close, Command, Credit, Event, Failed, Open, Plan, Ready
+from stream_rnn.engine.messages import (
+    Caution,
+    Close,
+    Command,
+    Credit,
+    Doing,
+    Event,
+    Failed,
+    Open,
+    Plan,
+    Ready,
+)
 from stream_rnn.engine.schedule import Choice, choose
 from stream_rnn.engine.slots import TILE, Slots, boundary_is_zero
 from stream_rnn.errors import CheckpointError, ConfigError, EngineError, StreamRnnError
@@ -73,6 +84,7 @@ class Core:
 
     Attributes:
         left_out: models that cannot be loaded, and why: the others are served.
+        say: takes what must be known before it goes on; see `Doing`.
 
     Raises:
         ConfigError: the device is not there.
@@ -81,6 +93,8 @@ class Core:
 
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
+        self.say: Callable[[Sequence[Event]], None] = lambda events: None
+        self._caution = 0
         self.device = pick_device(options.device)
         torch.set_num_threads(1)
         torch.backends.cuda.matmul.allow_tf32 = False
@@ -124,23 +138,26 @@ class Core:
 
     def ready(self) -> Ready:
         """What the engine says first."""
-        return Ready(str(self.device), self._options.ring, self.left_out)
+        numerics = {slots.kernel.numerics for slots in self._models.values()}
+        return Ready(str(self.device), self._options.ring, self.left_out, tuple(sorted(numerics)))
 
     def apply(self, commands: Sequence[Command]) -> list[Event]:
         """Takes commands. One that cannot be followed is answered with `Failed`."""
         failed: list[Event] = []
         for command in commands:
+            if self._caution and isinstance(command, Plan):
+                self.say([_doing([command.key])])
             try:
                 self._apply(command)
             except Exception as error:
                 if not isinstance(error, EngineError):
                     log.exception("a command could not be followed")
                 failed.append(self._fail(command, error))
-        return failed
+        return [*failed, Doing()] if self._caution else failed
 
     def _fail(self, command: Command, error: Exception) -> Failed:
         """A session stands still until it is told anew, from its beginning or from a state."""
-        key = None if isinstance(command, Credit) else command.key
+        key = None if isinstance(command, Credit | Caution) else command.key
         generation = command.generation if isinstance(command, Plan) else 0
         if key in self._where:
             slots, slot = self._where[key]
@@ -164,6 +181,8 @@ class Core:
                 if key in self._where:  # it may have been withdrawn before it was there
                     slots, slot = self._where.pop(key)
                     slots.close(slot)
+            case Caution(level):
+                self._caution = level
             case Credit():
                 columns = (
                     np.frombuffer(command.keys, np.int64).tolist(),
@@ -230,6 +249,16 @@ class Core:
         return self._advance(slots, tile)
 
     def _advance(self, slots: Slots, tile: NDArray[np.int64]) -> list[Event]:
+        """Steps a tile; if it is to be cautious it says so before, and after."""
+        if not self._caution:
+            return self._attempt(slots, tile)
+        events: list[Event] = []
+        for part in [tile] if self._caution == 1 else tile[:, None]:
+            self.say([_doing(slots.key[part])])
+            events += self._attempt(slots, part)
+        return [*events, Doing()]
+
+    def _attempt(self, slots: Slots, tile: NDArray[np.int64]) -> list[Event]:
         """Steps a tile. What cannot be stepped is found out one by one, and stands still."""
         try:
             return list(slots.advance(tile))
@@ -241,7 +270,7 @@ class Core:
                 return [Failed(repr(error), int(slots.key[slot]), int(slots.generation[slot]))]
         events: list[Event] = []
         for slot in tile:
-            events += self._advance(slots, np.array([slot]))
+            events += self._attempt(slots, np.array([slot]))
         if self.device.type != "cpu" and all(isinstance(event, Failed) for event in events):
             raise EngineError("the device has failed")  # another process may be able to use it
         return events
@@ -252,6 +281,8 @@ class Core:
         Returns:
             Whether there was something.
         """
+        if self._caution:
+            return False
         return any(slots.prepare() for slots in self._models.values() if not slots.empty)
 
     def _choose(
@@ -272,3 +303,7 @@ class Core:
             near=near,
             collect=self._options.collect,
         )
+
+
+def _doing(keys: ArrayLike) -> Doing:
+    return Doing(np.asarray(keys, np.int64).tobytes())

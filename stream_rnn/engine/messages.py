@@ -88,19 +88,36 @@ class Close(Struct, frozen=True, tag=True, array_like=True):
     key: int
 
 
-Command = Open | Plan | Credit | Close
+class Caution(Struct, frozen=True, tag=True, array_like=True):
+    """How an engine is to work when those before it have died.
+
+    Attributes:
+        level: 0: as usual. 1: it says `Doing` before it computes anything, and after. 2: it also
+            computes one session at a time.
+    """
+
+    level: int
+
+
+Command = Open | Plan | Credit | Close | Caution
 
 
 class Ready(Struct, frozen=True, tag=True, array_like=True):
     """The engine has loaded its models.
 
     Attributes:
+        device: that it computes on.
+        numerics: the names of what it computes by; see `engine.kernels.protocol`.
         left_out: models that could not be loaded, and why.
     """
 
     device: str
     ring: int
     left_out: dict[str, str] = {}
+    numerics: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.device}, numerics {', '.join(self.numerics) or 'none'}"
 
 
 class Tile(Struct, frozen=True, tag=True, array_like=True):
@@ -134,7 +151,13 @@ class Failed(Struct, frozen=True, tag=True, array_like=True):
     generation: int = 0
 
 
-Event = Ready | Tile | Snapshot | Failed
+class Doing(Struct, frozen=True, tag=True, array_like=True):
+    """What a cautious engine is about to compute: `keys` (int64); none: it is done."""
+
+    keys: bytes = b""
+
+
+Event = Ready | Tile | Snapshot | Failed | Doing
 
 _encoder = msgspec.msgpack.Encoder()
 _commands = msgspec.msgpack.Decoder(tuple[Command, ...])

@@ -44,6 +44,7 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
     except StreamRnnError as error:
         say([Failed(str(error))])
         return
+    core.say = say
     say([core.ready()])
     gc.collect()
     gc.freeze()  # what is loaded stays, so no collection need look at it again

@@ -8,7 +8,6 @@ symbol `n` itself once it is made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,17 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stream_rnn.codecs.base import Codec, int_to_bytes
+from stream_rnn.engine.drawing import Drawing
 from stream_rnn.engine.kernels import make_kernel
 from stream_rnn.engine.messages import Plan, Settings, Snapshot, Tile
-from stream_rnn.engine.nade import ChordDraw
 from stream_rnn.engine.prepared import Prepared
-from stream_rnn.engine.ring import Ring
-from stream_rnn.engine.sampling import draw_bernoulli, draw_categorical, draw_lanes, uniforms
+from stream_rnn.engine.states import States, rows_of, taken
 from stream_rnn.errors import EngineError
 from stream_rnn.nets.baselines import Network
-from stream_rnn.nets.network import State
 
-Rows = int | Tensor  # one, or the indices of several
 NEVER = np.iinfo(np.int64).max
 SNAPSHOT_EVERY = 256
 _AROUND = np.array([[-1], [0], [1]])  # the positions before, here and after
@@ -52,30 +48,20 @@ class Slots:
         self.kernel = make_kernel(network)
 
         # On the device: what the network reads and writes. Here: the draw and what it needs.
-        self._hidden, self._cell = (_room(p, count * ring) for p in self.kernel.zero_state(1))
-        self.device = self._hidden.device
+        self._states = States(self.kernel, count, ring)
+        self.device = self._states.device
         self._artist_bias = torch.zeros(count, self.kernel.gates, device=self.device)
         self._artists: dict[int, tuple[float, ...]] = {}  # whose bias that is
         self._artists_from = np.zeros(count, np.int64)  # and since which position
-        self._draw_keys = ChordDraw(network.chords) if network.chords else draw_bernoulli
+        self._drawing = Drawing(network, codec, count)
         keys = (a.symbols,) if a.keys else ()
         self._symbols = np.zeros((count * ring, *keys), np.float32 if keys else np.int64)
-        self._temperature = np.zeros(count)
-        self._top_k = np.zeros(count, np.int64)
-        self._top_p = np.zeros(count)
-        self._density = np.zeros(count)
-        self._allowed = np.zeros((count, a.symbols), np.bool_)
-        self._never = np.zeros(a.symbols)
-        self._never[list(codec.unsampled)] = -np.inf
-        # By the symbol before, where symbols take turns.
-        self._turns = None if codec.turns is None else np.where(codec.turns, 0.0, -np.inf)
 
         self.key = np.full(count, -1, np.int64)
         self.generation = np.zeros(count, np.int64)
         self.next = np.zeros(count, np.int64)  # position that the next step makes
         self.until = np.zeros(count, np.int64)
         self._halted = np.zeros(count, np.bool_)  # what was asked for could not be done
-        self._seed = np.zeros(count, np.int64)
         self._due_position = np.zeros(count, np.int64)
         self._due = np.zeros(count, np.float64)
         self._interval = np.zeros(count, np.float64)
@@ -85,7 +71,6 @@ class Slots:
         self._schedule: dict[int, list[tuple[int, Settings]]] = {}
         self._forced: dict[int, tuple[int, NDArray[Any]]] = {}
         self._prepared = Prepared(count)
-        self._states = Ring(count, ring)
         self._free = list(range(count - 1, -1, -1))
 
     # Sessions
@@ -97,15 +82,8 @@ class Slots:
         slot = self._free.pop()
         self.key[slot], self.next[slot], self.until[slot] = key, 0, 0
         self._artists_from[slot], self._fed_end[slot], self._halted[slot] = 0, -1, False
-        self._begin(slot)
+        self._states.begin(slot)
         return slot
-
-    def _begin(self, slot: int) -> None:
-        """Puts the state in place that every stream begins with; there is no other."""
-        self._states.restart(slot, 0)
-        place = self._states.place(slot, 0)
-        self._hidden[:, place] = 0
-        self._cell[:, place] = 0
 
     def close(self, slot: int) -> None:
         """Gives a slot back."""
@@ -174,7 +152,7 @@ class Slots:
         symbol and waits for the next one waits for one step and not for two.
         """
         if position == 0 and not self._states.holds(slot, 0):
-            self._begin(slot)
+            self._states.begin(slot)
         if not self._states.holds(slot, position):
             behind = self.next[slot]
             raise EngineError(f"position {position} is out of the ring of {self.ring} at {behind}")
@@ -192,17 +170,8 @@ class Slots:
         return position + known
 
     def _restore(self, slot: int, plan: Plan) -> None:
-        place = self._states.place(slot, plan.position)
-        values = np.frombuffer(plan.state, "<f4")
-        parts = self._hidden[:, place], self._cell[:, place]  # [layers, width] each
-        if len(values) != sum(part.numel() for part in parts):
-            raise EngineError("the state does not fit the model")
+        self._states.restore(slot, plan.position, plan.state)
         self._prepared.forget(slot)
-        self._states.restart(slot, plan.position)
-        sizes = [part.numel() for part in parts]
-        hidden, cell = torch.split(torch.from_numpy(values.copy()), sizes)
-        parts[0].copy_(hidden.view_as(parts[0]))
-        parts[1].copy_(cell.view_as(parts[1]))
         before = self._states.place(slot, plan.position - 1)
         self._symbols[before] = self.codec.unpack(plan.before)[0]
 
@@ -257,8 +226,7 @@ class Slots:
         if not slots:
             return False
         slot = slots[0]
-        place = self._states.place(slot, int(at[slot]))
-        state = State(_taken(self._hidden, 1, place), _taken(self._cell, 1, place))
+        state = self._states.before(slot, int(at[slot]))
         self._prepared.keep(slot, int(at[slot]), self.kernel.recurrent(state))
         return True
 
@@ -271,26 +239,18 @@ class Slots:
         before, here, _ = places
         symbols = self._symbols[before]
         symbols[positions == 0] = 0  # every codec's boundary is symbol 0: index 0, or no keys
-        _, at, after = self._rows(places)
-        (row,) = self._rows(slots[None])
+        _, at, after = rows_of(places, self.device)
+        (row,) = rows_of(slots[None], self.device)
 
-        state = State(_taken(self._hidden, 1, at), _taken(self._cell, 1, at))
+        state, bias = self._states.take(at), taken(self._artist_bias, 0, row)
         inputs = torch.from_numpy(symbols).to(self.device)
-        bias = _taken(self._artist_bias, 0, row)
         state = self.kernel.step(inputs, bias, state, self._prepared.take(slots, positions))
-        _put(self._hidden, after, state.hidden)
-        _put(self._cell, after, state.cell)
+        self._states.write(after, state)
         self._states.put(places[2], positions + 1)
 
         self._symbols[here] = made = self._made(state.hidden[-1], slots, positions)
         self.next[slots] += 1
         return self._report(slots, positions, made)
-
-    def _rows(self, places: NDArray[np.int64]) -> Sequence[Rows]:
-        """Some rows of places, each as what `_taken` and `_put` take."""
-        if places.shape[1] == 1:
-            return [int(place) for place in places[:, 0]]
-        return torch.from_numpy(places).to(self.device).unbind()
 
     def _made(
         self, hidden: Tensor, slots: NDArray[np.int64], positions: NDArray[np.int64]
@@ -311,19 +271,14 @@ class Slots:
     def _draw(
         self, hidden: Tensor, slots: NDArray[np.int64], positions: NDArray[np.int64]
     ) -> NDArray[Any]:
-        a = self.architecture
         logits = self.kernel.logits(hidden).cpu().numpy()
-        numbers = uniforms(self._seed[slots], positions, draw_lanes(a.head, a.symbols))
-        temperature = self._temperature[slots]
-        if a.head == "categorical":
-            limits = self._top_k[slots], self._top_p[slots]
-            logits = logits + self._never
-            if self._turns is not None:
-                before = self._symbols[slots * self.ring + (positions - 1) % self.ring]
-                logits += self._turns[np.where(positions == 0, 0, before)]
-            return draw_categorical(logits, numbers, temperature, *limits)
-        density, allowed = self._density[slots], self._allowed[slots]
-        return self._draw_keys(logits, numbers, temperature, density, allowed)
+        return self._drawing.draw(logits, slots, positions, lambda: self._before(slots, positions))
+
+    def _before(self, slots: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[Any]:
+        """The symbol before each position; every codec's boundary is symbol 0."""
+        before: NDArray[Any] = self._symbols[slots * self.ring + (positions - 1) % self.ring]
+        before[positions == 0] = 0
+        return before
 
     def _follow_schedule(self, slot: int) -> None:
         """Makes the settings of the slot's next position the current ones."""
@@ -334,12 +289,7 @@ class Slots:
         self._change[slot] = schedule[0][0] if schedule else NEVER
         if settings is None:
             return
-        self._temperature[slot] = settings.temperature
-        self._top_k[slot], self._top_p[slot] = settings.top_k, settings.top_p
-        self._density[slot], self._seed[slot] = settings.density, settings.seed
-        if self.architecture.keys:
-            allowed = self.codec.unpack(settings.allowed)[0] if settings.allowed else np.ones(1)
-            self._allowed[slot] = allowed.astype(np.bool_)
+        self._drawing.follow(slot, settings)
         self._artists_from[slot] = min(self._artists_from[slot], position)
         if self._artists.get(slot) != settings.artists:
             weights = settings.artists or (0.0,) * self.architecture.artists
@@ -363,43 +313,11 @@ class Slots:
                 )
             )
         for slot in slots[(positions + 1) % SNAPSHOT_EVERY == 0]:
+            key, generation = int(self.key[slot]), int(self.generation[slot])
             position = int(self.next[slot])
-            place = self._states.place(int(slot), position)
-            parts = self._hidden[:, place].flatten(), self._cell[:, place].flatten()
-            events.append(
-                Snapshot(
-                    int(self.key[slot]),
-                    int(self.generation[slot]),
-                    position,
-                    torch.cat(parts).cpu().numpy().astype("<f4").tobytes(),
-                )
-            )
+            state = self._states.exported(int(slot), position)
+            events.append(Snapshot(key, generation, position, state))
         return events
-
-
-def _room(part: Tensor, places: int) -> Tensor:
-    """Room for a part of so many states, `[layers, places, width]`, which are zero."""
-    shape = (part.shape[0], places, part.shape[2])
-    if part.device.type != "cpu":
-        return torch.zeros(shape, device=part.device)
-    # NumPy's zeros take up no memory before they are written, and most models have few sessions.
-    return torch.from_numpy(np.zeros(shape, np.float32))
-
-
-# One row is a view: an index in a tensor, made and looked up, takes longer than its arithmetic.
-
-
-def _taken(part: Tensor, axis: int, rows: Rows) -> Tensor:
-    if isinstance(rows, int):
-        return part.narrow(axis, rows, 1)
-    return part.index_select(axis, rows)
-
-
-def _put(part: Tensor, rows: Rows, value: Tensor) -> None:
-    if isinstance(rows, int):
-        part.narrow(1, rows, 1).copy_(value)
-    else:
-        part.index_copy_(1, rows, value)
 
 
 def boundary_is_zero(codec: Codec) -> bool:

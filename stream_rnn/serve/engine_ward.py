@@ -64,7 +64,7 @@ class EngineWard:
         self._engine.kill()
 
     def lost(self) -> None:
-        self._life.lose(self._link)
+        self._life.lose(self._link, self._clock.now())
 
     async def start(self) -> None:
         await self.begin()
@@ -78,10 +78,13 @@ class EngineWard:
         ready = await self._engine.start()
         for fault in ready.left_out.values():
             log.error("left out: %s", fault)
-        self._life.leave_out(self._link, ready.left_out)
+        self._life.met(self._link, ready)
         return ready
 
     def back(self) -> None:
         self._reads = self._clock.now()
         self._life.regain(self._link, self._reads)
-        log.info("%s goes on with %d sessions", self._engine.name, self._link.sessions)
+        log.info(
+            "%s on %s goes on with %d sessions",
+            self._engine.name, self._engine.ready, self._link.sessions,
+        )  # fmt: skip

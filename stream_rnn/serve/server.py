@@ -120,7 +120,7 @@ async def _serve(
             stage.add_sink(recorder)
         # The sinks are there by now, and hear of each session that is opened.
         open_sessions(stage, options.config.session, clock.now())
-        log.info("%s on %s, models: %s", engine.name, ready.device, ", ".join(stage.models))
+        log.info("%s on %s, models: %s", engine.name, ready, ", ".join(stage.models))
         gc.collect()
         gc.freeze()
         tasks.append(asyncio.create_task(supervise(ward, clock)))

@@ -17,12 +17,11 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from stream_rnn.clock import Clock
 from stream_rnn.sessions.status import Status
 from stream_rnn.stage.stage import Stage
-from stream_rnn.stage.subscribers import Moment
 from stream_rnn.wire import messages as wire
 
 log = logging.getLogger("stream_rnn")
@@ -32,10 +31,7 @@ WAKE = 0.01  # seconds that other signals have, after it, to be read first
 
 
 class Standstill:
-    """The gateway stops for a while: what plays pauses before, and plays on after. No I/O.
-
-    It is the asker of the stage's answers, and needs none.
-    """
+    """The gateway stops for a while: what plays pauses before, and plays on after. No I/O."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -48,24 +44,15 @@ class Standstill:
         """
         self._played = [name for name, s in self._stage.sessions.items() if s.playing]
         for name in self._played:
-            self._stage.handle(self, wire.Pause(session=name), now)
+            self._stage.handle(None, wire.Pause(session=name), now)
 
     def end(self, now: float) -> None:
         """Sessions that played go on, from now: nothing is caught up."""
         for name in self._played:
             session = self._stage.sessions.get(name)
             if session is not None and session.status is Status.PAUSED:
-                self._stage.handle(self, wire.Play(session=name), now)
+                self._stage.handle(None, wire.Play(session=name), now)
         self._played = []
-
-    def tell(self, event: wire.Event) -> None:
-        """Others are told."""
-
-    def symbol(self, event: wire.Event, moment: Moment) -> None:
-        """It views nothing."""
-
-    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
-        """It views nothing."""
 
 
 class Signals:

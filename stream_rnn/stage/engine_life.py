@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
-from stream_rnn.engine.messages import Event, Failed, Snapshot, Tile
+import numpy as np
+
+from stream_rnn.engine.messages import Doing, Event, Failed, Ready, Snapshot, Tile
 from stream_rnn.errors import ProtocolError
 from stream_rnn.sessions.session import Session
 from stream_rnn.sessions.status import Status
@@ -43,11 +45,15 @@ class EngineLife:
 
     # What an engine says
 
-    def said(self, link: EngineLink, events: Iterable[Event], now: float) -> None:
+    def said(self, link: EngineLink, events: Sequence[Event], now: float) -> None:
         """Takes an engine's results, and hands out what is due already."""
         link.heard = now
         for event in events:
             match event:
+                case Doing(keys):
+                    link.suspicion.computes(np.frombuffer(keys, np.int64).tolist())
+                    if len(events) == 1:
+                        return  # what it is at, it is at: nothing else is to be done now
                 case Tile():
                     self._receive(link, event, now)
                 case Snapshot(key, generation, position, state):
@@ -104,18 +110,32 @@ class EngineLife:
         for session in starving:
             session.move("stall")
             self._tell(session, "paused")
+        for link in self._engines:
+            if link.up and link.suspicion.calms(now):
+                link.be_cautious(0)
 
     # When it dies
 
-    def lose(self, link: EngineLink) -> None:
-        """An engine has died: its sessions that play stall until `regain`."""
+    def lose(self, link: EngineLink, now: float) -> None:
+        """An engine has died: its sessions that play stall until `regain`.
+
+        A session that it dies of again and again is closed.
+        """
         link.up = False
+        if (guilty := self._session(link, link.suspicion.died(now))) is not None:
+            log.error("the engine dies of session %r, which is closed", guilty.name)
+            self._failures.give_up(guilty, "the engine died three times as it computed it")
         self._counters.engine_deaths += 1
         for session in self._sessions(link):
             playing = session.status is Status.PLAYING
             session.move("lose_engine")
             if playing:
                 self._tell(session, "paused")
+
+    def met(self, link: EngineLink, ready: Ready) -> None:
+        """An engine has been started, and says what it is; see `regain` for what follows."""
+        link.ready = ready
+        self.leave_out(link, ready.left_out)
 
     def leave_out(self, link: EngineLink, models: Mapping[str, str]) -> None:
         """An engine could not load some models, by name and why.
@@ -138,6 +158,9 @@ class EngineLife:
     def regain(self, link: EngineLink, now: float) -> None:
         """An engine is back and knows nothing: its sessions go on where they were."""
         link.up, link.heard = True, now
+        if level := link.suspicion.caution:
+            link.be_cautious(level)
+        link.suspicion.began(now)
         for session in self._sessions(link):
             self._failures.restore(session)
             if session.status is Status.CLOSED or self._engines.waits(session):

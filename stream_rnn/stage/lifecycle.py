@@ -14,7 +14,7 @@ from stream_rnn.stage.limits import Model
 from stream_rnn.stage.opening import Openings
 from stream_rnn.stage.registry import Roster
 from stream_rnn.stage.replay import replay, resume
-from stream_rnn.stage.subscribers import Audience, Viewer
+from stream_rnn.stage.subscribers import Asker, Audience, Viewer
 from stream_rnn.wire import messages as wire
 
 
@@ -32,19 +32,21 @@ class Lifecycle:
         self._roster, self._audience, self._openings = roster, audience, openings
         self._engines, self._commits = engines, commits
 
-    def open(self, viewer: Viewer, message: wire.Open, now: float) -> None:
-        """A new session, which its opener views.
+    def open(self, asker: Asker | None, message: wire.Open, now: float) -> None:
+        """A new session, which its opener views, if it can be shown symbols.
 
         Raises:
             ProtocolError: it cannot be opened.
         """
         new = self._openings.opened(message)
         name = message.session or self._roster.free_name(message.model)
-        session = self._roster.make(viewer, name, new.model, new.log, new.journal)
-        self._view(viewer, session)
-        self._begin(viewer, session, message.id, play=message.play, prime=new.prime, now=now)
+        session = self._roster.make(asker, name, new.model, new.log, new.journal)
+        self._view(asker, session)
+        self._begin(asker, session, message.id, play=message.play, prime=new.prime, now=now)
 
-    def change_model(self, viewer: Viewer, old: Session, message: wire.Control, now: float) -> None:
+    def change_model(
+        self, asker: Asker | None, old: Session, message: wire.Control, now: float
+    ) -> None:
         """Another model plays under the same name, for the same listeners.
 
         Raises:
@@ -58,10 +60,10 @@ class Lifecycle:
         # What sounds ends by this, wherever it sounds, and what is shown is shown no more.
         reset = wire.event("reset", session=session.name, position=0, epoch=session.epoch)
         self._audience.broadcast(reset)
-        self._begin(viewer, session, message.id, play=playing, prime=new.prime, now=now)
+        self._begin(asker, session, message.id, play=playing, prime=new.prime, now=now)
 
     def fork(
-        self, viewer: Viewer, parent: Session, model: Model, message: wire.Fork, now: float
+        self, asker: Asker | None, parent: Session, model: Model, message: wire.Fork, now: float
     ) -> None:
         """A session that parts from another at some position.
 
@@ -72,14 +74,14 @@ class Lifecycle:
         playing = parent.playing  # now, since it may give way to its fork
         parent.check_past(at, "at")
         log, journal = parent.log.copy(at), parent.journal.copy(at)
-        session = self._roster.make(viewer, message.as_, model, log, journal)
+        session = self._roster.make(asker, message.as_, model, log, journal)
         session.silent = True  # it would double its parent's notes
-        self._view(viewer, session)
-        self._begin(viewer, session, message.id, play=playing, prime=[], now=now)
+        self._view(asker, session)
+        self._begin(asker, session, message.id, play=playing, prime=[], now=now)
 
     def _begin(
         self,
-        viewer: Viewer,
+        asker: Asker | None,
         session: Session,
         id: wire.Id,
         *,
@@ -95,7 +97,7 @@ class Lifecycle:
         for sink in self._audience.sinks_for(session.name, silent=session.silent):
             self._audience.view(session.name, sink)
         opened = opened_event(session)
-        self._audience.broadcast(opened, viewer, id)
+        self._audience.broadcast(opened, asker, id)
         self._commits.feed(session, prime, now)
         self._await_engine(session)
         self._commits.touch(session, now)
@@ -105,12 +107,16 @@ class Lifecycle:
         if self._engines.waits(session):
             session.move("lose_engine")
 
-    def attach(self, viewer: Viewer, session: Session, message: wire.Attach, now: float) -> None:
+    def attach(
+        self, viewer: Asker | None, session: Session, message: wire.Attach, now: float
+    ) -> None:
         """A client views a session, and is told what it has missed.
 
         Raises:
-            ProtocolError: it cannot have seen what it says.
+            ProtocolError: it cannot have seen what it says, or cannot be shown symbols.
         """
+        if not isinstance(viewer, Viewer):
+            raise ProtocolError("bad_state", "only who can be shown symbols can attach")
         start, rewound = resume(session, message.after, message.epoch)
         self._view(viewer, session)
         viewer.tell(opened_event(session).answering(message.id))
@@ -121,13 +127,15 @@ class Lifecycle:
         if session.paused_by_idleness:
             self.play(session, None, None, now)
 
-    def _view(self, viewer: Viewer, session: Session) -> None:
-        self._audience.view(session.name, viewer)
+    def _view(self, asker: Asker | None, session: Session) -> None:
+        if not isinstance(asker, Viewer):
+            return
+        self._audience.view(session.name, asker)
         session.idle_since = None
         if not self._audience.left(session.name):
             session.left_at = None
 
-    def play(self, session: Session, viewer: Viewer | None, id: wire.Id, now: float) -> None:
+    def play(self, session: Session, asker: Asker | None, id: wire.Id, now: float) -> None:
         """Lets a session run."""
         if session.status is not Status.PLAYING:
             session.start(now)
@@ -136,7 +144,7 @@ class Lifecycle:
         session.owed = 0
         self._await_engine(session)
         playing = wire.event("playing", session=session.name, position=session.position)
-        self._audience.broadcast(playing, viewer, id)
+        self._audience.broadcast(playing, asker, id)
 
     def let_sound(self, session: Session) -> None:
         """What is played sounds in the house, if it is a fork that did not before."""
@@ -146,11 +154,11 @@ class Lifecycle:
             sink.tell(opened_event(session))
 
     def close(
-        self, session: Session, viewer: Viewer | None = None, id: wire.Id = None, **reason: str
+        self, session: Session, asker: Asker | None = None, id: wire.Id = None, **reason: str
     ) -> None:
         """Ends a session for good."""
         session.move("close")
-        self._audience.broadcast(wire.event("closed", session=session.name, **reason), viewer, id)
+        self._audience.broadcast(wire.event("closed", session=session.name, **reason), asker, id)
         self._engines.close(session)
         self._roster.remove(session)
         self._commits.times.set(session.key, math.inf)

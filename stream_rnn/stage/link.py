@@ -11,8 +11,9 @@ from typing import Protocol
 import numpy as np
 
 from stream_rnn.codecs.base import ints_from_bytes
-from stream_rnn.engine.messages import Close, Command, Credit, Open, Plan, Tile
+from stream_rnn.engine.messages import Caution, Close, Command, Credit, Open, Plan, Ready, Tile
 from stream_rnn.sessions.session import Session
+from stream_rnn.stage.suspicion import Suspicion
 
 MOST_WAITING = 32  # commands of a session
 AT_ONCE = 64  # commands, before it is asked again whether there is room
@@ -49,17 +50,21 @@ class EngineLink:
     Attributes:
         up: whether the engine is there.
         heard: when the engine last said something.
-        left_out: models that the engine could not load, and why.
+        ready: what the engine said of itself when it was started last.
+        left_out: models that it could not load, and why.
         sessions: how many sessions it has.
+        suspicion: which of them it dies of, if it dies again and again.
     """
 
     def __init__(self, engine: Computer) -> None:
         self.up = True
         self.heard = math.inf
+        self.ready: Ready | None = None
         self.left_out: Mapping[str, str] = {}
         self.sessions = 0
+        self.suspicion = Suspicion()
         self.engine = engine
-        self._closes: list[Command] = []
+        self._first: list[Command] = []  # closings give slots to those that open
         self._waiting: dict[int, list[Command]] = {}  # by session
         self._credit_due: dict[int, Session] = {}
 
@@ -80,18 +85,22 @@ class EngineLink:
         """Gives the slot back."""
         self._waiting.pop(session.key, None)
         self._credit_due.pop(session.key, None)
-        self._closes.append(Close(session.key))
+        self._first.append(Close(session.key))
 
     def credit(self, session: Session) -> None:
         """Notes that a session's allowance has changed; it is read at `flush`."""
         self._credit_due[session.key] = session
 
+    def be_cautious(self, level: int) -> None:
+        """Tells the engine how to work; see `Caution`."""
+        self._first.append(Caution(level))
+
     def flush(self, now: float) -> None:
         """Sends what has gathered: the allowances of all sessions in one message, last."""
         if not self.up:
-            self._closes, self._waiting, self._credit_due = [], {}, {}
-        while (self._closes or self._waiting or self._credit_due) and self.engine.has_room():
-            commands, self._closes = self._closes, []  # first: slots for those that open
+            self._first, self._waiting, self._credit_due = [], {}, {}
+        while (self._first or self._waiting or self._credit_due) and self.engine.has_room():
+            commands, self._first = self._first, []
             while self._waiting and len(commands) < AT_ONCE:
                 commands += self._waiting.pop(next(iter(self._waiting)))
             if not self._waiting and self._credit_due:

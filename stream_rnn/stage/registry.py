@@ -15,7 +15,7 @@ from stream_rnn.sessions.session import Session, Timing
 from stream_rnn.sessions.status import Status
 from stream_rnn.sessions.tempo import Tempi
 from stream_rnn.stage.limits import Limits, Model
-from stream_rnn.stage.subscribers import Audience, Viewer
+from stream_rnn.stage.subscribers import Asker, Audience
 
 
 class Roster:
@@ -55,7 +55,7 @@ class Roster:
         return next(name for n in self._numbers if (name := f"{stem}-{n}") not in self.by_name)
 
     def make(
-        self, viewer: Viewer, name: str, model: Model, controls: ControlLog, journal: Journal
+        self, asker: Asker | None, name: str, model: Model, controls: ControlLog, journal: Journal
     ) -> Session:
         """A session on a client's account.
 
@@ -68,14 +68,14 @@ class Roster:
                 f"there is a session {name!r} already; attach to it",
                 field="session",
             )
-        if self._audience.opened(viewer) >= self._limits.sessions_per_viewer:
+        if self._audience.opened(asker) >= self._limits.sessions_per_viewer:
             raise ProtocolError(
                 "too_many_sessions",
                 f"one client may open {self._limits.sessions_per_viewer} sessions; close one",
             )
         self.check_room()
         session = self._add(name, model, controls, journal)
-        self._audience.add_session(name, viewer)
+        self._audience.add_session(name, asker)
         return session
 
     def _add(self, name: str, model: Model, controls: ControlLog, journal: Journal) -> Session:

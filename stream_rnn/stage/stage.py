@@ -27,7 +27,7 @@ from stream_rnn.stage.limits import Counters, Limits, Model
 from stream_rnn.stage.opening import Openings
 from stream_rnn.stage.registry import Roster
 from stream_rnn.stage.replay import rewound_event
-from stream_rnn.stage.subscribers import Audience, Sink, Viewer
+from stream_rnn.stage.subscribers import Asker, Audience, Sink, Viewer
 from stream_rnn.wire import messages as wire
 
 log = logging.getLogger("stream_rnn.stage")
@@ -87,44 +87,61 @@ class Stage:
         """The news of every session, for one of the house who does not count as a listener."""
         self._audience.observers.append(tell)
 
+    def at_panic(self, silence: Callable[[], None]) -> None:
+        """For one of the house who views no session, and is to end what sounds by it."""
+        self._audience.silencers.append(silence)
+
+    def keep(self, name: str) -> None:
+        """Lets a session count as viewed for as long as it is open."""
+        self._audience.keep(name)
+
     def viewers(self, name: str) -> int:
         """How many clients view a session."""
         return self._audience.count(name)
 
     # Clients
 
-    def handle(self, viewer: Viewer, message: wire.Message, now: float) -> None:
-        """Does what a client asks, and answers it; what it did wrong it is told."""
+    def handle(self, asker: Asker | None, message: wire.Message, now: float) -> None:
+        """Does what is asked, and answers whoever asks, if it is somebody; what was wrong is told.
+
+        Who opens, forks or attaches views the session from then on, if it is a `Viewer`.
+        """
         try:
             match message:
                 case wire.Open():
-                    self._lifecycle.open(viewer, message, now)
+                    self._lifecycle.open(asker, message, now)
                 case wire.Ping():
                     # Answered at once, so that received and sent are one moment.
                     pong = wire.event("pong", t0=message.t0, t1=now, t2=now)
-                    viewer.tell(pong.answering(message.id))
+                    if asker is not None:
+                        asker.tell(pong.answering(message.id))
                 case _:
-                    self._handle_session(viewer, self._roster.find(message.session), message, now)
+                    self._handle_session(asker, self._roster.find(message.session), message, now)
         except ProtocolError as error:
-            self.refuse(viewer, error, getattr(message, "session", None), message.id)
+            self.refuse(asker, error, getattr(message, "session", None), message.id)
         except Exception:
             log.exception("%r could not be done", message)
             failed = ProtocolError("internal", "the server failed at this; its log says more")
             name = getattr(message, "session", None) or ""
-            self.refuse(viewer, failed, name or None, message.id)
+            self.refuse(asker, failed, name or None, message.id)
             if name in self.sessions:
                 self._failures.restore(self.sessions[name])  # its past is what holds
         self.engines.flush(now)
 
     def refuse(
-        self, viewer: Viewer, error: ProtocolError, session: str | None = None, id: wire.Id = None
+        self,
+        asker: Asker | None,
+        error: ProtocolError,
+        session: str | None = None,
+        id: wire.Id = None,
     ) -> None:
         """Tells a client what it did wrong."""
         self.counters.errors += 1
-        viewer.tell(wire.error_event(error, session=session, id=id))
+        if asker is not None:
+            asker.tell(wire.error_event(error, session=session, id=id))
 
     def _handle_session(
-        self, viewer: Viewer, session: Session, message: wire.Message, now: float
+        self, asker: Asker | None, session: Session, message: wire.Message, now: float
     ) -> None:
         if session.status is Status.AWAY and not isinstance(message, wire.Close):
             self.models.find(session.card.name)
@@ -132,9 +149,9 @@ class Stage:
         told: wire.Event | None = None  # all hear of it
         match message:
             case wire.Attach():
-                self._lifecycle.attach(viewer, session, message, now)
+                self._lifecycle.attach(asker, session, message, now)
             case wire.Control(model=str(name)) if name != session.card.name:
-                self._lifecycle.change_model(viewer, session, message, now)
+                self._lifecycle.change_model(asker, session, message, now)
                 return
             case wire.Control():
                 self.tempi.check(message.controls, session.codec)
@@ -163,7 +180,7 @@ class Stage:
                 session.owed += message.count
             case wire.Play():
                 self._lifecycle.let_sound(session)
-                self._lifecycle.play(session, viewer, message.id, now)
+                self._lifecycle.play(session, asker, message.id, now)
             case wire.Pause():
                 told = _pause(session)
             case wire.Reset():
@@ -174,13 +191,13 @@ class Stage:
                 told = rewound_event(session, session.position)
             case wire.Fork():
                 model = self.models.find(session.card.name)
-                self._lifecycle.fork(viewer, session, model, message, now)
+                self._lifecycle.fork(asker, session, model, message, now)
                 return
             case wire.Close():
-                self._lifecycle.close(session, viewer, message.id)
+                self._lifecycle.close(session, asker, message.id)
                 return
         if told is not None:
-            self._audience.broadcast(told, viewer, message.id)
+            self._audience.broadcast(told, asker, message.id)
         self._commits.touch(session, now)
 
     def leave(self, viewer: Viewer, now: float) -> None:
@@ -190,11 +207,11 @@ class Stage:
             if not self._audience.count(name):
                 self.sessions[name].idle_since = now
 
-    def panic(self, viewer: Viewer, now: float, id: wire.Id = None) -> None:
+    def panic(self, asker: Asker | None, now: float, id: wire.Id = None) -> None:
         """Silence: what plays is paused, and every sink ends whatever it sounds."""
         for session in self._roster:
             if session.playing:
-                self._audience.broadcast(_pause(session), viewer, id)
+                self._audience.broadcast(_pause(session), asker, id)
                 self._commits.touch(session, now)
         self._audience.panic()
         self.engines.flush(now)

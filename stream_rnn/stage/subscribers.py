@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from stream_rnn.sessions.controls import Controls
 from stream_rnn.wire.messages import Event, Id, event
@@ -38,12 +38,17 @@ class Moment:
     beat: Beat | None = None
 
 
-class Viewer(Protocol):
-    """A client, whatever protocol it speaks. None of these may wait."""
+class Asker(Protocol):
+    """Whoever asks something of the stage, and is answered."""
 
     def tell(self, event: Event) -> None:
-        """An answer, or news of a session."""
+        """An answer, or news of a session. It may not wait."""
         ...
+
+
+@runtime_checkable
+class Viewer(Asker, Protocol):
+    """A client, whatever protocol it speaks. None of these may wait."""
 
     def symbol(self, event: Event, moment: Moment) -> None:
         """A live symbol, which may be dropped for a client that is slow."""
@@ -83,17 +88,21 @@ class Audience:
 
     Attributes:
         observers: of the house, which hear the news of all sessions and view none.
+        silencers: of the house, which end what sounds by them when somebody wants silence.
     """
 
     def __init__(self) -> None:
         self._viewers: dict[str, dict[Viewer, None]] = {}
-        self._opened: dict[Viewer, set[str]] = {}
+        self._opened: dict[Asker | None, set[str]] = {}
+        self._kept: set[str] = set()
         self._sinks: list[Sink] = []
         self.observers: list[Callable[[Event], None]] = []
+        self.silencers: list[Callable[[], None]] = []
 
     def add_sink(self, sink: Sink) -> None:
         """A place of the house's own, for which alone no session need be kept."""
         self._sinks.append(sink)
+        self.silencers.append(sink.panic)
 
     def sinks_for(self, name: str, *, silent: bool = False) -> list[Sink]:
         """Those that want a session; see `Sink.wants`."""
@@ -101,14 +110,14 @@ class Audience:
         return [sink for sink in self._sinks if sink.wants(name, **asked)]
 
     def panic(self) -> None:
-        """Every sink ends whatever it sounds."""
-        for sink in self._sinks:
+        """Every place of the house's own ends whatever it sounds."""
+        for silence in self.silencers:
             try:
-                sink.panic()
+                silence()
             except Exception:
-                log.exception("%s failed to end its notes", type(sink).__name__)
+                log.exception("%r failed to end its notes", silence)
 
-    def add_session(self, name: str, opener: Viewer) -> None:
+    def add_session(self, name: str, opener: Asker | None) -> None:
         """A session that nobody views yet, on its opener's account."""
         self._viewers[name] = {}
         self._opened.setdefault(opener, set()).add(name)
@@ -116,12 +125,17 @@ class Audience:
     def remove_session(self, name: str) -> None:
         """Forgets a session."""
         del self._viewers[name]
+        self._kept.discard(name)
         for names in self._opened.values():
             names.discard(name)
 
-    def opened(self, viewer: Viewer) -> int:
+    def opened(self, asker: Asker | None) -> int:
         """How many sessions there are that this client opened."""
-        return len(self._opened.get(viewer, ()))
+        return len(self._opened.get(asker, ()))
+
+    def keep(self, name: str) -> None:
+        """A session counts as viewed for as long as it is open."""
+        self._kept.add(name)
 
     def view(self, name: str, viewer: Viewer) -> None:
         """A client views a session from now on."""
@@ -137,7 +151,7 @@ class Audience:
 
     def left(self, name: str) -> bool:
         """Whether no client views a session; the house's own places may."""
-        return self._viewers[name].keys() <= set(self._sinks)
+        return name not in self._kept and self._viewers[name].keys() <= set(self._sinks)
 
     def of(self, name: str) -> list[Viewer]:
         """Who views a session."""
@@ -145,9 +159,9 @@ class Audience:
 
     def count(self, name: str) -> int:
         """How many view a session."""
-        return len(self._viewers[name])
+        return len(self._viewers[name]) + (name in self._kept)
 
-    def tell(self, name: str, event: Event, asker: Viewer | None = None, id: Id = None) -> None:
+    def tell(self, name: str, event: Event, asker: Asker | None = None, id: Id = None) -> None:
         """News of a session, for all; the asker hears it with its `id`, viewing or not."""
         for viewer in self.of(name):
             if viewer is not asker:
@@ -155,7 +169,7 @@ class Audience:
         if asker is not None:
             self.say(name, asker, event.answering(id))
 
-    def broadcast(self, event: Event, asker: Viewer | None = None, id: Id = None) -> None:
+    def broadcast(self, event: Event, asker: Asker | None = None, id: Id = None) -> None:
         """News of a session, for all and for the observers."""
         self.tell(event.fields["session"], event, asker, id)
         self.inform(event)
@@ -168,7 +182,7 @@ class Audience:
             except Exception:
                 self._drop(name, viewer)
 
-    def say(self, name: str, viewer: Viewer, event: Event) -> None:
+    def say(self, name: str, viewer: Asker, event: Event) -> None:
         """The same for one of them."""
         try:
             viewer.tell(event)
@@ -183,9 +197,11 @@ class Audience:
             except Exception:
                 log.exception("an observer failed at %r", event)
 
-    def _drop(self, name: str, viewer: Viewer) -> None:
+    def _drop(self, name: str, viewer: Asker) -> None:
         """A bug in one place that a session is heard is not the session's end elsewhere."""
         log.exception("%s failed; it hears no more of session %r", type(viewer).__name__, name)
-        if self._viewers.get(name, {}).pop(viewer, viewer) is None:
+        viewers = self._viewers.get(name, {})
+        if isinstance(viewer, Viewer) and viewer in viewers:
+            del viewers[viewer]
             with contextlib.suppress(Exception):
                 viewer.tell(event("closed", session=name, reason="internal"))

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from stream_rnn.sessions.status import Status
 from stream_rnn.sessions.tempo import Tempo
 from stream_rnn.stage.stage import Stage
-from stream_rnn.stage.subscribers import Moment
 from stream_rnn.wire import messages as wire
 
 log = logging.getLogger("stream_rnn.conductor")
@@ -82,14 +80,8 @@ class Conductor:
         if action == "start":
             self._stage.retime(source, now, cue=True)
 
-    # As a viewer, which the stage answers
+    # As an asker, which the stage answers
 
     def tell(self, event: wire.Event) -> None:
         if event.kind == "error":
             log.warning("%s", event.fields["message"])
-
-    def symbol(self, event: wire.Event, moment: Moment) -> None:
-        """It views nothing."""
-
-    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
-        """It views nothing."""

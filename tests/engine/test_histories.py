@@ -124,7 +124,7 @@ class Performer:
 def state(slots: Slots, row: int) -> bytes:
     """What the next step reads, to the bit."""
     place = row * RING + int(slots.next[row]) % RING
-    return b"".join(part[:, place].numpy().tobytes() for part in (slots._hidden, slots._cell))
+    return b"".join(part.numpy().tobytes() for part in slots._states.take(place))
 
 
 def played_straight_on(past: Past) -> tuple[list[int], bytes]:

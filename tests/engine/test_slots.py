@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from stream_rnn.codecs.base import ints_from_bytes
 from stream_rnn.codecs.pianoroll import PianorollCodec
 from stream_rnn.codecs.text import TextCodec
+from stream_rnn.engine.kernels.portable import pack
 from stream_rnn.engine.messages import Plan, Settings, Snapshot, Tile
 from stream_rnn.engine.slots import SNAPSHOT_EVERY, Slots
 from stream_rnn.nets.cells import CELLS
@@ -73,7 +74,9 @@ def test_alone_together_and_from_a_snapshot(cell: str, head: Kind) -> None:
     (snapshot,) = (s for s in snapshots if s.key == 4)
     assert snapshot.position == SNAPSHOT_EVERY
     parts = 1 + CELLS[cell].remembers
-    assert len(snapshot.state) == 4 * 2 * parts * together.kernel.width
+    header = pack(together.kernel.numerics, [torch.zeros(0)])
+    assert snapshot.state.startswith(header)
+    assert len(snapshot.state) == len(header) + 4 * 2 * parts * together.architecture.hidden
     restored = make_slots(cell, head)
     row, width = restored.open(4), restored.codec.width
     before = streams[4][SNAPSHOT_EVERY - 1].to_bytes(width, "little")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from stream_rnn.adapters.midi.turns import Turns
 from stream_rnn.config import MidiConfig, MidiIn
 from stream_rnn.sessions.tempo import Tempo
 from stream_rnn.stage.stage import Stage
-from stream_rnn.stage.subscribers import Moment, Viewer
+from stream_rnn.stage.subscribers import Asker
 from stream_rnn.stage.transport import Conductor
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import midi
@@ -83,7 +82,7 @@ class MidiInput:
         if self._ears:
             stage.tempi.offer(SOURCE)
         stage.observe(self._turns.tell)
-        stage.add_sink(self)
+        stage.at_panic(self._turns.stop)  # somebody wants silence, perhaps while others play
 
     @property
     def bindings(self) -> list[tuple[int | None, str]]:
@@ -198,31 +197,16 @@ class MidiInput:
 
     # Learning
 
-    def learn(self, viewer: Viewer, request: Learn, now: float) -> None:
+    def learn(self, asker: Asker, request: Learn, now: float) -> None:
         """See `Knobs.learn`."""
-        self._knobs.learn(viewer, request, now)
+        self._knobs.learn(asker, request, now)
 
-    def forget(self, viewer: Viewer, request: Forget, now: float) -> None:
+    def forget(self, asker: Asker, request: Forget, now: float) -> None:
         """See `Knobs.forget`."""
-        self._knobs.forget(viewer, request, now)
+        self._knobs.forget(asker, request, now)
 
-    # As a sink, which views no session, but hears of a panic
-
-    def wants(self, session: str, *, silent: bool = False) -> bool:
-        return False
-
-    def panic(self) -> None:
-        """Somebody wants silence, perhaps while others play."""
-        self._turns.stop()
-
-    # As a viewer, which the stage answers
+    # As an asker, which the stage answers
 
     def tell(self, event: wire.Event) -> None:
         if event.kind == "error":
             log.warning("%s", event.fields["message"])
-
-    def symbol(self, event: wire.Event, moment: Moment) -> None:
-        """It views nothing."""
-
-    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
-        """It views nothing."""

@@ -18,7 +18,7 @@ from stream_rnn.sessions.controls import BEATS_PER_BAR, default_controls, steps_
 from stream_rnn.sessions.session import Session
 from stream_rnn.sessions.status import Status
 from stream_rnn.stage.stage import Stage
-from stream_rnn.stage.subscribers import Viewer
+from stream_rnn.stage.subscribers import Asker
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire.midi import NoteOff, NoteOn
 
@@ -52,23 +52,23 @@ class Keys(Protocol):
         ...
 
 
-def make_keys(config: MidiIn, stage: Stage, viewer: Viewer, turns: Turns) -> Keys:
+def make_keys(config: MidiIn, stage: Stage, asker: Asker, turns: Turns) -> Keys:
     """What a keyboard's configuration asks for.
 
     Args:
         turns: those of all keyboards.
     """
     if config.keys == "answer":
-        return Answer(config, stage, viewer, turns)
+        return Answer(config, stage, asker, turns)
     kind = PlayAlong if config.keys == "feed" else Deaf
-    return kind(config, stage, viewer)
+    return kind(config, stage, asker)
 
 
 class Deaf:
     """Keys that do nothing."""
 
-    def __init__(self, config: MidiIn, stage: Stage, viewer: Viewer) -> None:
-        self._config, self._stage, self._viewer = config, stage, viewer
+    def __init__(self, config: MidiIn, stage: Stage, asker: Asker) -> None:
+        self._config, self._stage, self._asker = config, stage, asker
         self._refused: str | None = None
 
     def note_on(self, event: NoteOn, time: float, now: float) -> None:
@@ -105,7 +105,7 @@ class Deaf:
         return session if reason is None else None
 
     def _ask(self, message: wire.Message, now: float) -> None:
-        self._stage.handle(self._viewer, message, now)
+        self._stage.handle(self._asker, message, now)
 
 
 class Answer(Deaf):
@@ -114,8 +114,8 @@ class Answer(Deaf):
     All keyboards of a session take the same turn: see `Turn`.
     """
 
-    def __init__(self, config: MidiIn, stage: Stage, viewer: Viewer, turns: Turns) -> None:
-        super().__init__(config, stage, viewer)
+    def __init__(self, config: MidiIn, stage: Stage, asker: Asker, turns: Turns) -> None:
+        super().__init__(config, stage, asker)
         self._turn = turns.of(config.session)
         self._phrase: Phrase | None = None
         self._pedal = False
@@ -190,8 +190,8 @@ class PlayAlong(Deaf):
     events of keys go in between the stream's own.
     """
 
-    def __init__(self, config: MidiIn, stage: Stage, viewer: Viewer) -> None:
-        super().__init__(config, stage, viewer)
+    def __init__(self, config: MidiIn, stage: Stage, asker: Asker) -> None:
+        super().__init__(config, stage, asker)
         self._down: set[int] = set()
         self._struck: set[int] = set()  # since the last frame, and perhaps let go again
 

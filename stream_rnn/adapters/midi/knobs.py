@@ -20,7 +20,7 @@ from stream_rnn.config import MidiControl
 from stream_rnn.errors import ConfigError, ProtocolError
 from stream_rnn.sessions.session import Session
 from stream_rnn.stage.stage import Stage
-from stream_rnn.stage.subscribers import Viewer, fits
+from stream_rnn.stage.subscribers import Asker, fits
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire.learning import Forget, Learn
 
@@ -37,7 +37,7 @@ class Knobs:
     Args:
         bindings: those of the configuration.
         stage: whose sessions they move.
-        viewer: who asks for the changes.
+        asker: who asks for the changes.
         file: what was learnt before, which takes the place of what is configured, and where it
             is kept; none: until the end.
         panic: what a pad for it does.
@@ -50,14 +50,14 @@ class Knobs:
         self,
         bindings: Iterable[MidiControl],
         stage: Stage,
-        viewer: Viewer,
+        asker: Asker,
         file: LearntFile | None = None,
         panic: Callable[[float], None] = lambda now: None,
     ) -> None:
         self.bindings = list(bindings)
-        self._stage, self._viewer, self._file = stage, viewer, file
+        self._stage, self._asker, self._file = stage, asker, file
         self._faders, self._takeover = Faders(stage.models), Takeover()
-        self._pads = Pads(stage, viewer, panic)
+        self._pads = Pads(stage, asker, panic)
         self._learnt: list[MidiControl] = []
         self._learning: Learning | None = None
         self._watch: Watch | None = None
@@ -184,11 +184,11 @@ class Knobs:
         controls = self._faders.changes(binding.control, value, session)
         if controls is not None:
             message = wire.Control(session=session.name, controls=controls)
-            self._stage.handle(self._viewer, message, now)
+            self._stage.handle(self._asker, message, now)
 
     # Learning
 
-    def learn(self, asker: Viewer, request: Learn, now: float) -> None:
+    def learn(self, asker: Asker, request: Learn, now: float) -> None:
         """The next controller that moves is to move a control; the asker hears which it is.
 
         Raises:
@@ -220,14 +220,14 @@ class Knobs:
                 self._watch = None
         return binding
 
-    def _has_learnt(self, binding: MidiControl, asker: Viewer, id: wire.Id) -> None:
+    def _has_learnt(self, binding: MidiControl, asker: Asker, id: wire.Id) -> None:
         self._bind(binding)
         if self._file is None:
             log.info("learnt; to keep it:\n%s", toml_lines(binding))
         self._keep()
         asker.tell(learned(binding).answering(id))
 
-    def forget(self, asker: Viewer, request: Forget, now: float) -> None:
+    def forget(self, asker: Asker, request: Forget, now: float) -> None:
         """No controller moves a control any more, or none any.
 
         Raises:

@@ -20,7 +20,7 @@ from stream_rnn.adapters.midi.movements import (
 )
 from stream_rnn.config import MidiControl
 from stream_rnn.errors import ProtocolError
-from stream_rnn.stage.subscribers import Viewer
+from stream_rnn.stage.subscribers import Asker
 from stream_rnn.wire.learning import Learn
 from stream_rnn.wire.messages import Id
 
@@ -67,7 +67,7 @@ class Learning:
         id: of the request.
     """
 
-    asker: Viewer
+    asker: Asker
     wanted: MidiControl
     mode: Mode | None
     until: float
@@ -178,7 +178,7 @@ class Watch:
         done: whether there is nothing more to find out.
     """
 
-    asker: Viewer
+    asker: Asker
     binding: MidiControl
     id: Id = None
     done: bool = False

@@ -9,7 +9,7 @@ from stream_rnn.config import MidiControl
 from stream_rnn.sessions.session import Session
 from stream_rnn.sessions.status import Status
 from stream_rnn.stage.stage import Stage
-from stream_rnn.stage.subscribers import Viewer, fits
+from stream_rnn.stage.subscribers import Asker, fits
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire.control_words import value_of
 
@@ -21,12 +21,12 @@ class Pads:
     """What pads do.
 
     Args:
-        viewer: who asks for it.
+        asker: who asks for it.
         panic: what a pad for it does.
     """
 
-    def __init__(self, stage: Stage, viewer: Viewer, panic: Callable[[float], None]) -> None:
-        self._stage, self._viewer, self._panic = stage, viewer, panic
+    def __init__(self, stage: Stage, asker: Asker, panic: Callable[[float], None]) -> None:
+        self._stage, self._asker, self._panic = stage, asker, panic
         self._places: dict[MidiControl, float] = {}
 
     def press(self, binding: MidiControl, movement: Movement, now: float) -> None:
@@ -66,7 +66,7 @@ class Pads:
                 case control:
                     value = value_of(control, (binding.value,))
                     message = wire.Control(session=name, controls={control: value})
-            self._stage.handle(self._viewer, message, now)
+            self._stage.handle(self._asker, message, now)
 
     def _sessions(self, binding: MidiControl) -> list[Session]:
         """Those that it is for; one that was put away stays where it is."""

@@ -13,7 +13,7 @@ from stream_rnn.clock import Clock
 from stream_rnn.errors import ProtocolError
 from stream_rnn.stage.events import opened_event
 from stream_rnn.stage.stage import Stage
-from stream_rnn.stage.subscribers import Viewer
+from stream_rnn.stage.subscribers import Asker
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc
 from stream_rnn.wire import osc_requests as asked
@@ -31,11 +31,11 @@ _DONE = object()
 class Learner(Protocol):
     """What learns which MIDI controller moves which control."""
 
-    def learn(self, viewer: Viewer, request: Learn, now: float) -> None:
+    def learn(self, asker: Asker, request: Learn, now: float) -> None:
         """The next controller that moves is to move a control."""
         ...
 
-    def forget(self, viewer: Viewer, request: Forget, now: float) -> None:
+    def forget(self, asker: Asker, request: Forget, now: float) -> None:
         """No controller is to move it."""
         ...
 

@@ -49,13 +49,29 @@ def session_json(stage: Stage, name: str) -> dict[str, Any]:
     }
 
 
+def health_json(stage: Stage) -> dict[str, Any]:
+    """The engines as `/healthz?verbose` shows them."""
+    engines = [
+        {
+            "up": link.up,
+            "sessions": link.sessions,
+            "device": link.ready and link.ready.device,
+            "numerics": list(link.ready.numerics) if link.ready else [],
+        }
+        for link in stage.engines
+    ]
+    return {"ok": stage.engines.up, "engines": engines}
+
+
 def routes(stage: Stage, registry: CollectorRegistry, page: Path) -> list[BaseRoute]:
     """All HTTP routes; the page's files come last, since they match everything."""
 
     async def healthz(request: Request) -> Response:
-        if stage.engines.up:
-            return PlainTextResponse("ok\n")
-        return PlainTextResponse("the engine is being started anew\n", 503)
+        status = 200 if stage.engines.up else 503
+        if "verbose" in request.query_params:
+            return JSONResponse(health_json(stage), status)
+        text = "ok" if stage.engines.up else "the engine is being started anew"
+        return PlainTextResponse(f"{text}\n", status)
 
     async def metrics(request: Request) -> Response:
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")

@@ -1,16 +1,13 @@
-"""Ways to step sessions.
-
-A kernel is made from a network. It steps any number of rows at once, and its result for a row
-must not depend on the other rows, nor on their number.
-"""
+"""Ways to step sessions; `protocol` says what a kernel is."""
 
 from __future__ import annotations
 
 from stream_rnn.engine.kernels.counting import CountingKernel
 from stream_rnn.engine.kernels.exact import ExactKernel
+from stream_rnn.engine.kernels.protocol import Kernel
 from stream_rnn.nets.baselines import CountingNetwork, Network
 
-Kernel = ExactKernel | CountingKernel
+__all__ = ["CountingKernel", "ExactKernel", "Kernel", "make_kernel"]
 
 
 def make_kernel(network: Network) -> Kernel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from stream_rnn.engine.kernels.portable import pack, unpack
 from stream_rnn.nets.baselines import CountingNetwork
 from stream_rnn.nets.network import State
 
@@ -15,6 +16,7 @@ class CountingKernel:
     What `CountingNetwork` does is whole numbers and elementwise, so a row is exact as it is.
     """
 
+    numerics = "counts-1"
     gates = 0  # the artist makes no difference
 
     def __init__(self, network: CountingNetwork) -> None:
@@ -49,3 +51,13 @@ class CountingKernel:
     def logits(self, hidden: Tensor) -> Tensor:
         """What comes after the contexts `[rows, width]`, `[rows, symbols]`."""
         return self._network.logits(hidden)
+
+    def export_state(self, state: State) -> bytes:
+        """The state of one row in portable form."""
+        return pack(self.numerics, state)
+
+    def import_state(self, data: bytes) -> State:
+        """A state of one row, of its portable form; see `Kernel.import_state`."""
+        zero = self.zero_state(1)
+        parts = unpack(data, self.numerics, [part.shape for part in zero])
+        return State(*(part.to(zero.hidden) for part in parts))

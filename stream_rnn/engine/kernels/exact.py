@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from stream_rnn.engine.kernels.portable import pack, unpack
 from stream_rnn.nets.cells import CELLS
 from stream_rnn.nets.network import RecurrentNetwork, State
 
@@ -69,9 +70,12 @@ class ExactKernel:
         network: on the device to step on.
 
     Attributes:
+        numerics: see `Kernel`; to be renamed when a step gives other bits than before.
         width: units of a layer, with the padding.
         gates: of all units of a layer: the elements of an artist bias.
     """
+
+    numerics = "float32-exact-1"
 
     @torch.no_grad()
     def __init__(self, network: RecurrentNetwork) -> None:
@@ -180,6 +184,19 @@ class ExactKernel:
         They are logits, unless the head makes those of them: see `RecurrentNetwork.forward`.
         """
         return self._head(self._rounded(hidden)).add_(self._head_bias)
+
+    def export_state(self, state: State) -> bytes:
+        """The state of one row in portable form, without the padding, which is zero."""
+        return pack(self.numerics, [part[..., : self.architecture.hidden] for part in state])
+
+    def import_state(self, data: bytes) -> State:
+        """A state of one row, of its portable form; see `Kernel.import_state`."""
+        zero = self.zero_state(1)
+        cut = [part[..., : self.architecture.hidden] for part in zero]
+        values = unpack(data, self.numerics, [part.shape for part in cut])
+        for part, value in zip(cut, values, strict=True):
+            part.copy_(value)
+        return zero
 
     def _rounded(self, hidden: Tensor) -> Tensor:
         """A hidden state as multiples of 2**-8: those are what a sum with the rounder keeps."""

@@ -11,6 +11,7 @@ from stream_rnn.codecs.base import Codec, ints_from_bytes
 from stream_rnn.codecs.pianoroll import KEYS, PianorollCodec
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.engine.kernels import make_kernel
+from stream_rnn.engine.kernels.portable import pack
 from stream_rnn.engine.messages import Plan, Settings, Snapshot, Tile
 from stream_rnn.engine.slots import SNAPSHOT_EVERY, Slots
 from stream_rnn.nets.baselines import CountingArchitecture, CountingNetwork, counting_network
@@ -102,7 +103,9 @@ def test_alone_together_gone_back_and_from_a_snapshot(head: str, levels: int) ->
     assert run(alone, [row], 9)[0][3] == streams[3][-9:]
 
     (snapshot,) = (s for s in snapshots if s.key == 4)
-    assert len(snapshot.state) == 4 * together.kernel.width
+    header = pack("counts-1", [torch.zeros(0)])
+    assert snapshot.state.startswith(header)
+    assert len(snapshot.state) == len(header) + 4 * together.kernel.width
     restored, (row,) = opened(head, levels, [4])
     before = streams[4][SNAPSHOT_EVERY - 1].to_bytes(restored.codec.width, "little")
     schedule = ((SNAPSHOT_EVERY, settings(4)),)
