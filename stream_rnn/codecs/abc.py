@@ -69,6 +69,7 @@ class AbcCodec(CategoricalCodec):
     domain = "abc"
     endings: tuple[str, ...] = (".abc", ".mid")
     printable = True
+    letters = 2
 
     def __init__(self, tokens: Iterable[str]) -> None:
         self.vocabulary = ("", *tokens)

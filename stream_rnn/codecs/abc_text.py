@@ -39,6 +39,7 @@ from stream_rnn.codecs.melody import (
 from stream_rnn.errors import DataError
 
 MAX_REST = 100  # bars of a rest
+MAX_RESTS = 1000  # of all of a tune's
 
 _FIELD = re.compile(r"[A-Za-z+]:(?![|:])")  # `A:|` is a note before a repeat
 _HEADER_FIELD = re.compile(r"[A-Za-z+]:")
@@ -52,7 +53,7 @@ _LEXEMES = re.compile(
     r"|\[(?P<field>[A-Za-z]:[^\]\n]*)\]"
     r"|(?P<bar>\[\|\]|\[\|:?|:*\|[|\]]*:*|::+)"
     r"|(?P<ending>\[?[1-9](?:[,-][1-9])*)(?![\d/])"
-    rf"|\[(?P<chord>[^\]|:\n]+)\](?P<chordlength>{LENGTH})"
+    rf"|\[(?P<chord>[^\]|:\n]{{1,400}})\](?P<chordlength>{LENGTH})"
     r"|(?P<named>\[(?=\"))"  # an ending with words in place of a number
     rf"|(?P<note>{NAME})(?P<length>{LENGTH})"
     r"|[ZX](?P<rest>\d*)"
@@ -85,6 +86,7 @@ class Tokenizer:
         self._shift = Shift()
         self._read = Accidentals()
         self._told = Accidentals()
+        self._rests = 0  # bars, so far
         self._plus = False  # whether `+` is for decorations, never for chords
         self._last: Written | None = None
         self._tied: Written | None = None  # the note that the next one may be tied to
@@ -284,6 +286,9 @@ class Tokenizer:
                 f"not understood as ABC: Z{bars}: bars of rest need a meter, and are at most "
                 f"{MAX_REST}"
             )
+        self._rests += int(bars or 1)
+        if self._rests > MAX_RESTS:
+            raise DataError(f"not understood as ABC: more than {MAX_RESTS} bars of rest")
         self._tied = self._leads = self._last = None
         for number in range(int(bars or 1)):
             if number:

@@ -21,6 +21,8 @@ from stream_rnn import schema
 STEPS_PER_BEAT = schema.whole(1, 96)
 """Symbols in a quarter note, where all last alike."""
 
+LETTERS = 8
+
 Head = Literal["categorical", "bernoulli"]
 Symbols = NDArray[Any]
 
@@ -155,8 +157,14 @@ class CategoricalCodec:
     """What the codecs have in common whose symbols are indices into a vocabulary.
 
     Index 0 is the boundary.
+
+    Attributes:
+        letters: of a text that `parse` reads, so many to a symbol at most, spaces and all. A
+            client's text that is longer than that many times the symbols it may send need not
+            be read to know that it is too long.
     """
 
+    letters = LETTERS
     head: Head = "categorical"
     width = 4
     boundary = 0

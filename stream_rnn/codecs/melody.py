@@ -18,6 +18,7 @@ from stream_rnn.codecs.performance import Note
 BARS = ("|", "||", "|:", ":|", "::")
 BEAT = 0.5  # quarter notes in an eighth
 PAUSE = 4.0  # eighths between two tunes
+LONGEST = 256.0  # eighths of one note: a network may write one length after another
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
 FREE = "none"  # the meter of a tune whose bars are as long as they are, or the key without a tonic
@@ -138,7 +139,8 @@ class Tune(NamedTuple):
             return self._replace(stretch=second, waiting=bent_note)
         if times := _TOKEN_LENGTH.match(token):
             by = int(times[1] or 1) / int(times[2] or 1)
-            return self._replace(waiting=waiting._replace(length=waiting.length * by))
+            length = min(waiting.length * by, LONGEST)
+            return self._replace(waiting=waiting._replace(length=length))
         return self
 
 

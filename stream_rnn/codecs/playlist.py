@@ -40,6 +40,7 @@ class PlaylistCodec(CategoricalCodec):
     endings: tuple[str, ...] = (".txt",)
     printable = True
     unsampled: tuple[int, ...] = (1,)
+    letters = 500
 
     def __init__(self, names: Iterable[str]) -> None:
         self.vocabulary = ("", UNKNOWN, *names)

@@ -61,6 +61,7 @@ class TablatureCodec(CategoricalCodec):
     size = SIZE
     endings: tuple[str, ...] = (".txt", ".mid")
     printable = True
+    letters = 20  # of the six lines
 
     def __init__(self, steps_per_beat: int = 4) -> None:
         STEPS_PER_BEAT.check(steps_per_beat, "steps_per_beat")

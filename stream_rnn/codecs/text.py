@@ -28,6 +28,8 @@ from stream_rnn.errors import CheckpointError, DataError
 BOUNDARY = "\f"
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 MAX_VOCABULARY = 4096
+REMEMBERED = 4096  # characters that are not in the vocabulary
+MARKS = 30  # on one letter, as Unicode's stream-safe text has it: sorting more takes long
 _FIELDS = schema.table(
     {
         "characters": schema.Kind(
@@ -74,10 +76,12 @@ class TextCodec(CategoricalCodec):
     endings: tuple[str, ...] = (".txt",)
     printable = True
     unsampled: tuple[int, ...] = (1,)
+    letters = 4  # with marks apart from what they stand on
 
     def __init__(self, characters: Iterable[str]) -> None:
         self.vocabulary = (BOUNDARY, UNKNOWN, *characters)
         self._index = {character: i for i, character in enumerate(self.vocabulary)}
+        self._nearest: dict[str, list[int]] = {}  # of characters that are not in it
         if len(self._index) != len(self.vocabulary) or any(len(c) != 1 for c in self.vocabulary):
             raise CheckpointError("the vocabulary must be single characters, each of them once")
         if len(self.vocabulary) > MAX_VOCABULARY:
@@ -125,12 +129,20 @@ class TextCodec(CategoricalCodec):
         """
         index = self._index
         symbols: list[int] = []
-        for character in unicodedata.normalize("NFC", text):
+        for character in unicodedata.normalize("NFC", _unstacked(text)):
             known = index.get(character)
             symbols.extend((known,) if known is not None else self._approximate(character))
         return symbols
 
     def _approximate(self, character: str) -> list[int]:
+        found = self._nearest.get(character)
+        if found is None:
+            if len(self._nearest) >= REMEMBERED:
+                self._nearest.clear()
+            found = self._nearest[character] = self._look_up(character)
+        return found
+
+    def _look_up(self, character: str) -> list[int]:
         plainer = _PLAINER.get(character)
         if plainer is None:
             decomposed = unicodedata.normalize("NFKD", character)
@@ -166,3 +178,15 @@ class TextCodec(CategoricalCodec):
 
     def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
         path.write_text(self.show(symbols) + "\n", encoding="utf-8")
+
+
+def _unstacked(text: str) -> str:
+    """The same, without marks that are stacked beyond what any script has."""
+    if text.isascii():
+        return text
+    kept, stacked = [], 0
+    for character in text:
+        stacked = stacked + 1 if unicodedata.combining(character) else 0
+        if stacked <= MARKS:
+            kept.append(character)
+    return "".join(kept)

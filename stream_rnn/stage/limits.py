@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stream_rnn.checkpoint import Card
-from stream_rnn.codecs.base import Codec
+from stream_rnn.codecs.base import LETTERS, Codec
 from stream_rnn.errors import DataError, ProtocolError
 from stream_rnn.midi.messages import LATENESS, Pong
 from stream_rnn.sessions.journal import HISTORY
+
+SAID = 300  # letters of what is wrong with symbols
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,28 @@ class Limits:
         Raises:
             ProtocolError: they are not of the codec's domain, or too many.
         """
+        self._check_length(codec, value, name)
         try:
             symbols = codec.parse(value)
         except DataError as error:
-            raise ProtocolError("bad_value", f"{name}: {error}", field=name) from None
+            said = str(error)[:SAID]  # it may show what was sent
+            raise ProtocolError("bad_value", f"{name}: {said}", field=name) from None
         if len(symbols) > self.prime:
             raise ProtocolError(
                 "bad_value", f"{name} has {len(symbols)} symbols; at most {self.prime}", field=name
             )
         return symbols
+
+    def _check_length(self, codec: Codec, value: object, name: str) -> None:
+        """Refuses what is too many symbols in any case, which it would take long to read."""
+        items = value if isinstance(value, list) else []
+        texts = [value] if isinstance(value, str) else [i for i in items if isinstance(i, str)]
+        letters, most = sum(map(len, texts)), self.prime * getattr(codec, "letters", LETTERS)
+        if len(items) > self.prime or letters > most:
+            size = f"{len(items)} items" if len(items) > self.prime else f"{letters} letters"
+            raise ProtocolError(
+                "bad_value", f"{name} has {size}; at most {self.prime} symbols", field=name
+            )
 
 
 @dataclass
