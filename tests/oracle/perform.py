@@ -13,7 +13,7 @@ from .client import Client
 from .history import History, histories
 from .judge import Difference
 from .plan import LISTENERS, Operation, place
-from .servers import Server
+from .servers import ENGINE, Server
 from .view import Message, View
 
 ENCORE = 5  # symbols that each session has to go on with in the end
@@ -201,6 +201,8 @@ class _Performance:
         """Everybody comes back; each session goes on for a little; one who comes last sees all."""
         while self._tasks:
             await asyncio.gather(*self._tasks)
+        if not await self._server.engine_comes():
+            self._find({}, f"no engine within {ENGINE:g} s")
         await self._settle()
         for client in self._clients.values():
             for request in client.asked.values():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
 import subprocess
 import tempfile
+import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +22,9 @@ MODELS = (
     "folk", "lyrics", "lyrics-any", "nottingham-joint", "performance", "shakespeare-markov",
     "star-trek",
 )  # fmt: skip
+
+
+ENGINE = 300.0  # seconds that an engine may take to come back, on a machine that is busy
 
 
 @dataclass
@@ -43,6 +49,20 @@ class Server:
         if engine is not None:
             self._still.add(engine)
         return engine is not None
+
+    async def engine_comes(self) -> bool:
+        """Waits until it has an engine; returns whether it has."""
+        end = time.monotonic() + ENGINE
+        while self.runs and time.monotonic() < end:
+            if await asyncio.to_thread(self._is_well):
+                return True
+            await asyncio.sleep(0.2)
+        return False
+
+    def _is_well(self) -> bool:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.address}/healthz"):
+            return True  # another status than 200 is an error
+        return False
 
     def go_on(self) -> None:
         """Lets go on what is held still."""
