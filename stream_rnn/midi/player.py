@@ -6,10 +6,9 @@ and ends with the last of them, so that on the wire every note-on has its note-o
 
 from __future__ import annotations
 
-import heapq
-import itertools
-import math
 from collections import Counter, deque
+
+from stream_rnn.timed_queue import TimedQueue
 
 Key = tuple[int, int]  # channel 0 to 15, pitch
 
@@ -26,8 +25,7 @@ class Player:
     """
 
     def __init__(self, ports: int) -> None:
-        self._waiting: list[tuple[float, int, int, bytes]] = []
-        self._numbers = itertools.count()
+        self._waiting: TimedQueue[tuple[int, bytes]] = TimedQueue()
         self._sounding: list[Counter[Key]] = [Counter() for _ in range(ports)]
         self._hanging: list[set[Key]] = [set() for _ in range(ports)]
         self._there = [True] * ports
@@ -36,17 +34,16 @@ class Player:
 
     def push(self, time: float, port: int, data: bytes) -> None:
         """A message for its moment; those of one moment keep their order."""
-        heapq.heappush(self._waiting, (time, next(self._numbers), port, data))
+        self._waiting.push(time, (port, data))
 
     def first(self) -> float:
         """When the next message is due; infinity if none waits."""
-        return self._waiting[0][0] if self._waiting else math.inf
+        return self._waiting.first()
 
     def due(self, now: float) -> list[tuple[float, int, bytes]]:
         """The messages whose moment has come, as (time, port, bytes)."""
         ready = []
-        while self._waiting and self._waiting[0][0] <= now:
-            time, _, port, data = heapq.heappop(self._waiting)
+        for time, (port, data) in self._waiting.due(now):
             if self._there[port]:
                 ready += [(time, port, one) for one in self._balanced(port, data, now)]
         return ready

@@ -9,7 +9,7 @@ from pathlib import Path
 from stream_rnn.checkpoint import find_models, read_models
 from stream_rnn.config import Config
 from stream_rnn.errors import CheckpointError, ConfigError
-from stream_rnn.sessions.session import Timing
+from stream_rnn.sessions.flow import Timing
 from stream_rnn.stage.limits import Limits, Model
 from stream_rnn.wire.access import is_loopback
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Callable, Iterator
+
+from stream_rnn.timed_queue import TimedQueue
 
 
 class CommitTimes:
     """One time for each key, and which comes first.
 
-    A heap; an entry that has been replaced stays in it until it comes up, and is skipped.
+    An entry that has been replaced stays in the queue until it comes up, and is skipped.
 
     Attributes:
         on_sooner: called when the first time is about to become an earlier one.
@@ -18,7 +19,7 @@ class CommitTimes:
 
     def __init__(self) -> None:
         self.on_sooner: Callable[[], None] = lambda: None
-        self._heap: list[tuple[float, int]] = []
+        self._queue: TimedQueue[int] = TimedQueue()
         self._times: dict[int, float] = {}
 
     def set(self, key: int, when: float) -> None:
@@ -29,20 +30,20 @@ class CommitTimes:
             if when < self.first():
                 self.on_sooner()
             self._times[key] = when
-            heapq.heappush(self._heap, (when, key))
+            self._queue.push(when, key)
 
     def first(self) -> float:
         """The earliest time; infinity if there is none."""
-        while self._heap:
-            when, key = self._heap[0]
-            if self._times.get(key) == when:
+        while self._queue:
+            when = self._queue.first()
+            if self._times.get(self._queue.peek()) == when:
                 return when
-            heapq.heappop(self._heap)
+            self._queue.pop()
         return math.inf
 
     def due(self, now: float) -> Iterator[int]:
         """Takes out the keys whose time has come, earliest first."""
         while self.first() <= now:
-            _, key = heapq.heappop(self._heap)
+            _, key = self._queue.pop()
             del self._times[key]
             yield key

@@ -10,8 +10,9 @@ from stream_rnn.codecs.ensemble import EnsembleCodec
 from stream_rnn.errors import ProtocolError
 from stream_rnn.sessions.band import BandSession
 from stream_rnn.sessions.control_log import ControlLog
+from stream_rnn.sessions.flow import Timing
 from stream_rnn.sessions.journal import Journal
-from stream_rnn.sessions.session import Session, Timing
+from stream_rnn.sessions.session import Session
 from stream_rnn.sessions.status import Status
 from stream_rnn.sessions.tempo import Tempi
 from stream_rnn.stage.limits import Limits, Model

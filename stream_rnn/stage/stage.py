@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from stream_rnn.codecs.snippets import Touch
 from stream_rnn.errors import ProtocolError
 from stream_rnn.sessions.band import as_band
+from stream_rnn.sessions.flow import Timing
 from stream_rnn.sessions.pending import controlled
-from stream_rnn.sessions.session import Session, Timing
+from stream_rnn.sessions.session import Session
 from stream_rnn.sessions.status import Status
 from stream_rnn.sessions.tempo import Tempi
 from stream_rnn.stage.catalogue import Catalogue

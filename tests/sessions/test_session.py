@@ -9,8 +9,9 @@ from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import ProtocolError
 from stream_rnn.sessions.control_log import ControlLog
 from stream_rnn.sessions.controls import default_controls
+from stream_rnn.sessions.flow import Timing
 from stream_rnn.sessions.journal import Journal
-from stream_rnn.sessions.session import Session, Timing
+from stream_rnn.sessions.session import Session
 from stream_rnn.sessions.status import TRANSITIONS, Status
 
 CODEC = TextCodec("abcdef")

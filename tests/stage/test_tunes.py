@@ -16,8 +16,9 @@ from stream_rnn.codecs.abc import AbcCodec
 from stream_rnn.codecs.melody import melody
 from stream_rnn.sessions.control_log import ControlLog
 from stream_rnn.sessions.controls import default_controls
+from stream_rnn.sessions.flow import Timing
 from stream_rnn.sessions.journal import Committed, Journal
-from stream_rnn.sessions.session import Session, Timing
+from stream_rnn.sessions.session import Session
 from stream_rnn.sessions.tempo import Tempo
 from stream_rnn.stage.events import symbol_event
 from stream_rnn.stage.transport import Conductor

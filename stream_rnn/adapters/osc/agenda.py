@@ -6,13 +6,12 @@ uvloop's timers are in milliseconds, and those of one millisecond fire in any or
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from stream_rnn.clock import Clock, MonotonicClock
+from stream_rnn.timed_queue import TimedQueue
 
 TICK = 0.001
 EARLY = TICK / 2  # what is due by then is done now, rather than with the next tick
@@ -35,12 +34,11 @@ class Agenda(Generic[T]):
 
     def __init__(self, do: Callable[[T], None], clock: Clock | None = None) -> None:
         self._do, self._now = do, (clock or MonotonicClock()).now
-        self._heap: list[tuple[float, int, float, T]] = []
-        self._numbers = itertools.count()
+        self._queue: TimedQueue[tuple[float, T]] = TimedQueue()  # when it can be done, and what
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return len(self._heap)
+        return len(self._queue)
 
     def add(self, at: float, wait: float, item: T) -> None:
         """Puts something down.
@@ -50,28 +48,28 @@ class Agenda(Generic[T]):
             wait: seconds until then. What is overdue is done at once, after all that comes
                 before it.
         """
-        heapq.heappush(self._heap, (at, next(self._numbers), self._now() + wait, item))
+        self._queue.push(at, (self._now() + wait, item))
         self._run()
 
     def _run(self) -> None:
-        while self._heap and self._heap[0][2] <= self._now() + EARLY:
-            self._do(heapq.heappop(self._heap)[3])
+        while self._queue and self._queue.peek()[0] <= self._now() + EARLY:
+            self._do(self._queue.pop()[1][1])
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._heap:
-            wait = max(TICK, self._heap[0][2] - self._now())
+        if self._queue:
+            wait = max(TICK, self._queue.peek()[0] - self._now())
             self._timer = asyncio.get_running_loop().call_later(wait, self._run)
 
     def flush(self) -> None:
         """Does all of it now, in order."""
-        while self._heap:
-            self._do(heapq.heappop(self._heap)[3])
+        while self._queue:
+            self._do(self._queue.pop()[1][1])
         self.clear()
 
     def clear(self) -> None:
         """Forgets what waits."""
-        self._heap.clear()
+        self._queue.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,0 +1,226 @@
+"""How a stream runs by the time: when its symbols are due, and how far it may be computed ahead.
+
+No I/O, and the time is passed in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from stream_rnn.checkpoint import Card
+from stream_rnn.codecs.base import Codec
+from stream_rnn.sessions.control_log import ControlLog
+from stream_rnn.sessions.controls import Controls, default_controls, steps_per_beat
+from stream_rnn.sessions.course import Course
+from stream_rnn.sessions.epochs import Epochs
+from stream_rnn.sessions.journal import Committed, Journal
+from stream_rnn.sessions.status import Status
+from stream_rnn.sessions.tempo import Tempo
+from stream_rnn.sessions.timeline import Pace, Timeline
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How sessions keep time, in seconds.
+
+    Attributes:
+        commit_ahead: how long before it is due a symbol is handed out.
+        lookahead: how far ahead of the committed the engine may compute.
+        start_delay: from `play` to the first symbol.
+        stall: a symbol later than this shifts the timeline instead of being caught up.
+        silence: when it is later than this, and still after a while, what sounds ends.
+    """
+
+    commit_ahead: float = 0.020
+    lookahead: float = 0.4
+    start_delay: float = 0.06
+    stall: float = 0.25
+    silence: float = 0.5
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """A session's credit: see `engine.messages.Credit`."""
+
+    until: int
+    position: int
+    due: float
+    interval: float
+
+
+@dataclass
+class Flow:
+    """A stream with a name, as it runs by the time.
+
+    Attributes:
+        key: by which the engine knows it.
+        generation: of the latest plan.
+        epochs: which past it has, and where that parted from the ones before.
+        tempi: the tempo of each source that is heard, kept up to date by whoever made it.
+        owed: symbols asked for by `step`, not committed yet.
+        idle_since: when the last viewer left; none while somebody listens.
+        left_at: the same, of viewers that are not the house's own.
+        paused_by_idleness: whether it plays on when somebody comes.
+        silent: whether it is a fork that sounds nowhere in the house until somebody plays it.
+    """
+
+    name: str
+    key: int
+    card: Card
+    codec: Codec
+    timing: Timing
+    ring: int
+    log: ControlLog
+    journal: Journal
+    tempi: Mapping[str, Tempo] = field(default_factory=dict)
+    status: Status = Status.PAUSED
+    generation: int = 0
+    epochs: Epochs = field(default_factory=Epochs)
+    course: Course = field(default_factory=Course)
+    owed: int = 0
+    idle_since: float | None = None
+    left_at: float | None = None
+    paused_by_idleness: bool = False
+    silent: bool = False
+    stalls: int = 0
+    _computed: deque[int] = field(default_factory=deque)
+    _snapshots: deque[tuple[int, bytes]] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self._timeline = Timeline(steps_per_beat(self.card), self.timing.commit_ahead)
+        speed = default_controls(self.card, 0).rate
+        self._pace = Pace(self.codec, speed, steps_per_beat(self.card))
+        self._spelling = self._pace.spelling
+        self._spelling.recall(self.journal)
+
+    @property
+    def position(self) -> int:
+        """How many symbols are committed; the `n` of the next one."""
+        return self.journal.position
+
+    @property
+    def epoch(self) -> int:
+        """The number of its past: each rewind and reset begins a new one."""
+        return self.epochs.now
+
+    @property
+    def spells(self) -> bool:
+        """Whether its symbols spell out notes, several to one."""
+        return self._spelling.there
+
+    def seconds_of(self, committed: Committed) -> float:
+        """How long what a symbol began to sound lasts, in the tempo in force or followed."""
+        beats = committed.sound.beats if committed.sound else 0.0
+        return beats * steps_per_beat(self.card) / self.controls_at(committed.n).rate
+
+    def beat_of(self, committed: Committed) -> tuple[float, float] | None:
+        """Where the symbol stands that was committed last, and how long it lasts, in beats."""
+        if not self._pace.follows or (committed.fed and committed.due >= self.next_due):
+            return None
+        if self.spells:
+            beats = committed.sound.beats if committed.sound else 0.0
+            return self._spelling.beats - beats, beats
+        per_beat = steps_per_beat(self.card)
+        return committed.n / per_beat, 1 / per_beat
+
+    def since(self, start: int) -> Iterator[Committed]:
+        """What was committed from a position on, with what it sounded."""
+        return self._spelling.told(self.journal, start)
+
+    @property
+    def controls(self) -> Controls:
+        """The controls in force for the next symbol."""
+        return self.controls_at(self.position)
+
+    def controls_at(self, position: int) -> Controls:
+        """The controls in force at a position; the tempo is the one that is followed, if any."""
+        controls = self.log.at(position)
+        tempo = self._tempo_of(controls)
+        if tempo is None:
+            return controls
+        rate = 1.0 / tempo.interval(steps_per_beat(self.card))
+        return replace(controls, bpm=tempo.bpm, rate=rate)
+
+    @property
+    def tempo(self) -> Tempo | None:
+        """The tempo that it follows, if there is one."""
+        return self._tempo_of(self.log.at(self.position))
+
+    def _tempo_of(self, controls: Controls) -> Tempo | None:
+        return self.tempi.get(controls.sync) if self._pace.follows else None
+
+    @property
+    def _place(self) -> float:
+        return self._pace.place(self.position)
+
+    @property
+    def next_due(self) -> float:
+        """When the next symbol is due."""
+        return self._timeline.next_due
+
+    @property
+    def playing(self) -> bool:
+        """Whether it plays, or will as soon as the engine is back."""
+        return self.status in (Status.PLAYING, Status.STALLED)
+
+    @property
+    def interval(self) -> float:
+        """Seconds in a step: between symbols, but for events that last as long as they say."""
+        return 1.0 / self.controls.rate
+
+    # By the time
+
+    def allowance(self, now: float) -> Allowance:
+        """How far the engine may go, and by when.
+
+        What is owed is wanted now; what is paused, whenever nobody else wants anything.
+        """
+        interval = self.interval
+        ahead = max(2, math.ceil(self.timing.lookahead / interval)) + self.owed
+        if self._pace.own:
+            # Symbols are short and long as they come: as many as may be, and for the next one
+            # the mean of what is computed; where nothing is, at once.
+            ahead = self.ring
+            steps = sum(self._pace.steps(symbol) for symbol in self._computed)
+            interval *= steps / max(1, len(self._computed))
+        due = self.next_due - self.timing.commit_ahead
+        if not self.playing:
+            due = now if self.owed else math.inf
+        until = self.position + min(ahead, self.ring - 1)
+        if self.course.untold is not None:
+            until = self.course.untold  # what follows is not the engine's to draw
+        return Allowance(until, self.position, due, interval)
+
+    def commit_time(self) -> float:
+        """When the next symbol is to be committed; infinity while there is none to."""
+        if not self._computed:
+            return math.inf
+        if self.owed:
+            return -math.inf
+        return (
+            self.next_due - self.timing.commit_ahead if self.status is Status.PLAYING else math.inf
+        )
+
+    def _advance(self, symbol: int, due: float, *, fed: bool = False) -> None:
+        steps = self._pace.pass_on(symbol, fed=fed)
+        rate = self.log.at(self.position).rate
+        self._timeline.advance(due, steps, self._place, rate=rate, tempo=self.tempo)
+
+    def start(self, now: float) -> None:
+        """Sets the timeline so that the next symbol comes soon, or at its step of the bar."""
+        self._timeline.start(now + self.timing.start_delay, self._place, self.tempo)
+
+    def retime(self, now: float, *, cue: bool = False) -> None:
+        """The tempo that it may follow has changed.
+
+        Args:
+            cue: whether the beat begins at this moment, and the session with it.
+        """
+        tempo, rate = self.tempo, self.log.at(self.position).rate
+        if cue and tempo is not None:
+            self._timeline.cue(now, self._place, tempo)
+        else:
+            self._timeline.retime(now, self._place, rate=rate, tempo=tempo)
