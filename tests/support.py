@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 
 from stream_rnn.checkpoint import Card, find_models, read_card, save_model
@@ -25,6 +26,7 @@ from stream_rnn.stage.limits import Limits, Model
 from stream_rnn.stage.link import EngineLink
 from stream_rnn.stage.stage import Stage
 from stream_rnn.stage.subscribers import Moment
+from stream_rnn.wire import events
 from stream_rnn.wire import messages as wire
 
 ARTISTS = ("Ada", "Bo", "Cy")
@@ -119,20 +121,26 @@ def assert_groups_alike(network: Network, *, rows: int = 70, groupings: int = 40
             assert torch.equal(x.view(torch.int32), y[:, lanes].view(torch.int32))
 
 
+def shown(fields: dict[str, Any]) -> events.Live:
+    """A symbol or a touch, from fields as JSON has them."""
+    kind = events.Touch if "touch" in fields else events.Symbol
+    return msgspec.convert({"session": "s", "n": 0, "due": 0.0, **fields}, kind)
+
+
 class Ear:
     """A viewer that hears everything at once."""
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
 
-    def tell(self, event: wire.Event) -> None:
+    def tell(self, event: events.Event) -> None:
         self.messages.append(json.loads(event.json))
 
-    def symbol(self, event: wire.Event, moment: Moment) -> None:
+    def symbol(self, event: events.Live, moment: Moment) -> None:
         self.tell(event)
 
-    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
-        for event in events():
+    def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
+        for event in past():
             self.tell(event)
 
     def of(self, kind: str, session: str | None = None) -> list[dict[str, Any]]:

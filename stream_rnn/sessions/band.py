@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import Any
 
 from stream_rnn.codecs.ensemble import GESTURES, EnsembleCodec
 from stream_rnn.codecs.gestures import gesture_of
@@ -61,11 +60,11 @@ class BandSession(Session):
 
     # People
 
-    def lead(self, player: int, gesture: int | None) -> dict[str, int | None]:
+    def lead(self, player: int, gesture: int | None) -> int:
         """A person holds a gesture, or (none) gives the part back to the network.
 
         Returns:
-            What viewers are told; `position` is that of the first symbol that obeys.
+            The position of the first symbol that obeys.
 
         Raises:
             ProtocolError: no such player or gesture.
@@ -79,8 +78,7 @@ class BandSession(Session):
         self._let_go(player)
         if gesture is not None:
             self._held[player] = self.codec.symbol(player, gesture)
-        position = self.position + (player - self._turn()) % players
-        return {"position": position, "player": player, "gesture": gesture}
+        return self.position + (player - self._turn()) % players
 
     def touch(self, player: int, touch: Touch, now: float) -> Played:
         """A person's finger; from now on their gestures are what their touches are.
@@ -154,17 +152,11 @@ class BandSession(Session):
             return math.inf
         return self._waiting[0].due - self.timing.commit_ahead
 
-    def touch_fields(self, played: Played) -> dict[str, Any]:
-        """A touch as clients are told of it, with the pitch that it has in the session's scale."""
-        scale, touch = self.controls.pitches, played.touch
+    def pitch_of(self, played: Played) -> int:
+        """The MIDI pitch that a touch has in the session's scale."""
+        scale = self.controls.pitches
         pitches = scale_pitches(scale) if isinstance(scale, str) else scale or SCALE
-        return {
-            "player": played.player,
-            "x": round(touch.x, 4),
-            "y": round(touch.y, 4),
-            "down": int(touch.down),
-            "pitch": pitch_of(played.player, touch.x, pitches),
-        }
+        return pitch_of(played.player, played.touch.x, pitches)
 
     def _follow(self, committed: Committed) -> None:
         """Fingers do what was committed, once it is known of all players."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from stream_rnn.sound.symbols import Symbol, Touched
 from stream_rnn.sound.voice import Note, Voice
 
 DRUM_CHANNEL = 9  # 0 to 15; people call it 10
@@ -33,7 +32,7 @@ class Part:
         channel = self.channel + note.player
         return (channel + (self.channel < DRUM_CHANNEL <= channel)) % 16
 
-    def follow(self, symbol: Mapping[str, Any], ends: float) -> float:
+    def follow(self, symbol: Symbol | Touched, ends: float) -> float:
         """Takes the times of the next symbol; returns when its notes change.
 
         Not before what was handed out already has begun: what is fed is due at once, and would
@@ -41,16 +40,15 @@ class Part:
         and may be handed out before the touches of the one before it.)
         """
         self.ends = ends
-        if "gesture" in symbol.get("event", ()):
-            return float(symbol["due"])
-        if "touch" in symbol:
+        if symbol.touch is not None:
             # A finger waits for itself only, since players are not handed out in one order.
-            player = symbol["touch"]["player"]
-            at = max(self._touched.get(player, 0.0), float(symbol["due"]))
-            self._touched[player] = at
+            player = symbol.touch.player
+            at = self._touched[player] = max(self._touched.get(player, 0.0), symbol.due)
             self.due = max(self.due, at)
             return at
-        self.due = max(self.due, symbol["due"])
+        if "gesture" in (symbol.event or ()):
+            return symbol.due
+        self.due = max(self.due, symbol.due)
         return self.due
 
     def quiet_at(self, now: float, tail: float = 0.0) -> float:

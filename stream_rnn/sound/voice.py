@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stream_rnn.codecs.snippets import loudness
+from stream_rnn.sound.symbols import SpeltNote, Symbol, Touched, TouchPoint
 
 # Letters by how common they are in English. The commonest sound near middle C, on a major
 # pentatonic scale, alternately above and below it; so a verse hovers, and rare letters leap.
@@ -61,9 +62,11 @@ def _degree(degree: int) -> int:
     return MIDDLE_C + 12 * octave + PENTATONIC[step]
 
 
-def is_verse(symbol: Mapping[str, Any]) -> bool:
+def is_verse(symbol: Symbol | Touched) -> bool:
     """Whether a symbol is a letter, which may be a note and need not; not a notation's token."""
-    return len(symbol.get("text", "")) == 1 and not {"event", "sounds"} & symbol.keys()
+    if symbol.touch is not None or symbol.text is None:
+        return False
+    return len(symbol.text) == 1 and symbol.event is None and symbol.sounds is None
 
 
 class Voice:
@@ -91,44 +94,41 @@ class Voice:
         return tuple(self._sounding)
 
     def play(
-        self, symbol: Mapping[str, Any], *, velocity: int = UNSCALED, transpose: int = 0
+        self, symbol: Symbol | Touched, *, velocity: int = UNSCALED, transpose: int = 0
     ) -> list[Note]:
         """What changes when a symbol sounds: what ends first, then what begins.
 
         Args:
-            symbol: the fields of its `symbol` message: `notes` and perhaps `onsets`; or
-                `event`, which is `{"on": pitch}`, `{"off": pitch}`, `{"velocity": v}`,
-                `{"shift": seconds}`, `{"rest": 1}`, `{"end": 1}`, or `{"string": s, "note":
-                pitch}`, which ends the string's last note; or `sounds`, which take the place of
-                what sounded, if there are any; or `text`; or `touch`. One that was fed is shown
-                and not sounded.
+            symbol: with `notes` and perhaps `onsets`; or `event`, which is `{"on": pitch}`,
+                `{"off": pitch}`, `{"velocity": v}`, `{"shift": seconds}`, `{"rest": 1}`,
+                `{"end": 1}`, or `{"string": s, "note": pitch}`, which ends the string's last
+                note; or `sounds`, which take the place of what sounded, if there are any; or
+                `text`; or a touch. One that was fed is shown and not sounded.
             velocity: of what begins; where the stream has dynamics of its own (the symbol's
                 `velocity`) they are scaled by it, 80 leaving them as they are.
             transpose: semitones. What falls off the MIDI range is silent.
         """
-        if "touch" in symbol:
-            silent = bool(symbol.get("fed")) and not self._led
-            return self._touch(symbol["touch"], silent, velocity, transpose)
-        if symbol.get("fed"):
-            return self._fed(symbol.get("event", {}))
-        due = symbol.get("due", 0.0)
-        if "sounds" in symbol:
-            return self._melody(symbol["sounds"], velocity, transpose, due)
-        if "event" in symbol:
-            play = self._pluck if "note" in symbol["event"] else self._event
-            loud = round(symbol.get("velocity", UNSCALED) * velocity / UNSCALED)
-            loud = min(max(loud, 1), MAX_VELOCITY)
-            return [*self._overdue(due), *play(symbol["event"], loud, transpose, due)]
-        if "text" in symbol:
+        if symbol.touch is not None:
+            return self._touch(symbol.touch, symbol.fed and not self._led, velocity, transpose)
+        if symbol.fed:
+            return self._fed(symbol.event or {})
+        due, text = symbol.due, symbol.text
+        if symbol.sounds is not None:
+            return self._melody(symbol.sounds, velocity, transpose, due)
+        if symbol.event is not None:
+            play = self._pluck if "note" in symbol.event else self._event
+            own = UNSCALED if symbol.velocity is None else symbol.velocity
+            loud = min(max(round(own * velocity / UNSCALED), 1), MAX_VELOCITY)
+            return [*self._overdue(due), *play(symbol.event, loud, transpose, due)]
+        pitches, struck = symbol.notes or (), symbol.onsets or ()
+        if text is not None:
             # What is longer than a letter is a token of a notation, such as a bar line.
-            if len(symbol["text"]) > 1:
+            if len(text) > 1:
                 return self._overdue(due)
-            pitch = letter_pitch(symbol["text"])
-            pitches = struck = [] if pitch is None else [pitch]
-            if symbol["text"].isupper():
+            pitch = letter_pitch(text)
+            pitches = struck = () if pitch is None else (pitch,)
+            if text.isupper():
                 velocity = min(MAX_VELOCITY, velocity + ACCENT)
-        else:
-            pitches, struck = symbol.get("notes", []), symbol.get("onsets", [])
         now = dict.fromkeys((p + transpose for p in pitches if 0 <= p + transpose < 128), due)
         again = {p + transpose for p in struck}
         ended = [p for p in self._sounding if p not in now or p in again]
@@ -182,12 +182,12 @@ class Voice:
         return [Note(pitch, 0)]
 
     def _melody(
-        self, sounds: Sequence[Mapping[str, Any]], velocity: int, transpose: int, due: float
+        self, sounds: Sequence[SpeltNote], velocity: int, transpose: int, due: float
     ) -> list[Note]:
         if not sounds:
             return []
         ended = self.release()
-        pitches = [s["pitch"] + transpose for s in sounds if s["pitch"] is not None]
+        pitches = [s.pitch + transpose for s in sounds if s.pitch is not None]
         self._sounding = {p: due for p in pitches if 0 <= p < 128}
         return [*ended, *(Note(p, velocity) for p in self._sounding)]
 
@@ -197,12 +197,10 @@ class Voice:
         string = _String(event.get("string", 0))
         return self._strike(string, event["note"] + transpose, velocity, due)
 
-    def _touch(
-        self, touch: Mapping[str, Any], silent: bool, velocity: int, transpose: int
-    ) -> list[Note]:
-        player, pitch = touch["player"], touch["pitch"] + transpose
+    def _touch(self, touch: TouchPoint, silent: bool, velocity: int, transpose: int) -> list[Note]:
+        player, pitch = touch.player, touch.pitch + transpose
         before = self._fingers.get(player)
-        sounds = touch["down"] and not silent and 0 <= pitch < 128
+        sounds = touch.down and not silent and 0 <= pitch < 128
         if sounds and pitch == before:
             return []
         self._fingers.pop(player, None)
@@ -210,7 +208,7 @@ class Voice:
         if not sounds:
             return ended
         self._fingers[player] = pitch
-        return [*ended, Note(pitch, loudness(touch["y"], velocity), player)]
+        return [*ended, Note(pitch, loudness(touch.y, velocity), player)]
 
     def release(self) -> list[Note]:
         """Ends all that sounds."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from stream_rnn.sessions.band import BandSession, Played
 from stream_rnn.sessions.journal import Committed
-from stream_rnn.sessions.pending import controlled
 from stream_rnn.sessions.session import LONG_FEED, Session
 from stream_rnn.stage.commit_times import CommitTimes
 from stream_rnn.stage.engines import Engines
-from stream_rnn.stage.events import symbol_event, touch_event
+from stream_rnn.stage.events import controlled_event, symbol_event, touch_event
 from stream_rnn.stage.failures import Failures
 from stream_rnn.stage.limits import Counters
 from stream_rnn.stage.registry import Roster
 from stream_rnn.stage.replay import replay
 from stream_rnn.stage.subscribers import Audience, Beat, Moment
-from stream_rnn.wire.messages import event
 
 
 class Commits:
@@ -109,5 +107,4 @@ class Commits:
 
     def _tell_changes(self, session: Session) -> None:
         for entry in session.come_into_force():
-            told = controlled(session, entry.position, entry.changes)
-            self._audience.broadcast(event("controlled", session=session.name, **told))
+            self._audience.broadcast(controlled_event(session, entry.position, entry.changes))

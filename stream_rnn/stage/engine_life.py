@@ -20,7 +20,7 @@ from stream_rnn.stage.limits import Counters
 from stream_rnn.stage.link import EngineLink, unpack_tile
 from stream_rnn.stage.registry import Roster
 from stream_rnn.stage.subscribers import Audience
-from stream_rnn.wire import messages as wire
+from stream_rnn.wire import events
 
 log = logging.getLogger("stream_rnn.engine_life")
 
@@ -80,7 +80,7 @@ class EngineLife:
             stalled = session.status is Status.STALLED and link.up
             if stalled and computed.generation == session.generation:
                 session.move("resume")
-                self._tell(session, "playing")
+                self._tell(session, events.Playing)
             try:
                 session.receive(computed.generation, computed.position, computed.symbol, now)
                 self._commits.times.set(session.key, session.commit_time())
@@ -109,7 +109,7 @@ class EngineLife:
             log.error("the engine does not answer; %d sessions wait for it", len(starving))
         for session in starving:
             session.move("stall")
-            self._tell(session, "paused")
+            self._tell(session, events.Paused)
         for link in self._engines:
             if link.up and link.suspicion.calms(now):
                 link.be_cautious(0)
@@ -130,7 +130,7 @@ class EngineLife:
             playing = session.status is Status.PLAYING
             session.move("lose_engine")
             if playing:
-                self._tell(session, "paused")
+                self._tell(session, events.Paused)
 
     def met(self, link: EngineLink, ready: Ready) -> None:
         """An engine has been started, and says what it is; see `regain` for what follows."""
@@ -153,7 +153,7 @@ class EngineLife:
                 self._engines.close(session)
                 self._commits.times.set(session.key, math.inf)
                 error = ProtocolError("unknown_model", why, field="model")
-                self._audience.tell(session.name, wire.error_event(error, session=session.name))
+                self._audience.tell(session.name, events.error_event(error, session=session.name))
 
     def regain(self, link: EngineLink, now: float) -> None:
         """An engine is back and knows nothing: its sessions go on where they were."""
@@ -170,13 +170,11 @@ class EngineLife:
             session.start(now)
             self._commits.touch(session, now)
             if stalled:
-                self._tell(session, "playing")
+                self._tell(session, events.Playing)
         self._engines.flush(now)
 
     def _sessions(self, link: EngineLink) -> list[Session]:
         return [session for session in self._roster if self._engines.of(session) is link]
 
-    def _tell(self, session: Session, kind: str) -> None:
-        name, position = session.name, session.position
-        event = wire.event(kind, session=name, position=position, reason="engine")
-        self._audience.broadcast(event)
+    def _tell(self, session: Session, kind: type[events.Playing] | type[events.Paused]) -> None:
+        self._audience.broadcast(kind(session.name, session.position, reason="engine"))

@@ -1,62 +1,102 @@
-"""What viewers are told of a session, as events."""
+"""What viewers are told of a session, from what the session is and does."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 from stream_rnn.sessions.band import BandSession, Played
+from stream_rnn.sessions.control_log import Entry, tied
 from stream_rnn.sessions.journal import Committed
-from stream_rnn.sessions.pending import pending
 from stream_rnn.sessions.session import Session
-from stream_rnn.wire import messages as wire
+from stream_rnn.wire import events
 
 
-def opened_event(session: Session) -> wire.Event:
+def opened_event(session: Session) -> events.Opened:
     """What a session is, for who has come to view it."""
     controls = session.controls
-    return wire.event(
-        "opened",
-        session=session.name,
-        model=session.card.name,
-        controls=controls.to_json(),
-        seed=controls.seed,
-        position=session.position,
-        playing=session.playing,
-        epoch=session.epoch,
-        **({"silent": True} if session.silent else {}),
-        **pending(session),
+    return events.Opened(
+        session.name,
+        session.card.name,
+        controls.to_json(),
+        controls.seed,
+        session.position,
+        session.playing,
+        session.epoch,
+        silent=session.silent,
+        pending=[_change(session, e.position, e.changes) for e in session.pending] or None,
     )
 
 
-def sounds(session: Session, committed: Committed) -> list[dict[str, Any]]:
-    """What begins with a symbol, in place of what sounded before; nothing: it goes on."""
-    sound = committed.sound
-    if sound is None:
-        return []
-    seconds, n = round(session.seconds_of(committed), 6), committed.n - sound.ago
-    return [{"pitch": sound.pitch, "seconds": seconds, "n": n}]
+def controlled_event(
+    session: Session, position: int, changed: Iterable[str], before: Iterable[Entry] = ()
+) -> events.Controlled:
+    """What was changed, and all that is in force from there on.
+
+    Args:
+        position: of the first symbol that obeys.
+        before: what was pending, some of which the change has taken the place of.
+    """
+    change = _change(session, position, changed)
+    names = tied(change.changed)
+    gone = [
+        events.Cancelled(entry.position, sorted(names & entry.changes.keys()))
+        for entry in before
+        if not names.isdisjoint(entry.changes)
+    ]
+    return events.Controlled(
+        session.name, position, change.controls, change.changed, change.pending, gone or None
+    )
 
 
-def symbol_event(session: Session, committed: Committed, epoch: int | None = None) -> wire.Event:
+def _change(session: Session, position: int, changed: Iterable[str]) -> events.Change:
+    controls = session.controls_at(position).to_json()
+    return events.Change(position, controls, sorted(changed), position > session.position)
+
+
+def rewound_event(session: Session, position: int) -> events.Rewound:
+    """A new past holds, which goes on from `position`."""
+    controls = session.controls_at(position).to_json()
+    return events.Rewound(session.name, position, controls, session.epoch)
+
+
+def symbol_event(session: Session, committed: Committed, epoch: int | None = None) -> events.Symbol:
     """A committed symbol, as clients are told of it.
 
     Args:
         epoch: of the past that it is told of; none: the session's present one.
     """
-    more: dict[str, Any] = {"fed": True} if committed.fed else {}
-    if epoch := session.epoch if epoch is None else epoch:
-        more["epoch"] = epoch  # a stream that was never rewound is told as it always was
     shown = session.codec.event(committed.symbol)
     if session.spells:
-        shown["sounds"] = sounds(session, committed)
+        shown["sounds"] = _sounds(session, committed)
     if committed.velocity and "on" in shown.get("event", ()):
         shown["velocity"] = committed.velocity
-    n, due = committed.n, committed.due
-    return wire.event("symbol", session=session.name, n=n, due=due, **shown, **more)
+    return events.Symbol(
+        session.name,
+        committed.n,
+        committed.due,
+        fed=committed.fed,
+        epoch=session.epoch if epoch is None else epoch,
+        **shown,
+    )
 
 
-def touch_event(session: BandSession, played: Played) -> wire.Event:
+def _sounds(session: Session, committed: Committed) -> list[events.SpeltNote]:
+    """What begins with a symbol, in place of what sounded before; nothing: it goes on."""
+    sound = committed.sound
+    if sound is None:
+        return []
+    seconds = round(session.seconds_of(committed), 6)
+    return [events.SpeltNote(sound.pitch, seconds, committed.n - sound.ago)]
+
+
+def touch_event(session: BandSession, played: Played) -> events.Touch:
     """A finger of an ensemble's player, between the symbols."""
-    fed = {"fed": True} if played.fed else {}
-    touch = session.touch_fields(played)
-    return wire.event("touch", session=session.name, due=played.due, touch=touch, **fed)
+    touch = played.touch
+    point = events.TouchPoint(
+        played.player,
+        round(touch.x, 4),
+        round(touch.y, 4),
+        int(touch.down),
+        session.pitch_of(played),
+    )
+    return events.Touch(session.name, played.due, point, played.fed)

@@ -15,6 +15,7 @@ from stream_rnn.stage.opening import Openings
 from stream_rnn.stage.registry import Roster
 from stream_rnn.stage.replay import replay, resume
 from stream_rnn.stage.subscribers import Asker, Audience, Viewer
+from stream_rnn.wire import events
 from stream_rnn.wire import messages as wire
 
 
@@ -58,7 +59,7 @@ class Lifecycle:
         old.move("close")
         session = self._roster.renew(old, new.model, new.log, new.journal)
         # What sounds ends by this, wherever it sounds, and what is shown is shown no more.
-        reset = wire.event("reset", session=session.name, position=0, epoch=session.epoch)
+        reset = events.Reset(session.name, 0, session.epoch)
         self._audience.broadcast(reset)
         self._begin(asker, session, message.id, play=playing, prime=new.prime, now=now)
 
@@ -143,7 +144,7 @@ class Lifecycle:
         session.paused_by_idleness = False
         session.owed = 0
         self._await_engine(session)
-        playing = wire.event("playing", session=session.name, position=session.position)
+        playing = events.Playing(session.name, session.position)
         self._audience.broadcast(playing, asker, id)
 
     def let_sound(self, session: Session) -> None:
@@ -154,16 +155,20 @@ class Lifecycle:
             sink.tell(opened_event(session))
 
     def close(
-        self, session: Session, asker: Asker | None = None, id: wire.Id = None, **reason: str
+        self,
+        session: Session,
+        asker: Asker | None = None,
+        id: wire.Id = None,
+        reason: str | None = None,
     ) -> None:
         """Ends a session for good."""
         session.move("close")
-        self._audience.broadcast(wire.event("closed", session=session.name, **reason), asker, id)
+        self._audience.broadcast(events.Closed(session.name, reason), asker, id)
         self._engines.close(session)
         self._roster.remove(session)
         self._commits.times.set(session.key, math.inf)
 
     def give_up(self, session: Session, error: ProtocolError) -> None:
         """Ends a session that cannot go on; its viewers are told why."""
-        self._audience.tell(session.name, wire.error_event(error, session=session.name))
+        self._audience.tell(session.name, events.error_event(error, session=session.name))
         self.close(session, reason="internal")

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from stream_rnn.errors import ProtocolError
 from stream_rnn.sessions.session import Session
-from stream_rnn.stage.events import symbol_event
+from stream_rnn.stage.events import rewound_event, symbol_event
 from stream_rnn.stage.subscribers import Viewer
-from stream_rnn.wire import messages as wire
+from stream_rnn.wire import events
 
 
 def resume(
     session: Session, after: int | None, epoch: int | None
-) -> tuple[int | None, wire.Event | None]:
+) -> tuple[int | None, events.Rewound | None]:
     """Where a viewer goes on that has seen a session's past up to `after`.
 
     Args:
@@ -44,17 +44,6 @@ def resume(
     return after + 1, None
 
 
-def rewound_event(session: Session, position: int) -> wire.Event:
-    """A new past holds, which goes on from `position`."""
-    return wire.event(
-        "rewound",
-        session=session.name,
-        position=position,
-        controls=session.controls_at(position).to_json(),
-        epoch=session.epoch,
-    )
-
-
 def replay(viewer: Viewer, session: Session, start: int) -> None:
     """Sends a viewer the past from `start` up to now, at the viewer's own pace."""
     stop, epoch = session.position, session.epoch
@@ -65,7 +54,7 @@ def replay(viewer: Viewer, session: Session, start: int) -> None:
         viewer.history(lambda: _past(session, start, stop, epoch))
 
 
-def _past(session: Session, start: int, stop: int, epoch: int) -> Iterator[wire.Event]:
+def _past(session: Session, start: int, stop: int, epoch: int) -> Iterator[events.Past]:
     """The symbols of an epoch from `start` to `stop`, read while the session goes on.
 
     What the journal lets go meanwhile is a `gap`. Where a new past begins meanwhile, the old one
@@ -92,5 +81,5 @@ def _end(session: Session, stop: int, epoch: int) -> int:
     return stop if parting is None else min(stop, parting)
 
 
-def _gap(session: Session, after: int, before: int) -> wire.Event:
-    return wire.event("gap", session=session.name, after=after, before=before)
+def _gap(session: Session, after: int, before: int) -> events.Gap:
+    return events.Gap(session.name, after, before)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from stream_rnn.config import SessionConfig
 from stream_rnn.errors import ConfigError, ProtocolError
 from stream_rnn.stage.stage import Stage
+from stream_rnn.wire import events
 from stream_rnn.wire import messages as wire
 
 
@@ -16,9 +17,9 @@ class _Opener:
     def __init__(self) -> None:
         self.refusal: str | None = None
 
-    def tell(self, event: wire.Event) -> None:
-        if event.kind == "error":
-            self.refusal = event.fields["message"]
+    def tell(self, event: events.Event) -> None:
+        if isinstance(event, events.Error):
+            self.refusal = event.message
 
 
 def open_sessions(stage: Stage, sessions: Iterable[SessionConfig], now: float) -> None:

@@ -13,7 +13,6 @@ from stream_rnn.codecs.snippets import Touch
 from stream_rnn.errors import ProtocolError
 from stream_rnn.sessions.band import as_band
 from stream_rnn.sessions.flow import Timing
-from stream_rnn.sessions.pending import controlled
 from stream_rnn.sessions.session import Session
 from stream_rnn.sessions.status import Status
 from stream_rnn.sessions.tempo import Tempi
@@ -21,14 +20,15 @@ from stream_rnn.stage.catalogue import Catalogue
 from stream_rnn.stage.commits import Commits
 from stream_rnn.stage.engine_life import EngineLife
 from stream_rnn.stage.engines import Engines
+from stream_rnn.stage.events import controlled_event, rewound_event
 from stream_rnn.stage.failures import Failures
 from stream_rnn.stage.idleness import Idleness
 from stream_rnn.stage.lifecycle import Lifecycle
 from stream_rnn.stage.limits import Counters, Limits, Model
 from stream_rnn.stage.opening import Openings
 from stream_rnn.stage.registry import Roster
-from stream_rnn.stage.replay import rewound_event
 from stream_rnn.stage.subscribers import Asker, Audience, Sink, Viewer
+from stream_rnn.wire import events
 from stream_rnn.wire import messages as wire
 
 log = logging.getLogger("stream_rnn.stage")
@@ -84,7 +84,7 @@ class Stage:
         """A place of the house's own, which views every session that it wants."""
         self._audience.add_sink(sink)
 
-    def observe(self, tell: Callable[[wire.Event], None]) -> None:
+    def observe(self, tell: Callable[[events.Event], None]) -> None:
         """The news of every session, for one of the house who does not count as a listener."""
         self._audience.observers.append(tell)
 
@@ -113,9 +113,8 @@ class Stage:
                     self._lifecycle.open(asker, message, now)
                 case wire.Ping():
                     # Answered at once, so that received and sent are one moment.
-                    pong = wire.event("pong", t0=message.t0, t1=now, t2=now)
                     if asker is not None:
-                        asker.tell(pong.answering(message.id))
+                        asker.tell(events.Pong(message.t0, now, now, id=message.id))
                 case _:
                     self._handle_session(asker, self._roster.find(message.session), message, now)
         except ProtocolError as error:
@@ -139,7 +138,7 @@ class Stage:
         """Tells a client what it did wrong."""
         self.counters.errors += 1
         if asker is not None:
-            asker.tell(wire.error_event(error, session=session, id=id))
+            asker.tell(events.error_event(error, session=session, id=id))
 
     def _handle_session(
         self, asker: Asker | None, session: Session, message: wire.Message, now: float
@@ -147,7 +146,7 @@ class Stage:
         if session.status is Status.AWAY and not isinstance(message, wire.Close):
             self.models.find(session.card.name)
             self._idleness.bring_back(session, now)
-        told: wire.Event | None = None  # all hear of it
+        told: events.SessionEvent | None = None  # all hear of it
         match message:
             case wire.Attach():
                 self._lifecycle.attach(asker, session, message, now)
@@ -159,15 +158,14 @@ class Stage:
                 before = session.pending
                 position, plan = session.change(message.controls, message.at, now)
                 self.engines.plan(session, plan)
-                fields = controlled(session, position, message.controls, before)
-                told = wire.event("controlled", session=session.name, **fields)
+                told = controlled_event(session, position, message.controls, before)
             case wire.Feed():
                 symbols = self.limits.parse(session.codec, message.symbols, "symbols")
                 self._commits.feed(session, symbols, now, in_time=message.in_time)
-                told = wire.event("fed", session=session.name, position=session.position)
+                told = events.Fed(session.name, session.position)
             case wire.Lead():
-                led = as_band(session).lead(message.player, message.gesture)
-                told = wire.event("led", session=session.name, **led)
+                position = as_band(session).lead(message.player, message.gesture)
+                told = events.Led(session.name, position, message.player, message.gesture)
             case wire.Touch(x=x, y=y, down=down, player=player):
                 band = as_band(session)
                 played = band.touch(player, Touch(x, y, bool(down)), now)
@@ -186,7 +184,7 @@ class Stage:
                 told = _pause(session)
             case wire.Reset():
                 self.engines.plan(session, session.reset(now))
-                told = wire.event("reset", session=session.name, position=0, epoch=session.epoch)
+                told = events.Reset(session.name, 0, session.epoch)
             case wire.Rewind():
                 self.engines.plan(session, session.rewind(message.to, now))
                 told = rewound_event(session, session.position)
@@ -229,8 +227,8 @@ class Stage:
                 continue
             session.retime(now, cue=cue)
             if tell:
-                told = controlled(session, session.position, ["bpm", "rate"])
-                self._audience.broadcast(wire.event("controlled", session=session.name, **told))
+                told = controlled_event(session, session.position, ["bpm", "rate"])
+                self._audience.broadcast(told)
             self._commits.touch(session, now)
         self.engines.flush(now)
 
@@ -249,7 +247,7 @@ class Stage:
         self.engines.flush(now)
 
 
-def _pause(session: Session) -> wire.Event:
+def _pause(session: Session) -> events.Paused:
     session.move("pause")
     session.paused_by_idleness = False
-    return wire.event("paused", session=session.name, position=session.position)
+    return events.Paused(session.name, session.position)

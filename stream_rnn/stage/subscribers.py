@@ -10,7 +10,8 @@ from fnmatch import fnmatchcase
 from typing import Protocol, runtime_checkable
 
 from stream_rnn.sessions.controls import Controls
-from stream_rnn.wire.messages import Event, Id, event
+from stream_rnn.wire import events
+from stream_rnn.wire.messages import Id
 
 log = logging.getLogger("stream_rnn.audience")
 
@@ -41,7 +42,7 @@ class Moment:
 class Asker(Protocol):
     """Whoever asks something of the stage, and is answered."""
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: events.Event) -> None:
         """An answer, or news of a session. It may not wait."""
         ...
 
@@ -50,11 +51,11 @@ class Asker(Protocol):
 class Viewer(Asker, Protocol):
     """A client, whatever protocol it speaks. None of these may wait."""
 
-    def symbol(self, event: Event, moment: Moment) -> None:
+    def symbol(self, event: events.Live, moment: Moment) -> None:
         """A live symbol, which may be dropped for a client that is slow."""
         ...
 
-    def history(self, events: Callable[[], Iterator[Event]]) -> None:
+    def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
         """Symbols of the past, to be made when their turn comes, and a `gap` for those that are
         gone by then.
         """
@@ -96,7 +97,7 @@ class Audience:
         self._opened: dict[Asker | None, set[str]] = {}
         self._kept: set[str] = set()
         self._sinks: list[Sink] = []
-        self.observers: list[Callable[[Event], None]] = []
+        self.observers: list[Callable[[events.Event], None]] = []
         self.silencers: list[Callable[[], None]] = []
 
     def add_sink(self, sink: Sink) -> None:
@@ -161,7 +162,9 @@ class Audience:
         """How many view a session."""
         return len(self._viewers[name]) + (name in self._kept)
 
-    def tell(self, name: str, event: Event, asker: Asker | None = None, id: Id = None) -> None:
+    def tell(
+        self, name: str, event: events.Event, asker: Asker | None = None, id: Id = None
+    ) -> None:
         """News of a session, for all; the asker hears it with its `id`, viewing or not."""
         for viewer in self.of(name):
             if viewer is not asker:
@@ -169,12 +172,14 @@ class Audience:
         if asker is not None:
             self.say(name, asker, event.answering(id))
 
-    def broadcast(self, event: Event, asker: Asker | None = None, id: Id = None) -> None:
+    def broadcast(
+        self, event: events.SessionEvent, asker: Asker | None = None, id: Id = None
+    ) -> None:
         """News of a session, for all and for the observers."""
-        self.tell(event.fields["session"], event, asker, id)
+        self.tell(event.session, event, asker, id)
         self.inform(event)
 
-    def show(self, name: str, event: Event, moment: Moment) -> None:
+    def show(self, name: str, event: events.Live, moment: Moment) -> None:
         """A live symbol, for all."""
         for viewer in self.of(name):
             try:
@@ -182,14 +187,14 @@ class Audience:
             except Exception:
                 self._drop(name, viewer)
 
-    def say(self, name: str, viewer: Asker, event: Event) -> None:
+    def say(self, name: str, viewer: Asker, event: events.Event) -> None:
         """The same for one of them."""
         try:
             viewer.tell(event)
         except Exception:
             self._drop(name, viewer)
 
-    def inform(self, event: Event) -> None:
+    def inform(self, event: events.Event) -> None:
         """News of a session, for the observers."""
         for observe in self.observers:
             try:
@@ -204,4 +209,4 @@ class Audience:
         if isinstance(viewer, Viewer) and viewer in viewers:
             del viewers[viewer]
             with contextlib.suppress(Exception):
-                viewer.tell(event("closed", session=name, reason="internal"))
+                viewer.tell(events.Closed(name, reason="internal"))

@@ -13,6 +13,7 @@ from typing import Literal
 from stream_rnn.sessions.status import Status
 from stream_rnn.sessions.tempo import Tempo
 from stream_rnn.stage.stage import Stage
+from stream_rnn.wire import events
 from stream_rnn.wire import messages as wire
 
 log = logging.getLogger("stream_rnn.conductor")
@@ -82,6 +83,6 @@ class Conductor:
 
     # As an asker, which the stage answers
 
-    def tell(self, event: wire.Event) -> None:
-        if event.kind == "error":
-            log.warning("%s", event.fields["message"])
+    def tell(self, event: events.Event) -> None:
+        if isinstance(event, events.Error):
+            log.warning("%s", event.message)

@@ -1,14 +1,12 @@
-"""The WebSocket protocol, version 1: text to commands, events to text. No sockets.
+"""The WebSocket protocol, version 1: text to requests. No sockets. Answers are in `wire.events`.
 
 `docs/protocol.md` explains it to those who write clients. The structs here are the table
-that decoder, encoder and documentation share.
+that decoder and documentation share.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -164,7 +162,6 @@ Message = (
 )
 
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
-_encoder = msgspec.json.Encoder()
 _AT = re.compile(r" - at `\$\.?(.*)`$")
 _UNKNOWN_FIELD = re.compile(r"unknown field `(.*?)`")
 
@@ -225,37 +222,3 @@ def request_id(text: str | bytes) -> Id:
         return None
     found = value.get("id") if isinstance(value, dict) else None
     return found if isinstance(found, str | int) and not isinstance(found, bool) else None
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something a client is told, in any protocol; `json` is how WebSocket says it."""
-
-    kind: str
-    fields: dict[str, Any]
-    id: Id = None
-
-    @cached_property
-    def json(self) -> str:
-        """The JSON text, made once for all who are told; `id` only where there is one."""
-        named = {} if self.id is None else {"id": self.id}
-        return _encoder.encode({"type": self.kind, **self.fields, **named}).decode()
-
-    def answering(self, id: Id) -> Event:
-        """The same, as the answer to a request with that `id`."""
-        return self if id is None else replace(self, id=id)
-
-
-def event(kind: str, /, **fields: Any) -> Event:
-    """An event of a kind, such as `paused`, with its fields."""
-    return Event(kind, fields)
-
-
-def error_event(error: ProtocolError, *, session: str | None = None, id: Id = None) -> Event:
-    """An `error`."""
-    fields: dict[str, Any] = {"code": error.code, "message": str(error)}
-    if error.field is not None:
-        fields["field"] = error.field
-    if session is not None:
-        fields["session"] = session
-    return Event("error", fields, id)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from stream_rnn.sound.voice import Note
-from stream_rnn.wire import messages as wire
+from stream_rnn.wire import events
 
 Message = tuple[str, tuple[Any, ...]]
 
@@ -17,51 +17,52 @@ MAX_REASON = 800
 MAX_ADDRESS = 200
 
 
-def answers(event: wire.Event) -> list[Message]:
+def answers(event: events.Event) -> list[Message]:
     """An event that is no symbol, as addresses and arguments."""
-    fields, kind = event.fields, event.kind
-    if kind == "error":
-        reason, about = fields["message"], str(event.id or "")
-        return [
-            ("/rnn/error", (fields["code"], _short(reason, MAX_REASON), _short(about, MAX_ADDRESS)))
-        ]
-    if kind == "pong":
-        return [("/rnn/pong", (fields["t0"],))]
-    if kind in ("learned", "forgotten"):
-        names = ("control", "cc", "number", "channel", "kind")
-        control, *more = (fields.get(name) for name in names)
-        return [(f"/rnn/midi/{kind}", (control, *(v for v in more if v is not None)))]
-    if "session" not in fields:
-        return []
-    base = f"/rnn/{fields['session']}/{kind}"
-    if kind == "controlled":
-        position = fields["position"]
-        return [
-            (base, (name, flat(fields["controls"].get(name)), position))
-            for name in fields["changed"]
-        ]
-    if kind == "led":
-        gesture = LED_BY_NETWORK if fields["gesture"] is None else fields["gesture"]
-        return [(base, (fields["player"], gesture, fields["position"]))]
-    if kind == "opened":
-        return [(base, _standing(fields))]
-    if kind == "gap":
-        return [(base, (fields["after"], fields["before"]))]
-    return [(base, (fields["position"],) if "position" in fields else ())]
+    match event:
+        case events.Error(code=code, message=reason, id=id):
+            reason, about = _short(reason, MAX_REASON), _short(str(id or ""), MAX_ADDRESS)
+            return [("/rnn/error", (code, reason, about))]
+        case events.Pong(t0=t0):
+            return [("/rnn/pong", (t0,))]
+        case events.Learned():
+            more = (event.cc, event.number, event.channel, event.kind)
+            given = (value for value in more if value is not None)
+            return [("/rnn/midi/learned", (event.control, *given))]
+        case events.Forgotten(control=control):
+            return [("/rnn/midi/forgotten", (control,))]
+        case events.SessionEvent():
+            base = f"/rnn/{event.session}/{event.type}"
+            return [(base, arguments) for arguments in _of_session(event)]
+    return []
 
 
-def session_messages(sessions: Iterable[wire.Event]) -> list[Message]:
+def _of_session(event: events.SessionEvent) -> list[tuple[Any, ...]]:
+    match event:
+        case events.Controlled(position=position, controls=controls):
+            return [(name, flat(controls.get(name)), position) for name in event.changed]
+        case events.Led(position=position, player=player, gesture=gesture):
+            return [(player, LED_BY_NETWORK if gesture is None else gesture, position)]
+        case events.Opened():
+            return [_standing(event)]
+        case events.Gap(after=after, before=before):
+            return [(after, before)]
+        case events.PositionEvent(position=position):
+            return [(position,)]
+    return [()]
+
+
+def session_messages(sessions: Iterable[events.Opened]) -> list[Message]:
     """The answer to `/rnn/sessions`, from each one's `opened`: the same, after its name."""
-    return [("/rnn/session", (e.fields["session"], *_standing(e.fields))) for e in sessions]
+    return [("/rnn/session", (opened.session, *_standing(opened))) for opened in sessions]
 
 
-def _standing(fields: Mapping[str, Any]) -> tuple[Any, ...]:
+def _standing(opened: events.Opened) -> tuple[Any, ...]:
     """How a session stands: model, position, seed, and whether it plays.
 
     The seed is a string, since many are larger than an OSC int, and a float is not exact.
     """
-    model, position, seed = (fields[name] for name in ("model", "position", "seed"))
-    return model, position, str(seed), int(fields["playing"])
+    return opened.model, opened.position, str(opened.seed), int(opened.playing)
 
 
 def _short(text: str, most: int) -> str:

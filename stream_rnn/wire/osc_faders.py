@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stream_rnn.control_table import NORMS, TABLE
+from stream_rnn.wire import events
 from stream_rnn.wire.osc_answers import Message, flat
 
 TIED = frozenset({"rate", "bpm"})  # who sets one moves both
@@ -54,3 +55,16 @@ def fader_messages(
         if value is not None and name in NORMS:
             messages[name].append(norm_message(session, name, value))
     return messages
+
+
+def news_of_faders(event: events.Event) -> dict[str, list[Message]]:
+    """The messages of the controls that an event says are in force now, by control.
+
+    A pending change is told again when it holds.
+    """
+    match event:
+        case events.Controlled(pending=False):
+            return fader_messages(event.session, event.controls, event.changed)
+        case events.Opened() | events.Rewound():
+            return fader_messages(event.session, event.controls)
+    return {}

@@ -19,6 +19,7 @@ import pytest
 from peers.programs import Program, free_port, jack_server, needs, program, until
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.osc_packet import OscPacket
+from support import shown
 from talker import Talker
 
 from stream_rnn.bench.serve import running_server
@@ -90,7 +91,9 @@ class Show:
         (opened,) = (m for m in self.heard if m["type"] == "opened")
         at = {name: opened["controls"][name] for name in ("velocity", "transpose")}
         voice = Voice()
-        played = (voice.play(m, **at) for m in self.heard if m["type"] in ("symbol", "touch"))
+        played = (
+            voice.play(shown(m), **at) for m in self.heard if m["type"] in ("symbol", "touch")
+        )
         return [(note.pitch, note.velocity) for notes in played for note in notes if note.velocity]
 
 

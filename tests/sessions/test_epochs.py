@@ -12,7 +12,7 @@ from support import Ear, House
 from stream_rnn.adapters.web.outbox import Outbox
 from stream_rnn.sessions.epochs import KEPT, Epochs
 from stream_rnn.stage.limits import Limits
-from stream_rnn.wire import messages as wire
+from stream_rnn.wire import events
 
 
 @pytest.fixture
@@ -25,18 +25,18 @@ class SlowEar(Ear):
 
     def __init__(self) -> None:
         super().__init__()
-        self.queue: list[wire.Event | Iterator[wire.Event]] = []
+        self.queue: list[events.Event | Iterator[events.Past]] = []
 
-    def tell(self, event: wire.Event) -> None:
+    def tell(self, event: events.Event) -> None:
         self.queue.append(event)
 
-    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
-        self.queue.append(events())
+    def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
+        self.queue.append(past())
 
     def read(self, most: int = 10**9) -> None:
         while self.queue and most:
             first = self.queue[0]
-            item = first if isinstance(first, wire.Event) else next(first, None)
+            item = first if isinstance(first, events.Event) else next(first, None)
             if item is None or item is first:
                 self.queue.pop(0)
             if item is not None:

@@ -12,6 +12,7 @@ from stream_rnn.sessions.controls import default_controls
 from stream_rnn.sessions.flow import Timing
 from stream_rnn.sessions.journal import Committed, Journal
 from stream_rnn.sessions.session import Session
+from stream_rnn.sound.symbols import SpeltNote
 from stream_rnn.stage.events import symbol_event
 
 TUNE = "M:4/4 K:Gmaj G 2 F > A (3 B c d | g 3 - g z | f 2 /2 f".split()
@@ -52,14 +53,12 @@ def test_it_sounds_the_melody_in_its_own_time() -> None:
 
 def test_a_message_says_the_note_its_seconds_and_where_it_is_written() -> None:
     s = session()
-    events = [symbol_event(s, c).fields for c in play(s, TUNE[:5])]
-    assert [e["sounds"] for e in events] == [
-        [], [], [], [], [{"pitch": 67, "seconds": 2 * EIGHTH, "n": 2}],
-    ]  # fmt: skip
-    assert [e["text"] for e in events][2:] == ["G", "2", "F"]
+    told = [symbol_event(s, c) for c in play(s, TUNE[:5])]
+    assert [e.sounds for e in told] == [[], [], [], [], [SpeltNote(67, 2 * EIGHTH, n=2)]]
+    assert [e.text for e in told][2:] == ["G", "2", "F"]
     s.change({"bpm": 60.0}, "now", 0.0)
-    assert symbol_event(s, play(s, TUNE[5:7])[1]).fields["sounds"] == [
-        {"pitch": 66, "seconds": pytest.approx(1.5 * 2 * EIGHTH), "n": 4}
+    assert symbol_event(s, play(s, TUNE[5:7])[1]).sounds == [
+        SpeltNote(66, pytest.approx(1.5 * 2 * EIGHTH), n=4)
     ]
 
 

@@ -5,14 +5,15 @@ from typing import Any
 from support import House
 
 from stream_rnn.stage.subscribers import Viewer
+from stream_rnn.wire import events
 from stream_rnn.wire import messages as wire
 
 
 class Asker:
     def __init__(self) -> None:
-        self.told: list[wire.Event] = []
+        self.told: list[Any] = []
 
-    def tell(self, event: wire.Event) -> None:
+    def tell(self, event: events.Event) -> None:
         self.told.append(event)
 
 
@@ -41,12 +42,12 @@ def test_who_cannot_be_shown_symbols_opens_and_controls_and_is_answered(house: H
     assert not isinstance(asker, Viewer) and isinstance(house.join(), Viewer)
     ask(house, asker, "open", model="verse", session="s", seed=1, id=7)
     ask(house, asker, "control", session="s", controls={"temperature": 0.5}, id=8)
-    assert [(e.kind, e.id) for e in asker.told] == [("opened", 7), ("controlled", 8)]
+    assert [(e.type, e.id) for e in asker.told] == [("opened", 7), ("controlled", 8)]
     house.run(1.0)
     assert house.stage.sessions["s"].position > 5
     assert len(asker.told) == 2 and house.stage.viewers("s") == 0
     ask(house, asker, "attach", session="s")
-    assert asker.told[-1].fields["code"] == "bad_state"
+    assert asker.told[-1].code == "bad_state"
 
 
 def test_a_session_that_is_kept_counts_as_viewed(house: House) -> None:

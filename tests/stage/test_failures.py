@@ -15,7 +15,7 @@ from stream_rnn.engine.core import Core, EngineOptions
 from stream_rnn.engine.messages import Failed
 from stream_rnn.stage.failures import MOST
 from stream_rnn.stage.subscribers import Moment
-from stream_rnn.wire import messages as wire
+from stream_rnn.wire import events
 
 
 def playing(house: House, name: str) -> Ear:
@@ -72,7 +72,7 @@ class Broken(Ear):
 
     calls = 0
 
-    def symbol(self, event: wire.Event, moment: Moment) -> None:
+    def symbol(self, event: events.Live, moment: Moment) -> None:
         self.calls += 1
         raise RuntimeError("no such port")
 

@@ -13,7 +13,7 @@ from stream_rnn.stage import idleness
 from stream_rnn.stage.limits import Limits
 from stream_rnn.stage.memory import size, trim_histories, trim_states
 from stream_rnn.stage.subscribers import Moment
-from stream_rnn.wire import messages as wire
+from stream_rnn.wire import events
 
 
 @pytest.fixture
@@ -27,10 +27,10 @@ class HouseSink(Ear):
     def wants(self, session: str) -> bool:
         return True
 
-    def symbol(self, event: wire.Event, moment: Moment) -> None:
+    def symbol(self, event: events.Live, moment: Moment) -> None:
         pass
 
-    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
+    def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
         pass
 
     def panic(self) -> None:

@@ -78,8 +78,8 @@ def test_it_begins_on_the_bar_and_its_notes_lie_where_they_are_written() -> None
     player = Player()
     assert heard(player.play(TUNE)) == written(TUNE, 64)  # beat 16 is the next bar's
     assert player.session.controls.bpm == 97.0
-    last = symbol_event(player.session, player.play(["G"])[0]).fields["sounds"]
-    assert last[0]["seconds"] == pytest.approx(2 * 60 / 97 / 4, abs=1e-6)
+    last = symbol_event(player.session, player.play(["G"])[0]).sounds
+    assert last and last[0].seconds == pytest.approx(2 * 60 / 97 / 4, abs=1e-6)
 
 
 def test_hundreds_of_notes_later_it_is_in_step_and_each_tune_has_begun_on_a_bar() -> None:

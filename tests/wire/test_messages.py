@@ -6,6 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stream_rnn.errors import ProtocolError
+from stream_rnn.wire import events
 from stream_rnn.wire import messages as wire
 
 CODES = {"bad_json", "unknown_type", "unknown_field", "bad_message"}
@@ -69,7 +70,7 @@ def refused(text: str | bytes) -> ProtocolError | None:
     except ProtocolError as error:
         assert error.code in CODES
         assert str(error)
-        answer = json.loads(wire.error_event(error, id=wire.request_id(text)).json)
+        answer = json.loads(events.error_event(error, id=wire.request_id(text)).json)
         assert answer["type"] == "error"
         return error
     return None
@@ -151,13 +152,15 @@ def test_a_refused_message_is_answered_with_its_id_where_it_has_one(
 
 
 def test_what_the_server_says_carries_type_first_and_only_what_is_known() -> None:
-    assert wire.event("pong", t0=1.5).answering(0).json == '{"type":"pong","t0":1.5,"id":0}'
-    assert wire.event("pong").json == '{"type":"pong"}'
+    fed = events.Fed("s", 7)
+    assert fed.answering(0).json == '{"type":"fed","session":"s","position":7,"id":0}'
+    assert fed.json == '{"type":"fed","session":"s","position":7}'
+    assert fed.json is fed.json, "encoded once for all who are told"
     error = ProtocolError("bad_value", "no", field="controls.rate")
-    assert json.loads(wire.error_event(error, session="s", id="i").json) == {
+    assert json.loads(events.error_event(error, session="s", id="i").json) == {
         "type": "error", "id": "i", "code": "bad_value", "message": "no",
         "field": "controls.rate", "session": "s",
     }  # fmt: skip
-    assert json.loads(wire.error_event(ProtocolError("c", "m")).json).keys() == {
+    assert json.loads(events.error_event(ProtocolError("c", "m")).json).keys() == {
         "type", "code", "message",
     }  # fmt: skip

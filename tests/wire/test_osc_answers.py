@@ -2,48 +2,46 @@ from __future__ import annotations
 
 from stream_rnn.errors import ProtocolError
 from stream_rnn.sound.voice import Note
-from stream_rnn.wire import messages as wire
-from stream_rnn.wire import osc
+from stream_rnn.wire import events, osc
 from stream_rnn.wire.osc_answers import answers, note_messages, session_messages
 
 
 def test_answers_name_control_value_and_position() -> None:
-    event = wire.event(
-        "controlled", session="main", position=7, changed=["artist", "temperature"],
+    event = events.Controlled(
+        "main", position=7, changed=["artist", "temperature"],
         controls={"temperature": 0.5, "artist": {"Ada": 0.25, "Bo": 0.75}, "rate": 10.0},
     )  # fmt: skip
     assert answers(event) == [
         ("/rnn/main/controlled", ("artist", "Ada=0.25 Bo=0.75", 7)),
         ("/rnn/main/controlled", ("temperature", 0.5, 7)),
     ]
-    error = wire.error_event(ProtocolError("bad_value", "no"), id="/rnn/main/x")
+    error = events.error_event(ProtocolError("bad_value", "no"), id="/rnn/main/x")
     assert answers(error) == [("/rnn/error", ("bad_value", "no", "/rnn/main/x"))]
-    led = wire.event("led", session="main", position=8, player=0, gesture=3)
+    led = events.Led("main", position=8, player=0, gesture=3)
     assert answers(led) == [("/rnn/main/led", (0, 3, 8))]
-    given_back = wire.event("led", session="main", position=8, player=2, gesture=None)
+    given_back = events.Led("main", position=8, player=2, gesture=None)
     assert answers(given_back) == [("/rnn/main/led", (2, -1, 8))]
-    learned = wire.event("learned", control="rate", cc=74, channel=1)
+    learned = events.Learned("rate", cc=74, channel=1)
     assert answers(learned) == [("/rnn/midi/learned", ("rate", 74, 1))]
-    pad = wire.event("learned", control="play", number=36, channel=10, kind="note")
+    pad = events.Learned("play", number=36, channel=10, kind="note")
     assert answers(pad) == [("/rnn/midi/learned", ("play", 36, 10, "note"))]
-    assert answers(wire.event("pong", t0=7, t1=1.0, t2=1.0)) == [("/rnn/pong", (7,))]
+    assert answers(events.Pong(t0=7, t1=1.0, t2=1.0)) == [("/rnn/pong", (7,))]
 
 
 def test_what_is_opened_says_how_it_stands() -> None:
-    opened = wire.event(
-        "opened", session="main", model="verse", position=7, seed=2**53 - 1, playing=True,
-        controls={},
+    opened = events.Opened(
+        "main", model="verse", position=7, seed=2**53 - 1, playing=True, controls={}, epoch=0
     )  # fmt: skip
     standing = ("verse", 7, "9007199254740991", 1)
     assert answers(opened) == [("/rnn/main/opened", standing)]
     assert session_messages([opened]) == [("/rnn/session", ("main", *standing))]
-    gap = wire.event("gap", session="main", after=3, before=9)
+    gap = events.Gap("main", after=3, before=9)
     assert answers(gap) == [("/rnn/main/gap", (3, 9))]
 
 
 def test_an_error_fits_a_datagram_whatever_it_quotes() -> None:
     long = "\N{MUSICAL SYMBOL G CLEF}" * 16000
-    ((address, arguments),) = answers(wire.error_event(ProtocolError("bad_value", long), id=long))
+    ((address, arguments),) = answers(events.error_event(ProtocolError("bad_value", long), id=long))
     assert len(osc.message_bytes(address, *arguments)) < 1200
     assert all(a.endswith("...") and a[0] == long[0] for a in arguments[1:])
 

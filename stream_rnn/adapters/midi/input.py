@@ -24,8 +24,7 @@ from stream_rnn.sessions.tempo import Tempo
 from stream_rnn.stage.stage import Stage
 from stream_rnn.stage.subscribers import Asker
 from stream_rnn.stage.transport import Conductor
-from stream_rnn.wire import messages as wire
-from stream_rnn.wire import midi
+from stream_rnn.wire import events, midi
 from stream_rnn.wire.learning import Forget, Learn
 
 log = logging.getLogger("stream_rnn.midi")
@@ -207,6 +206,6 @@ class MidiInput:
 
     # As an asker, which the stage answers
 
-    def tell(self, event: wire.Event) -> None:
-        if event.kind == "error":
-            log.warning("%s", event.fields["message"])
+    def tell(self, event: events.Event) -> None:
+        if isinstance(event, events.Error):
+            log.warning("%s", event.message)

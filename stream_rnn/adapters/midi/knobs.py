@@ -21,6 +21,7 @@ from stream_rnn.errors import ConfigError, ProtocolError
 from stream_rnn.sessions.session import Session
 from stream_rnn.stage.stage import Stage
 from stream_rnn.stage.subscribers import Asker, fits
+from stream_rnn.wire import events
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire.learning import Forget, Learn
 
@@ -239,7 +240,7 @@ class Knobs:
         if self._watch is not None and self._watch.binding not in self.bindings:
             self._watch = None
         for control in dropped:
-            asker.tell(wire.event("forgotten", control=control))
+            asker.tell(events.Forgotten(control))
         self._keep()
 
     def _keep(self) -> None:
@@ -280,11 +281,11 @@ def described(binding: MidiControl) -> str:
     return source if number is True else f"{source} {number}"
 
 
-def learned(binding: MidiControl) -> wire.Event:
+def learned(binding: MidiControl) -> events.Learned:
     """The news that a controller was learnt."""
     control, channel, source = binding.control, binding.channel, binding.sources[0]
     if source == "cc" and binding.mode == "absolute":
-        return wire.event("learned", control=control, cc=binding.cc, channel=channel)
+        return events.Learned(control, cc=binding.cc, channel=channel)
     kind = binding.mode if source == "cc" else source
     number = int(getattr(binding, source)) if source not in ("wheel", "aftertouch") else 0
-    return wire.event("learned", control=control, number=number, channel=channel, kind=kind)
+    return events.Learned(control, number=number, channel=channel, kind=kind)

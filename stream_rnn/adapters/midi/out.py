@@ -18,7 +18,7 @@ from stream_rnn.sessions.controls import Controls
 from stream_rnn.sound.part import DRUM_CHANNEL, Part
 from stream_rnn.sound.voice import Note, Voice, is_verse
 from stream_rnn.stage.subscribers import Moment, fits
-from stream_rnn.wire import messages as wire
+from stream_rnn.wire import events
 
 PROGRAM = 0xC0
 MEMORY = 5.0  # seconds; longer than it can take to see that the MIDI process is dead
@@ -72,64 +72,62 @@ class MidiSink:
             if (session, port) in self._parts:
                 yield port
 
-    def tell(self, event: wire.Event) -> None:
-        session = event.fields.get("session", "")
-        match event.kind:
-            case "opened":
-                silent = event.fields.get("silent", False)
+    def tell(self, event: events.Event) -> None:
+        match event:
+            case events.Opened(session=session, silent=silent):
                 for port, route in enumerate(self._routes):
                     # It may have a part there: another model plays now, or a fork is played.
                     if fits(route.session, session, silent=silent) and (
                         (session, port) not in self._parts
                     ):
-                        channel = self._channel(port, event.fields["controls"]["channel"])
+                        channel = self._channel(port, event.controls["channel"])
                         part = self._parts[session, port] = Part(channel, Voice(led=route.led))
                         self._send_program(port, part)
-                self._open_clocks(session, event.fields["model"], event.fields["controls"]["bpm"])
-            case "controlled" if not event.fields.get("pending"):
+                self._open_clocks(session, event.model, event.controls["bpm"])
+            case events.Controlled(session=session, pending=False):
                 for _, clock in self._clocks_of(session):
-                    clock.bpm = event.fields["controls"]["bpm"]
-            case "paused" | "closed":
+                    clock.bpm = event.controls["bpm"]
+            case events.Paused(session=session) | events.Closed(session=session):
                 self._release(session, TAIL)
-            case "reset" | "rewound":
+                self._stop_clocks(session)
+            case events.Reset(session=session) | events.Rewound(session=session):
                 self._release(session, 0.0)
-        if event.kind in ("paused", "closed", "reset", "rewound"):
-            for port, clock in self._clocks_of(session):
-                self._play_clock(port, clock.stop(self._now()))
-                self._wake()
-        if event.kind == "closed":
-            for port in list(self._ports_of(session)):
-                del self._parts[session, port]
-            for port, _ in list(self._clocks_of(session)):
+                self._stop_clocks(session)
+        if isinstance(event, events.Closed):
+            for port in list(self._ports_of(event.session)):
+                del self._parts[event.session, port]
+            for port, _ in list(self._clocks_of(event.session)):
                 del self._clocks[port]
 
-    def symbol(self, event: wire.Event, moment: Moment) -> None:
-        session, due = event.fields["session"], event.fields["due"]
-        for port, clock in self._clocks_of(session):
-            fed, clock.bpm = event.fields.get("fed", False), moment.controls.bpm
-            self._play_clock(port, clock.symbol(event.fields["n"], due, moment.ends, fed=fed))
+    def symbol(self, event: events.Live, moment: Moment) -> None:
+        session = event.session
+        if isinstance(event, events.Symbol):
+            for port, clock in self._clocks_of(session):
+                clock.bpm = moment.controls.bpm
+                messages = clock.symbol(event.n, event.due, moment.ends, fed=event.fed)
+                self._play_clock(port, messages)
         for port in self._ports_of(session):
             route, part = self._routes[port], self._parts[session, port]
-            if is_verse(event.fields) and not route.text:
+            if is_verse(event) and not route.text:
                 continue
-            at = part.follow(event.fields, moment.ends)
+            at = part.follow(event, moment.ends)
             channel = self._channel(port, moment.controls.channel)
             if channel != part.channel:
                 self._send(port, part, at, part.voice.release())
                 part.channel = channel
                 self._send_program(port, part)
             notes = part.voice.play(
-                event.fields,
+                event,
                 velocity=self._velocity(port, moment.controls),
                 transpose=moment.controls.transpose + route.transpose,
             )
             self._send(port, part, at, notes)
 
-    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
+    def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
         """A long feed. A synthesizer lives in the present, but what it interrupts has ended."""
-        first = next(events(), None)
+        first = next(past(), None)
         if first is not None:
-            self._release(first.fields["session"], 0.0)
+            self._release(first.session, 0.0)
 
     def panic(self) -> None:
         for part in self._parts.values():
@@ -204,6 +202,11 @@ class MidiSink:
         for port, clock in self._clocks.items():
             if self._routes[port].clock == session:
                 yield port, clock
+
+    def _stop_clocks(self, session: str) -> None:
+        for port, clock in self._clocks_of(session):
+            self._play_clock(port, clock.stop(self._now()))
+            self._wake()
 
     def _play_clock(self, port: int, messages: list[tuple[float, bytes]]) -> None:
         latency = self._routes[port].latency

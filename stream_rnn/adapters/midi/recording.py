@@ -24,7 +24,7 @@ from stream_rnn.midi.player import NOTE_ON, note_off
 from stream_rnn.sound.part import Part
 from stream_rnn.sound.voice import Note
 from stream_rnn.stage.subscribers import Moment, fits
-from stream_rnn.wire import messages as wire
+from stream_rnn.wire import events
 
 log = logging.getLogger("stream_rnn.recording")
 
@@ -133,30 +133,30 @@ class Recorder:
     def wants(self, session: str, *, silent: bool = False) -> bool:
         return fits(self._pattern, session, silent=silent)
 
-    def tell(self, event: wire.Event) -> None:
-        session = event.fields.get("session", "")
-        if event.kind in ("paused", "reset", "rewound", "closed") and session in self._parts:
-            self._end(self._parts.pop(session))
-            if session == self._leader:
+    def tell(self, event: events.Event) -> None:
+        ends = events.Paused | events.Reset | events.Rewound | events.Closed
+        if isinstance(event, ends) and event.session in self._parts:
+            self._end(self._parts.pop(event.session))
+            if event.session == self._leader:
                 self._leader = self._lead = None
 
-    def symbol(self, event: wire.Event, moment: Moment) -> None:
-        session, due = event.fields["session"], event.fields["due"]
+    def symbol(self, event: events.Live, moment: Moment) -> None:
+        session, due = event.session, event.due
         controls, channel = moment.controls, moment.controls.channel - 1
         part = self._parts.setdefault(session, Part(channel))
-        at = part.follow(event.fields, due)
+        at = part.follow(event, due)
         self._follow(session, due, moment)
         if channel != part.channel:
             self._end(part)
             part.channel = channel
         velocity, transpose = controls.velocity, controls.transpose
-        notes = part.voice.play(event.fields, velocity=velocity, transpose=transpose)
+        notes = part.voice.play(event, velocity=velocity, transpose=transpose)
         self._add(at, part, notes)
 
-    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
+    def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
         """A long feed: what it interrupts has ended."""
-        first = next(events(), None)
-        part = first and self._parts.get(first.fields["session"])
+        first = next(past(), None)
+        part = first and self._parts.get(first.session)
         if part:
             self._end(part)
 

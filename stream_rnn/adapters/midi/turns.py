@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from stream_rnn.adapters.midi.phrases import Phrase, Played
 from stream_rnn.config import MidiIn
-from stream_rnn.wire import messages as wire
+from stream_rnn.wire import events
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,15 @@ class Turn:
         finally:
             self._asking = False
 
-    def tell(self, event: wire.Event) -> None:
+    def tell(self, event: events.Event) -> None:
         """News of the session. A pause with a reason is nobody's: the engine is gone, say."""
-        if self._asking or "reason" in event.fields:
+        if self._asking:
             return
-        if event.kind in ("paused", "playing"):
-            self._stopped = event.kind == "paused"
+        match event:
+            case events.Paused(reason=None):
+                self._stopped = True
+            case events.Playing(reason=None):
+                self._stopped = False
 
 
 class Turns:
@@ -97,11 +100,10 @@ class Turns:
         """A session's turn, for all of its keyboards."""
         return self._turns.setdefault(session, Turn())
 
-    def tell(self, event: wire.Event) -> None:
+    def tell(self, event: events.Event) -> None:
         """News of any session; see `Stage.observe`."""
-        turn = self._turns.get(event.fields.get("session", ""))
-        if turn is not None:
-            turn.tell(event)
+        if isinstance(event, events.SessionEvent) and event.session in self._turns:
+            self._turns[event.session].tell(event)
 
     def stop(self, sessions: Iterable[str] | None = None) -> None:
         """A panic, or a sequencer's stop: sessions do not answer the turn that is being played.

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from stream_rnn.wire import messages as wire
+from stream_rnn.wire import events
 from stream_rnn.wire.osc_answers import Message
-from stream_rnn.wire.osc_faders import fader_messages, touched
+from stream_rnn.wire.osc_faders import fader_messages, news_of_faders, touched
 
 STILL = 0.4  # seconds after its last move until a hand rests
 MAX_MOVED = 1024
@@ -48,14 +48,11 @@ class Faders:
             self._forget(next(iter(self._moved)))
         self._wait(STILL)
 
-    def tell(self, event: wire.Event) -> None:
+    def tell(self, event: events.SessionEvent) -> None:
         """News of a session that it listens to."""
-        if event.kind not in ("opened", "rewound", "controlled") or event.fields.get("pending"):
-            return  # what is pending is told again when it holds
-        session, names = event.fields["session"], event.fields.get("changed")
-        for name, messages in fader_messages(session, event.fields["controls"], names).items():
-            if (session, name) in self._moved:
-                self._held_back[session, name] = messages
+        for name, messages in news_of_faders(event).items():
+            if (event.session, name) in self._moved:
+                self._held_back[event.session, name] = messages
             else:
                 self._say(messages)
 

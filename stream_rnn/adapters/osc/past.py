@@ -13,8 +13,7 @@ from typing import Protocol
 from stream_rnn.adapters.osc.agenda import Agenda
 from stream_rnn.adapters.osc.voices import PlainForm
 from stream_rnn.clock import Clock
-from stream_rnn.wire import messages as wire
-from stream_rnn.wire import osc
+from stream_rnn.wire import events, osc
 from stream_rnn.wire.osc_answers import Message, answers
 
 MAX_PAST = 512  # symbols that a subscriber may ask for, and that are shown of a long feed
@@ -37,11 +36,11 @@ class _Shown:
     """The past of one session, for one receiver: read first, since only its end is shown."""
 
     def __init__(self) -> None:
-        self._sources: deque[Iterator[wire.Event]] = deque(maxlen=SOURCES)
+        self._sources: deque[Iterator[events.Past]] = deque(maxlen=SOURCES)
         self._messages: deque[Message] = deque(maxlen=MAX_PAST)
 
-    def add(self, events: Iterator[wire.Event]) -> None:
-        self._sources.append(events)
+    def add(self, past: Iterator[events.Past]) -> None:
+        self._sources.append(past)
 
     def next_packet(self) -> bytes | None:
         """A packet, if all of it has been read."""
@@ -52,8 +51,9 @@ class _Shown:
             if event is None:
                 self._sources.popleft()
             else:
-                said = PlainForm.past(event.fields) if event.kind == "symbol" else answers(event)
-                self._messages.extend(said)
+                self._messages.extend(
+                    PlainForm.past(event) if isinstance(event, events.Symbol) else answers(event)
+                )
         if self._sources or not self._messages:
             return None
         some = [self._messages.popleft() for _ in range(min(IN_ONE, len(self._messages)))]
@@ -73,10 +73,10 @@ class Past:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def show(self, receiver: Receiver, session: str, events: Iterator[wire.Event]) -> None:
+    def show(self, receiver: Receiver, session: str, past: Iterator[events.Past]) -> None:
         """Shows symbols of a session, after those of it that wait: at most `MAX_PAST`, the last."""
         idle = not self._waiting
-        self._waiting.setdefault((receiver, session), _Shown()).add(events)
+        self._waiting.setdefault((receiver, session), _Shown()).add(past)
         if idle and not len(self._agenda):
             self._turn(None)
 

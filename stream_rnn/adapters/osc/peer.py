@@ -14,7 +14,7 @@ from stream_rnn.adapters.osc.presence import Address
 from stream_rnn.adapters.osc.voices import OscVoices, PlainForm
 from stream_rnn.clock import Clock
 from stream_rnn.stage.subscribers import Moment
-from stream_rnn.wire import messages as wire
+from stream_rnn.wire import events
 
 MAX_NAMERS = 8
 ONCE_IN_A_WHILE = 60.0  # seconds between two words about waiting bundles
@@ -99,27 +99,27 @@ class OscPeer(OscVoices):
         self.wanted.pop(session, None)
         super().end(session)
 
-    def tell(self, event: wire.Event) -> None:
+    def tell(self, event: events.Event) -> None:
         # Who sends nothing but mistakes has been told by then, and answers cost more than they.
-        if event.kind == "error" and not self._errors.take(self.heard_at):
+        if isinstance(event, events.Error) and not self._errors.take(self.heard_at):
             return
-        session = event.fields.get("session", "")
-        if event.kind in ("reset", "rewound"):
-            self._past.drop(self, session)
+        if isinstance(event, events.Reset | events.Rewound):
+            self._past.drop(self, event.session)
         super().tell(event)
-        if self.faders is not None and session in self._parts and session not in self.wanted:
-            self.faders.tell(event)
+        if self.faders is not None and isinstance(event, events.SessionEvent):
+            if event.session in self._parts and event.session not in self.wanted:
+                self.faders.tell(event)
 
-    def symbol(self, event: wire.Event, moment: Moment) -> None:
-        if event.fields["session"] not in self.wanted:
+    def symbol(self, event: events.Live, moment: Moment) -> None:
+        if event.session not in self.wanted:
             super().symbol(event, moment)
 
-    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
-        shown = events()  # they can be had only once
+    def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
+        shown = past()  # they can be had only once
         first = next(shown, None)
         if first is None:
             return
-        session = first.fields["session"]
+        session = first.session
         if session in self._parts and session not in self.wanted:
             self._release(session, 0.0)
             self._past.show(self, session, itertools.chain([first], shown))

@@ -17,7 +17,7 @@ from stream_rnn.adapters.osc.options import OscOptions
 from stream_rnn.adapters.osc.peer import OscPeer
 from stream_rnn.adapters.osc.presence import Address, Presence
 from stream_rnn.errors import ProtocolError
-from stream_rnn.wire import messages as wire
+from stream_rnn.wire import events
 
 UNHEARD = 30.0  # seconds that an address may be subscribed without having been heard
 
@@ -152,7 +152,7 @@ class Peers:
             )
         loser = min(others, key=lambda peer: (-counts[peer.address[0]], self._heard_at(peer)))
         reason = "others have subscribed since; of your machine this address was silent longest"
-        loser.tell(wire.error_event(ProtocolError("too_many_subscriptions", reason)))
+        loser.tell(events.error_event(ProtocolError("too_many_subscriptions", reason)))
         self._forget(loser, now)
 
     def _heard_at(self, peer: OscPeer) -> tuple[float, float]:

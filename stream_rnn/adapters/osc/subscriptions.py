@@ -16,8 +16,8 @@ from stream_rnn.clock import Clock
 from stream_rnn.errors import ProtocolError
 from stream_rnn.stage.events import opened_event
 from stream_rnn.stage.stage import Stage
+from stream_rnn.wire import events, osc
 from stream_rnn.wire import messages as wire
-from stream_rnn.wire import osc
 from stream_rnn.wire.osc_answers import Message
 from stream_rnn.wire.osc_patterns import fits, is_pattern, matching
 from stream_rnn.wire.osc_requests import Feedback, Subscribe, Unsubscribe
@@ -130,7 +130,7 @@ class Subscriptions:
         earliest = position - MAX_PAST - 1
         if after >= earliest:
             return after
-        target.tell(wire.event("gap", session=name, after=after, before=earliest + 1))
+        target.tell(events.Gap(name, after, earliest + 1))
         return earliest
 
     def unsubscribe(self, peer: OscPeer, request: Unsubscribe) -> None:
@@ -142,11 +142,11 @@ class Subscriptions:
         for session in matching(pattern, target.sessions, or_none=known):
             target.end(session)
 
-    def _look_at_news(self, event: wire.Event) -> None:
+    def _look_at_news(self, event: events.Event) -> None:
         """Subscribes those whose pattern a new session fits."""
-        if event.kind != "opened":
+        if not isinstance(event, events.Opened):
             return
-        name = event.fields["session"]
+        name = event.session
         for peer in self._peers:
             if name not in peer.sessions and any(fits(p, name) for p in peer.patterns):
                 with self._refusals.answering(peer, "/rnn/subscribe"):

@@ -15,8 +15,7 @@ from stream_rnn.clock import Clock
 from stream_rnn.config import OscTarget
 from stream_rnn.errors import ConfigError
 from stream_rnn.stage.subscribers import Moment, fits
-from stream_rnn.wire import messages as wire
-from stream_rnn.wire import osc
+from stream_rnn.wire import events, osc
 from stream_rnn.wire.access import is_loopback
 from stream_rnn.wire.osc_answers import Message
 from stream_rnn.wire.template import FIELDS, Template
@@ -47,12 +46,12 @@ class TargetSink(OscVoices):
     def wants(self, session: str, *, silent: bool = False) -> bool:
         return fits(self._pattern, session, silent=silent)
 
-    def tell(self, event: wire.Event) -> None:
-        if event.kind == "opened":
-            self.begin(event.fields["session"])
+    def tell(self, event: events.Event) -> None:
+        if isinstance(event, events.Opened):
+            self.begin(event.session)
         super().tell(event)
 
-    def symbol(self, event: wire.Event, moment: Moment) -> None:
+    def symbol(self, event: events.Live, moment: Moment) -> None:
         if not self._closed:  # nothing would end what begins now
             super().symbol(event, moment)
 

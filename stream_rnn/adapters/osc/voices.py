@@ -11,25 +11,24 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from msgspec.structs import asdict
+
 from stream_rnn.sound.part import Part
 from stream_rnn.sound.voice import Note, Voice, is_verse
 from stream_rnn.stage.subscribers import Moment
-from stream_rnn.wire import messages as wire
-from stream_rnn.wire import osc
+from stream_rnn.wire import events, osc
 from stream_rnn.wire.osc_answers import Message, answers, note_messages
-from stream_rnn.wire.osc_faders import fader_messages
+from stream_rnn.wire.osc_faders import news_of_faders
 from stream_rnn.wire.template import Template, note_values
 
 TAIL = 0.05  # seconds that what sounds may ring on after a pause; less than it takes to start
 EVENT_SECONDS = 0.25  # what `{seconds}` says of a performance's note, which ends by another event
 
-TOUCH = ("player", "x", "y", "down", "pitch")  # what `/touch` says, in this order
-
 
 class Form(Protocol):
     """How symbols and news are said."""
 
-    def symbol(self, fields: dict[str, Any], moment: Moment, voice: Voice) -> list[Message]:
+    def symbol(self, event: events.Live, moment: Moment, voice: Voice) -> list[Message]:
         """A symbol, in messages that are to be done when it is due."""
         ...
 
@@ -37,7 +36,7 @@ class Form(Protocol):
         """Notes that end between symbols."""
         ...
 
-    def news(self, event: wire.Event) -> list[Message]:
+    def news(self, event: events.Event) -> list[Message]:
         """What is no symbol."""
         ...
 
@@ -45,37 +44,41 @@ class Form(Protocol):
 class PlainForm:
     """Our own addresses; see `docs/osc.md`."""
 
-    def symbol(self, fields: dict[str, Any], moment: Moment, voice: Voice) -> list[Message]:
-        base, controls = f"/rnn/{fields['session']}", moment.controls
+    def symbol(self, event: events.Live, moment: Moment, voice: Voice) -> list[Message]:
+        session, controls = event.session, moment.controls
         notes: list[Note] = []
-        if not is_verse(fields):
-            notes = voice.play(fields, velocity=controls.velocity, transpose=controls.transpose)
-        sounds = note_messages(fields["session"], notes, moment.ends - fields["due"])
-        if "touch" in fields:
-            touch = tuple(fields["touch"][name] for name in TOUCH)
-            return [(f"{base}/touch", touch), *note_messages(fields["session"], notes, 0.0)]
-        return [self._shown(fields, voice.sounding), *sounds]
+        if not is_verse(event):
+            notes = voice.play(event, velocity=controls.velocity, transpose=controls.transpose)
+        match event:
+            case events.Touch(touch=t):
+                touch = (f"/rnn/{session}/touch", (t.player, t.x, t.y, t.down, t.pitch))
+                return [touch, *note_messages(session, notes, 0.0)]
+            case events.Symbol(due=due):
+                sounds = note_messages(session, notes, moment.ends - due)
+                return [self._shown(event, voice.sounding), *sounds]
 
     @classmethod
-    def past(cls, fields: dict[str, Any]) -> list[Message]:
+    def past(cls, symbol: events.Symbol) -> list[Message]:
         """A symbol of the past, which is shown and not sounded."""
-        return [] if "touch" in fields else [cls._shown(fields, tuple(fields.get("notes", ())))]
+        return [cls._shown(symbol, tuple(symbol.notes or ()))]
 
     @staticmethod
-    def _shown(fields: dict[str, Any], pitches: tuple[int, ...]) -> Message:
-        base, event = f"/rnn/{fields['session']}", fields.get("event")
-        if "text" in fields:
-            return f"{base}/char", (fields["text"], fields["n"])
-        if event is None:
-            return f"{base}/frame", pitches
-        if "gesture" in event:
-            return f"{base}/gesture", (event["player"], event["gesture"])
-        return f"{base}/event", tuple(x for item in event.items() for x in item)
+    def _shown(symbol: events.Symbol, pitches: tuple[int, ...]) -> Message:
+        base = f"/rnn/{symbol.session}"
+        match symbol.event:
+            case _ if symbol.text is not None:
+                return f"{base}/char", (symbol.text, symbol.n)
+            case None:
+                return f"{base}/frame", pitches
+            case {"player": player, "gesture": gesture}:
+                return f"{base}/gesture", (player, gesture)
+            case event:
+                return f"{base}/event", tuple(x for item in event.items() for x in item)
 
     def ends(self, session: str, notes: list[Note]) -> list[Message]:
         return note_messages(session, notes, 0.0)
 
-    def news(self, event: wire.Event) -> list[Message]:
+    def news(self, event: events.Event) -> list[Message]:
         return answers(event)
 
 
@@ -93,23 +96,23 @@ class TemplateForm:
     templates: Mapping[str, Template]
     hold: float
 
-    def symbol(self, fields: dict[str, Any], moment: Moment, voice: Voice) -> list[Message]:
-        length = moment.ends - fields["due"]
+    def symbol(self, event: events.Live, moment: Moment, voice: Voice) -> list[Message]:
+        length = moment.ends - event.due
         values = {
             "seconds": self.hold * (length if length > 0 else EVENT_SECONDS),
-            "n": fields.get("n", 0),
-            "session": fields["session"],
+            "n": event.n if isinstance(event, events.Symbol) else 0,
+            "session": event.session,
         }
         # What was fed is shown and not sounded: characters and touches are shown, others sound.
         filled: list[tuple[str, dict[str, Any]]] = []
-        if "touch" in fields:
-            filled.append(("touch", fields["touch"]))
-        elif not fields.get("fed"):
+        if isinstance(event, events.Touch):
+            filled.append(("touch", asdict(event.touch)))
+        elif not event.fed:
             filled.append(("symbol", {}))
-        if "text" in fields:
-            filled.append(("char", {"char": fields["text"]}))
+        if event.touch is None and event.text is not None:
+            filled.append(("char", {"char": event.text}))
         controls = moment.controls
-        for note in voice.play(fields, velocity=controls.velocity, transpose=controls.transpose):
+        for note in voice.play(event, velocity=controls.velocity, transpose=controls.transpose):
             filled.append(("note" if note.velocity else "off", note_values(note)))
         return [
             template.message({**values, **more})
@@ -123,18 +126,13 @@ class TemplateForm:
             return []
         return [off.message({"session": session, **note_values(note)}) for note in notes]
 
-    def news(self, event: wire.Event) -> list[Message]:
-        template, fields = self.templates.get("control"), event.fields
-        if template is None or event.kind not in ("opened", "rewound", "controlled"):
+    def news(self, event: events.Event) -> list[Message]:
+        template, said = self.templates.get("control"), list[Message]()
+        if template is None or not isinstance(event, events.SessionEvent):
             return []
-        if fields.get("pending"):
-            return []  # it is told again when it holds
-        session, said = fields["session"], list[Message]()
-        for name, forms in fader_messages(
-            session, fields["controls"], fields.get("changed")
-        ).items():
+        for name, forms in news_of_faders(event).items():
             value, *norm = (arguments[0] for _, arguments in forms)
-            values = {"session": session, "name": name, "value": value}
+            values = {"session": event.session, "name": name, "value": value}
             if norm or not template.uses("norm"):
                 said.append(template.message({**values, "norm": norm[0] if norm else 0.0}))
         return said
@@ -179,29 +177,28 @@ class OscVoices:
             self._release(session, TAIL)
             del self._parts[session]
 
-    def tell(self, event: wire.Event) -> None:
+    def tell(self, event: events.Event) -> None:
         for address, arguments in self._form.news(event):
             self.send(osc.message_bytes(address, *arguments))
-        session = event.fields.get("session", "")
-        match event.kind:
-            case "closed":
+        match event:
+            case events.Closed(session=session):
                 self.end(session)
-            case "paused":
+            case events.Paused(session=session):
                 self._release(session, TAIL)
-            case "reset" | "rewound":
-                self._release(session, 0.0)
+            case events.Reset() | events.Rewound():
+                self._release(event.session, 0.0)
 
-    def symbol(self, event: wire.Event, moment: Moment) -> None:
-        part = self._parts.get(event.fields["session"])
+    def symbol(self, event: events.Live, moment: Moment) -> None:
+        part = self._parts.get(event.session)
         if part is not None:
-            at = part.follow(event.fields, moment.ends)
-            self._send_at(at, self._form.symbol(event.fields, moment, part.voice))
+            at = part.follow(event, moment.ends)
+            self._send_at(at, self._form.symbol(event, moment, part.voice))
 
-    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
+    def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
         """A long feed. OSC programs live in the present, but what it interrupts has ended."""
-        first = next(events(), None)
+        first = next(past(), None)
         if first is not None:
-            self._release(first.fields["session"], 0.0)
+            self._release(first.session, 0.0)
 
     def panic(self) -> None:
         """Ends whatever sounds, at once."""

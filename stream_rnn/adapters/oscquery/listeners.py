@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from stream_rnn.adapters.oscquery.tree import Namespace, command_json
 from stream_rnn.errors import ProtocolError
-from stream_rnn.wire import messages as wire
+from stream_rnn.wire import events
 from stream_rnn.wire.osc import message_bytes
 
 MAX_PATHS = 1024  # that one client may listen to, and that may wait for it
@@ -114,16 +114,15 @@ class Listeners:
         """It is told no more."""
         listener.paths.get(_session_of(path), {}).pop(path, None)
 
-    def tell(self, event: wire.Event) -> None:
+    def tell(self, event: events.Event) -> None:
         """News of a session, from the stage."""
-        session = event.fields.get("session", "")
-        match event.kind:
-            case "opened":
+        match event:
+            case events.Opened(session=session):
                 self._changed("PATH_ADDED", session)
-            case "closed":
+            case events.Closed(session=session):
                 self._changed("PATH_REMOVED", session)
-            case "controlled" | "rewound" | "reset":
-                self._push(session)
+            case events.Controlled() | events.Rewound() | events.Reset():
+                self._push(event.session)
 
     def _changed(self, command: str, session: str) -> None:
         path = f"/rnn/{session}"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict
 from prometheus_client import CollectorRegistry, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from stream_rnn.adapters.web.websocket import model_json
+from stream_rnn.adapters.web.websocket import model_info
 from stream_rnn.stage.stage import Stage
 
 HEADERS = {
@@ -77,7 +78,8 @@ def routes(stage: Stage, registry: CollectorRegistry, page: Path) -> list[BaseRo
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
     async def models(request: Request) -> Response:
-        return JSONResponse({"models": [model_json(stage, n) for n in sorted(stage.models)]})
+        shown = [asdict(model_info(stage, name)) for name in sorted(stage.models)]
+        return JSONResponse({"models": shown})
 
     async def sessions(request: Request) -> Response:
         return JSONResponse({"sessions": [session_json(stage, n) for n in sorted(stage.sessions)]})

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from stream_rnn.wire.messages import event
+from stream_rnn.wire.events import Gap
 
 SYMBOLS = 1024
 EVENTS = 4096
@@ -137,5 +137,5 @@ class Outbox:
             if isinstance(item, _Gap):
                 if self._gaps.get(item.session) is item:
                     del self._gaps[item.session]
-                return event("gap", session=item.session, after=item.after, before=item.before).json
+                return Gap(item.session, item.after, item.before).json
             self._current = item()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -18,6 +17,7 @@ from stream_rnn.errors import ProtocolError
 from stream_rnn.sessions.controls import default_controls
 from stream_rnn.stage.stage import Stage
 from stream_rnn.stage.subscribers import Moment
+from stream_rnn.wire import events
 from stream_rnn.wire import messages as wire
 
 TRY_AGAIN_LATER = 1013
@@ -29,44 +29,42 @@ class WebSocketViewer:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
-    def tell(self, event: wire.Event) -> None:
+    def tell(self, event: events.Event) -> None:
         self._outbox.tell(event.json)
 
-    def symbol(self, event: wire.Event, moment: Moment) -> None:
-        if event.kind == "touch":
-            self._outbox.passing(event.json)
-        else:
-            fields = event.fields
-            epoch = fields.get("epoch", 0)
-            self._outbox.symbol(fields["session"], fields["n"], event.json, epoch)
+    def symbol(self, event: events.Live, moment: Moment) -> None:
+        match event:
+            case events.Touch():
+                self._outbox.passing(event.json)
+            case events.Symbol(session=session, n=n, epoch=epoch):
+                self._outbox.symbol(session, n, event.json, epoch)
 
-    def history(self, events: Callable[[], Iterator[wire.Event]]) -> None:
-        self._outbox.history(lambda: (event.json for event in events()))
+    def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
+        self._outbox.history(lambda: (event.json for event in past()))
 
 
-def hello(stage: Stage, now: float) -> wire.Event:
+def hello(stage: Stage, now: float) -> events.Hello:
     """The first message of a connection."""
-    return wire.event(
-        "hello",
+    return events.Hello(
         version=wire.VERSION,
         server=f"stream-rnn {__version__}",
         time=now,
         controls={name: row.to_json() for name, row in TABLE.items()},
-        models=[model_json(stage, name) for name in sorted(stage.models)],
+        models=[model_info(stage, name) for name in sorted(stage.models)],
     )
 
 
-def model_json(stage: Stage, name: str) -> dict[str, Any]:
+def model_info(stage: Stage, name: str) -> events.ModelInfo:
     """A model as clients see it."""
     model = stage.models[name]
-    return {
-        "name": name,
-        "title": model.card.title,
-        "domain": model.codec.domain,
-        "artists": list(model.card.artists),
-        "primes": list(model.card.primes),
-        "controls": default_controls(model.card, seed=0).to_json(),
-    }
+    return events.ModelInfo(
+        name=name,
+        title=model.card.title,
+        domain=model.codec.domain,
+        artists=list(model.card.artists),
+        primes=list(model.card.primes),
+        controls=default_controls(model.card, seed=0).to_json(),
+    )
 
 
 class Clients:

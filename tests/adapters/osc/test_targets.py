@@ -23,8 +23,7 @@ from stream_rnn.config import Config, OscConfig, OscTarget
 from stream_rnn.errors import ConfigError
 from stream_rnn.sessions.controls import Controls
 from stream_rnn.stage.subscribers import Moment
-from stream_rnn.wire import messages as wire
-from stream_rnn.wire import osc
+from stream_rnn.wire import events, osc
 
 MIDNIGHT = 1_800_000_000.0  # the time of day when the stage's clock stands at 0
 Heard = list[tuple[str, list[Any], float]]
@@ -238,16 +237,15 @@ def test_steering_is_told_to_plain_targets(house: House) -> None:
 
 
 def performance(
-    sink: TargetSink, *events: dict[str, Any], ends: Callable[[float], float] = lambda due: due
+    sink: TargetSink, *played: dict[str, Any], ends: Callable[[float], float] = lambda due: due
 ) -> None:
     """Events of a performance, as the stage hands them out."""
-    sink.tell(wire.event("opened", session="p", model="m", position=0, seed=1, playing=True))
+    sink.tell(events.Opened("p", "m", {}, seed=1, position=0, playing=True, epoch=0))
     loud: dict[str, Any] = {}
-    for n, event in enumerate(events):
+    for n, event in enumerate(played):
         loud = {"velocity": event["velocity"]} if "velocity" in event else loud
-        fields = {"session": "p", "n": n, "due": 1000.0, "event": event}
-        fields |= loud if "on" in event else {}
-        sink.symbol(wire.Event("symbol", fields), Moment(Controls(), ends(1000.0)))
+        symbol = events.Symbol("p", n, 1000.0, event=event, **(loud if "on" in event else {}))
+        sink.symbol(symbol, Moment(Controls(), ends(1000.0)))
 
 
 def test_performance_events_are_notes_and_events(house: House) -> None:

@@ -17,8 +17,8 @@ from stream_rnn.adapters.oscquery.tree import (
 )
 from stream_rnn.control_table import NORMS, TABLE
 from stream_rnn.errors import ProtocolError
+from stream_rnn.wire import events, osc
 from stream_rnn.wire import messages as wire
-from stream_rnn.wire import osc
 from stream_rnn.wire.osc_answers import answers
 from stream_rnn.wire.osc_requests import requests
 
@@ -147,9 +147,7 @@ def test_what_is_shown_can_be_written_back(name: str, value: object) -> None:
     shown = tree.values("main")[f"/rnn/main/{name}"]
     (request,) = requests(f"/rnn/main/{name}", (shown,), ["main"])
     assert isinstance(request, wire.Control) and request.controls == {name: value}
-    event = wire.event(
-        "controlled", session="main", position=7, controls={name: value}, changed=[name]
-    )
+    event = events.Controlled("main", position=7, controls={name: value}, changed=[name])
     ((_, (_, told, _)),) = answers(event)
     (request,) = requests(f"/rnn/main/{name}", (told,), ["main"])
     assert isinstance(request, wire.Control) and request.controls == {name: value}

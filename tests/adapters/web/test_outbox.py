@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 
 from stream_rnn.adapters.web.outbox import Outbox
-from stream_rnn.wire.messages import event
 
 Take = Callable[..., list[dict[str, Any]]]
 
 
 def encode(kind: str, **fields: object) -> str:
-    return event(kind, **fields).json
+    return json.dumps({"type": kind, **fields})
 
 
 def show(outbox: Outbox, session: str, *positions: int) -> None:
