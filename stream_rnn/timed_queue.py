@@ -48,7 +48,7 @@ class TimedQueue(Generic[T]):
 
     def due(self, now: float) -> Iterator[tuple[float, T]]:
         """Takes out the items whose time has come, those too that are pushed meanwhile."""
-        while self.first() <= now:
+        while self._heap and self.first() <= now:
             yield self.pop()
 
     def clear(self) -> None:

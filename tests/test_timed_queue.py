@@ -32,3 +32,10 @@ def test_what_is_pushed_while_others_are_taken_has_its_turn() -> None:
             queue.push(1.5, "b")
             queue.push(2.5, "later")
     assert taken == ["a", "b"] and queue.first() == 2.5
+
+
+def test_for_ever_ends_where_nothing_waits() -> None:
+    queue: TimedQueue[str] = TimedQueue()
+    assert list(queue.due(math.inf)) == []
+    queue.push(3.0, "a")
+    assert list(queue.due(math.inf)) == [(3.0, "a")]

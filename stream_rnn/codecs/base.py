@@ -93,7 +93,11 @@ class Codec(Protocol):
         ...
 
     def event(self, symbol: int) -> dict[str, Any]:
-        """The fields that a `symbol` message carries for this symbol."""
+        """The fields that a `symbol` message carries for this symbol.
+
+        They are among those that `wire.events.Symbol` has: `text`, `notes` and `onsets`, or
+        `event`, an object of the domain's own.
+        """
         ...
 
     def seconds(self, symbol: int) -> float | None:
