@@ -22,7 +22,7 @@ def test_every_history_is_what_its_log_says(models: Path, tmp_path: Path) -> Non
     tiny = [str(models / "verse"), str(models / "roll")]
     bundled = ["lyrics", "lyrics-any", "performance", "folk"]
     command = [
-        sys.executable, "-m", "tests.oracle", "--seconds", "9", "--seed", "8",
+        sys.executable, "-m", "tests.oracle", "--seconds", "8", "--seed", "8",
         "--shrink", "0", "--models", ",".join([*tiny, *bundled]), "--out", str(tmp_path),
     ]  # fmt: skip
     # What fails is found by this test, and made short by the command.

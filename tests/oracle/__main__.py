@@ -22,9 +22,9 @@ from .plan import Model, Operation, make_round
 from .servers import MODELS, Server, served, some_models
 from .shrink import ancestry, shrink
 
-ROUND = 8.0  # seconds of operations
+ROUND = 10.0  # seconds of operations
 EVERY = 5.0  # seconds between two lines that tell how it goes
-LIMITS = ("--max-sessions", "18")  # so that who is not listened to gives way
+LIMITS = ("--max-sessions", "12")  # so that who is not listened to gives way
 
 
 class Oracle:
@@ -55,6 +55,7 @@ class Oracle:
             with ThreadPoolExecutor() as threads:  # each takes its seconds to start
                 started = threads.map(self._start, ((), LIMITS))
                 self._other, self._server = started
+            self._other.give_way()  # what it builds is not in a hurry, and the engine played is
             yield
 
     def _start(self, limits: Iterable[str]) -> Server:
@@ -154,8 +155,9 @@ async def _search(oracle: Oracle, models: list[Model]) -> None:
     while True:
         number += 1
         left = options.seconds - oracle.seconds
+        length = min(ROUND, options.seconds)
         operations = make_round(
-            f"{options.seed}/{number}", models, min(ROUND, left), kills=not options.no_kills
+            f"{options.seed}/{number}", models, length, kills=not options.no_kills
         )
         round = asyncio.create_task(oracle.perform(operations)) if left > 1.0 else None
         if earlier is not None:

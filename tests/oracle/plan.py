@@ -20,8 +20,10 @@ DRIVERS = (
     "cleo",
 )  # each opens sessions, and hears all of them for as long as it is there
 LISTENERS = ("dora", "emil", "fay")  # come, go, and put in a word
-SESSIONS = 16
+SESSIONS = 10
 MOST_FORKS = 4
+RESTED = 0.3  # seconds, after which an engine has often computed as far ahead as it may
+OWN_TIME = ("abc", "performance")  # an engine computes the furthest ahead for these, at any rate
 # How likely each operation is, of a session that somebody plays.
 WEIGHTS = {
     "control": 8, "feed": 5, "rewind": 8, "step": 8, "play": 2, "pause": 2, "reset": 1, "fork": 1,
@@ -77,8 +79,8 @@ class Temper:
         # the engine time to compute ahead as far as it may, and then want much at once: who plays
         # fast needs little of it, and who is paused comes last.
         few, many = (1, 2, 3, 5, 10), (1, 5, 33, 100, 300)
-        rests = dice.choice(((0.0, 0.4), (0.05, 0.2) if play else (0.5, 1.5), (1.0, 2.0)))
-        return cls(dice.choice((few, few, few, many)), dice.choice((0.4, 0.6, 0.7)), rests)
+        rests = dice.choice(((0.0, 0.4), (0.1, 0.3) if play else (0.5, 1.0), (0.5, 1.5)))
+        return cls(dice.choice((few, few, few, many)), dice.choice((0.5, 0.6, 0.7)), rests)
 
 
 class _Planner:
@@ -95,7 +97,7 @@ class _Planner:
         dice, model, driver = self._dice, self._some_model(), self._dice.choice(DRIVERS)
         play = dice.random() < 0.45
         # The higher the rate, the further an engine computes ahead, paused or not.
-        controls = {"rate": dice.choice((5, 20, 60, 100, 200, 200) if play else (20, 100, 200))}
+        controls = {"rate": dice.choice((5, 20, 80, 100, 200) if play else (80, 100))}
         if dice.random() < 0.5:
             controls |= some_controls(dice, model)
         self._add(
@@ -114,9 +116,16 @@ class _Planner:
             at += rest
             if at > self._seconds:
                 return
-            # What is changed and taken back at once goes by while the engine is at it.
-            regret = do in ("control", "feed") and not rest and dice.random() < 0.4
-            do = "rewind" if regret else dice.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+            # Who has rested often changes something, and takes it back at once: then both reach
+            # an engine that has come far ahead.
+            if rest > RESTED and dice.random() < 0.6:
+                do = dice.choice(("control", "feed"))
+            elif do in ("control", "feed") and not rest and dice.random() < 0.7:
+                do = "rewind"
+            elif do == "rewind" and stepping and dice.random() < 0.5:
+                do = "step"  # what was wrong would show at once
+            else:
+                do = dice.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
             if do == "step" and not stepping:
                 if dice.random() < 0.7:
                     continue
@@ -162,7 +171,9 @@ class _Planner:
                     pass
 
     def _some_model(self, domain: str | None = None) -> Model:
-        return self._dice.choice([m for m in self._models if domain in (None, m.domain)])
+        there = [m for m in self._models if domain in (None, m.domain)]
+        weights = [3 if m.domain in OWN_TIME else 2 for m in there]
+        return self._dice.choices(there, weights)[0]
 
     def absences(self) -> None:
         """Clients go, in good order or not, and come back."""
@@ -180,8 +191,8 @@ class _Planner:
     def engine(self) -> None:
         """The engine is killed, or held still: seldom for so long that the gateway ends it."""
         dice = self._dice
-        if dice.random() < 0.6:
-            self._add(dice.uniform(0.1, 1.0) * self._seconds, "kill")
+        if dice.random() < 0.5:  # late, since until it is back nothing is computed
+            self._add(dice.uniform(0.5, 1.0) * self._seconds, "kill")
         if dice.random() < 0.6:
             seconds = 12.0 if dice.random() < 0.06 else dice.uniform(0.1, 2.0)
             at = dice.uniform(0.1, 1.0) * self._seconds
@@ -218,13 +229,13 @@ def some_controls(dice: random.Random, model: Model) -> dict[str, Any]:
     """
     may: dict[str, Any] = {
         "temperature": dice.choice((0, 0.5, 1.0, 1.0, 1.5, 3)),
-        "top_k": dice.choice((0, 1, 3, 10)),
+        "top_k": dice.choice((0, 0, 1, 3, 10)),
         "top_p": dice.choice((0.3, 0.9, 1)),
         "seed": dice.randrange(1000),
         "velocity": dice.randint(1, 127),
     }
     if dice.random() < 0.5:
-        may["rate"] = dice.choice((5, 60, 100, 200))
+        may["rate"] = dice.choice((5, 80, 100, 200))
     else:
         may["bpm"] = dice.choice((60, 111.1, 1500))
     if model.artists:

@@ -50,6 +50,11 @@ class Server:
             self._still.add(engine)
         return engine is not None
 
+    def give_way(self) -> None:
+        """Leaves the machine to others, where they want it."""
+        for pid in (self.process.pid, *children(self.process.pid)):
+            os.setpriority(os.PRIO_PROCESS, pid, 15)
+
     async def engine_comes(self) -> bool:
         """Waits until it has an engine; returns whether it has."""
         end = time.monotonic() + ENGINE
