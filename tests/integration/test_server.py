@@ -143,7 +143,7 @@ def test_an_engine_that_is_gone_comes_back_with_the_symbol_that_was_next(
             gone = time.monotonic()
             back = None
             while len(got) < 500:
-                message = talker.next()
+                message = talker.next(30.0)
                 if message["type"] == "playing" and message["session"] == "s":
                     back = message["arrived"] - gone
                     assert message["reason"] == "engine"
