@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from stream_rnn import page_tables
 from stream_rnn.control_table import MAX_SEED, TABLE, Kind, Row
 from stream_rnn.errors import DataError
 
@@ -27,14 +28,7 @@ def renewed(page: str) -> str:
     Raises:
         DataError: the page has no such table.
     """
-    lines = page.split("\n")
-    if HEAD[0] not in lines:
-        raise DataError(f"no table of controls in it, which begins {HEAD[0]!r}")
-    first = lines.index(HEAD[0])
-    last = first
-    while last < len(lines) and lines[last].startswith("|"):
-        last += 1
-    return "\n".join([*lines[:first], *HEAD, *map(row_of, TABLE.values()), *lines[last:]])
+    return page_tables.renewed(page, HEAD, lambda _: map(row_of, TABLE.values()), "controls")
 
 
 def row_of(row: Row) -> str:

@@ -55,7 +55,7 @@ class Ward(Protocol):
         """The process has ended."""
         ...
 
-    async def start(self) -> None:
+    async def start(self) -> object:
         """Starts another.
 
         Raises:

@@ -66,10 +66,7 @@ class EngineWard:
     def lost(self) -> None:
         self._life.lose(self._link, self._clock.now())
 
-    async def start(self) -> None:
-        await self.begin()
-
-    async def begin(self) -> Ready:
+    async def start(self) -> Ready:
         """Starts an engine; models that it cannot load are left out.
 
         Raises:

@@ -113,7 +113,7 @@ async def _serve(
             server.should_exit = True
 
     try:
-        ready = await ward.begin()
+        ready = await ward.start()
         tasks = await sides.start()
         tasks.append(asyncio.create_task(play_out(stage, clock, sides.ticking)))
         for recorder in recorders:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from stream_rnn import page_tables
 from stream_rnn.checkpoint import Card, find_models, read_card
 from stream_rnn.errors import DataError, StreamRnnError
 
@@ -28,18 +29,14 @@ def renewed(page: str, cards: Iterable[Card]) -> str:
     Raises:
         DataError: the page has no such table.
     """
-    lines = page.split("\n")
-    if HEAD[0] not in lines:
-        raise DataError(f"no table of models in it, which begins {HEAD[0]!r}")
-    first = lines.index(HEAD[0])
-    last = first
-    while last < len(lines) and lines[last].startswith("|"):
-        last += 1
-    before = {m["name"]: m["beside"] for m in map(_ROW.fullmatch, lines[first:last]) if m}
     known = {card.name: card for card in cards}
-    names = [*(n for n in before if n in known), *(n for n in known if n not in before)]
-    rows = [f"{row_of(known[name])} {before.get(name, '—')} |" for name in names]
-    return "\n".join([*lines[:first], *HEAD, *rows, *lines[last:]])
+
+    def rows(lines: list[str]) -> list[str]:
+        before = {m["name"]: m["beside"] for m in map(_ROW.fullmatch, lines) if m}
+        names = [*(n for n in before if n in known), *(n for n in known if n not in before)]
+        return [f"{row_of(known[name])} {before.get(name, '—')} |" for name in names]
+
+    return page_tables.renewed(page, HEAD, rows, "models")
 
 
 def row_of(card: Card) -> str:

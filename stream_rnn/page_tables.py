@@ -1,0 +1,29 @@
+"""Tables of Markdown that are made of what a program knows, in pages that people write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from stream_rnn.errors import DataError
+
+
+def renewed(
+    page: str, head: Sequence[str], rows: Callable[[list[str]], Iterable[str]], of: str
+) -> str:
+    """A page with one of its tables made anew.
+
+    Args:
+        head: the table's first two lines.
+        rows: makes its rows, given the table's lines as they stand.
+        of: what the table is of, for the error.
+
+    Raises:
+        DataError: the page has no such table.
+    """
+    lines = page.split("\n")
+    if head[0] not in lines:
+        raise DataError(f"no table of {of} in it, which begins {head[0]!r}")
+    first = last = lines.index(head[0])
+    while last < len(lines) and lines[last].startswith("|"):
+        last += 1
+    return "\n".join([*lines[:first], *head, *rows(lines[first:last]), *lines[last:]])
