@@ -10,9 +10,10 @@ import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from stream_rnn.adapters.http.doors import DoorConfig, Doors
+from stream_rnn.adapters.http.doors import DoorConfig
 from stream_rnn.adapters.http.host import HttpServer, bind
 from stream_rnn.adapters.http.refusals import RefusalLog
+from stream_rnn.adapters.http.room import Doors
 from stream_rnn.adapters.midi.recording import Recorder
 from stream_rnn.adapters.web.app import make_app
 from stream_rnn.adapters.web.websocket import Clients
@@ -97,8 +98,9 @@ async def _serve(
     # What is wrong in the file is told at once, before anything has been started.
     sides = Sides.of(options, stage, clock)
     recorders = [Recorder(Path(r.file), r.session, clock.now) for r in options.config.record]
-    clients = Clients()
-    server = _web_server(options, stage, clock, clients)
+    doors = _doors(options)
+    clients = Clients(doors.attention)
+    server = _web_server(options, stage, clock, clients, doors)
     latency = max([t.latency for t in options.config.osc.target], default=0.0)
     Signals(
         stage, clock, end=server.ask_to_exit, end_notes=sides.end_notes, latency=latency
@@ -155,16 +157,21 @@ async def _serve(
         raise failures[0]
 
 
-def _web_server(options: ServeOptions, stage: Stage, clock: Clock, clients: Clients) -> HttpServer:
-    names = () if is_loopback(options.host) else (socket.gethostname(),)
-    access = Access.of(options.host, options.token, options.origins, names)
-    refusals = RefusalLog()
-    app = make_app(stage, clock, clients, access, refusals, options.page)
+def _doors(options: ServeOptions) -> Doors:
     room = allow(options.connections)
     if room < options.connections:
         log.warning(
             "at most %d connections instead of %d: this process may open no more files "
             "(ulimit -n; systemd: LimitNOFILE)", room, options.connections,
         )  # fmt: skip
-    doors = Doors(room, options.per_address)
+    return Doors(room, options.per_address)
+
+
+def _web_server(
+    options: ServeOptions, stage: Stage, clock: Clock, clients: Clients, doors: Doors
+) -> HttpServer:
+    names = () if is_loopback(options.host) else (socket.gethostname(),)
+    access = Access.of(options.host, options.token, options.origins, names)
+    refusals = RefusalLog()
+    app = make_app(stage, clock, clients, access, refusals, options.page)
     return HttpServer(DoorConfig(app, doors, refusals, ws_max_size=MAX_MESSAGE), GRACE)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.base import LETTERS, Codec
 from stream_rnn.errors import DataError, ProtocolError
 from stream_rnn.midi.messages import LATENESS, Pong
+from stream_rnn.sessions.controls import default_controls
 from stream_rnn.sessions.journal import HISTORY
 
 SAID = 300  # letters of what is wrong with symbols
@@ -25,6 +28,11 @@ class Model:
     def of(cls, card: Card) -> Model:
         """The model of a card."""
         return cls(card, card.make_codec())
+
+    @cached_property
+    def controls(self) -> dict[str, Any]:
+        """The controls that a session of it starts with, as clients see them."""
+        return default_controls(self.card, seed=0).to_json()
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,7 @@ only open. Both are added to its protocols here.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
-from collections import Counter
 from typing import Any, cast
 
 import h11
@@ -18,7 +16,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from stream_rnn.adapters.http.guard import MAX_HEAD, excess
+from stream_rnn.adapters.http.reading import Gate, Reading
 from stream_rnn.adapters.http.refusals import RefusalLog
+from stream_rnn.adapters.http.room import Doors
 
 log = logging.getLogger("stream_rnn.web")
 
@@ -26,59 +26,9 @@ REQUEST = 10.0  # seconds that a whole request, or a WebSocket's handshake, may 
 ANSWER = 60.0  # seconds that an answer may take to be read
 LINGER = 2.0  # seconds that a client which is turned away has to say what it wanted, or to go
 LINGERING = 32  # of those at a time
-SPARE = 32  # connections of this machine above the limit: a supervisor still asks for health
+REQUEST_TIME = 0.0004  # seconds that a request takes us, besides what its answer does
+UNREAD = 1 << 20  # bytes that wait for a client to read them, beyond which it is not read
 TLS = b"\x16\x03"  # how a client begins that takes this for https
-
-
-class Doors:
-    """Counts connections.
-
-    Args:
-        total: how many there may be.
-        each: of one address elsewhere; this machine's are limited by the total.
-    """
-
-    def __init__(self, total: int, each: int) -> None:
-        self.total, self.each = total, each
-        self.lingering = 0
-        self._inside: Counter[str] = Counter()
-        self._count = 0
-
-    def __len__(self) -> int:
-        return self._count
-
-    def enter(self, address: str) -> str | None:
-        """Lets a connection in, or says why not."""
-        here = is_here(address)
-        if self._count >= self.total + (SPARE if here else 0):
-            return (
-                f"this server has {self.total} connections, which is its limit "
-                "(--max-connections); try again later"
-            )
-        if not here and self._inside[address] >= self.each:
-            return (
-                f"{address} has {self.each} connections, which is the limit for one address "
-                "(--max-per-address); close some"
-            )
-        self._inside[address] += 1
-        self._count += 1
-        return None
-
-    def leave(self, address: str) -> None:
-        """A connection that was let in has ended."""
-        self._count -= 1
-        self._inside[address] -= 1
-        if not self._inside[address]:
-            del self._inside[address]
-
-
-def is_here(address: str) -> bool:
-    """Whether a connection comes from this machine."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
 
 
 class DoorConfig(uvicorn.Config):
@@ -123,13 +73,17 @@ class HttpDoor(H11Protocol):
         self._receiving = True
         self._begun = b""
         self._timer: asyncio.TimerHandle | None = None
+        self._reading: Reading | None = None
 
     @property
     def _address(self) -> str:
         return self.client[0] if self.client else ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        attention, gate = self._doors.attention, Gate(transport)
+        with attention.busy():
+            super().connection_made(gate)  # type: ignore[arg-type]
+        self._reading = Reading(gate, attention, self._read, lambda: True)
         self._refused = self._doors.enter(self._address)
         if self._refused is None:
             self._inside = self._address
@@ -157,12 +111,20 @@ class HttpDoor(H11Protocol):
     def data_received(self, data: bytes) -> None:
         if self._refused is not None:
             self._turn_away()
-            return
-        self._begun = self._begun or data[:2]
-        super().data_received(data)
+        elif self._reading is not None:
+            self._begun = self._begun or data[:2]
+            self._reading.came(data)
+
+    def _read(self, piece: bytes) -> None:
+        super().data_received(piece)
+        protocol = self.transport.get_protocol()
+        if isinstance(protocol, WebSocketDoor) and self._reading is not None:
+            if more := self._reading.take():
+                protocol.data_received(more)
         self._watch()
 
     def on_response_complete(self) -> None:
+        self._doors.attention.charge(REQUEST_TIME)
         super().on_response_complete()
         self._watch()
 
@@ -255,9 +217,14 @@ class WebSocketDoor(WebSocketsSansIOProtocol):
         self._doors = cast(DoorConfig, config).doors
         self.inside: str | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._reading: Reading | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, Gate)
         super().connection_made(transport)
+        self._reading = Reading(
+            transport, self._doors.attention, super().data_received, self._may_read
+        )
         self._timer = self.loop.call_later(REQUEST, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -267,6 +234,19 @@ class WebSocketDoor(WebSocketsSansIOProtocol):
             self._doors.leave(self.inside)
             self.inside = None
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._reading is not None:
+            self._reading.came(data)
+
+    def _may_read(self) -> bool:
+        # A ping is answered whether answers are read or not.
+        return self.transport.get_write_buffer_size() < UNREAD
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._reading is not None:
+            self._reading.go_on()
 
     def _give_up(self) -> None:
         if not self.handshake_complete:

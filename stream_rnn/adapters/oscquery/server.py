@@ -19,10 +19,11 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from stream_rnn.adapters.http.doors import DoorConfig, Doors
+from stream_rnn.adapters.http.doors import DoorConfig
 from stream_rnn.adapters.http.guard import Guard, Refusal
 from stream_rnn.adapters.http.host import HttpServer, bind
 from stream_rnn.adapters.http.refusals import RefusalLog
+from stream_rnn.adapters.http.room import Doors
 from stream_rnn.adapters.oscquery.announce import Announcement
 from stream_rnn.adapters.oscquery.listeners import Listener, Listeners
 from stream_rnn.adapters.oscquery.tree import (

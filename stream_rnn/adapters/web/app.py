@@ -71,7 +71,7 @@ def make_app(
     sockets = [WebSocketRoute("/v1/stream", stream), WebSocketRoute("/{path:path}", elsewhere)]
     plain = Route("/v1/stream", no_upgrade)
     app = Starlette(
-        routes=[*sockets, plain, *routes(stage, registry, page)],
+        routes=[*sockets, plain, *routes(stage, registry, page, clients.attention)],
         exception_handlers={404: nothing},
     )
     return Guard(app, rules, refusals, guarded=_guarded, allows=access.allows)

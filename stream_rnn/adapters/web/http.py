@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec.structs import asdict
 from prometheus_client import CollectorRegistry, generate_latest
 from starlette.requests import Request
@@ -12,6 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from stream_rnn.adapters.http.attention import Attention
 from stream_rnn.adapters.web.websocket import model_info
 from stream_rnn.stage.stage import Stage
 
@@ -64,7 +66,9 @@ def health_json(stage: Stage) -> dict[str, Any]:
     return {"ok": stage.engines.up, "engines": engines}
 
 
-def routes(stage: Stage, registry: CollectorRegistry, page: Path) -> list[BaseRoute]:
+def routes(
+    stage: Stage, registry: CollectorRegistry, page: Path, attention: Attention
+) -> list[BaseRoute]:
     """All HTTP routes; the page's files come last, since they match everything."""
 
     async def healthz(request: Request) -> Response:
@@ -75,14 +79,25 @@ def routes(stage: Stage, registry: CollectorRegistry, page: Path) -> list[BaseRo
         return PlainTextResponse(f"{text}\n", status)
 
     async def metrics(request: Request) -> Response:
-        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+        await attention.turn()
+        with attention.busy():
+            return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
     async def models(request: Request) -> Response:
-        shown = [asdict(model_info(stage, name)) for name in sorted(stage.models)]
-        return JSONResponse({"models": shown})
+        await attention.turn()
+        with attention.busy():
+            shown = [asdict(model_info(stage, name)) for name in sorted(stage.models)]
+            return JSONResponse({"models": shown})
 
     async def sessions(request: Request) -> Response:
-        return JSONResponse({"sessions": [session_json(stage, n) for n in sorted(stage.sessions)]})
+        shown = []
+        for name in sorted(stage.sessions):
+            await attention.turn()  # in which one may have been closed
+            with attention.busy():
+                if name in stage.sessions:
+                    shown.append(msgspec.json.encode(session_json(stage, name)))
+        body = b'{"sessions":[' + b",".join(shown) + b"]}"
+        return Response(body, media_type="application/json")
 
     return [
         Route("/healthz", healthz),

@@ -44,6 +44,7 @@ class Outbox:
     Attributes:
         overrun: whether the client has been given up.
         replaying: whether what `next` returned last was a part of a history.
+        answering: whether it was an answer or an event.
     """
 
     def __init__(self, symbols: int = SYMBOLS, events: int = EVENTS) -> None:
@@ -58,7 +59,7 @@ class Outbox:
         self._empty = asyncio.Event()
         self._dropped = 0
         self.overrun = False
-        self.replaying = False
+        self.replaying = self.answering = False
 
     def tell(self, message: str) -> None:
         """An answer or an event."""
@@ -119,7 +120,7 @@ class Outbox:
             if self.overrun:
                 return None
             message = next(self._current, None)
-            self.replaying = message is not None
+            self.replaying, self.answering = message is not None, False
             if message is not None:
                 return message
             if not self._queue:
@@ -130,6 +131,7 @@ class Outbox:
                 continue
             item = self._queue.popleft()
             if isinstance(item, str):
+                self.answering = True
                 return item
             if isinstance(item, _Symbol):
                 self._symbols -= 1

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from stream_rnn import __version__
+from stream_rnn.adapters.http.attention import Attention
 from stream_rnn.adapters.web.outbox import Outbox
 from stream_rnn.adapters.web.pacing import MESSAGE, SLICE, Budget, Turns, cost
 from stream_rnn.clock import Clock
 from stream_rnn.control_table import TABLE
 from stream_rnn.errors import ProtocolError
-from stream_rnn.sessions.controls import default_controls
 from stream_rnn.stage.stage import Stage
 from stream_rnn.stage.subscribers import Moment
 from stream_rnn.wire import events
@@ -63,7 +63,7 @@ def model_info(stage: Stage, name: str) -> events.ModelInfo:
         domain=model.codec.domain,
         artists=list(model.card.artists),
         primes=list(model.card.primes),
-        controls=default_controls(model.card, seed=0).to_json(),
+        controls=model.controls,
     )
 
 
@@ -71,10 +71,12 @@ class Clients:
     """The connections there are, and what was dropped for slow ones.
 
     Attributes:
+        attention: the turns of those that ask for something.
         turns: of those that are sent a history.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, attention: Attention) -> None:
+        self.attention = attention
         self._outboxes: set[Outbox] = set()
         self.turns = Turns()
         self._dropped = 0
@@ -112,11 +114,14 @@ async def run_connection(
     await websocket.accept(wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
     with clients.outbox() as outbox:
         viewer = WebSocketViewer(outbox)
-        viewer.tell(hello(stage, clock.now()))
+        with clients.attention.busy():
+            viewer.tell(hello(stage, clock.now()))
         try:
             async with asyncio.TaskGroup() as tasks:
-                writer = tasks.create_task(_write(websocket, outbox, clients.turns, clock))
-                reader = tasks.create_task(_read(websocket, outbox, viewer, stage, clock))
+                writer = tasks.create_task(_write(websocket, outbox, clients, clock))
+                reader = tasks.create_task(
+                    _read(websocket, outbox, viewer, stage, clock, clients.attention)
+                )
                 # Whichever ends first ends the other.
                 writer.add_done_callback(lambda _: reader.cancel())
                 reader.add_done_callback(lambda _: writer.cancel())
@@ -125,7 +130,12 @@ async def run_connection(
 
 
 async def _read(
-    websocket: WebSocket, outbox: Outbox, viewer: WebSocketViewer, stage: Stage, clock: Clock
+    websocket: WebSocket,
+    outbox: Outbox,
+    viewer: WebSocketViewer,
+    stage: Stage,
+    clock: Clock,
+    attention: Attention,
 ) -> None:
     budget = Budget(clock.now())
     while True:
@@ -133,7 +143,9 @@ async def _read(
         received = await websocket.receive()
         if received["type"] == "websocket.disconnect":
             return
-        caused = _answer(received.get("text"), viewer, stage, clock)
+        await attention.turn()
+        with attention.busy():
+            caused = _answer(received.get("text"), viewer, stage, clock)
         if debt := budget.spend(caused, clock.now()):
             await asyncio.sleep(debt)
 
@@ -154,14 +166,18 @@ def _answer(text: str | None, viewer: WebSocketViewer, stage: Stage, clock: Cloc
     return cost(message, stage, refused=stage.counters.errors > errors)
 
 
-async def _write(websocket: WebSocket, outbox: Outbox, turns: Turns, clock: Clock) -> None:
+async def _write(websocket: WebSocket, outbox: Outbox, clients: Clients, clock: Clock) -> None:
     turn_ends = 0.0
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         while (message := await outbox.next()) is not None:
             if outbox.replaying and clock.now() >= turn_ends:
                 # While the socket takes everything, sending gives nobody else a turn.
-                await asyncio.sleep(turns.take(clock.now()))
+                await asyncio.sleep(clients.turns.take(clock.now()))
                 turn_ends = clock.now() + SLICE
+            began = clock.now()
             await websocket.send_text(message)
+            if outbox.answering:
+                # Who asks for what many are told has caused all of it. Waiting is not work.
+                clients.attention.charge(min(clock.now() - began, SLICE))
         if websocket.application_state is WebSocketState.CONNECTED:
             await websocket.close(TRY_AGAIN_LATER, "too many unread answers")

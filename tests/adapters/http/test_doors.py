@@ -20,8 +20,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from stream_rnn.adapters.http import doors as module
-from stream_rnn.adapters.http.doors import SPARE, DoorConfig, Doors, is_here
+from stream_rnn.adapters.http.doors import DoorConfig
 from stream_rnn.adapters.http.refusals import RefusalLog
+from stream_rnn.adapters.http.room import SPARE, Doors, is_here
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n"
@@ -281,3 +282,134 @@ def test_https_on_this_port_is_named_in_the_log(
 
     run(main())
     assert any("https" in message for message in caplog.messages)
+
+
+def masked(opcode: int, data: bytes, *, last: bool = True) -> bytes:
+    """A short WebSocket frame, as clients send them."""
+    return bytes([opcode | 0x80 * last, 0x80 | len(data), 0, 0, 0, 0]) + data
+
+
+FLOODS = {
+    "pings": masked(9, b"") * 20_000,
+    "pongs": masked(10, b"") * 20_000,
+    "fragments": masked(1, b"x", last=False) + masked(0, b"", last=False) * 20_000 + masked(0, b""),
+}
+
+
+def shake_hands(client: socket.socket) -> None:
+    client.sendall(UPGRADE + b"\r\n")
+    assert client.recv(4096).startswith(b"HTTP/1.1 101")
+
+
+async def longest_wait(seconds: float) -> float:
+    """How long the loop was kept from what was due, but for the worst of fifty times: so long
+    another program may have kept the machine.
+    """
+    loop = asyncio.get_running_loop()
+    waits, last, stop = list[float](), loop.time(), loop.time() + seconds
+    while last < stop:
+        await asyncio.sleep(0.005)
+        now = loop.time()
+        waits.append(now - last)
+        last = now
+    return sorted(waits)[len(waits) * 98 // 100]
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+def test_small_frames_by_the_thousand_keep_nobody_waiting(
+    run: Callable[[Any], Any], kind: str
+) -> None:
+    def flood(client: socket.socket) -> None:
+        shake_hands(client)
+        client.settimeout(0.2)
+        stop = time.monotonic() + 2.0
+        with contextlib.suppress(ConnectionError), client:
+            while time.monotonic() < stop:
+                with contextlib.suppress(TimeoutError):
+                    client.sendall(FLOODS[kind])
+                with contextlib.suppress(TimeoutError):
+                    client.recv(1 << 20)
+
+    async def scene() -> None:
+        async with served(Doors(50, 50)) as there:
+            flooding = asyncio.create_task(asyncio.to_thread(flood, there.connect()))
+            assert await longest_wait(2.0) < 0.1
+            await flooding
+
+    run(scene())
+
+
+def test_who_sends_pings_and_never_reads_takes_no_memory(
+    run: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "UNREAD", 100_000)
+    made: list[module.WebSocketDoor] = []
+    connection_made = module.WebSocketDoor.connection_made
+
+    def remembered(door: module.WebSocketDoor, transport: Any) -> None:
+        made.append(door)
+        connection_made(door, transport)
+
+    monkeypatch.setattr(module.WebSocketDoor, "connection_made", remembered)
+
+    def ping(client: socket.socket) -> None:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        shake_hands(client)
+        client.settimeout(2.0)  # long enough for the server to take what it will
+        with contextlib.suppress(TimeoutError):
+            for _ in range(4000):
+                client.sendall(masked(9, b"x" * 100) * 100)
+
+    async def scene() -> None:
+        async with served(Doors(50, 50)) as there:
+            client = there.connect()
+            pinging = asyncio.create_task(asyncio.to_thread(ping, client))
+            most = 0
+            while not pinging.done():
+                await asyncio.sleep(0.01)
+                if made:
+                    most = max(most, made[0].transport.get_write_buffer_size())
+            await pinging
+            assert 50_000 < most < 200_000
+            client.close()
+
+    run(scene())
+
+
+def test_a_body_in_the_smallest_chunks_keeps_nobody_waiting(run: Callable[[Any], Any]) -> None:
+    def send(client: socket.socket) -> None:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.settimeout(0.2)
+        stop = time.monotonic() + 1.5
+        with contextlib.suppress(ConnectionError), client:
+            while time.monotonic() < stop:
+                with contextlib.suppress(TimeoutError):
+                    client.sendall(b"1\r\nx\r\n" * 40_000)
+
+    async def scene() -> None:
+        async with served(Doors(50, 50)) as there:
+            sending = asyncio.create_task(asyncio.to_thread(send, there.connect()))
+            assert await longest_wait(1.5) < 0.1
+            await sending
+
+    run(scene())
+
+
+def test_messages_that_come_together_are_read_in_their_order(run: Callable[[Any], Any]) -> None:
+    said = [f"{n:06d}".encode() for n in range(3000)]
+
+    def talk(client: socket.socket) -> bytes:
+        shake_hands(client)
+        client.sendall(b"".join(masked(1, text) for text in said))
+        heard = b""
+        while len(heard) < 8 * len(said):
+            heard += client.recv(1 << 16)
+        client.close()
+        return heard
+
+    async def scene() -> None:
+        async with served(Doors(50, 50)) as there:
+            heard = await asyncio.to_thread(talk, there.connect())
+            assert heard == b"".join(bytes([0x81, 6]) + text for text in said)
+
+    run(scene())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from starlette.websockets import WebSocketState
 from support import House
 
+from stream_rnn.adapters.http.attention import Attention
 from stream_rnn.adapters.web import websocket as web
 from stream_rnn.adapters.web.outbox import Outbox
 from stream_rnn.adapters.web.pacing import (
@@ -26,6 +27,7 @@ from stream_rnn.adapters.web.pacing import (
     Turns,
     cost,
 )
+from stream_rnn.adapters.web.websocket import Clients
 from stream_rnn.clock import MonotonicClock
 from stream_rnn.wire import messages as wire
 
@@ -90,7 +92,7 @@ def test_a_long_history_leaves_the_loop_to_others_and_is_shared_fairly() -> None
     heard: list[str] = []
 
     async def scene() -> None:
-        turns, clock = Turns(), MonotonicClock()
+        clients, clock = Clients(Attention(asyncio.get_running_loop())), MonotonicClock()
         writers = []
         for name in ("one", "other"):
             outbox = Outbox()
@@ -101,7 +103,7 @@ def test_a_long_history_leaves_the_loop_to_others_and_is_shared_fairly() -> None
             outbox.history(past)
             outbox.history(past)
             socket: Any = Socket(heard, name)
-            writers.append(asyncio.create_task(web._write(socket, outbox, turns, clock)))
+            writers.append(asyncio.create_task(web._write(socket, outbox, clients, clock)))
         between = 0
         while len(heard) < 12_000:
             before = len(heard)
@@ -137,11 +139,11 @@ def test_a_connection_in_debt_is_not_heard_for_a_while(models: Path) -> None:
     async def scene() -> int:
         outbox, flood = Outbox(), Flood()
         viewer, socket = web.WebSocketViewer(outbox), flood
-        reading = web._read(socket, outbox, viewer, house.stage, house.clock)  # type: ignore[arg-type]
+        attention = Attention(asyncio.get_running_loop())
+        reading = web._read(socket, outbox, viewer, house.stage, house.clock, attention)  # type: ignore[arg-type]
         task = asyncio.create_task(reading)
-        await asyncio.sleep(0)
         for _ in range(200):
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.005)  # there are rests, too, of the real time
         task.cancel()
         return flood.heard
 

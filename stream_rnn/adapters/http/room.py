@@ -1,0 +1,69 @@
+"""How many connections there may be, and whose turn it is among them."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections import Counter
+
+from stream_rnn.adapters.http.attention import Attention
+
+SPARE = 32  # connections of this machine above the limit: a supervisor still asks for health
+
+
+class Doors:
+    """Counts connections.
+
+    Args:
+        total: how many there may be.
+        each: of one address elsewhere; this machine's are limited by the total.
+    """
+
+    def __init__(self, total: int, each: int) -> None:
+        self.total, self.each = total, each
+        self.lingering = 0
+        self._attention: Attention | None = None
+        self._inside: Counter[str] = Counter()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def attention(self) -> Attention:
+        """The turns of those who come in; of the event loop that runs."""
+        self._attention = self._attention or Attention(asyncio.get_running_loop())
+        return self._attention
+
+    def enter(self, address: str) -> str | None:
+        """Lets a connection in, or says why not."""
+        here = is_here(address)
+        if self._count >= self.total + (SPARE if here else 0):
+            return (
+                f"this server has {self.total} connections, which is its limit "
+                "(--max-connections); try again later"
+            )
+        if not here and self._inside[address] >= self.each:
+            return (
+                f"{address} has {self.each} connections, which is the limit for one address "
+                "(--max-per-address); close some"
+            )
+        self._inside[address] += 1
+        self._count += 1
+        return None
+
+    def leave(self, address: str) -> None:
+        """A connection that was let in has ended."""
+        self._count -= 1
+        self._inside[address] -= 1
+        if not self._inside[address]:
+            del self._inside[address]
+
+
+def is_here(address: str) -> bool:
+    """Whether a connection comes from this machine."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
