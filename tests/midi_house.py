@@ -9,7 +9,7 @@ from support import House
 
 from stream_rnn.adapters.midi.input import MidiInput
 from stream_rnn.config import MidiConfig, MidiIn
-from stream_rnn.stage.transport import Conductor
+from stream_rnn.stage.transport import TransportFollower
 
 
 def on(pitch: int, velocity: int = 80, channel: int = 1) -> bytes:
@@ -32,7 +32,7 @@ class Rig:
         self.config = MidiConfig(
             in_=(MidiIn(port="keys", session="a", **config.pop("keys", {})),), **config
         )
-        self.conductor = Conductor(self.house.stage)
+        self.conductor = TransportFollower(self.house.stage)
         self.input = MidiInput(self.config, self.house.stage, self.conductor)
         self.ear = self.house.join()
 

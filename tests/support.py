@@ -25,12 +25,12 @@ from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
 from stream_rnn.stage.limits import Limits, Model
 from stream_rnn.stage.link import EngineLink
 from stream_rnn.stage.stage import Stage
-from stream_rnn.stage.subscribers import Moment
+from stream_rnn.stage.subscribers import NoteContext
 from stream_rnn.wire import events
 from stream_rnn.wire import messages as wire
 
 ARTISTS = ("Ada", "Bo", "Cy")
-RING = 32
+ROLLBACK = 32
 
 
 def resident(pid: int) -> int:
@@ -136,7 +136,7 @@ class Ear:
     def tell(self, event: events.Event) -> None:
         self.messages.append(json.loads(event.json))
 
-    def symbol(self, event: events.Live, moment: Moment) -> None:
+    def symbol(self, event: events.Live, context: NoteContext) -> None:
         self.tell(event)
 
     def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
@@ -179,13 +179,13 @@ def stage_of(card: Card) -> Stage:
 class House:
     """A stage and an engine in this process, on a clock that the test moves."""
 
-    def __init__(self, models: Path, *, limits: Limits | None = None, tile: int = 4) -> None:
-        self.models, self.tile = models, tile
+    def __init__(self, models: Path, *, limits: Limits | None = None, batch: int = 4) -> None:
+        self.models, self.batch = models, batch
         self.clock = ManualClock(1000.0)
         folders = find_models(models)
         self.stage = Stage(
             {name: Model.of(read_card(path)) for name, path in folders.items()},
-            ring=RING, limits=limits,
+            rollback=ROLLBACK, limits=limits,
         )  # fmt: skip
         self.engine, self.link = self.add_engine()
 
@@ -194,7 +194,7 @@ class House:
 
         def make() -> Core:
             folders = find_models(self.models)
-            return Core(EngineOptions(folders, device="cpu", sessions=256, tile=self.tile))
+            return Core(EngineOptions(folders, device="cpu", sessions=256, batch=self.batch))
 
         life = self.stage.engine_life
         engine = InlineEngine(
@@ -220,7 +220,7 @@ class House:
 
     def engine_silence(self) -> float:
         """For how many seconds the first engine has been waited for."""
-        return self.stage.engine_life.silence(self.link, self.clock.now())
+        return self.stage.engine_life.unanswered_for(self.link, self.clock.now())
 
     def join(self) -> Ear:
         """A new client."""

@@ -2,7 +2,7 @@
 
 So many streams play beside each other, each from its own seed, and with the controls that the
 model's sessions begin with. Of each frame it is measured how long the *step* takes, which every
-network has to make, and how long the *draw* of the chords. More streams than a tile holds are
+network has to make, and how long the *draw* of the chords. More streams than a batch holds are
 stepped in several, as the engine does; each has to be done within the frame's duration.
 """
 
@@ -22,7 +22,7 @@ from stream_rnn.engine.core import pick_device
 from stream_rnn.engine.kernels import make_kernel
 from stream_rnn.engine.nade import ChordDraw
 from stream_rnn.engine.sampling import uniforms
-from stream_rnn.engine.slots import TILE
+from stream_rnn.engine.slots import BATCH
 from stream_rnn.errors import ConfigError, StreamRnnError
 from stream_rnn.nets.baselines import Network
 from stream_rnn.paths import bundled
@@ -62,27 +62,27 @@ def cost(
         raise ConfigError("it has no joint head; measure a model like chorales-joint")
     kernel, draw = make_kernel(network), ChordDraw(network.chords)
     keys = network.architecture.symbols
-    tiles = [np.arange(first, min(first + TILE, rows)) for first in range(0, rows, TILE)]
-    states = [kernel.zero_state(len(tile)) for tile in tiles]
+    batches = [np.arange(first, min(first + BATCH, rows)) for first in range(0, rows, BATCH)]
+    states = [kernel.zero_state(len(batch)) for batch in batches]
     device = states[0].hidden.device
     bias = kernel.artist_bias(torch.zeros(network.architecture.artists, device=device))
-    chords = [np.zeros((len(tile), keys), np.bool_) for tile in tiles]
+    chords = [np.zeros((len(batch), keys), np.bool_) for batch in batches]
     took: list[tuple[float, float]] = []
     notes = 0
     for n in range(WARM_UP + frames):
         stepped = drawn = 0.0
-        for i, tile in enumerate(tiles):
+        for i, batch in enumerate(batches):
             began = time.perf_counter()
             before = torch.from_numpy(chords[i].astype(np.float32)).to(device)
-            states[i] = kernel.step(before, bias.expand(len(tile), -1), states[i])
+            states[i] = kernel.step(before, bias.expand(len(batch), -1), states[i])
             outputs = kernel.logits(states[i].hidden[-1]).cpu().numpy()
             middle = time.perf_counter()
             chords[i] = draw(
                 outputs,
-                uniforms(tile, np.full(len(tile), n), keys),
-                np.full(len(tile), temperature),
-                np.full(len(tile), density),
-                np.ones((len(tile), keys), np.bool_),
+                uniforms(batch, np.full(len(batch), n), keys),
+                np.full(len(batch), temperature),
+                np.full(len(batch), density),
+                np.ones((len(batch), keys), np.bool_),
             )
             stepped += middle - began
             drawn += time.perf_counter() - middle

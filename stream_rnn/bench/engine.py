@@ -1,7 +1,7 @@
 """`stream-rnn bench engine`: the exact kernel beside what else steps a recurrent network.
 
 A network of characters with the weights it was born with, on one thread of the processor. Ours
-steps tiles as the engine does, and draws from the logits. Beside it:
+steps batches as the engine does, and draws from the logits. Beside it:
 
 * `per_session_64`: `nn.LSTM`, 64 sessions stepped one by one, as servers of one user would;
 * `batched_ROWS`: `nn.LSTM`, all rows at once;
@@ -25,7 +25,7 @@ import torch
 from stream_rnn.bench.onnx_peer import onnx_steppers
 from stream_rnn.engine.kernels.exact import ExactKernel
 from stream_rnn.engine.sampling import draw_categorical, uniforms
-from stream_rnn.engine.slots import TILE
+from stream_rnn.engine.slots import BATCH
 from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
 
 ROWS = (1, 8, 64, 256)
@@ -76,7 +76,7 @@ def bench_engine(
         "hidden": hidden,
         "layers": layers,
         "symbols": symbols,
-        "tile": TILE,
+        "batch": BATCH,
         "steps_per_second": {name: round(speed) for name, speed in speeds.items()},
         "ratios": ratios,
         "ratios_without_draw": undrawn,
@@ -109,12 +109,12 @@ def _median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
 
 
 class _Ours:
-    """The engine's kernel and its draw, in tiles of at most `TILE`."""
+    """The engine's kernel and its draw, in batches of at most `BATCH`."""
 
     def __init__(self, network: RecurrentNetwork, rows: int, *, draw: bool) -> None:
         self._kernel, self._draw = ExactKernel(network), draw
-        self._tiles = [slice(i, min(i + TILE, rows)) for i in range(0, rows, TILE)]
-        self._states = [self._kernel.zero_state(t.stop - t.start) for t in self._tiles]
+        self._batches = [slice(i, min(i + BATCH, rows)) for i in range(0, rows, BATCH)]
+        self._states = [self._kernel.zero_state(t.stop - t.start) for t in self._batches]
         self._bias = self._kernel.artist_bias(torch.zeros(0)).expand(rows, -1).contiguous()
         self._symbols = np.zeros(rows, np.int64)
         self._seeds = np.arange(rows)
@@ -122,18 +122,18 @@ class _Ours:
         self._position = 0
 
     def step(self) -> None:
-        for i, tile in enumerate(self._tiles):
-            symbols = torch.from_numpy(self._symbols[tile])
-            state = self._kernel.step(symbols, self._bias[tile], self._states[i])
+        for i, batch in enumerate(self._batches):
+            symbols = torch.from_numpy(self._symbols[batch])
+            state = self._kernel.step(symbols, self._bias[batch], self._states[i])
             self._states[i] = state
             logits = self._kernel.logits(state.hidden[-1]).numpy()
             if self._draw:
-                seeds = self._seeds[tile]
+                seeds = self._seeds[batch]
                 numbers = uniforms(seeds, np.full(len(seeds), self._position), 1)
-                limits = self._top_k[tile], self._top_p[tile]
-                drawn = draw_categorical(logits, numbers, self._temperature[tile], *limits)
+                limits = self._top_k[batch], self._top_p[batch]
+                drawn = draw_categorical(logits, numbers, self._temperature[batch], *limits)
                 self._symbols = self._symbols.copy()
-                self._symbols[tile] = drawn
+                self._symbols[batch] = drawn
         self._position += 1
 
 
@@ -167,7 +167,7 @@ def describe(result: dict[str, Any]) -> str:
     speeds = result["steps_per_second"]
     lines = [
         f"{result['layers']} x {result['hidden']} units, {result['symbols']} symbols, one thread; "
-        f"sessions' steps a second, ours in tiles of at most {result['tile']}:",
+        f"sessions' steps a second, ours in batches of at most {result['batch']}:",
         *(f"  {name:<16} {speed:>8,}" for name, speed in speeds.items()
           if name.startswith("ours")),
         "  beside it                    ours over theirs   without the draw",

@@ -76,7 +76,7 @@ def _folders(models: Path) -> Iterable[tuple[str, Path]]:
 
 def feed_of(codec: Codec) -> tuple[Any, ...]:
     """Arguments of `/rnn/SESSION/feed` that are one symbol of a codec; none if there are none."""
-    known = (symbol for symbol in range(1, codec.size) if symbol not in codec.unsampled)
+    known = (symbol for symbol in range(1, codec.size) if symbol not in codec.suppressed)
     said = (_arguments(codec.event(symbol)) for symbol in known)
     candidates = itertools.chain(FEEDS, said)
     return next((found for found in candidates if found and _is_one_symbol(found, codec)), ())
@@ -90,7 +90,7 @@ def _is_one_symbol(arguments: tuple[Any, ...], codec: Codec) -> bool:
     except (DataError, ProtocolError):
         return False
     # What is not in a vocabulary is one symbol, too: the unknown.
-    return len(symbols) == 1 and symbols[0] not in codec.unsampled
+    return len(symbols) == 1 and symbols[0] not in codec.suppressed
 
 
 def _arguments(shown: dict[str, Any]) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@
 
 A *symbol* is a non-negative `int` everywhere outside the tensors: an index into a
 vocabulary, or a set of keys as a bit mask. It has a fixed width in bytes for a codec,
-so that a history is a flat `bytes`, and a message between processes carries a tile.
+so that a history is a flat `bytes`, and a message between processes carries a batch.
 For the tensors a codec turns that same byte string into an array.
 """
 
@@ -64,8 +64,8 @@ class Codec(Protocol):
         width: bytes a symbol takes in a history.
         boundary: the symbol that stands before the first and after the last symbol of a
             document; the network reads it at position 0.
-        unsampled: vocabulary indices that are never drawn.
-        turns: which symbol may follow which, `[size, size]`, where symbols take turns.
+        suppressed: vocabulary indices that are never drawn.
+        transitions: which symbol may follow which, `[size, size]`, where symbols take turns.
         endings: of the files that `write_file` makes, such as `.mid`; the usual one first.
         printable: whether `show` is what a person wants of it, or a mere look.
     """
@@ -75,8 +75,8 @@ class Codec(Protocol):
     size: int
     width: int
     boundary: int
-    unsampled: tuple[int, ...]
-    turns: NDArray[np.bool_] | None
+    suppressed: tuple[int, ...]
+    transitions: NDArray[np.bool_] | None
     endings: tuple[str, ...]
     printable: bool
 
@@ -172,8 +172,8 @@ class CategoricalCodec:
     head: Head = "categorical"
     width = 4
     boundary = 0
-    unsampled: tuple[int, ...] = ()
-    turns: NDArray[np.bool_] | None = None
+    suppressed: tuple[int, ...] = ()
+    transitions: NDArray[np.bool_] | None = None
 
     def seconds(self, symbol: int) -> float | None:
         return None

@@ -45,8 +45,8 @@ class PianorollCodec:
     size = KEYS
     width = KEYS // 8
     boundary = 0
-    unsampled: tuple[int, ...] = ()
-    turns: NDArray[np.bool_] | None = None
+    suppressed: tuple[int, ...] = ()
+    transitions: NDArray[np.bool_] | None = None
     endings: tuple[str, ...] = (".mid",)
     printable = False
 

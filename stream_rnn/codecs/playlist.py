@@ -39,7 +39,7 @@ class PlaylistCodec(CategoricalCodec):
     domain = "playlist"
     endings: tuple[str, ...] = (".txt",)
     printable = True
-    unsampled: tuple[int, ...] = (1,)
+    suppressed: tuple[int, ...] = (1,)
     letters = 500
 
     def __init__(self, names: Iterable[str]) -> None:

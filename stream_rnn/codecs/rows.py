@@ -53,9 +53,9 @@ class RowsCodec(CategoricalCodec):
         # The columns in their order; the boundary is one more, which may be left out.
         column = np.concatenate([[-1], np.repeat(np.arange(len(self.columns)), classes)])
         after = (column + 1) % len(self.columns)
-        self.turns = column[None, :] == after[:, None]
-        self.turns[after == 0, self.boundary] = True
-        self.turns[self.boundary, self.boundary] = False
+        self.transitions = column[None, :] == after[:, None]
+        self.transitions[after == 0, self.boundary] = True
+        self.transitions[self.boundary, self.boundary] = False
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -75,7 +75,7 @@ class TextCodec(CategoricalCodec):
     domain = "text"
     endings: tuple[str, ...] = (".txt",)
     printable = True
-    unsampled: tuple[int, ...] = (1,)
+    suppressed: tuple[int, ...] = (1,)
     letters = 4  # with marks apart from what they stand on
 
     def __init__(self, characters: Iterable[str]) -> None:

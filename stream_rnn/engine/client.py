@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from stream_rnn.engine.messages import Command, Event, Failed, Ready, decode_events, encode
+from stream_rnn.engine.messages import Command, EngineEvent, Failed, Ready, decode_events, encode
 from stream_rnn.errors import EngineError
 from stream_rnn.pipe import Child
 
@@ -70,7 +70,7 @@ class InlineEngine:
     def __init__(
         self,
         make: Callable[[], Core],
-        on_events: Callable[[Sequence[Event]], None],
+        on_events: Callable[[Sequence[EngineEvent]], None],
         on_death: Callable[[], None] = lambda: None,
     ) -> None:
         self._make, self._on_events, self._on_death = make, on_events, on_death
@@ -103,16 +103,16 @@ class InlineEngine:
         self._core = None
 
     def pump(self, now: float, most: float = math.inf) -> int:
-        """Steps until nothing is left to do at `now`, or `most` tiles are done."""
-        tiles = 0
-        while tiles < most and self._core is not None:
+        """Steps until nothing is left to do at `now`, or `most` batches are done."""
+        batches = 0
+        while batches < most and self._core is not None:
             events, wake = self._core.step(now)
             if not events and wake > now:
                 break
-            tiles += 1
+            batches += 1
             if events:
                 self._on_events(events)
-        return tiles
+        return batches
 
 
 class ChildEngine:
@@ -128,7 +128,7 @@ class ChildEngine:
     def __init__(
         self,
         options: dict[str, object],
-        on_events: Callable[[Sequence[Event]], None],
+        on_events: Callable[[Sequence[EngineEvent]], None],
         on_death: Callable[[], None],
         on_room: Callable[[], None] = lambda: None,
     ) -> None:

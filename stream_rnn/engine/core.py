@@ -20,16 +20,16 @@ from stream_rnn.engine.messages import (
     Caution,
     Close,
     Command,
-    Credit,
+    Credits,
     Doing,
-    Event,
+    EngineEvent,
     Failed,
     Open,
     Plan,
     Ready,
 )
 from stream_rnn.engine.schedule import Choice, choose
-from stream_rnn.engine.slots import TILE, Slots, boundary_is_zero
+from stream_rnn.engine.slots import BATCH, Slots, boundary_is_zero
 from stream_rnn.errors import CheckpointError, ConfigError, EngineError, StreamRnnError
 
 log = logging.getLogger("stream_rnn.engine")
@@ -50,19 +50,19 @@ class EngineOptions:
         fingerprints: of their cards, as the gateway has read them.
         device: `auto` (CUDA where there is one), `cpu` or `cuda`.
         sessions: how many fit, of each model.
-        tile: the most sessions stepped together.
-        ring: positions that can be gone back to; look-ahead is below it.
-        near: seconds to a deadline within which nothing is waited for.
-        collect: seconds that work may collect for a fuller tile.
+        batch: the most sessions stepped together.
+        rollback: positions that can be gone back to; look-ahead is below it.
+        margin: seconds to a deadline within which nothing is waited for.
+        batch_window: seconds that work may wait for a fuller batch.
     """
 
     models: dict[str, Path]
     device: str = "auto"
     sessions: int = 256
-    tile: int = TILE
-    ring: int = 32
-    near: float = 0.04
-    collect: float = 0.012
+    batch: int = BATCH
+    rollback: int = 32
+    margin: float = 0.04
+    batch_window: float = 0.012
     fingerprints: dict[str, str] = field(default_factory=dict)
 
 
@@ -93,7 +93,7 @@ class Core:
 
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
-        self.say: Callable[[Sequence[Event]], None] = lambda events: None
+        self.say: Callable[[Sequence[EngineEvent]], None] = lambda events: None
         self._caution = 0
         self.device = pick_device(options.device)
         torch.set_num_threads(1)
@@ -112,8 +112,8 @@ class Core:
             raise EngineError("; ".join(self.left_out.values()))
         self._where: dict[int, tuple[Slots, int]] = {}
         self._since: dict[str, float] = {}
-        self._served: dict[str, int] = {}  # which tile was a model's last
-        self._tiles = 0
+        self._served: dict[str, int] = {}  # which batch was a model's last
+        self._batches = 0
         self._caught: dict[str, tuple[int, int]] = {}  # a model's turn to catch up, and which slot
         self._turns = 0
         self._caught_up = 0.0  # when somebody last did
@@ -132,18 +132,20 @@ class Core:
             network.to(self.device),
             codec,
             count=options.sessions,
-            ring=options.ring,
-            tile=options.tile,
+            rollback=options.rollback,
+            batch=options.batch,
         )
 
     def ready(self) -> Ready:
         """What the engine says first."""
         numerics = {slots.kernel.numerics for slots in self._models.values()}
-        return Ready(str(self.device), self._options.ring, self.left_out, tuple(sorted(numerics)))
+        return Ready(
+            str(self.device), self._options.rollback, self.left_out, tuple(sorted(numerics))
+        )
 
-    def apply(self, commands: Sequence[Command]) -> list[Event]:
+    def apply(self, commands: Sequence[Command]) -> list[EngineEvent]:
         """Takes commands. One that cannot be followed is answered with `Failed`."""
-        failed: list[Event] = []
+        failed: list[EngineEvent] = []
         for command in commands:
             if self._caution and isinstance(command, Plan):
                 self.say([_doing([command.key])])
@@ -157,7 +159,7 @@ class Core:
 
     def _fail(self, command: Command, error: Exception) -> Failed:
         """A session stands still until it is told anew, from its beginning or from a state."""
-        key = None if isinstance(command, Credit | Caution) else command.key
+        key = None if isinstance(command, Credits | Caution) else command.key
         generation = command.generation if isinstance(command, Plan) else 0
         if key in self._where:
             slots, slot = self._where[key]
@@ -183,7 +185,7 @@ class Core:
                     slots.close(slot)
             case Caution(level):
                 self._caution = level
-            case Credit():
+            case Credits():
                 columns = (
                     np.frombuffer(command.keys, np.int64).tolist(),
                     np.frombuffer(command.until, np.int64).tolist(),
@@ -201,8 +203,8 @@ class Core:
             raise EngineError(f"there is no session {key}")
         return self._where[key]
 
-    def step(self, now: float) -> tuple[list[Event], float]:
-        """Steps the most urgent tile, if any is to be stepped now.
+    def step(self, now: float) -> tuple[list[EngineEvent], float]:
+        """Steps the most urgent batch, if any is to be stepped now.
 
         Returns:
             What came of it, and when to ask again: at once (`now`), later, or (infinity)
@@ -231,51 +233,53 @@ class Core:
             return self._catch_up(behind, rows), now
         if urgent is None:
             return [], wake
-        self._served[urgent] = self._tiles
-        self._tiles += 1
-        if not choices[urgent].collecting:
+        self._served[urgent] = self._batches
+        self._batches += 1
+        if not choices[urgent].gathering:
             self._since.pop(urgent, None)
         return self._advance(self._models[urgent], choices[urgent].slots), now
 
-    def _catch_up(self, behind: dict[str, NDArray[np.int64]], rows: int | None) -> list[Event]:
+    def _catch_up(
+        self, behind: dict[str, NDArray[np.int64]], rows: int | None
+    ) -> list[EngineEvent]:
         """Steps some of those who have a long past to come through, each model in its turn."""
         name = min(behind, key=lambda name: self._caught.get(name, (-1, -1)))
         slots, (_, last) = self._models[name], self._caught.get(name, (-1, -1))
         # In a circle: those after who was the last, and then the first.
         order = np.argsort(behind[name] <= last, kind="stable")
-        tile = behind[name][order[: min(rows or slots.tile, slots.tile)]]
+        batch = behind[name][order[: min(rows or slots.batch, slots.batch)]]
         self._turns += 1
-        self._caught[name] = self._turns, int(tile[-1])
-        return self._advance(slots, tile)
+        self._caught[name] = self._turns, int(batch[-1])
+        return self._advance(slots, batch)
 
-    def _advance(self, slots: Slots, tile: NDArray[np.int64]) -> list[Event]:
-        """Steps a tile; if it is to be cautious it says so before, and after."""
+    def _advance(self, slots: Slots, batch: NDArray[np.int64]) -> list[EngineEvent]:
+        """Steps a batch; if it is to be cautious it says so before, and after."""
         if not self._caution:
-            return self._attempt(slots, tile)
-        events: list[Event] = []
-        for part in [tile] if self._caution == 1 else tile[:, None]:
+            return self._attempt(slots, batch)
+        events: list[EngineEvent] = []
+        for part in [batch] if self._caution == 1 else batch[:, None]:
             self.say([_doing(slots.key[part])])
             events += self._attempt(slots, part)
         return [*events, Doing()]
 
-    def _attempt(self, slots: Slots, tile: NDArray[np.int64]) -> list[Event]:
-        """Steps a tile. What cannot be stepped is found out one by one, and stands still."""
+    def _attempt(self, slots: Slots, batch: NDArray[np.int64]) -> list[EngineEvent]:
+        """Steps a batch. What cannot be stepped is found out one by one, and stands still."""
         try:
-            return list(slots.advance(tile))
+            return list(slots.advance(batch))
         except Exception as error:
-            log.exception("a step of %d sessions failed", len(tile))
-            if len(tile) == 1:
-                slot = int(tile[0])
+            log.exception("a step of %d sessions failed", len(batch))
+            if len(batch) == 1:
+                slot = int(batch[0])
                 slots.halt(slot)
                 return [Failed(repr(error), int(slots.key[slot]), int(slots.generation[slot]))]
-        events: list[Event] = []
-        for slot in tile:
+        events: list[EngineEvent] = []
+        for slot in batch:
             events += self._attempt(slots, np.array([slot]))
         if self.device.type != "cpu" and all(isinstance(event, Failed) for event in events):
             raise EngineError("the device has failed")  # another process may be able to use it
         return events
 
-    def prepare(self) -> bool:
+    def precompute(self) -> bool:
         """Does ahead what can be, for one session; to be called while `step` does nothing.
 
         Returns:
@@ -283,13 +287,13 @@ class Core:
         """
         if self._caution:
             return False
-        return any(slots.prepare() for slots in self._models.values() if not slots.empty)
+        return any(slots.precompute() for slots in self._models.values() if not slots.empty)
 
     def _choose(
         self, name: str, slots: Slots, now: float, behind: dict[str, NDArray[np.int64]]
     ) -> Choice:
-        near = self._options.near
-        ready, deadlines, far = slots.ready(now, near)
+        margin = self._options.margin
+        ready, deadlines, far = slots.ready(now, margin)
         if len(far):
             behind[name] = far
         if not len(ready):
@@ -299,9 +303,9 @@ class Core:
             deadlines,
             now=now,
             since=self._since.setdefault(name, now) if len(ready) else now,
-            tile=slots.tile,
-            near=near,
-            collect=self._options.collect,
+            batch=slots.batch,
+            margin=margin,
+            batch_window=self._options.batch_window,
         )
 
 

@@ -33,9 +33,11 @@ class Drawing:
         self._seed = np.zeros(count, np.int64)
         self._allowed = np.zeros((count, a.symbols), np.bool_)
         self._never = np.zeros(a.symbols)
-        self._never[list(codec.unsampled)] = -np.inf
+        self._never[list(codec.suppressed)] = -np.inf
         # By the symbol before, where symbols take turns.
-        self._turns = None if codec.turns is None else np.where(codec.turns, 0.0, -np.inf)
+        self._turns = (
+            None if codec.transitions is None else np.where(codec.transitions, 0.0, -np.inf)
+        )
 
     def follow(self, slot: int, settings: Settings) -> None:
         """Makes these settings a slot's."""

@@ -6,7 +6,7 @@ future (an opening, a control, a feed, a rewind) is one command, `Plan`: "from t
 these controls and these given symbols". A plan has a generation, which comes back with each
 symbol, so that symbols computed under an older plan are recognised and dropped.
 
-Symbols travel as the bytes of their codec (`Codec.pack`), a tile at a time.
+Symbols travel as the bytes of their codec (`Codec.pack`), a batch at a time.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ class Plan(Struct, frozen=True, tag=True, array_like=True):
     Attributes:
         generation: comes back with each symbol computed under this plan.
         position: the first position it rules. Unless `state` is given it must be within
-            the ring: at most `ring - 1` before what is computed.
+            the rollback window: at most `rollback - 1` before what is computed.
         schedule: (position, settings), the first at `position` or before.
-        forced: packed symbols that take the positions from `position` on; they are
+        injected: packed symbols that take the positions from `position` on; they are
             computed through but not sent back.
         state: the recurrent state before `position`, with `before`, the symbol there.
     """
@@ -63,12 +63,12 @@ class Plan(Struct, frozen=True, tag=True, array_like=True):
     generation: int
     position: int
     schedule: tuple[tuple[int, Settings], ...]
-    forced: bytes = b""
+    injected: bytes = b""
     state: bytes = b""
     before: bytes = b""
 
 
-class Credit(Struct, frozen=True, tag=True, array_like=True):
+class Credits(Struct, frozen=True, tag=True, array_like=True):
     """Sessions may be computed up to `until` (exclusive).
 
     `position` is due at `due`, and each symbol after it `interval` seconds later. All are
@@ -99,7 +99,7 @@ class Caution(Struct, frozen=True, tag=True, array_like=True):
     level: int
 
 
-Command = Open | Plan | Credit | Close | Caution
+Command = Open | Plan | Credits | Close | Caution
 
 
 class Ready(Struct, frozen=True, tag=True, array_like=True):
@@ -112,7 +112,7 @@ class Ready(Struct, frozen=True, tag=True, array_like=True):
     """
 
     device: str
-    ring: int
+    rollback: int
     left_out: dict[str, str] = {}
     numerics: tuple[str, ...] = ()
 
@@ -120,7 +120,7 @@ class Ready(Struct, frozen=True, tag=True, array_like=True):
         return f"{self.device}, numerics {', '.join(self.numerics) or 'none'}"
 
 
-class Tile(Struct, frozen=True, tag=True, array_like=True):
+class Batch(Struct, frozen=True, tag=True, array_like=True):
     """Symbols of one step: `keys`, `generations`, `positions` (int64) and packed `symbols`."""
 
     keys: bytes
@@ -157,14 +157,14 @@ class Doing(Struct, frozen=True, tag=True, array_like=True):
     keys: bytes = b""
 
 
-Event = Ready | Tile | Snapshot | Failed | Doing
+EngineEvent = Ready | Batch | Snapshot | Failed | Doing
 
 _encoder = msgspec.msgpack.Encoder()
 _commands = msgspec.msgpack.Decoder(tuple[Command, ...])
-_events = msgspec.msgpack.Decoder(tuple[Event, ...])
+_events = msgspec.msgpack.Decoder(tuple[EngineEvent, ...])
 
 
-def encode(messages: Sequence[Command] | Sequence[Event]) -> bytes:
+def encode(messages: Sequence[Command] | Sequence[EngineEvent]) -> bytes:
     """Messages as the body of a frame."""
     return _encoder.encode(messages)
 
@@ -174,6 +174,6 @@ def decode_commands(body: bytes) -> tuple[Command, ...]:
     return _commands.decode(body)
 
 
-def decode_events(body: bytes) -> tuple[Event, ...]:
+def decode_events(body: bytes) -> tuple[EngineEvent, ...]:
     """The events of a frame's body."""
     return _events.decode(body)

@@ -1,6 +1,6 @@
 """Drawing chords with the joint head: a key at a time from the top, each by those above it.
 
-As in `sampling`, nothing here depends on what else is in the tile: the one product is exact
+As in `sampling`, nothing here depends on what else is in the batch: the one product is exact
 (`kernels.exact`), and the rest is elementwise or along a row, in NumPy.
 """
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from stream_rnn.codecs.base import Codec, ints_from_bytes
-from stream_rnn.engine.messages import Plan, Settings, Tile
+from stream_rnn.engine.messages import Batch, Plan, Settings
 from stream_rnn.engine.slots import Slots
 from stream_rnn.nets.baselines import Network
 
@@ -22,16 +22,16 @@ def generate(
     progress: Callable[[int], None] = lambda symbols: None,
 ) -> list[int]:
     """The prime, and `length` symbols more: what a session of the server would stream."""
-    slots = Slots(network, codec, count=1, ring=2, tile=1)
+    slots = Slots(network, codec, count=1, rollback=2, batch=1)
     slot = slots.open(0)
-    forced = b"".join(symbol.to_bytes(codec.width, "little") for symbol in prime)
-    slots.plan(slot, Plan(0, 1, 0, ((0, settings),), forced))
+    injected = b"".join(symbol.to_bytes(codec.width, "little") for symbol in prime)
+    slots.plan(slot, Plan(0, 1, 0, ((0, settings),), injected))
     slots.credit(slot, len(prime) + length, 0, 0.0, 0.0)
     made = list(prime)
     row = np.array([slot])
     for _ in range(len(prime) + length):
         for event in slots.advance(row):
-            if isinstance(event, Tile):
+            if isinstance(event, Batch):
                 made += ints_from_bytes(event.symbols, codec.width)
                 progress(1)
     return made

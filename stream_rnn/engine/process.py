@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from stream_rnn.engine.messages import Event, Failed, decode_commands, encode
+from stream_rnn.engine.messages import EngineEvent, Failed, decode_commands, encode
 from stream_rnn.errors import StreamRnnError
 from stream_rnn.handover import child_end
 from stream_rnn.pipe import FrameReader, frame
@@ -30,7 +30,7 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
     """Takes commands and sends events until the peer closes."""
     from stream_rnn.engine.core import Core, EngineOptions
 
-    def say(events: Sequence[Event]) -> None:
+    def say(events: Sequence[EngineEvent]) -> None:
         connection.sendall(frame(encode(events)))
         # Linux likes to wake a reader on the writer's processor, where it would wait for our slice.
         give_way()
@@ -62,7 +62,7 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
         events, wake = core.step(time.monotonic())
         if events:
             say(events)
-        elif wake > time.monotonic() and core.prepare():
+        elif wake > time.monotonic() and core.precompute():
             wake = 0.0  # there may be more
 
 

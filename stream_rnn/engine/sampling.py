@@ -1,6 +1,6 @@
 """Drawing symbols from logits, with random numbers that are a function of the position.
 
-Nothing here depends on what else is in the tile: each row's draw uses its own logits, its
+Nothing here depends on what else is in the batch: each row's draw uses its own logits, its
 own settings and numbers hashed from (seed, position, lane). It is done in NumPy, whose
 functions give an element the same result wherever it stands, and whose sums along a row do
 not depend on the number of rows.

@@ -1,8 +1,8 @@
-"""Which sessions to step, and when: earliest deadline first, in full tiles where time allows.
+"""Which sessions to step, and when: earliest deadline first, in full batches where time allows.
 
-A step of sixteen rows takes less than twice as long as a step of one, so while no deadline is
-near, work may collect. What is near a deadline is stepped at once, and without the rest: the
-fewer the rows, the sooner it is done.
+A step of sixteen rows takes less than twice as long as a step of one, so work is gathered into a
+batch while no deadline is near. A session near its deadline is stepped at once, without the rest:
+the fewer the rows, the sooner the step is done.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 class Choice:
     """`slots` to step now, or (none) the time to ask again: `wake`, perhaps infinite.
 
-    `collecting` is whether others go on collecting meanwhile.
+    `gathering` is whether other sessions go on waiting for a fuller batch meanwhile.
     """
 
     slots: NDArray[np.int64]
     wake: float
     deadline: float
-    collecting: bool = False
+    gathering: bool = False
 
 
 _NONE = np.zeros(0, np.int64)
@@ -35,32 +35,32 @@ def choose(
     *,
     now: float,
     since: float,
-    tile: int,
-    near: float,
-    collect: float,
+    batch: int,
+    margin: float,
+    batch_window: float,
 ) -> Choice:
-    """The most urgent sessions, up to a tile of them.
+    """The most urgent sessions, up to a batch of them.
 
     Args:
         ready: slots with credit left.
         deadlines: of each of them, in seconds on the engine's clock.
-        since: when work began to collect.
-        tile: the rows of a tile.
-        near: a deadline closer than this is stepped for at once, in seconds.
-        collect: the longest that work may collect, in seconds.
+        since: when work began to wait.
+        batch: the rows of a batch.
+        margin: a deadline closer than this is stepped for at once, in seconds.
+        batch_window: the longest that work may wait for a fuller batch, in seconds.
     """
     if not len(ready):
         return Choice(_NONE, np.inf, np.inf)
     first = float(deadlines.min())
-    if len(ready) < tile:
-        wake = min(since + collect, first - near)
+    if len(ready) < batch:
+        wake = min(since + batch_window, first - margin)
         if now < wake:
             return Choice(_NONE, wake, first)
-        if now < since + collect:
-            hurried = ready[deadlines - near <= now]
-            return Choice(hurried, now, first, collecting=len(hurried) < len(ready))
+        if now < since + batch_window:
+            hurried = ready[deadlines - margin <= now]
+            return Choice(hurried, now, first, gathering=len(hurried) < len(ready))
         return Choice(ready, now, first)
-    if len(ready) > tile:
+    if len(ready) > batch:
         # Ties go to the lower slot, so that the same load is stepped in the same order.
-        ready = ready[np.argsort(deadlines, kind="stable")[:tile]]
+        ready = ready[np.argsort(deadlines, kind="stable")[:batch]]
     return Choice(ready, now, first)

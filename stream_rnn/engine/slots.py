@@ -1,8 +1,8 @@
 """One model's sessions in the engine: preallocated slots of state, plan and credit.
 
-Each slot keeps a *ring* of recent states, so that a plan which changes the future from a
+Each slot keeps a *rollback window* of recent states, so that a plan which changes the future from a
 position that is computed but not committed can go on from the state of that position. For
-position `n`, the place `n % ring` holds the state before the step that makes symbol `n`, and
+position `n`, the place `n % rollback` holds the state before the step that makes symbol `n`, and
 symbol `n` itself once it is made.
 """
 
@@ -18,8 +18,8 @@ from torch import Tensor
 from stream_rnn.codecs.base import Codec, int_to_bytes
 from stream_rnn.engine.drawing import Drawing
 from stream_rnn.engine.kernels import make_kernel
-from stream_rnn.engine.messages import Plan, Settings, Snapshot, Tile
-from stream_rnn.engine.prepared import Prepared
+from stream_rnn.engine.messages import Batch, Plan, Settings, Snapshot
+from stream_rnn.engine.precomputed import Precomputed
 from stream_rnn.engine.states import States, rows_of, taken
 from stream_rnn.errors import EngineError
 from stream_rnn.nets.baselines import Network
@@ -27,8 +27,8 @@ from stream_rnn.nets.baselines import Network
 NEVER = np.iinfo(np.int64).max
 SNAPSHOT_EVERY = 256
 _AROUND = np.array([[-1], [0], [1]])  # the positions before, here and after
-PROMPT = 32  # forced symbols; more are come through when nobody else wants anything
-TILE = 64  # most rows of a step; what a step gives does not depend on it
+PROMPT = 32  # injected symbols; more are come through when nobody else wants anything
+BATCH = 64  # most rows of a step; what a step gives does not depend on it
 
 
 class Slots:
@@ -38,24 +38,26 @@ class Slots:
         network: the model's, on the device to step on.
         codec: the model's.
         count: how many sessions fit.
-        ring: how many positions a slot remembers.
-        tile: the most rows of a step.
+        rollback: how many positions a slot remembers.
+        batch: the most rows of a step.
     """
 
-    def __init__(self, network: Network, codec: Codec, *, count: int, ring: int, tile: int) -> None:
+    def __init__(
+        self, network: Network, codec: Codec, *, count: int, rollback: int, batch: int
+    ) -> None:
         a = self.architecture = network.architecture
-        self.codec, self.ring, self.tile = codec, ring, tile
+        self.codec, self.rollback, self.batch = codec, rollback, batch
         self.kernel = make_kernel(network)
 
         # On the device: what the network reads and writes. Here: the draw and what it needs.
-        self._states = States(self.kernel, count, ring)
+        self._states = States(self.kernel, count, rollback)
         self.device = self._states.device
         self._artist_bias = torch.zeros(count, self.kernel.gates, device=self.device)
         self._artists: dict[int, tuple[float, ...]] = {}  # whose bias that is
         self._artists_from = np.zeros(count, np.int64)  # and since which position
         self._drawing = Drawing(network, codec, count)
         keys = (a.symbols,) if a.keys else ()
-        self._symbols = np.zeros((count * ring, *keys), np.float32 if keys else np.int64)
+        self._symbols = np.zeros((count * rollback, *keys), np.float32 if keys else np.int64)
 
         self.key = np.full(count, -1, np.int64)
         self.generation = np.zeros(count, np.int64)
@@ -66,11 +68,11 @@ class Slots:
         self._due = np.zeros(count, np.float64)
         self._interval = np.zeros(count, np.float64)
         self._change = np.full(count, NEVER, np.int64)  # where the schedule goes on
-        self._forced_end = np.zeros(count, np.int64)
-        self._fed_end = np.full(count, -1, np.int64)  # the same, where anything is forced
+        self._injected_end = np.zeros(count, np.int64)
+        self._fed_end = np.full(count, -1, np.int64)  # the same, where anything is injected
         self._schedule: dict[int, list[tuple[int, Settings]]] = {}
-        self._forced: dict[int, tuple[int, NDArray[Any]]] = {}
-        self._prepared = Prepared(count)
+        self._injected: dict[int, tuple[int, NDArray[Any]]] = {}
+        self._precomputed = Precomputed(count)
         self._free = list(range(count - 1, -1, -1))
 
     # Sessions
@@ -88,10 +90,10 @@ class Slots:
     def close(self, slot: int) -> None:
         """Gives a slot back."""
         self.key[slot] = -1
-        self.until[slot] = self.next[slot] = self._forced_end[slot] = 0
+        self.until[slot] = self.next[slot] = self._injected_end[slot] = 0
         self._schedule.pop(slot, None)
-        self._forced.pop(slot, None)
-        self._prepared.forget(slot)
+        self._injected.pop(slot, None)
+        self._precomputed.forget(slot)
         self._free.append(slot)
 
     def halt(self, slot: int) -> None:
@@ -100,7 +102,7 @@ class Slots:
         self._halted[slot] = True
 
     def credit(self, slot: int, until: int, position: int, due: float, interval: float) -> None:
-        """Lets a session be computed up to `until`; see `messages.Credit`."""
+        """Lets a session be computed up to `until`; see `messages.Credits`."""
         self.until[slot] = self.next[slot] if self._halted[slot] else until
         self._due_position[slot], self._due[slot], self._interval[slot] = position, due, interval
 
@@ -111,7 +113,7 @@ class Slots:
             EngineError: that position's state is not there; nothing is changed then.
         """
         behind, start = int(self.next[slot]), plan.position
-        forced = self.codec.unpack(plan.forced)
+        injected = self.codec.unpack(plan.injected)
         schedule = sorted(plan.schedule, key=lambda entry: entry[0])
         if self._halted[slot] and not plan.state and start > 0:
             raise EngineError("an earlier plan could not be followed")
@@ -119,22 +121,22 @@ class Slots:
             self._restore(slot, plan)
             following = start
         elif start > behind:
-            # What stands before the plan is forced and not computed through yet: keep it.
-            if self._forced_end[slot] != start:
+            # What stands before the plan is injected and not computed through yet: keep it.
+            if self._injected_end[slot] != start:
                 raise EngineError(f"nothing is known between {behind} and {start}")
-            start, earlier = self._forced[slot]
-            forced = np.concatenate([earlier[behind - start :], forced])
+            start, earlier = self._injected[slot]
+            injected = np.concatenate([earlier[behind - start :], injected])
             start, following = behind, behind
             schedule = [e for e in self._schedule[slot] if e[0] < plan.position] + schedule
         else:
-            following = self._go_back(slot, start, forced, schedule)
+            following = self._go_back(slot, start, injected, schedule)
         self.generation[slot], self.next[slot] = plan.generation, following
         self._halted[slot] = False
-        self._forced[slot] = (start, forced)
-        self._forced_end[slot] = start + len(forced)
-        self._fed_end[slot] = start + len(forced) if len(forced) else -1
-        # What is forced has happened already, so it needs no credit.
-        self.until[slot] = max(following, self._forced_end[slot])
+        self._injected[slot] = (start, injected)
+        self._injected_end[slot] = start + len(injected)
+        self._fed_end[slot] = start + len(injected) if len(injected) else -1
+        # What is injected has happened already, so it needs no credit.
+        self.until[slot] = max(following, self._injected_end[slot])
         self._schedule[slot] = schedule
         self._change[slot] = schedule[0][0] if schedule else NEVER
 
@@ -142,12 +144,12 @@ class Slots:
         self,
         slot: int,
         position: int,
-        forced: NDArray[Any],
+        injected: NDArray[Any],
         schedule: list[tuple[int, Settings]],
     ) -> int:
         """Gives up the future from a position on; returns the position that the next step makes.
 
-        That is the one after it, if a symbol is forced upon it and the step has been made that
+        That is the one after it, if a symbol is injected upon it and the step has been made that
         would be made now: a step reads the symbol *before* its own. So a client that feeds a
         symbol and waits for the next one waits for one step and not for two.
         """
@@ -155,10 +157,12 @@ class Slots:
             self._states.begin(slot)
         if not self._states.holds(slot, position):
             behind = self.next[slot]
-            raise EngineError(f"position {position} is out of the ring of {self.ring} at {behind}")
+            raise EngineError(
+                f"position {position} is out of the rollback window of {self.rollback} at {behind}"
+            )
         artists = [settings.artists for start, settings in schedule if start <= position][-1:]
         known = (
-            len(forced) > 0
+            len(injected) > 0
             and self._states.holds(slot, position + 1)
             and self._artists_from[slot] <= position
             and artists == [self._artists.get(slot)]
@@ -166,12 +170,12 @@ class Slots:
         )
         self._states.forget_after(slot, position + known)
         if known:
-            self._symbols[self._states.place(slot, position)] = forced[0]
+            self._symbols[self._states.place(slot, position)] = injected[0]
         return position + known
 
     def _restore(self, slot: int, plan: Plan) -> None:
         self._states.restore(slot, plan.position, plan.state)
-        self._prepared.forget(slot)
+        self._precomputed.forget(slot)
         before = self._states.place(slot, plan.position - 1)
         self._symbols[before] = self.codec.unpack(plan.before)[0]
 
@@ -183,16 +187,16 @@ class Slots:
         return len(self._free) == len(self.key)
 
     def ready(
-        self, now: float, near: float
+        self, now: float, margin: float
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
         """Slots with credit left, and each one's deadline; and those far behind a past.
 
-        Who catches up on what is forced lies behind its own timetable, perhaps far. That must
+        Who catches up on what is injected lies behind its own timetable, perhaps far. That must
         not set it before those who are late through no doing of their own. And who is paused
         has no timetable, but what is fed to it is often fed to hear what comes of it: so that
         is computed at once, up to the first symbol after it, though not before those who are
         late. So is the symbol that it stands at, whether it will be asked for or another one
-        fed in its place: see `_go_back`. `near` is `schedule.choose`'s.
+        fed in its place: see `_go_back`. `margin` is `schedule.choose`'s.
 
         A session that has a long past to come through has no deadline at all meanwhile.
         """
@@ -207,12 +211,14 @@ class Slots:
         wanted = positions <= self._fed_end[slots]
         wanted |= np.isinf(self._due[slots]) & (positions <= self._due_position[slots])
         if wanted.any():
-            bounded = np.minimum(np.maximum(deadlines, now), now + near / 2)
+            bounded = np.minimum(np.maximum(deadlines, now), now + margin / 2)
             deadlines = np.where(wanted, bounded, deadlines)
         return slots, deadlines, behind
 
-    def prepare(self) -> bool:
-        """Makes a part of the step that a paused session will take when it is fed; see `Prepared`.
+    def precompute(self) -> bool:
+        """Precomputes a part of the step that a paused session takes when it is fed.
+
+        See `precomputed`.
 
         Returns:
             Whether there was one to make.
@@ -221,21 +227,21 @@ class Slots:
         if not len(fed):
             return False
         at = self._due_position + 1  # the step that reads the symbol fed next
-        waits = (self.next >= at) & (self.key >= 0) & (self._prepared.position != at)
+        waits = (self.next >= at) & (self.key >= 0) & (self._precomputed.position != at)
         slots = [s for s in fed[waits[fed]].tolist() if self._states.holds(s, int(at[s]))]
         if not slots:
             return False
         slot = slots[0]
         state = self._states.before(slot, int(at[slot]))
-        self._prepared.keep(slot, int(at[slot]), self.kernel.recurrent(state))
+        self._precomputed.keep(slot, int(at[slot]), self.kernel.recurrent(state))
         return True
 
-    def advance(self, slots: NDArray[np.int64]) -> list[Tile | Snapshot]:
-        """Steps some sessions, at most a tile of them, by one symbol each."""
+    def advance(self, slots: NDArray[np.int64]) -> list[Batch | Snapshot]:
+        """Steps some sessions, at most a batch of them, by one symbol each."""
         positions = self.next[slots]
         for slot in slots[positions >= self._change[slots]]:
             self._follow_schedule(int(slot))
-        places = slots * self.ring + (positions + _AROUND) % self.ring
+        places = slots * self.rollback + (positions + _AROUND) % self.rollback
         before, here, _ = places
         symbols = self._symbols[before]
         symbols[positions == 0] = 0  # every codec's boundary is symbol 0: index 0, or no keys
@@ -244,7 +250,7 @@ class Slots:
 
         state, bias = self._states.take(at), taken(self._artist_bias, 0, row)
         inputs = torch.from_numpy(symbols).to(self.device)
-        state = self.kernel.step(inputs, bias, state, self._prepared.take(slots, positions))
+        state = self.kernel.step(inputs, bias, state, self._precomputed.take(slots, positions))
         self._states.write(after, state)
         self._states.put(places[2], positions + 1)
 
@@ -255,13 +261,13 @@ class Slots:
     def _made(
         self, hidden: Tensor, slots: NDArray[np.int64], positions: NDArray[np.int64]
     ) -> NDArray[Any]:
-        """The symbols of a step: what is forced, or else what is drawn."""
-        (free,) = (positions >= self._forced_end[slots]).nonzero()
+        """The symbols of a step: what is injected, or else what is drawn."""
+        (free,) = (positions >= self._injected_end[slots]).nonzero()
         if len(free) == len(slots):
             return self._draw(hidden, slots, positions)
         made = np.zeros((len(slots), *self._symbols.shape[1:]), self._symbols.dtype)
-        for lane in (positions < self._forced_end[slots]).nonzero()[0]:
-            start, symbols = self._forced[int(slots[lane])]
+        for lane in (positions < self._injected_end[slots]).nonzero()[0]:
+            start, symbols = self._injected[int(slots[lane])]
             made[lane] = symbols[positions[lane] - start]
         if len(free):
             lanes = torch.from_numpy(free).to(self.device)
@@ -276,7 +282,9 @@ class Slots:
 
     def _before(self, slots: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[Any]:
         """The symbol before each position; every codec's boundary is symbol 0."""
-        before: NDArray[Any] = self._symbols[slots * self.ring + (positions - 1) % self.ring]
+        before: NDArray[Any] = self._symbols[
+            slots * self.rollback + (positions - 1) % self.rollback
+        ]
         before[positions == 0] = 0
         return before
 
@@ -299,13 +307,13 @@ class Slots:
 
     def _report(
         self, slots: NDArray[np.int64], positions: NDArray[np.int64], symbols: NDArray[Any]
-    ) -> list[Tile | Snapshot]:
-        events: list[Tile | Snapshot] = []
-        (fresh,) = (positions >= self._forced_end[slots]).nonzero()
+    ) -> list[Batch | Snapshot]:
+        events: list[Batch | Snapshot] = []
+        (fresh,) = (positions >= self._injected_end[slots]).nonzero()
         if len(fresh):
             made = slots[fresh]
             events.append(
-                Tile(
+                Batch(
                     self.key[made].tobytes(),
                     self.generation[made].tobytes(),
                     positions[fresh].tobytes(),

@@ -1,6 +1,6 @@
-"""The recurrent states of all slots, on the device: a ring of them for each slot.
+"""The recurrent states of all slots, on the device: a rollback window of them for each slot.
 
-For position `n`, the place `n % ring` holds the state before the step that makes symbol `n`.
+For position `n`, the place `n % rollback` holds the state before the step that makes symbol `n`.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stream_rnn.engine.kernels import Kernel
-from stream_rnn.engine.ring import Ring
+from stream_rnn.engine.rollback import RollbackWindow
 from stream_rnn.nets.network import State
 
 Rows = int | Tensor  # one, or the indices of several
 
 
-class States(Ring):
+class States(RollbackWindow):
     """Preallocated states, by place.
 
     Args:
         count: of slots.
-        places: of a slot's ring.
+        places: of a slot's rollback window.
     """
 
     def __init__(self, kernel: Kernel, count: int, places: int) -> None:

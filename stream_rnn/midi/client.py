@@ -8,7 +8,15 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from stream_rnn.errors import StreamRnnError
-from stream_rnn.midi.messages import Event, MidiOptions, Ping, Play, Silence, decode_events, encode
+from stream_rnn.midi.messages import (
+    EndNotes,
+    MidiOptions,
+    Ping,
+    Play,
+    Report,
+    decode_events,
+    encode,
+)
 from stream_rnn.pipe import Child
 
 START_TIMEOUT = 15.0
@@ -26,7 +34,7 @@ class ChildMidi:
     def __init__(
         self,
         options: MidiOptions,
-        on_event: Callable[[Event], None],
+        on_event: Callable[[Report], None],
         on_death: Callable[[], None],
     ) -> None:
         def on_body(body: bytes) -> None:
@@ -68,10 +76,10 @@ class ChildMidi:
             self._child.send(encode([Play(tuple(self._waiting))]))
             self._waiting = []
 
-    def silence(self) -> None:
+    def end_notes(self) -> None:
         """Forgets what waits and ends what sounds."""
         self._waiting = []
-        self._child.send(encode([Silence()]))
+        self._child.send(encode([EndNotes()]))
 
     def ping(self) -> None:
         """Asks for a `Pong`."""

@@ -34,7 +34,7 @@ class Play(Struct, frozen=True, tag=True, array_like=True):
     messages: tuple[tuple[float, int, bytes], ...]
 
 
-class Silence(Struct, frozen=True, tag=True, array_like=True):
+class EndNotes(Struct, frozen=True, tag=True, array_like=True):
     """Forget what waits, and end what sounds, at once and on every port."""
 
 
@@ -42,7 +42,7 @@ class Ping(Struct, frozen=True, tag=True, array_like=True):
     """Are you there? It also says that the gateway is."""
 
 
-Command = Play | Silence | Ping
+Command = Play | EndNotes | Ping
 
 
 class Ports(Struct, frozen=True, tag=True, array_like=True):
@@ -98,14 +98,14 @@ class Pong(Struct, frozen=True, tag=True, array_like=True):
     total: float
 
 
-Event = Ports | Heard | Unheard | Silenced | Pong
+Report = Ports | Heard | Unheard | Silenced | Pong
 
 _encoder = msgspec.msgpack.Encoder()
 _commands = msgspec.msgpack.Decoder(tuple[Command, ...])
-_events = msgspec.msgpack.Decoder(tuple[Event, ...])
+_events = msgspec.msgpack.Decoder(tuple[Report, ...])
 
 
-def encode(messages: Sequence[Command] | Sequence[Event]) -> bytes:
+def encode(messages: Sequence[Command] | Sequence[Report]) -> bytes:
     """Messages as the body of a frame."""
     return _encoder.encode(messages)
 
@@ -115,6 +115,6 @@ def decode_commands(body: bytes) -> tuple[Command, ...]:
     return _commands.decode(body)
 
 
-def decode_events(body: bytes) -> tuple[Event, ...]:
+def decode_events(body: bytes) -> tuple[Report, ...]:
     """The events of a frame's body."""
     return _events.decode(body)

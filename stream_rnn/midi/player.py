@@ -64,7 +64,7 @@ class Player:
             self._ended[port].append((now, key))
         return [data]
 
-    def silence(self) -> list[tuple[int, bytes]]:
+    def end_notes(self) -> list[tuple[int, bytes]]:
         """Forgets what waits; returns what ends everything that sounds, as (port, bytes)."""
         self._waiting.clear()
         ends = [(port, end) for port in range(len(self._there)) for end in self._ends(port)]

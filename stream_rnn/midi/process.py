@@ -24,13 +24,13 @@ import msgspec
 from stream_rnn.handover import child_end
 from stream_rnn.midi.messages import (
     LATENESS,
-    Event,
+    EndNotes,
     Heard,
     MidiOptions,
     Ping,
     Play,
     Pong,
-    Silence,
+    Report,
     Silenced,
     Unheard,
     decode_commands,
@@ -104,7 +104,7 @@ class Process:
                 for body in reader.feed(data):
                     self._obey(body)
             elif time.monotonic() - spoken > SILENT_GATEWAY:
-                if self.silence():
+                if self.end_notes():
                     log.error("the gateway says nothing; what sounded was ended")
                 spoken = float("inf")
 
@@ -114,12 +114,12 @@ class Process:
                 case Play(messages):
                     for moment, port, data in messages:
                         self._player.push(moment, port, data)
-                case Silence():
-                    self.silence()
+                case EndNotes():
+                    self.end_notes()
                 case Ping():
                     self._say([self._account()])
 
-    def _say(self, events: Sequence[Event]) -> None:
+    def _say(self, events: Sequence[Report]) -> None:
         """Never waits for the gateway: notes have to end though it hang."""
         deaf = len(self._unsaid) > BACKLOG
         if deaf:
@@ -142,11 +142,11 @@ class Process:
         except (BrokenPipeError, ConnectionResetError):
             self._unsaid.clear()  # that it is gone is seen where it is read from
 
-    def _tell(self, events: Sequence[Event]) -> None:
+    def _tell(self, events: Sequence[Report]) -> None:
         """Says something of the ports, after what was heard on them before."""
         self._say([*self._take_heard(), *events])
 
-    def _take_heard(self) -> list[Event]:
+    def _take_heard(self) -> list[Report]:
         return [self._heard.popleft() for _ in range(len(self._heard))]
 
     def _account(self) -> Pong:
@@ -156,9 +156,9 @@ class Process:
             counts[bisect_left(LATENESS, seconds)] += 1
         return Pong(tuple(counts), max(late, default=0.0), sum(late))
 
-    def silence(self) -> bool:
+    def end_notes(self) -> bool:
         """Ends what sounds; says whether something did."""
-        ends = self._player.silence()
+        ends = self._player.end_notes()
         if ends:
             self._say([Silenced(time.monotonic())])
         for port, data in ends:
@@ -215,7 +215,7 @@ def main() -> int:
     except (BrokenPipeError, ConnectionResetError):
         log.info("the gateway is gone")
     if code != GONE:
-        process.silence()
+        process.end_notes()
         time.sleep(LAST_WORDS)
     logging.shutdown()
     # Not by way of the driver's own clean-up, which can hang when its server has died.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from stream_rnn.midi.binding import DriverError, NoMidi, load
 from stream_rnn.midi.jack_watch import Cord, Watch
-from stream_rnn.midi.messages import Event, MidiOptions, Ports, Silenced, Unheard
+from stream_rnn.midi.messages import MidiOptions, Ports, Report, Silenced, Unheard
 from stream_rnn.midi.player import Player
 from stream_rnn.midi.ports import Port, pick_api, quiet
 
@@ -37,7 +37,7 @@ class Rack:
         self,
         options: MidiOptions,
         player: Player,
-        tell: Callable[[Sequence[Event]], None],
+        tell: Callable[[Sequence[Report]], None],
         hear: Callable[[int, bytes], None],
         die: Callable[[], None],
         ring: Callable[[], None],

@@ -54,8 +54,8 @@ class EngineWard:
         if stood_still or self._engine.has_room():
             self._reads = now
         # After a standstill the gateway has not read yet what the engine said.
-        silence = 0.0 if stood_still else self._life.silence(self._link, now)
-        if max(silence, now - self._reads) <= HANGS:
+        unanswered = 0.0 if stood_still else self._life.unanswered_for(self._link, now)
+        if max(unanswered, now - self._reads) <= HANGS:
             return False
         self._reads = now
         return True

@@ -37,7 +37,7 @@ from stream_rnn.wire.messages import MAX_MESSAGE
 
 log = logging.getLogger("stream_rnn")
 
-RING = 32
+ROLLBACK = 32
 DRAIN = 0.4  # seconds that clients have, at the end, to take what waits for them
 GRACE = 0.5
 
@@ -75,7 +75,7 @@ async def _serve(
     clock = MonotonicClock()
     stage = Stage(
         served.models,
-        ring=RING,
+        rollback=ROLLBACK,
         timing=options.timing,
         limits=options.limits,
         tempi=Tempi(default=options.config.tempo.sync),
@@ -87,7 +87,7 @@ async def _serve(
             "fingerprints": {n: model.card.fingerprint for n, model in served.models.items()},
             "device": options.device,
             "sessions": options.limits.sessions,
-            "ring": RING,
+            "rollback": ROLLBACK,
         },
         lambda events: stage.engine_life.said(link, events, clock.now()),
         died.set,

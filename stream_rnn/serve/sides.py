@@ -10,7 +10,7 @@ from stream_rnn.clock import Clock
 from stream_rnn.errors import ConfigError
 from stream_rnn.serve.options import ServeOptions
 from stream_rnn.stage.stage import Stage
-from stream_rnn.stage.transport import Conductor
+from stream_rnn.stage.transport import TransportFollower
 
 if TYPE_CHECKING:
     from stream_rnn.adapters.midi.input import MidiInput
@@ -112,7 +112,7 @@ def _make_midi(options: ServeOptions, stage: Stage, clock: Clock) -> MidiSide | 
         return None
     from stream_rnn.adapters.midi.side import MidiSide
 
-    return MidiSide(stage, clock, config, Conductor(stage), options.config.tempo.bpm)
+    return MidiSide(stage, clock, config, TransportFollower(stage), options.config.tempo.bpm)
 
 
 def _make_link(options: ServeOptions, stage: Stage, clock: Clock) -> LinkSide | None:
@@ -120,4 +120,4 @@ def _make_link(options: ServeOptions, stage: Stage, clock: Clock) -> LinkSide | 
 
     if not wants_link(options.config):
         return None
-    return LinkSide(stage, Conductor(stage), clock, options.config.tempo.bpm)
+    return LinkSide(stage, TransportFollower(stage), clock, options.config.tempo.bpm)

@@ -31,19 +31,19 @@ class Timing:
         lookahead: how far ahead of the committed the engine may compute.
         start_delay: from `play` to the first symbol.
         stall: a symbol later than this shifts the timeline instead of being caught up.
-        silence: when it is later than this, and still after a while, what sounds ends.
+        starved: seconds that a symbol may be late before the notes that sound are ended.
     """
 
     commit_ahead: float = 0.020
     lookahead: float = 0.4
     start_delay: float = 0.06
     stall: float = 0.25
-    silence: float = 0.5
+    starved: float = 0.5
 
 
 @dataclass(frozen=True)
-class Allowance:
-    """A session's credit: see `engine.messages.Credit`."""
+class Credit:
+    """A session's credit: see `engine.messages.Credits`."""
 
     until: int
     position: int
@@ -60,7 +60,7 @@ class Flow:
         generation: of the latest plan.
         epochs: which past it has, and where that parted from the ones before.
         tempi: the tempo of each source that is heard, kept up to date by whoever made it.
-        owed: symbols asked for by `step`, not committed yet.
+        pending_steps: symbols asked for by `step`, not committed yet.
         idle_since: when the last viewer left; none while somebody listens.
         left_at: the same, of viewers that are not the house's own.
         paused_by_idleness: whether it plays on when somebody comes.
@@ -72,7 +72,7 @@ class Flow:
     card: Card
     codec: Codec
     timing: Timing
-    ring: int
+    rollback: int
     log: ControlLog
     journal: Journal
     tempi: Mapping[str, Tempo] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Flow:
     generation: int = 0
     epochs: Epochs = field(default_factory=Epochs)
     course: Course = field(default_factory=Course)
-    owed: int = 0
+    pending_steps: int = 0
     idle_since: float | None = None
     left_at: float | None = None
     paused_by_idleness: bool = False
@@ -173,32 +173,32 @@ class Flow:
 
     # By the time
 
-    def allowance(self, now: float) -> Allowance:
+    def credit(self, now: float) -> Credit:
         """How far the engine may go, and by when.
 
-        What is owed is wanted now; what is paused, whenever nobody else wants anything.
+        Pending steps are wanted now; a paused session is computed when nobody else wants anything.
         """
         interval = self.interval
-        ahead = max(2, math.ceil(self.timing.lookahead / interval)) + self.owed
+        ahead = max(2, math.ceil(self.timing.lookahead / interval)) + self.pending_steps
         if self._pace.own:
             # Symbols are short and long as they come: as many as may be, and for the next one
             # the mean of what is computed; where nothing is, at once.
-            ahead = self.ring
+            ahead = self.rollback
             steps = sum(self._pace.steps(symbol) for symbol in self._computed)
             interval *= steps / max(1, len(self._computed))
         due = self.next_due - self.timing.commit_ahead
         if not self.playing:
-            due = now if self.owed else math.inf
-        until = self.position + min(ahead, self.ring - 1)
+            due = now if self.pending_steps else math.inf
+        until = self.position + min(ahead, self.rollback - 1)
         if self.course.untold is not None:
             until = self.course.untold  # what follows is not the engine's to draw
-        return Allowance(until, self.position, due, interval)
+        return Credit(until, self.position, due, interval)
 
     def commit_time(self) -> float:
         """When the next symbol is to be committed; infinity while there is none to."""
         if not self._computed:
             return math.inf
-        if self.owed:
+        if self.pending_steps:
             return -math.inf
         return (
             self.next_due - self.timing.commit_ahead if self.status is Status.PLAYING else math.inf

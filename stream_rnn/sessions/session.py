@@ -22,7 +22,7 @@ from stream_rnn.sessions.flow import Flow
 from stream_rnn.sessions.journal import NEVER, Committed
 from stream_rnn.sessions.status import TRANSITIONS, Status
 
-AWAY_HISTORY = 5000  # symbols that a session keeps when it is put away
+EVICTED_HISTORY = 5000  # symbols that a session keeps when it is put away
 LONG_FEED = 256  # symbols; more at once are sent as history, at each viewer's own pace
 MOST_BEHIND = 32_768  # fed symbols that the engine has not come through, before more are refused
 
@@ -97,15 +97,15 @@ class Session(Flow):
     def _await_changes(self) -> None:
         self._change_at = min((e.position for e in self.pending), default=NEVER)
 
-    def put_away(self) -> None:
+    def evict(self) -> None:
         """Gives back its slot; of its past it keeps little, but enough to go on."""
-        self.move("put_away")
+        self.move("evict")
         self.generation += 1  # what the engine still sends is nobody's
         self._computed.clear()
         self._snapshots.clear()
         self.course.untold = None
-        self.owed = 0
-        self.journal.shorten(AWAY_HISTORY)
+        self.pending_steps = 0
+        self.journal.shorten(EVICTED_HISTORY)
         self.journal.thin_states(1)
         self.log.forget(self.journal.earliest or 0)
 
@@ -161,7 +161,7 @@ class Session(Flow):
         self.log.truncate(position)
         self._await_changes()
         self._spelling.recall(self.journal)
-        self.owed = 0
+        self.pending_steps = 0
         self.start(now)
         return self.restore_plan()
 
@@ -173,7 +173,7 @@ class Session(Flow):
         self._hold_past()
         self._await_changes()
         self._spelling.recall(self.journal)
-        self.owed = 0
+        self.pending_steps = 0
         self.start(now)
         self.course.turn(self.generation + 1, 0)
         return self.restore_plan()
@@ -215,8 +215,8 @@ class Session(Flow):
             for n, controls in self.log.schedule(start)
             if n < last or n == start
         )
-        forced = self.journal.packed(start, stop)
-        return Plan(self.key, self.generation, start, schedule, forced, state, before)
+        injected = self.journal.packed(start, stop)
+        return Plan(self.key, self.generation, start, schedule, injected, state, before)
 
     def check_past(self, position: int, name: str) -> None:
         """Checks that a position can be gone back to.
@@ -256,7 +256,7 @@ class Session(Flow):
         """Whether what came last may sound on and on, for want of what should follow it."""
         if self.status is not Status.PLAYING or self._computed:
             return False
-        if now <= self.next_due + self.timing.silence or self.position == self.journal.first:
+        if now <= self.next_due + self.timing.starved or self.position == self.journal.first:
             return False
         return not self.journal[self.position - 1].fed  # which sounds nothing
 
@@ -285,8 +285,8 @@ class Session(Flow):
     def commit(self, now: float) -> Committed:
         """Makes the next computed symbol history."""
         n, symbol = self.position, self._computed.popleft()
-        if self.owed:
-            self.owed -= 1
+        if self.pending_steps:
+            self.pending_steps -= 1
             due = now
         else:
             due = self.next_due

@@ -11,7 +11,7 @@ class Status(enum.Enum):
     PLAYING = "playing"
     PAUSED = "paused"
     STALLED = "stalled"  # it would play, but the engine is gone, or does not answer
-    AWAY = "away"  # nobody listened for long, so its slot was given back
+    EVICTED = "away"  # nobody listened for long, so its slot was given back
     CLOSED = "closed"
 
 
@@ -27,12 +27,12 @@ TRANSITIONS: dict[tuple[Status, str], Status] = {
     (Status.PLAYING, "lose_engine"): Status.STALLED,
     (Status.PAUSED, "lose_engine"): Status.PAUSED,
     (Status.STALLED, "lose_engine"): Status.STALLED,
-    (Status.AWAY, "lose_engine"): Status.AWAY,
+    (Status.EVICTED, "lose_engine"): Status.EVICTED,
     (Status.PLAYING, "stall"): Status.STALLED,
     (Status.STALLED, "regain_engine"): Status.PLAYING,
     (Status.STALLED, "resume"): Status.PLAYING,
     (Status.PAUSED, "regain_engine"): Status.PAUSED,
-    (Status.PAUSED, "put_away"): Status.AWAY,
-    (Status.AWAY, "bring_back"): Status.PAUSED,
+    (Status.PAUSED, "evict"): Status.EVICTED,
+    (Status.EVICTED, "bring_back"): Status.PAUSED,
     **{(status, "close"): Status.CLOSED for status in Status if status is not Status.CLOSED},
 }

@@ -12,7 +12,7 @@ from stream_rnn.stage.failures import Failures
 from stream_rnn.stage.limits import Counters
 from stream_rnn.stage.registry import Roster
 from stream_rnn.stage.replay import replay
-from stream_rnn.stage.subscribers import Audience, Beat, Moment
+from stream_rnn.stage.subscribers import Audience, Beat, NoteContext
 
 
 class Commits:
@@ -96,14 +96,14 @@ class Commits:
 
     def show_touch(self, session: BandSession, played: Played) -> None:
         """A finger of an ensemble's player, for all who view the session."""
-        moment = Moment(session.controls, played.due)
-        self._audience.show(session.name, touch_event(session, played), moment)
+        context = NoteContext(session.controls, played.due)
+        self._audience.show(session.name, touch_event(session, played), context)
 
     def _show(self, session: Session, committed: Committed) -> None:
         self._counters.symbols += 1
         controls, beat = session.controls_at(committed.n), session.beat_of(committed)
-        moment = Moment(controls, session.next_due, Beat(*beat) if beat else None)
-        self._audience.show(session.name, symbol_event(session, committed), moment)
+        context = NoteContext(controls, session.next_due, Beat(*beat) if beat else None)
+        self._audience.show(session.name, symbol_event(session, committed), context)
 
     def _tell_changes(self, session: Session) -> None:
         for entry in session.come_into_force():

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from stream_rnn.engine.messages import Doing, Event, Failed, Ready, Snapshot, Tile
+from stream_rnn.engine.messages import Batch, Doing, EngineEvent, Failed, Ready, Snapshot
 from stream_rnn.errors import ProtocolError
 from stream_rnn.sessions.session import Session
 from stream_rnn.sessions.status import Status
@@ -17,7 +17,7 @@ from stream_rnn.stage.commits import Commits
 from stream_rnn.stage.engines import Engines
 from stream_rnn.stage.failures import Failures
 from stream_rnn.stage.limits import Counters
-from stream_rnn.stage.link import EngineLink, unpack_tile
+from stream_rnn.stage.link import EngineLink, unpack_batch
 from stream_rnn.stage.registry import Roster
 from stream_rnn.stage.subscribers import Audience
 from stream_rnn.wire import events
@@ -45,7 +45,7 @@ class EngineLife:
 
     # What an engine says
 
-    def said(self, link: EngineLink, events: Sequence[Event], now: float) -> None:
+    def said(self, link: EngineLink, events: Sequence[EngineEvent], now: float) -> None:
         """Takes an engine's results, and hands out what is due already."""
         link.heard = now
         for event in events:
@@ -54,7 +54,7 @@ class EngineLife:
                     link.suspicion.computes(np.frombuffer(keys, np.int64).tolist())
                     if len(events) == 1:
                         return  # what it is at, it is at: nothing else is to be done now
-                case Tile():
+                case Batch():
                     self._receive(link, event, now)
                 case Snapshot(key, generation, position, state):
                     if (session := self._session(link, key)) is not None:
@@ -71,8 +71,8 @@ class EngineLife:
         session = None if key is None else self._roster.by_key.get(key)
         return session if session is not None and self._engines.of(session) is link else None
 
-    def _receive(self, link: EngineLink, tile: Tile, now: float) -> None:
-        for computed in unpack_tile(tile):
+    def _receive(self, link: EngineLink, batch: Batch, now: float) -> None:
+        for computed in unpack_batch(batch):
             session = self._session(link, computed.key)
             if session is None:
                 continue
@@ -90,7 +90,7 @@ class EngineLife:
 
     # When it says nothing
 
-    def silence(self, link: EngineLink, now: float) -> float:
+    def unanswered_for(self, link: EngineLink, now: float) -> float:
         """For how many seconds sessions have been waiting for an engine that says nothing."""
         waited_for = any(session.status is Status.STALLED for session in self._sessions(link))
         return max(0.0, now - link.heard) if waited_for and link.up else 0.0
@@ -149,7 +149,7 @@ class EngineLife:
             if (why := gone.get(session.card.name)) is not None:
                 if session.playing:
                     session.move("pause")
-                session.put_away()
+                session.evict()
                 self._engines.close(session)
                 self._commits.times.set(session.key, math.inf)
                 error = ProtocolError("unknown_model", why, field="model")

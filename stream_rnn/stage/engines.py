@@ -87,7 +87,7 @@ class Engines:
             link.plan(session, plan)
 
     def credit(self, session: Session) -> None:
-        """Notes that a session's allowance has changed; it is read at `flush`."""
+        """Notes that a session's credit has changed; it is read at `flush`."""
         if (link := self._of.get(session.key)) is not None:
             link.credit(session)
 

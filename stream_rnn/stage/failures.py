@@ -39,7 +39,7 @@ class Failures:
 
     def of_engine(self, failed: Failed, session: Session | None, now: float) -> None:
         """The engine could not compute something: it begins anew, from the session's past."""
-        if session is None or session.status is Status.AWAY:
+        if session is None or session.status is Status.EVICTED:
             log.error("engine: %s", failed.message)
             return
         if 0 < failed.generation < session.course.begun:
@@ -54,7 +54,7 @@ class Failures:
 
     def restore(self, session: Session) -> None:
         """Brings the engine to where a session is, if that can be done."""
-        if session.status is Status.AWAY:
+        if session.status is Status.EVICTED:
             return
         try:
             self._restore(session)

@@ -39,15 +39,15 @@ class Idleness:
     def sweep(self, now: float) -> None:
         """Does what is due; to be called every second or so."""
         for session in self._roster:
-            if session.idle_since is None or session.status is Status.AWAY:
+            if session.idle_since is None or session.status is Status.EVICTED:
                 continue
             idle = now - session.idle_since
             if session.playing and idle >= self._limits.idle_pause:
                 self._pause(session)
             if session.status is Status.PAUSED and idle >= self._limits.idle_away:
-                self._put_away(session)
+                self._evict(session)
         self._forget()
-        here = [session for session in self._roster if session.status is not Status.AWAY]
+        here = [session for session in self._roster if session.status is not Status.EVICTED]
         trim_states(here, self._limits.states_mb)
         trim_histories(here, self._limits.history_mb)
         self._give_back()
@@ -76,7 +76,7 @@ class Idleness:
             (session.playing, session.idle_since is None, session.left_at, session.key)
             for session in self._roster
             if session.left_at is not None
-            and session.status is not Status.AWAY
+            and session.status is not Status.EVICTED
             and (session.idle_since is not None or not session.playing)
         ]
         if not left:
@@ -84,7 +84,7 @@ class Idleness:
         session = self._roster.by_key[min(left)[-1]]
         if session.playing:
             self._pause(session)
-        self._put_away(session)
+        self._evict(session)
         return True
 
     def bring_back(self, session: Session, now: float) -> None:
@@ -105,14 +105,14 @@ class Idleness:
         session.move("pause")
         session.paused_by_idleness = True
 
-    def _put_away(self, session: Session) -> None:
-        session.put_away()
+    def _evict(self, session: Session) -> None:
+        session.evict()
         self._engines.close(session)
         self._times.set(session.key, float("inf"))
 
     def _forget(self) -> None:
         """Closes those put away that are too many, or take too much; the longest left first."""
-        away = [session for session in self._roster if session.status is Status.AWAY]
+        away = [session for session in self._roster if session.status is Status.EVICTED]
         away.sort(key=lambda session: session.left_at or 0.0)
         room = self._limits.away_mb * 1e6
         for number, session in enumerate(reversed(away)):

@@ -142,7 +142,7 @@ class Lifecycle:
             session.start(now)
         session.move("play")
         session.paused_by_idleness = False
-        session.owed = 0
+        session.pending_steps = 0
         self._await_engine(session)
         playing = events.Playing(session.name, session.position)
         self._audience.broadcast(playing, asker, id)

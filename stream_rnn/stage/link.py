@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from stream_rnn.codecs.base import ints_from_bytes
-from stream_rnn.engine.messages import Caution, Close, Command, Credit, Open, Plan, Ready, Tile
+from stream_rnn.engine.messages import Batch, Caution, Close, Command, Credits, Open, Plan, Ready
 from stream_rnn.sessions.session import Session
 from stream_rnn.stage.suspicion import Suspicion
 
@@ -21,7 +21,7 @@ AT_ONCE = 64  # commands, before it is asked again whether there is room
 
 @dataclass(frozen=True)
 class Computed:
-    """One symbol of a tile."""
+    """One symbol of a batch."""
 
     key: int
     generation: int
@@ -88,7 +88,7 @@ class EngineLink:
         self._first.append(Close(session.key))
 
     def credit(self, session: Session) -> None:
-        """Notes that a session's allowance has changed; it is read at `flush`."""
+        """Notes that a session's credit has changed; it is read at `flush`."""
         self._credit_due[session.key] = session
 
     def be_cautious(self, level: int) -> None:
@@ -96,7 +96,7 @@ class EngineLink:
         self._first.append(Caution(level))
 
     def flush(self, now: float) -> None:
-        """Sends what has gathered: the allowances of all sessions in one message, last."""
+        """Sends what has gathered: the credits of all sessions in one message, last."""
         if not self.up:
             self._first, self._waiting, self._credit_due = [], {}, {}
         while (self._first or self._waiting or self._credit_due) and self.engine.has_room():
@@ -109,23 +109,23 @@ class EngineLink:
             self.engine.send(commands)
 
 
-def _credit(sessions: list[Session], now: float) -> Credit:
-    allowances = [session.allowance(now) for session in sessions]
+def _credit(sessions: list[Session], now: float) -> Credits:
+    credits = [session.credit(now) for session in sessions]
     # `array` and not NumPy, which takes longer to begin; most often it is one session.
-    return Credit(
+    return Credits(
         array("q", [s.key for s in sessions]).tobytes(),
-        array("q", [a.until for a in allowances]).tobytes(),
-        array("q", [a.position for a in allowances]).tobytes(),
-        array("d", [a.due for a in allowances]).tobytes(),
-        array("d", [a.interval for a in allowances]).tobytes(),
+        array("q", [a.until for a in credits]).tobytes(),
+        array("q", [a.position for a in credits]).tobytes(),
+        array("d", [a.due for a in credits]).tobytes(),
+        array("d", [a.interval for a in credits]).tobytes(),
     )
 
 
-def unpack_tile(tile: Tile) -> Iterator[Computed]:
-    """The symbols of a tile, one by one."""
-    keys = np.frombuffer(tile.keys, np.int64).tolist()
-    generations = np.frombuffer(tile.generations, np.int64).tolist()
-    positions = np.frombuffer(tile.positions, np.int64).tolist()
-    symbols = ints_from_bytes(tile.symbols, len(tile.symbols) // len(keys))
+def unpack_batch(batch: Batch) -> Iterator[Computed]:
+    """The symbols of a batch, one by one."""
+    keys = np.frombuffer(batch.keys, np.int64).tolist()
+    generations = np.frombuffer(batch.generations, np.int64).tolist()
+    positions = np.frombuffer(batch.positions, np.int64).tolist()
+    symbols = ints_from_bytes(batch.symbols, len(batch.symbols) // len(keys))
     for row in zip(keys, generations, positions, symbols, strict=True):
         yield Computed(*row)

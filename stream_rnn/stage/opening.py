@@ -116,9 +116,9 @@ def prime_for(session: Session, codec: Codec) -> list[int]:
     if codec.domain != session.codec.domain:
         return []
     past = _recent(session)
-    if codec.turns is not None:
+    if codec.transitions is not None:
         # Those who take turns begin with the first.
-        while past and not codec.turns[codec.boundary, past[0]]:
+        while past and not codec.transitions[codec.boundary, past[0]]:
             past.pop(0)
     if codec.to_json() == session.codec.to_json() or not past:
         return past

@@ -23,16 +23,16 @@ class Roster:
     """The sessions, by name and by the key that the engine knows them by.
 
     Args:
-        ring: the engine's.
+        rollback: the engine's.
     """
 
     def __init__(
-        self, audience: Audience, limits: Limits, timing: Timing, tempi: Tempi, ring: int
+        self, audience: Audience, limits: Limits, timing: Timing, tempi: Tempi, rollback: int
     ) -> None:
         self.by_name: dict[str, Session] = {}
         self.by_key: dict[int, Session] = {}
         self._audience, self._limits = audience, limits
-        self._timing, self._tempi, self._ring = timing, tempi, ring
+        self._timing, self._tempi, self._rollback = timing, tempi, rollback
         self._numbers = itertools.count(1)
         self.give_way: Callable[[], bool] = lambda: False  # makes room, if it can
 
@@ -83,7 +83,7 @@ class Roster:
         key = next(self._numbers)
         kind = BandSession if isinstance(model.codec, EnsembleCodec) else Session
         session = kind(
-            name, key, model.card, model.codec, self._timing, self._ring, controls, journal,
+            name, key, model.card, model.codec, self._timing, self._rollback, controls, journal,
             self._tempi.heard,
         )  # fmt: skip
         self.by_name[name] = self.by_key[key] = session
@@ -105,7 +105,7 @@ class Roster:
         Raises:
             ProtocolError: `too_many_sessions`.
         """
-        active = sum(s.status is not Status.AWAY for s in self.by_name.values())
+        active = sum(s.status is not Status.EVICTED for s in self.by_name.values())
         if active >= self._limits.sessions and not self.give_way():
             raise ProtocolError(
                 "too_many_sessions",

@@ -39,7 +39,7 @@ class Stage:
 
     Args:
         models: by the name they are opened by.
-        ring: the engines'.
+        rollback: the engines'.
         tempi: what sessions may follow; see `retime`.
 
     Attributes:
@@ -52,7 +52,7 @@ class Stage:
         self,
         models: Mapping[str, Model],
         *,
-        ring: int = 32,
+        rollback: int = 32,
         timing: Timing | None = None,
         limits: Limits | None = None,
         tempi: Tempi | None = None,
@@ -63,7 +63,7 @@ class Stage:
         self.counters = Counters()
         self.engines = Engines()
         self._audience = audience = Audience()
-        roster = Roster(audience, self.limits, timing or Timing(), self.tempi, ring)
+        roster = Roster(audience, self.limits, timing or Timing(), self.tempi, rollback)
         self._roster, self.sessions = roster, roster.by_name
         self._failures = Failures(self.engines.restore, lambda s, e: self._lifecycle.give_up(s, e))
         self._commits = Commits(roster, audience, self.engines, self._failures, self.counters)
@@ -88,9 +88,9 @@ class Stage:
         """The news of every session, for one of the house who does not count as a listener."""
         self._audience.observers.append(tell)
 
-    def at_panic(self, silence: Callable[[], None]) -> None:
+    def at_panic(self, end_notes: Callable[[], None]) -> None:
         """For one of the house who views no session, and is to end what sounds by it."""
-        self._audience.silencers.append(silence)
+        self._audience.panics.append(end_notes)
 
     def keep(self, name: str) -> None:
         """Lets a session count as viewed for as long as it is open."""
@@ -143,7 +143,7 @@ class Stage:
     def _handle_session(
         self, asker: Asker | None, session: Session, message: wire.Message, now: float
     ) -> None:
-        if session.status is Status.AWAY and not isinstance(message, wire.Close):
+        if session.status is Status.EVICTED and not isinstance(message, wire.Close):
             self.models.find(session.card.name)
             self._idleness.bring_back(session, now)
         told: events.SessionEvent | None = None  # all hear of it
@@ -172,11 +172,11 @@ class Stage:
                 self._commits.show_touch(band, played)
             case wire.Step():
                 session.move("step")
-                if session.owed + message.count > wire.MAX_STEPS:
+                if session.pending_steps + message.count > wire.MAX_STEPS:
                     raise ProtocolError(
-                        "bad_value", f"at most {wire.MAX_STEPS} steps may be owed", field="count"
+                        "bad_value", f"at most {wire.MAX_STEPS} steps may be pending", field="count"
                     )
-                session.owed += message.count
+                session.pending_steps += message.count
             case wire.Play():
                 self._lifecycle.let_sound(session)
                 self._lifecycle.play(session, asker, message.id, now)
@@ -223,7 +223,7 @@ class Stage:
             tell: whether the viewers should hear of it.
         """
         for session in self._roster:
-            if session.controls.sync != source or session.status is Status.AWAY:
+            if session.controls.sync != source or session.status is Status.EVICTED:
                 continue
             session.retime(now, cue=cue)
             if tell:

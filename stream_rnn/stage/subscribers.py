@@ -25,7 +25,7 @@ class Beat:
 
 
 @dataclass(frozen=True)
-class Moment:
+class NoteContext:
     """What it takes to sound a symbol, besides the symbol.
 
     Attributes:
@@ -51,7 +51,7 @@ class Asker(Protocol):
 class Viewer(Asker, Protocol):
     """A client, whatever protocol it speaks. None of these may wait."""
 
-    def symbol(self, event: events.Live, moment: Moment) -> None:
+    def symbol(self, event: events.Live, context: NoteContext) -> None:
         """A live symbol, which may be dropped for a client that is slow."""
         ...
 
@@ -89,7 +89,7 @@ class Audience:
 
     Attributes:
         observers: of the house, which hear the news of all sessions and view none.
-        silencers: of the house, which end what sounds by them when somebody wants silence.
+        panics: called at a panic; each ends all notes of one of the house's sinks.
     """
 
     def __init__(self) -> None:
@@ -98,12 +98,12 @@ class Audience:
         self._kept: set[str] = set()
         self._sinks: list[Sink] = []
         self.observers: list[Callable[[events.Event], None]] = []
-        self.silencers: list[Callable[[], None]] = []
+        self.panics: list[Callable[[], None]] = []
 
     def add_sink(self, sink: Sink) -> None:
         """A place of the house's own, for which alone no session need be kept."""
         self._sinks.append(sink)
-        self.silencers.append(sink.panic)
+        self.panics.append(sink.panic)
 
     def sinks_for(self, name: str, *, silent: bool = False) -> list[Sink]:
         """Those that want a session; see `Sink.wants`."""
@@ -112,11 +112,11 @@ class Audience:
 
     def panic(self) -> None:
         """Every place of the house's own ends whatever it sounds."""
-        for silence in self.silencers:
+        for end_notes in self.panics:
             try:
-                silence()
+                end_notes()
             except Exception:
-                log.exception("%r failed to end its notes", silence)
+                log.exception("%r failed to end its notes", end_notes)
 
     def add_session(self, name: str, opener: Asker | None) -> None:
         """A session that nobody views yet, on its opener's account."""
@@ -179,11 +179,11 @@ class Audience:
         self.tell(event.session, event, asker, id)
         self.inform(event)
 
-    def show(self, name: str, event: events.Live, moment: Moment) -> None:
+    def show(self, name: str, event: events.Live, context: NoteContext) -> None:
         """A live symbol, for all."""
         for viewer in self.of(name):
             try:
-                viewer.symbol(event, moment)
+                viewer.symbol(event, context)
             except Exception:
                 self._drop(name, viewer)
 

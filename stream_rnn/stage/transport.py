@@ -31,7 +31,7 @@ class _Told:
     at: float
 
 
-class Conductor:
+class TransportFollower:
     """Applies tempo and transport of each source to the sessions that follow it.
 
     Args:
@@ -71,7 +71,7 @@ class Conductor:
         """
         log.info("%s: %s", source, action)
         for session in list(self._stage.sessions.values()):
-            if session.controls.sync != source or session.status is Status.AWAY:
+            if session.controls.sync != source or session.status is Status.EVICTED:
                 continue
             if action == "stop":
                 if session.playing:

@@ -112,9 +112,9 @@ class SongPosition:
 
 Note = NoteOn | NoteOff
 Hand = ControlChange | Wheel | Aftertouch | KeyAftertouch | Program
-Event = Note | Hand | Clock | Start | Continue | Stop | SongPosition
+MidiEvent = Note | Hand | Clock | Start | Continue | Stop | SongPosition
 
-_REALTIME: dict[int, Event] = {0xF8: Clock(), 0xFA: Start(), 0xFB: Continue(), 0xFC: Stop()}
+_REALTIME: dict[int, MidiEvent] = {0xF8: Clock(), 0xFA: Start(), 0xFB: Continue(), 0xFC: Stop()}
 
 
 class Reader:
@@ -127,9 +127,9 @@ class Reader:
         self._parser = mido.Parser()
         self._exclusive = False
 
-    def feed(self, data: bytes) -> list[Event]:
+    def feed(self, data: bytes) -> list[MidiEvent]:
         """The events that are complete with these bytes."""
-        events: list[Event] = []
+        events: list[MidiEvent] = []
         for byte in data:
             if byte >= REALTIME:
                 # These may stand between any two bytes. mido would forget the message around.
@@ -148,7 +148,7 @@ class Reader:
         return events
 
 
-def _event(message: mido.Message) -> Event | None:
+def _event(message: mido.Message) -> MidiEvent | None:
     match message.type:
         case "note_on" if message.velocity:
             return NoteOn(message.channel + 1, message.note, message.velocity)

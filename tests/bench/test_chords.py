@@ -5,7 +5,7 @@ import torch
 
 from stream_rnn.bench.chords import Cost, cost, main, table
 from stream_rnn.checkpoint import find_models, load_network, read_card
-from stream_rnn.engine.slots import TILE
+from stream_rnn.engine.slots import BATCH
 from stream_rnn.errors import ConfigError
 from stream_rnn.nets.network import Architecture, RecurrentNetwork
 from stream_rnn.paths import bundled
@@ -27,9 +27,10 @@ def make_network(head: str = "nade") -> RecurrentNetwork:
 def test_fuller_chords_are_counted_and_a_head_of_its_own_is_asked_for() -> None:
     network = make_network()
     quiet, loud = (
-        cost(network, TILE + 3, temperature=1.0, density=density, frames=4) for density in (-20, 20)
+        cost(network, BATCH + 3, temperature=1.0, density=density, frames=4)
+        for density in (-20, 20)
     )
-    assert quiet.rows == loud.rows == TILE + 3 and quiet.notes == 0 and loud.notes == 88
+    assert quiet.rows == loud.rows == BATCH + 3 and quiet.notes == 0 and loud.notes == 88
     assert 0 < quiet.draw < loud.draw, "88 draws take longer than one"
     with pytest.raises(ConfigError, match="no joint head"):
         cost(make_network("bernoulli"), 1, temperature=1.0, density=0.0)
@@ -53,7 +54,7 @@ def test_a_tile_of_chords_is_drawn_well_within_a_frame(name: str) -> None:
     card = read_card(JOINT[name])
     c = default_controls(card, 0)
     of_one = cost(
-        load_network(JOINT[name], card), TILE, temperature=c.temperature, density=c.density,
+        load_network(JOINT[name], card), BATCH, temperature=c.temperature, density=c.density,
         frames=20,
     )  # fmt: skip
     assert of_one.notes > 1

@@ -27,7 +27,7 @@ def test_each_peer_has_its_ratio() -> None:
     assert not result["skipped"] and json.dumps(result)
     assert torch.get_num_threads() == threads
     told = engine.describe(result)
-    assert "onnx_int8_64" in told and "tiles of at most 64" in told
+    assert "onnx_int8_64" in told and "batches of at most 64" in told
 
 
 def test_without_onnx_there_is_a_line_and_no_ratio(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ def test_names_come_back_from_their_symbols_and_the_codec_from_its_card(
 def test_a_rare_or_unheard_name_may_be_fed_but_is_not_drawn(tmp_path: Path) -> None:
     codec = PlaylistCodec.learn([["a", "b", "a"], ["b", "c"]], least=2)
     assert codec.encode(["a", "b", "c", "d"]) == [2, 3, 1, 1]
-    assert codec.unsampled == (1,)
+    assert codec.suppressed == (1,)
     assert codec.event(0) == {"text": "\n", "event": {"end": 1}}
     assert codec.event(2) == {"text": "a\n", "event": {"name": "a"}}
     assert codec.parse(" a \n\n b\n") == [2, 3]

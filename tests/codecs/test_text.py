@@ -93,7 +93,7 @@ def test_a_missing_character_is_read_as_its_plainer_spelling_or_unknown(
 def test_the_boundary_is_symbol_0_and_unknown_is_never_drawn() -> None:
     assert codec.boundary == 0
     assert codec.encode(BOUNDARY) == [0]
-    assert codec.unsampled == (codec.encode(UNKNOWN)[0],)
+    assert codec.suppressed == (codec.encode(UNKNOWN)[0],)
 
 
 def test_a_client_sends_a_string_or_a_list_of_strings() -> None:

@@ -39,7 +39,7 @@ class Client:
     def next_positions(self) -> np.ndarray:
         return np.concatenate([slots.next for slots in self.core._models.values()])
 
-    def apply(self, *commands: m.Command) -> list[m.Event]:
+    def apply(self, *commands: m.Command) -> list[m.EngineEvent]:
         return self.core.apply(commands)
 
     def open(self, key: int, model: str = "verse", **settings: object) -> None:
@@ -52,26 +52,26 @@ class Client:
         keys = np.array(list(until), np.int64)
         zero = np.zeros(len(keys))
         self.apply(
-            m.Credit(
+            m.Credits(
                 keys.tobytes(), np.array(list(until.values()), np.int64).tobytes(),
                 zero.astype(np.int64).tobytes(), (zero + due).tobytes(), zero.tobytes(),
             )
         )  # fmt: skip
 
     def run(self, now: float = 0.0) -> int:
-        tiles = 0
+        batches = 0
         while True:
             events, wake = self.core.step(now)
             if not events and wake > now:
-                return tiles
-            tiles += bool(events)
+                return batches
+            batches += bool(events)
             self.take(events)
 
-    def take(self, events: Iterable[m.Event]) -> None:
+    def take(self, events: Iterable[m.EngineEvent]) -> None:
         for event in events:
             if isinstance(event, m.Snapshot):
                 self.snapshots[event.key, event.position] = event.state
-            if isinstance(event, m.Tile):
+            if isinstance(event, m.Batch):
                 keys = np.frombuffer(event.keys, np.int64)
                 positions = np.frombuffer(event.positions, np.int64)
                 width = len(event.symbols) // len(keys)
@@ -120,12 +120,12 @@ def test_a_snapshot_goes_on_in_another_engine(models: Path, device: str) -> None
     first.run()
     stream = first.made[1]
     card = read_card(models / "verse")
-    forced = card.make_codec().pack(np.array([stream[n] for n in range(256, 300)]))
+    injected = card.make_codec().pack(np.array([stream[n] for n in range(256, 300)]))
     before = card.make_codec().pack(np.array([stream[255]]))
     settings = ((256, m.Settings(seed=1, artists=(0.2, 0.3, 0.5))),)
     second = Client(models, device)
     second.made[1] = {}
-    plan = m.Plan(1, 1, 256, settings, forced, first.snapshots[1, 256], before)
+    plan = m.Plan(1, 1, 256, settings, injected, first.snapshots[1, 256], before)
     assert not second.apply(m.Open(1, "verse"), plan)
     second.credit({1: 400})
     second.run()
@@ -133,7 +133,7 @@ def test_a_snapshot_goes_on_in_another_engine(models: Path, device: str) -> None
 
 
 def test_going_back_in_the_ring_gives_the_same_symbols_again(models: Path) -> None:
-    client = Client(models, ring=32)
+    client = Client(models, rollback=32)
     client.open(1)
     client.credit({1: 90})
     client.run()
@@ -146,7 +146,7 @@ def test_going_back_in_the_ring_gives_the_same_symbols_again(models: Path) -> No
         client.run()
         assert client.made[1] == {n: before[n] for n in range(position, 90)}
     failed = client.apply(m.Plan(1, 9, 40, ((40, settings),)))
-    assert isinstance(failed[0], m.Failed) and "ring of 32" in failed[0].message
+    assert isinstance(failed[0], m.Failed) and "rollback of 32" in failed[0].message
 
 
 def test_an_engine_without_work_asks_not_to_be_called(models: Path) -> None:
@@ -157,27 +157,27 @@ def test_an_engine_without_work_asks_not_to_be_called(models: Path) -> None:
 
 
 def test_work_collects_while_no_deadline_is_near(models: Path) -> None:
-    client = Client(models, tile=8)
+    client = Client(models, batch=8)
     for key in range(3):
         client.open(key)
     client.credit(dict.fromkeys(range(3), 1), due=10.0)
     events, wake = client.core.step(5.0)
     assert not events and 5.0 < wake < 5.1
     events, _ = client.core.step(wake)
-    assert isinstance(events[0], m.Tile) and len(events[0].keys) == 3 * 8
+    assert isinstance(events[0], m.Batch) and len(events[0].keys) == 3 * 8
 
 
 def test_what_is_fed_to_a_paused_session_does_not_wait(models: Path) -> None:
-    client = Client(models, tile=8)
+    client = Client(models, batch=8)
     client.open(1)
     client.open(2)
     client.credit({1: 3, 2: 3}, due=math.inf)
     for n in range(9):
         client.run(9.0 + n / 10)
     assert len(client.made[1]) == len(client.made[2]) == 3
-    forced = read_card(models / "verse").make_codec().pack(np.array([5]))
+    injected = read_card(models / "verse").make_codec().pack(np.array([5]))
     settings = ((3, m.Settings(artists=(1.0, 0.0, 0.0))),)
-    assert not client.apply(m.Plan(1, 2, 3, settings, forced))
+    assert not client.apply(m.Plan(1, 2, 3, settings, injected))
     client.credit({1: 5, 2: 6}, due=math.inf)
     assert client.core.step(10.0) == ([], 10.0), "stepped, though there is nothing to tell"
     client.take(client.core.step(10.0)[0])
@@ -186,23 +186,23 @@ def test_what_is_fed_to_a_paused_session_does_not_wait(models: Path) -> None:
 
 
 def test_where_a_paused_session_stands_is_computed_at_once_and_no_more(models: Path) -> None:
-    client = Client(models, tile=8)
+    client = Client(models, batch=8)
     client.open(1)
     client.credit({1: 5}, due=math.inf)  # and stands at 0
     client.take(client.core.step(1.0)[0])
     assert list(client.made[1]) == [0]
     assert client.core.step(1.0) == ([], pytest.approx(1.012))
-    assert not client.core.prepare(), "nobody has fed it"
-    forced = read_card(models / "verse").make_codec().pack(np.array([5]))
+    assert not client.core.precompute(), "nobody has fed it"
+    injected = read_card(models / "verse").make_codec().pack(np.array([5]))
     settings = ((0, m.Settings(artists=(0.2, 0.3, 0.5))),)
-    client.apply(m.Plan(1, 2, 0, settings, forced))
+    client.apply(m.Plan(1, 2, 0, settings, injected))
     client.credit({1: 6}, due=math.inf)
     client.run(1.0)
-    assert client.core.prepare() and not client.core.prepare()
+    assert client.core.precompute() and not client.core.precompute()
 
 
 def test_who_collects_is_not_put_off_by_others_hurry(models: Path) -> None:
-    client = Client(models, tile=8)
+    client = Client(models, batch=8)
     client.open(1)
     client.open(2)
     client.credit({1: 1}, due=10.0)
@@ -223,8 +223,8 @@ def test_a_long_catch_up_does_not_hold_up_another_model(models: Path, due: float
     client = Client(models)
     codec = read_card(models / "verse").make_codec()
     client.open(1)
-    forced = codec.pack(np.full(3000, 5))
-    client.apply(m.Plan(1, 2, 0, ((0, m.Settings(artists=(1.0, 0.0, 0.0))),), forced))
+    injected = codec.pack(np.full(3000, 5))
+    client.apply(m.Plan(1, 2, 0, ((0, m.Settings(artists=(1.0, 0.0, 0.0))),), injected))
     client.credit({1: 3002}, due=due)
     client.open(2, "roll")
     client.credit({2: 20}, due=0.1)
@@ -249,8 +249,8 @@ def feeds(client: Client, key: int, count: int, model: str = "verse") -> None:
     client.open(key, model)
     codec = read_card(client.models / model).make_codec()
     settings = m.Settings(artists=(1.0, 0.0, 0.0) if model == "verse" else ())
-    forced = codec.pack(np.full(count, 5) if model == "verse" else np.zeros((count, 88)))
-    assert not client.apply(m.Plan(key, 2, 0, ((0, settings),), forced))
+    injected = codec.pack(np.full(count, 5) if model == "verse" else np.zeros((count, 88)))
+    assert not client.apply(m.Plan(key, 2, 0, ((0, settings),), injected))
     client.credit({key: count + 2}, due=math.inf)
 
 
@@ -272,7 +272,7 @@ def test_others_keep_their_look_ahead_while_many_have_long_pasts_to_come_through
             keys, until = np.array([key], np.int64), np.array([stands + 12], np.int64)
             at, due = np.array([stands], np.int64), np.array([stands / rate])
             interval = np.array([1 / rate])
-            client.apply(m.Credit(*(x.tobytes() for x in (keys, until, at, due, interval))))
+            client.apply(m.Credits(*(x.tobytes() for x in (keys, until, at, due, interval))))
         before = int(client.next_positions().sum())
         events, wake = client.core.step(now)
         client.take(events)
@@ -290,7 +290,7 @@ def test_others_keep_their_look_ahead_while_many_have_long_pasts_to_come_through
 def test_those_with_long_pasts_come_through_them_together_and_even_beside_a_load(
     models: Path,
 ) -> None:
-    client = Client(models, tile=8)
+    client = Client(models, batch=8)
     client.open(0)
     for key in range(10, 40):
         feeds(client, key, 300)

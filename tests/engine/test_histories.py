@@ -14,12 +14,12 @@ from msgspec.structs import replace
 
 from stream_rnn.codecs.base import ints_from_bytes
 from stream_rnn.codecs.text import TextCodec
-from stream_rnn.engine.messages import Plan, Settings, Tile
+from stream_rnn.engine.messages import Batch, Plan, Settings
 from stream_rnn.engine.slots import Slots
 from stream_rnn.errors import EngineError
 from stream_rnn.nets.network import Architecture, RecurrentNetwork
 
-RING = 8
+ROLLBACK = 8
 CODEC = TextCodec("abcdefghijkl ")
 ARTISTS = [(1.0, 0.0), (0.0, 1.0), (0.5, 0.5)]
 
@@ -29,7 +29,7 @@ def make_slots() -> Slots:
     network = RecurrentNetwork(Architecture(CODEC.size, 2, 16, 1, "categorical")).eval()
     with torch.no_grad():
         network.output.weight.mul_(8)
-    return Slots(network, CODEC, count=1, ring=RING, tile=1)
+    return Slots(network, CODEC, count=1, rollback=ROLLBACK, batch=1)
 
 
 def packed(symbols: list[int]) -> bytes:
@@ -65,25 +65,25 @@ class Performer:
         self.computed: list[int] = []
         self._plan(0)
 
-    def _plan(self, position: int, forced: list[int] | None = None) -> None:
+    def _plan(self, position: int, injected: list[int] | None = None) -> None:
         self.generation += 1
         self.computed = []
         schedule = self.past.schedule(position)
         self.slots.plan(
-            self.row, Plan(1, self.generation, position, schedule, packed(forced or []))
+            self.row, Plan(1, self.generation, position, schedule, packed(injected or []))
         )
 
     def compute(self, ahead: int) -> None:
-        """As a credit of so many symbols, at most a ring of them."""
-        until = len(self.past.symbols) + min(ahead, RING - 1)
+        """As a credit of so many symbols, at most a rollback of them."""
+        until = len(self.past.symbols) + min(ahead, ROLLBACK - 1)
         while self.slots.next[self.row] < until:
             for event in self.slots.advance(np.array([self.row])):
-                if isinstance(event, Tile):
+                if isinstance(event, Batch):
                     self.computed += ints_from_bytes(event.symbols, CODEC.width)
 
     def commit(self, count: int) -> None:
         self.compute(count)
-        assert len(self.computed) >= min(count, RING - 1)
+        assert len(self.computed) >= min(count, ROLLBACK - 1)
         made, self.computed = self.computed[:count], self.computed[count:]
         self.past.symbols += made
         self.past.fed += [False] * len(made)
@@ -112,7 +112,7 @@ class Performer:
         """Paused, with nothing else to do."""
         position = len(self.past.symbols)
         self.slots.credit(self.row, position + 1, position, math.inf, 0.1)
-        self.slots.prepare()
+        self.slots.precompute()
 
     def rewind(self, back: int) -> None:
         position = max(0, len(self.past.symbols) - back)
@@ -123,7 +123,7 @@ class Performer:
 
 def state(slots: Slots, row: int) -> bytes:
     """What the next step reads, to the bit."""
-    place = row * RING + int(slots.next[row]) % RING
+    place = row * ROLLBACK + int(slots.next[row]) % ROLLBACK
     return b"".join(part.numpy().tobytes() for part in slots._states.take(place))
 
 
@@ -132,19 +132,19 @@ def played_straight_on(past: Past) -> tuple[list[int], bytes]:
     slots, made = make_slots(), []
     row = slots.open(1)
     for n, symbol in enumerate(past.symbols):
-        forced = packed([symbol]) if past.fed[n] else b""
-        slots.plan(row, Plan(1, n, n, past.schedule(n), forced))
+        injected = packed([symbol]) if past.fed[n] else b""
+        slots.plan(row, Plan(1, n, n, past.schedule(n), injected))
         while slots.next[row] <= n:
-            tiles = [e for e in slots.advance(np.array([row])) if isinstance(e, Tile)]
-            made += [s for e in tiles for s in ints_from_bytes(e.symbols, CODEC.width)]
+            batches = [e for e in slots.advance(np.array([row])) if isinstance(e, Batch)]
+            made += [s for e in batches for s in ints_from_bytes(e.symbols, CODEC.width)]
         if past.fed[n]:
             made.append(symbol)
     return made, state(slots, row)
 
 
 OPERATIONS = st.one_of(
-    st.tuples(st.just("compute"), st.integers(1, RING - 1)),
-    st.tuples(st.just("commit"), st.integers(1, RING - 1)),
+    st.tuples(st.just("compute"), st.integers(1, ROLLBACK - 1)),
+    st.tuples(st.just("commit"), st.integers(1, ROLLBACK - 1)),
     st.tuples(
         st.just("control"), st.sampled_from([0.7, 2.0]), st.sampled_from([ARTISTS[0], *ARTISTS])
     ),
@@ -169,7 +169,7 @@ def test_a_rewind_after_a_rollback_does_not_take_a_later_state_for_an_early_one(
     """The place of state 1 holds state 9, which was computed ahead and then given up."""
     performer = Performer()
     performer.commit(4)
-    performer.compute(RING - 1)
+    performer.compute(ROLLBACK - 1)
     performer.control(0.7, ARTISTS[0])
     performer.compute(1)
     performer.rewind(1)
@@ -179,10 +179,10 @@ def test_a_rewind_after_a_rollback_does_not_take_a_later_state_for_an_early_one(
 def test_a_state_that_a_given_up_future_has_overwritten_is_not_gone_back_to() -> None:
     performer = Performer()
     for _ in range(3):
-        performer.commit(RING - 1)
+        performer.commit(ROLLBACK - 1)
     slots, row = performer.slots, performer.row
     reached = int(slots.next[row])
     slots.plan(row, Plan(1, 50, reached - 5, performer.past.schedule(reached - 5)))
-    with pytest.raises(EngineError, match=f"ring of {RING}"):
+    with pytest.raises(EngineError, match=f"rollback of {ROLLBACK}"):
         slots.plan(row, Plan(1, 51, reached - 10, performer.past.schedule(reached - 10)))
     assert slots.generation[row] == 50, "a plan that cannot be followed changes nothing"

@@ -30,12 +30,12 @@ commands = st.one_of(
         st.binary(),
         st.binary(),
     ),
-    st.builds(messages.Credit, *[st.binary()] * 5),
+    st.builds(messages.Credits, *[st.binary()] * 5),
     st.builds(messages.Close, whole),
 )
 events = st.one_of(
     st.builds(messages.Ready, st.text(), whole),
-    st.builds(messages.Tile, *[st.binary()] * 4),
+    st.builds(messages.Batch, *[st.binary()] * 4),
     st.builds(messages.Snapshot, whole, whole, whole, st.binary()),
     st.builds(messages.Failed, st.text()),
 )
@@ -60,14 +60,14 @@ def test_commands_come_through_a_pipe_in_whatever_pieces(
 
 
 @given(st.lists(events, max_size=4))
-def test_events_come_through_a_pipe_byte_by_byte(sent: list[messages.Event]) -> None:
+def test_events_come_through_a_pipe_byte_by_byte(sent: list[messages.EngineEvent]) -> None:
     data = frame(encode(sent))
     (body,) = bodies(data, *range(len(data)))
     assert decode_events(body) == tuple(sent)
 
 
 @given(st.lists(events, min_size=1, max_size=2), st.data())
-def test_an_incomplete_frame_waits(sent: list[messages.Event], data: st.DataObject) -> None:
+def test_an_incomplete_frame_waits(sent: list[messages.EngineEvent], data: st.DataObject) -> None:
     whole_frame = frame(encode(sent))
     cut = data.draw(st.integers(0, len(whole_frame) - 1))
     assert bodies(whole_frame[:cut]) == []

@@ -6,13 +6,19 @@ from hypothesis import strategies as st
 
 from stream_rnn.engine.schedule import Choice, choose
 
-NEAR, COLLECT, TILE = 0.04, 0.012, 4
+NEAR, COLLECT, BATCH = 0.04, 0.012, 4
 
 
 def ask(deadlines: list[float], *, now: float, since: float = 0.0) -> Choice:
     ready = np.arange(len(deadlines)) + 10
     return choose(
-        ready, np.array(deadlines), now=now, since=since, tile=TILE, near=NEAR, collect=COLLECT
+        ready,
+        np.array(deadlines),
+        now=now,
+        since=since,
+        batch=BATCH,
+        margin=NEAR,
+        batch_window=COLLECT,
     )
 
 
@@ -31,7 +37,7 @@ def test_near_a_deadline_it_steps_at_once() -> None:
     choice = ask([9.0, 5.045], now=5.0, since=5.0)
     assert (len(choice.slots), choice.wake) == (0, 5.045 - NEAR)
     choice = ask([9.0, 5.03], now=5.0, since=5.0)
-    assert (choice.slots.tolist(), choice.deadline, choice.collecting) == ([11], 5.03, True)
+    assert (choice.slots.tolist(), choice.deadline, choice.gathering) == ([11], 5.03, True)
 
 
 def test_what_has_collected_long_enough_goes_along() -> None:
@@ -39,7 +45,7 @@ def test_what_has_collected_long_enough_goes_along() -> None:
 
 
 def test_a_full_tile_does_not_wait() -> None:
-    assert ask([9.0] * TILE, now=0.0).slots.tolist() == [10, 11, 12, 13]
+    assert ask([9.0] * BATCH, now=0.0).slots.tolist() == [10, 11, 12, 13]
 
 
 def test_of_more_than_a_tile_the_most_urgent_go_and_the_lower_slot_first() -> None:
@@ -57,9 +63,9 @@ def test_a_choice_is_work_or_a_time_to_ask_again_at_which_there_is_work(
     deadlines: list[float], now: float, since: float
 ) -> None:
     choice = ask(deadlines, now=now, since=since)
-    assert len(choice.slots) <= TILE and choice.deadline == min(deadlines, default=math.inf)
+    assert len(choice.slots) <= BATCH and choice.deadline == min(deadlines, default=math.inf)
     left = [d for slot, d in enumerate(deadlines, 10) if slot not in choice.slots]
-    if len(choice.slots) < min(TILE, len(deadlines)):
+    if len(choice.slots) < min(BATCH, len(deadlines)):
         assert all(d - NEAR > now for d in left), "who is near a deadline does not wait"
     if not len(choice.slots) and deadlines:
         assert now < choice.wake <= min(since + COLLECT, min(deadlines) - NEAR)

@@ -15,7 +15,7 @@ from stream_rnn.codecs.base import ints_from_bytes
 from stream_rnn.codecs.pianoroll import PianorollCodec
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.engine.kernels.portable import pack
-from stream_rnn.engine.messages import Plan, Settings, Snapshot, Tile
+from stream_rnn.engine.messages import Batch, Plan, Settings, Snapshot
 from stream_rnn.engine.slots import SNAPSHOT_EVERY, Slots
 from stream_rnn.nets.cells import CELLS
 from stream_rnn.nets.heads import Kind
@@ -33,7 +33,7 @@ def make_slots(cell: str, kind: Kind) -> Slots:
     with torch.no_grad():
         network.output.weight.mul_(8)
         network.output.bias.fill_(-2.0)
-    return Slots(network, codec, count=6, ring=16, tile=6)
+    return Slots(network, codec, count=6, rollback=16, batch=6)
 
 
 def settings(key: int) -> Settings:
@@ -46,7 +46,7 @@ def run(slots: Slots, rows: list[int], steps: int) -> tuple[dict[int, list[int]]
     snapshots = []
     for _ in range(steps):
         for event in slots.advance(np.array(rows)):
-            if isinstance(event, Tile):
+            if isinstance(event, Batch):
                 symbols = ints_from_bytes(event.symbols, slots.codec.width)
                 for key, symbol in zip(np.frombuffer(event.keys, np.int64), symbols, strict=True):
                     made.setdefault(int(key), []).append(symbol)
@@ -85,10 +85,10 @@ def test_alone_together_and_from_a_snapshot(cell: str, head: Kind) -> None:
     assert run(restored, [row], 40)[0][4] == streams[4][SNAPSHOT_EVERY:]
 
 
-def plan_of(key: int, position: int, forced: list[int], slots: Slots, **changed: Any) -> Plan:
+def plan_of(key: int, position: int, injected: list[int], slots: Slots, **changed: Any) -> Plan:
     width, generation = slots.codec.width, 2 if position else 1
     schedule = ((position, replace(settings(key), **changed)),)
-    packed = b"".join(symbol.to_bytes(width, "little") for symbol in forced)
+    packed = b"".join(symbol.to_bytes(width, "little") for symbol in injected)
     return Plan(key, generation, position, schedule, packed)
 
 
@@ -102,7 +102,7 @@ def plan_of(key: int, position: int, forced: list[int], slots: Slots, **changed:
         (20, 0, 1, (0.6, 0.4), 0),
         (20, 5, 1, (1.0, 0.0), 0),  # other artists: another state
         (0, 5, 2, (0.6, 0.4), 1),
-        (0, 30, 2, (0.6, 0.4), 0),  # out of the ring
+        (0, 30, 2, (0.6, 0.4), 0),  # out of the rollback
         (SNAPSHOT_EVERY - 1, 5, 1, (0.6, 0.4), 0),  # or the snapshot would be an older plan's
     ],
 )
@@ -130,7 +130,7 @@ def test_what_is_fed_where_a_step_was_made_already(
             1,
             0,
             (*first.schedule, (position, replace(settings(3), artists=artists))),
-            first.forced,
+            first.injected,
         ),
     )
     assert run(fresh, [row], position + 30)[0][3] == went_on[3]
@@ -165,24 +165,24 @@ def test_what_is_prepared_changes_no_symbol(cell: str) -> None:
     for _ in range(150):
         (row, other) = rows[0]
         kind = dice.choice(["feed", "feed", "feed", "back", "anew", "company"])
-        forced = [dice.randrange(1, 9) for _ in range(dice.choice([0, 1, 1, 1, 2, 3]))]
+        injected = [dice.randrange(1, 9) for _ in range(dice.choice([0, 1, 1, 1, 2, 3]))]
         position = stood if kind == "feed" else max(0, stood - dice.randrange(0, 3))
         position = 0 if kind == "anew" else position
-        ahead = dice.randrange(len(forced) + 1, len(forced) + 6)
+        ahead = dice.randrange(len(injected) + 1, len(injected) + 6)
         company = [row, other] if kind == "company" else [row]
         made = []
         for slots in both:
-            slots.plan(row, plan_of(row, position, forced, slots))
+            slots.plan(row, plan_of(row, position, injected, slots))
             steps = position + ahead - int(slots.next[row])
             made.append([])
             for n in range(steps):
                 made[-1].append(run(slots, company if n == 1 else [row], 1)[0].get(row))
         assert made[0] == made[1]
-        stood = position + len(forced) + 1
+        stood = position + len(injected) + 1
         eager.credit(row, stood + 9, stood, math.inf, 0.1)
         eager.until[row] = eager.next[row]
-        used += eager.prepare()
-        assert not eager.prepare()
+        used += eager.precompute()
+        assert not eager.precompute()
     assert used > 50
 
 
@@ -195,11 +195,11 @@ def test_what_was_prepared_of_another_past_is_forgotten() -> None:
     stood = SNAPSHOT_EVERY - 1
     slots.close(other)
 
-    row, forced = slots.open(2), [5] * stood
-    slots.plan(row, plan_of(2, 0, forced, slots))
+    row, injected = slots.open(2), [5] * stood
+    slots.plan(row, plan_of(2, 0, injected, slots))
     run(slots, [row], stood + 1)
     slots.credit(row, SNAPSHOT_EVERY, stood, math.inf, 0.1)
-    assert slots.prepare()
+    assert slots.precompute()
     (snapshot,) = (s for s in snapshots if s.key == 1)
     before = streams[1][stood].to_bytes(slots.codec.width, "little")
     schedule = ((SNAPSHOT_EVERY, settings(one)),)

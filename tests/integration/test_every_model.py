@@ -25,7 +25,7 @@ from talker import Talker
 from stream_rnn.bench.serve import running_server
 from stream_rnn.checkpoint import find_models, load_network, read_card
 from stream_rnn.codecs.base import ints_from_bytes
-from stream_rnn.engine.messages import Plan, Settings, Tile
+from stream_rnn.engine.messages import Batch, Plan, Settings
 from stream_rnn.engine.slots import Slots
 from stream_rnn.sessions.controls import default_controls, engine_settings, merge_controls
 from stream_rnn.sound.voice import Voice
@@ -244,12 +244,12 @@ def replayed(name: str, log: list[tuple[int, dict[str, Any]]], length: int) -> l
     for position, changes in log:
         controls = merge_controls(controls, changes, card)
         schedule.append((position, engine_settings(controls, card)))
-    slots = Slots(load_network(MODELS[name], card), codec, count=1, ring=2, tile=1)
+    slots = Slots(load_network(MODELS[name], card), codec, count=1, ring=2, batch=1)
     slot = slots.open(0)
     slots.plan(slot, Plan(0, 1, 0, tuple(schedule), b""))
     slots.credit(slot, length, 0, 0.0, 0.0)
-    tiles = (event for _ in range(length) for event in slots.advance(np.array([slot])))
-    made = (ints_from_bytes(t.symbols, codec.width) for t in tiles if isinstance(t, Tile))
+    batches = (event for _ in range(length) for event in slots.advance(np.array([slot])))
+    made = (ints_from_bytes(t.symbols, codec.width) for t in batches if isinstance(t, Batch))
     return [codec.event(symbol) for symbols in made for symbol in symbols]
 
 

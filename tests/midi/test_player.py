@@ -62,7 +62,7 @@ def test_silence_ends_what_sounds_and_forgets_what_waits(
         player.push(begins, port, bytes((0x90, pitch, 80)))
         player.push(begins + lasts, port, bytes((0x80, pitch, 0)))
     sent = [(port, data) for _, port, data in player.due(moment)]
-    sent += player.silence()
+    sent += player.end_notes()
     assert not sounding_after(sent)
     assert player.due(100.0) == []
 

@@ -15,13 +15,13 @@ import pytest
 from stream_rnn.midi import process, rack
 from stream_rnn.midi.jack_watch import Cord, Made
 from stream_rnn.midi.messages import (
-    Event,
     Heard,
     MidiOptions,
     Ping,
     Play,
     Ports,
     PortSpec,
+    Report,
     Silenced,
     Unheard,
     decode_events,
@@ -69,9 +69,9 @@ class Rig:
     def say(self, *commands: Any) -> None:
         self.gateway.sendall(frame(encode(commands)))
 
-    def hear(self) -> list[Event]:
+    def hear(self) -> list[Report]:
         """What has been said by now."""
-        heard: list[Event] = []
+        heard: list[Report] = []
         self.gateway.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             while data := self.gateway.recv(1 << 20):
@@ -203,7 +203,7 @@ def test_a_cord_put_in_again_is_told_what_it_missed(watched: Rig) -> None:
 def test_an_input_whose_cord_is_taken_out_says_so_after_what_it_heard(watched: Rig) -> None:
     watched.process._heard.append(Heard(0, 1.0, ON))
     notice(watched, Cord("keys", "me:in", False), Cord("keys", "me:in", True))
-    heard: list[Event] = []
+    heard: list[Report] = []
     watched.until(lambda: heard.extend(watched.hear()) or Unheard(0) in heard)
     told = [event for event in heard if isinstance(event, Heard | Unheard)]
     assert told == [Heard(0, 1.0, ON), Unheard(0)]
@@ -211,7 +211,7 @@ def test_an_input_whose_cord_is_taken_out_says_so_after_what_it_heard(watched: R
 
 def test_a_port_made_anew_under_its_name_is_lost_and_found(watched: Rig) -> None:
     notice(watched, Made("elsewhere"), Made("ear"))
-    heard: list[Event] = []
+    heard: list[Report] = []
     watched.until(lambda: heard.extend(watched.hear()) or watched.port.connected is None)
     watched.until(lambda: heard.extend(watched.hear()) or Ports((None,), ("keys",)) in heard)
     watched.port.connected, watched.port.comes_back = "ear", True
@@ -238,7 +238,7 @@ def test_after_much_was_lost_keys_are_up(rig: Rig, monkeypatch: pytest.MonkeyPat
         if count % 500 == 0:
             time.sleep(0.002)
     rig.until(lambda: not rig.process._heard)
-    heard: list[Event] = []
+    heard: list[Report] = []
     rig.until(lambda: heard.extend(rig.hear()) or not rig.process._unsaid)
     rig.process._hear(0, OFF)
     rig.until(lambda: heard.extend(rig.hear()) or heard[-1] == Heard(0, heard[-1].time, OFF))

@@ -25,7 +25,7 @@ The rooms, without I/O but for those of the last line:
   other; `servers`; `__main__`.
 
 To see that it can fail, put a fault into a copy of the tree and run it there. The fault that it was
-made for was mended in e65c660, where each place of an engine's ring came to say whose state it
+made for was mended in e65c660, where each place of an engine's rollback came to say whose state it
 holds; before, a plan at position 0 took how far the session had come for proof. In
 `stream_rnn/engine/slots.py`, in `_go_back`, in the place of
 
@@ -33,5 +33,5 @@ holds; before, a plan at position 0 took how far the session had come for proof.
 
 write
 
-    and (self._states.holds(slot, position + 1) or position == 0 < self.next[slot] < self.ring)
+    and (self._states.holds(slot, position + 1) or position == 0 < self.next[slot] < self.rollback)
 """

@@ -75,7 +75,7 @@ class Temper:
 
     @classmethod
     def of(cls, dice: random.Random, play: bool) -> Temper:
-        # Many stay near their beginning, where an engine's ring is not full yet. And they give
+        # Many stay near their beginning, where an engine's rollback is not full yet. And they give
         # the engine time to compute ahead as far as it may, and then want much at once: who plays
         # fast needs little of it, and who is paused comes last.
         few, many = (1, 2, 3, 5, 10), (1, 5, 33, 100, 300)

@@ -41,13 +41,13 @@ async def session(models: Path, bpm: float) -> None:
 
     from stream_rnn.adapters.tempo.ableton_link import LinkSide
     from stream_rnn.stage.playout import play_out
-    from stream_rnn.stage.transport import Conductor
+    from stream_rnn.stage.transport import TransportFollower
     from stream_rnn.wire import messages as wire
 
     house = House(models)
     house.clock = CLOCK  # type: ignore[assignment]
     stage = house.stage
-    link = LinkSide(stage, Conductor(stage), CLOCK, bpm)
+    link = LinkSide(stage, TransportFollower(stage), CLOCK, bpm)
     ear = Ear()
 
     async def pump() -> None:

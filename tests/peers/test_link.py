@@ -107,9 +107,9 @@ def test_without_the_extra_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     from stream_rnn.adapters.tempo.ableton_link import LinkSide
     from stream_rnn.clock import ManualClock
     from stream_rnn.stage.stage import Stage
-    from stream_rnn.stage.transport import Conductor
+    from stream_rnn.stage.transport import TransportFollower
 
     monkeypatch.setitem(sys.modules, "aalink", None)
     stage = Stage({})
     with pytest.raises(ConfigError, match=r"pip install 'stream-rnn\[link\]'"):
-        LinkSide(stage, Conductor(stage), ManualClock(), 120.0)
+        LinkSide(stage, TransportFollower(stage), ManualClock(), 120.0)

@@ -134,7 +134,7 @@ class Hung:
     def has_room(self) -> bool:
         return True
 
-    def silence(self, link: object, now: float) -> float:
+    def unanswered_for(self, link: object, now: float) -> float:
         return 100.0
 
     def kill(self) -> None:

@@ -17,12 +17,12 @@ from stream_rnn.sessions.status import TRANSITIONS, Status
 CODEC = TextCodec("abcdef")
 CARD = Card("m", "M", CODEC.to_json(), {}, defaults={"rate": 10.0})
 TIMING = Timing(commit_ahead=0.02, lookahead=0.4, start_delay=0.06, stall=0.25)
-RING = 32
+ROLLBACK = 32
 
 
 def session(*, now: float = 0.0, play: bool = True) -> Session:
     log = ControlLog(default_controls(CARD, 1), CARD)
-    made = Session("s", 1, CARD, CODEC, TIMING, RING, log, Journal(CODEC.width))
+    made = Session("s", 1, CARD, CODEC, TIMING, ROLLBACK, log, Journal(CODEC.width))
     made.start(now)
     if play:
         made.move("play")
@@ -121,7 +121,7 @@ def test_a_control_change_drops_what_is_computed_and_not_committed() -> None:
     old = s.generation
     position, plan = s.change({"temperature": 0.5}, "now", now=0.4)
     assert plan is not None
-    assert (position, plan.position, plan.forced, plan.state) == (4, 4, b"", b"")
+    assert (position, plan.position, plan.injected, plan.state) == (4, 4, b"", b"")
     assert plan.generation == s.generation == old + 1
     assert [(n, v.temperature) for n, v in plan.schedule] == [(4, 0.5)]
     assert s.commit_time() == math.inf
@@ -147,7 +147,7 @@ def test_fed_symbols_are_history_at_once_and_are_forced_on_the_engine() -> None:
     fed, plan = s.feed([3, 4], now=7.0)
     assert [(c.n, c.symbol, c.due, c.fed) for c in fed] == [(2, 3, 7.0, True), (3, 4, 7.0, True)]
     assert plan is not None
-    assert (plan.position, CODEC.unpack(plan.forced).tolist()) == (2, [3, 4])
+    assert (plan.position, CODEC.unpack(plan.injected).tolist()) == (2, [3, 4])
     assert s.position == 4
     compute(s, 1)
     assert s.commit(s.commit_time()).n == 4
@@ -157,11 +157,11 @@ def test_fed_symbols_are_history_at_once_and_are_forced_on_the_engine() -> None:
 def test_steps_that_are_owed_are_due_at_once_and_keep_no_time() -> None:
     s = session(play=False)
     s.move("step")
-    s.owed += 2
-    assert s.allowance(now=7.0).due == 7.0
+    s.pending_steps += 2
+    assert s.credit(now=7.0).due == 7.0
     compute(s, 5)
     assert [s.commit(when).due for when in (1.0, 4.0)] == [1.0, 4.0]
-    assert (s.owed, s.commit_time()) == (0, math.inf)
+    assert (s.pending_steps, s.commit_time()) == (0, math.inf)
     s.move("play")
     s.start(10.0)
     assert s.commit_time() == pytest.approx(10.04)
@@ -223,7 +223,7 @@ def test_going_back_restores_state_controls_and_position() -> None:
     plan = s.rewind(4, now=20.0)
     assert (s.position, s.controls.temperature) == (4, 1.0)
     assert (plan.position, plan.state) == (2, b"two")
-    assert CODEC.unpack(plan.forced).tolist() == [2, 2]
+    assert CODEC.unpack(plan.injected).tolist() == [2, 2]
     assert CODEC.unpack(plan.before).tolist() == [2]
     assert play_on(s, 1) == pytest.approx([20.06])
 
@@ -232,7 +232,7 @@ def test_going_back_before_any_state_replays_from_the_beginning() -> None:
     s = session()
     play_on(s, 6)
     plan = s.rewind(3, now=1.0)
-    assert (plan.position, plan.state, len(plan.forced)) == (0, b"", 3 * CODEC.width)
+    assert (plan.position, plan.state, len(plan.injected)) == (0, b"", 3 * CODEC.width)
 
 
 @pytest.mark.parametrize("position", [7, 1000])
@@ -255,15 +255,15 @@ def test_a_reset_keeps_the_controls_and_forgets_the_past() -> None:
 
 def test_credit_reaches_as_far_as_the_lookahead_and_the_ring_allow() -> None:
     s = session()
-    assert s.allowance(now=0.0).until == 4  # 0.4 s at 10 a second
+    assert s.credit(now=0.0).until == 4  # 0.4 s at 10 a second
     play_on(s, 3)
-    allowance = s.allowance(now=0.0)
-    assert (allowance.position, allowance.until) == (3, 7)
-    assert (allowance.due, allowance.interval) == (s.next_due - 0.02, 0.1)
+    credit = s.credit(now=0.0)
+    assert (credit.position, credit.until) == (3, 7)
+    assert (credit.due, credit.interval) == (s.next_due - 0.02, 0.1)
     s.change({"rate": 200}, "now", now=s.next_due)
-    assert s.allowance(now=0.0).until == 3 + RING - 1
+    assert s.credit(now=0.0).until == 3 + ROLLBACK - 1
     s.change({"rate": 0.1}, "now", now=s.next_due)
-    assert s.allowance(now=0.0).until == 3 + 2
+    assert s.credit(now=0.0).until == 3 + 2
 
 
 PIANO = PerformanceCodec()
@@ -273,7 +273,7 @@ CHORD = [Played(0.0, 0.5, 60, 70), Played(0.0, 0.25, 64, 70), Played(1.7, 2.0, 6
 
 def piano() -> Session:
     log = ControlLog(default_controls(PIANO_CARD, 1), PIANO_CARD)
-    made = Session("p", 1, PIANO_CARD, PIANO, TIMING, RING, log, Journal(PIANO.width))
+    made = Session("p", 1, PIANO_CARD, PIANO, TIMING, ROLLBACK, log, Journal(PIANO.width))
     made.start(0.0)
     made.move("play")
     return made
@@ -313,9 +313,9 @@ def test_the_rate_is_a_performances_speed() -> None:
 def test_a_performances_credit_is_all_there_is_and_due_as_what_is_computed_says() -> None:
     s = piano()
     symbols = encode_notes(CHORD).tolist()
-    assert s.allowance(now=0.0).until == RING - 1
-    assert s.allowance(now=0.0).interval == 0.0  # nothing is known: at once
+    assert s.credit(now=0.0).until == ROLLBACK - 1
+    assert s.credit(now=0.0).interval == 0.0  # nothing is known: at once
     for position, symbol in enumerate(symbols):
         s.receive(s.generation, position, symbol, 0.0)
-    allowance = s.allowance(now=0.0)
-    assert allowance.due + len(symbols) * allowance.interval == pytest.approx(0.06 - 0.02 + 2.0)
+    credit = s.credit(now=0.0)
+    assert credit.due + len(symbols) * credit.interval == pytest.approx(0.06 - 0.02 + 2.0)

@@ -101,7 +101,7 @@ def test_the_silence_of_one_engine_is_not_that_of_the_other(house: TwoEngines) -
         house.stage.sweep(house.clock.now())
     now = house.clock.now()
     assert house.engine_silence() == 0.0
-    assert house.stage.engine_life.silence(house.second_link, now) > 2.0
+    assert house.stage.engine_life.unanswered_for(house.second_link, now) > 2.0
 
 
 def test_a_model_that_one_engine_cannot_load_is_played_by_the_other(house: TwoEngines) -> None:
@@ -135,7 +135,7 @@ def test_the_ward_of_one_engine_starts_that_one_anew(house: TwoEngines) -> None:
     asyncio.run(ward.start())
     ward.back()
     house.run(1.0)
-    assert house.second.ready is not None and house.second.ready.ring == 32
+    assert house.second.ready is not None and house.second.ready.rollback == 32
     assert all(len(ear.stream(name)) > 60 for name, ear in ears.items())
 
 

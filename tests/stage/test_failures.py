@@ -14,7 +14,7 @@ from stream_rnn.checkpoint import find_models, read_card, write_card
 from stream_rnn.engine.core import Core, EngineOptions
 from stream_rnn.engine.messages import Failed
 from stream_rnn.stage.failures import MOST
-from stream_rnn.stage.subscribers import Moment
+from stream_rnn.stage.subscribers import NoteContext
 from stream_rnn.wire import events
 
 
@@ -72,7 +72,7 @@ class Broken(Ear):
 
     calls = 0
 
-    def symbol(self, event: events.Live, moment: Moment) -> None:
+    def symbol(self, event: events.Live, context: NoteContext) -> None:
         self.calls += 1
         raise RuntimeError("no such port")
 

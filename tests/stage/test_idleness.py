@@ -12,7 +12,7 @@ from stream_rnn.sessions.status import Status
 from stream_rnn.stage import idleness
 from stream_rnn.stage.limits import Limits
 from stream_rnn.stage.memory import size, trim_histories, trim_states
-from stream_rnn.stage.subscribers import Moment
+from stream_rnn.stage.subscribers import NoteContext
 from stream_rnn.wire import events
 
 
@@ -27,7 +27,7 @@ class HouseSink(Ear):
     def wants(self, session: str) -> bool:
         return True
 
-    def symbol(self, event: events.Live, moment: Moment) -> None:
+    def symbol(self, event: events.Live, context: NoteContext) -> None:
         pass
 
     def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
@@ -167,7 +167,7 @@ def test_one_that_is_put_away_keeps_little_and_goes_on_the_same(models: Path) ->
     leave(house, ear)
     house.clock.advance(10)
     house.stage.sweep(house.clock.now())
-    assert session.status is Status.AWAY
+    assert session.status is Status.EVICTED
     assert size(session) < before / 1.5
     assert (session.journal.states, len(session.journal) < 6000) == (1, True)
     house.say(ear, "attach", session="a", after=expected - 1)

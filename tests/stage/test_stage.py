@@ -49,7 +49,7 @@ def shortfall(
     blends = [[blend_at(n).get(artist, 0.0) for artist in card.artists] for n in range(len(stream))]
     with torch.no_grad():
         logits = network(inputs, torch.tensor([blends]), network.zero_state(1))[0][0]
-    logits[:, list(codec.unsampled)] = -torch.inf
+    logits[:, list(codec.suppressed)] = -torch.inf
     chosen = logits[torch.arange(len(stream)), torch.tensor(symbols)]
     return float((logits.amax(1) - chosen)[start:].max())
 

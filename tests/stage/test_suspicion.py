@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support import Ear, House
 
-from stream_rnn.engine.messages import Caution, Credit, Doing, Open, Plan, Settings, Tile
+from stream_rnn.engine.messages import Batch, Caution, Credits, Doing, Open, Plan, Settings
 from stream_rnn.engine.slots import Slots
 from stream_rnn.stage.suspicion import YOUNG, Suspicion
 
@@ -153,7 +153,7 @@ def test_a_cautious_engine_says_what_it_is_at_before_it_is(models: Path, level: 
     said += core.apply(
         [Open(key, "verse") for key in (7, 8)]
         + [Plan(key, 1, 0, ((0, Settings()),)) for key in (7, 8)]
-        + [Credit(np.array([7, 8]).tobytes(), ones.tobytes(), (0 * ones).tobytes(),
+        + [Credits(np.array([7, 8]).tobytes(), ones.tobytes(), (0 * ones).tobytes(),
                   np.zeros(2).tobytes(), np.zeros(2).tobytes())]
     )  # fmt: skip
     assert said == [Doing(np.array([key]).tobytes()) for key in (7, 8)] + [Doing()]
@@ -161,8 +161,8 @@ def test_a_cautious_engine_says_what_it_is_at_before_it_is(models: Path, level: 
     said += core.step(1.0)[0]
     kinds = [type(event) for event in said]
     if level == 1:
-        assert kinds == [Doing, Tile, Doing]
+        assert kinds == [Doing, Batch, Doing]
         assert said[0].keys == np.array([7, 8]).tobytes()
     else:
-        assert kinds == [Doing, Doing, Tile, Tile, Doing]
+        assert kinds == [Doing, Doing, Batch, Batch, Doing]
     assert said[-1] == Doing()

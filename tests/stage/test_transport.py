@@ -8,16 +8,16 @@ import pytest
 from support import Ear, House
 
 from stream_rnn.sessions.tempo import Tempo
-from stream_rnn.stage.transport import Conductor
+from stream_rnn.stage.transport import TransportFollower
 
 PER_BEAT = 4  # of the tests' models
 
 
 @pytest.fixture
-def conductor(house: House) -> Conductor:
+def conductor(house: House) -> TransportFollower:
     house.stage.tempi.offer("midi")
     house.stage.tempi.offer("link")
-    return Conductor(house.stage)
+    return TransportFollower(house.stage)
 
 
 def dues(ear: Ear, session: str = "a") -> list[tuple[int, float]]:
@@ -39,7 +39,9 @@ def open_following(house: House, ear: Ear, source: str = "midi", **fields: objec
     house.say(ear, "open", model="roll", session="a", seed=1, controls={"sync": source}, **fields)
 
 
-def test_a_session_falls_on_the_beat_from_the_bar_on(house: House, conductor: Conductor) -> None:
+def test_a_session_falls_on_the_beat_from_the_bar_on(
+    house: House, conductor: TransportFollower
+) -> None:
     tempo = Tempo(97.0, 13.37, house.clock.now())
     conductor.set_tempo("midi", tempo, house.clock.now())
     ear = house.join()
@@ -53,7 +55,7 @@ def test_a_session_falls_on_the_beat_from_the_bar_on(house: House, conductor: Co
 
 
 def test_what_is_in_force_shows_the_tempo_that_is_followed(
-    house: House, conductor: Conductor
+    house: House, conductor: TransportFollower
 ) -> None:
     conductor.set_tempo("midi", Tempo(90.0, 0.0, house.clock.now()), house.clock.now())
     ear = house.join()
@@ -71,7 +73,7 @@ def test_what_is_in_force_shows_the_tempo_that_is_followed(
 
 
 def test_a_change_for_the_bar_falls_on_a_bar_of_the_music(
-    house: House, conductor: Conductor
+    house: House, conductor: TransportFollower
 ) -> None:
     tempo = Tempo(240.0, 0.5, house.clock.now())
     conductor.set_tempo("midi", tempo, house.clock.now())
@@ -87,7 +89,7 @@ def test_a_change_for_the_bar_falls_on_a_bar_of_the_music(
 
 
 def test_a_tempo_that_changes_is_followed_from_the_next_symbol_on(
-    house: House, conductor: Conductor
+    house: House, conductor: TransportFollower
 ) -> None:
     now = house.clock.now()
     conductor.set_tempo("link", Tempo(120.0, 0.0, now), now)
@@ -109,7 +111,7 @@ def test_a_tempo_that_changes_is_followed_from_the_next_symbol_on(
     assert all(b - a > 0.06 for (_, a), (_, b) in pairwise(dues(ear)))
 
 
-def test_viewers_are_not_told_of_every_tremor(house: House, conductor: Conductor) -> None:
+def test_viewers_are_not_told_of_every_tremor(house: House, conductor: TransportFollower) -> None:
     ear = house.join()
     open_following(house, ear, "midi")
     before = len(ear.of("controlled"))
@@ -126,7 +128,7 @@ def test_viewers_are_not_told_of_every_tremor(house: House, conductor: Conductor
 
 
 def test_after_a_feed_the_stream_goes_on_at_its_place_in_the_beat(
-    house: House, conductor: Conductor
+    house: House, conductor: TransportFollower
 ) -> None:
     tempo = Tempo(120.0, 0.0, house.clock.now())
     conductor.set_tempo("midi", tempo, house.clock.now())
@@ -143,7 +145,7 @@ def test_after_a_feed_the_stream_goes_on_at_its_place_in_the_beat(
 
 
 def test_a_tempo_that_is_none_is_passed_over_and_one_that_ends_leaves_the_own(
-    house: House, conductor: Conductor
+    house: House, conductor: TransportFollower
 ) -> None:
     now = house.clock.now()
     ear = house.join()
@@ -160,7 +162,7 @@ def test_a_tempo_that_is_none_is_passed_over_and_one_that_ends_leaves_the_own(
     assert len(dues(ear)) - count == pytest.approx(40, abs=2)
 
 
-def test_start_stop_and_continue_of_the_source(house: House, conductor: Conductor) -> None:
+def test_start_stop_and_continue_of_the_source(house: House, conductor: TransportFollower) -> None:
     ear = house.join()
     open_following(house, ear, play=False)
     house.say(ear, "open", model="roll", session="own", seed=1)
@@ -187,7 +189,7 @@ def test_start_stop_and_continue_of_the_source(house: House, conductor: Conducto
 
 
 def test_a_start_in_the_middle_of_playing_begins_the_bar_anew(
-    house: House, conductor: Conductor
+    house: House, conductor: TransportFollower
 ) -> None:
     now = house.clock.now()
     conductor.set_tempo("midi", Tempo(120.0, 0.0, now), now)

@@ -21,7 +21,7 @@ from stream_rnn.sessions.journal import Committed, Journal
 from stream_rnn.sessions.session import Session
 from stream_rnn.sessions.tempo import Tempo
 from stream_rnn.stage.events import symbol_event
-from stream_rnn.stage.transport import Conductor
+from stream_rnn.stage.transport import TransportFollower
 
 TUNE = "M:4/4 K:Gmaj (3 B c d G 2 F > A /2 g 3 - g z |".split()  # 10 3/4 eighths
 NOTES = len(melody(TUNE))  # and rests
@@ -220,7 +220,7 @@ def test_on_a_stage_it_follows_the_source_and_says_so(tmp_path: Path) -> None:
     house = House(tmp_path)
     house.stage.tempi.offer("link")
     house.stage.tempi.default = "link"  # new sessions follow
-    conductor, ear = Conductor(house.stage), house.join()
+    conductor, ear = TransportFollower(house.stage), house.join()
     conductor.set_tempo("link", SYNC, house.clock.now())
     house.say(ear, "open", model="tunes", session="s", seed=4)
     assert ear.last("opened")["controls"]["bpm"] == 97.0

@@ -52,7 +52,7 @@ messages = st.one_of(
 )  # fmt: skip
 
 
-def meant(message: mido.Message) -> list[midi.Event]:
+def meant(message: mido.Message) -> list[midi.MidiEvent]:
     """What a message should come out as."""
     match message.type:
         case "note_on" if message.velocity:
@@ -94,7 +94,7 @@ def test_messages_come_out_as_they_went_in_however_they_are_cut(
 def test_no_bytes_whatever_raise(chunks: list[bytes]) -> None:
     reader = Reader()
     for chunk in chunks:
-        assert all(isinstance(e, midi.Event) for e in reader.feed(chunk))
+        assert all(isinstance(e, midi.MidiEvent) for e in reader.feed(chunk))
     # And after all that a whole message is understood.
     assert reader.feed(b"\x90\x3c\x40")[-1] == NoteOn(1, 60, 64)
 

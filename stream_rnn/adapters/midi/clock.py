@@ -36,7 +36,7 @@ class ClockFollower:
         self._armed: Transport | None = None  # what the next pulse begins
         self._told = 0  # the count at which a tempo was told of last
 
-    def hear(self, event: midi.Event, time: float) -> list[Tempo | Transport]:
+    def hear(self, event: midi.MidiEvent, time: float) -> list[Tempo | Transport]:
         """What a message means: what its sender does, and a tempo: news, or once a beat."""
         match event:
             case midi.Clock():

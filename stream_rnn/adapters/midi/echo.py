@@ -23,7 +23,7 @@ APART = 8.0  # pulses that are not ours, or do not come back, of a clock that is
 KEPT = 1024  # pulses, at least; ten seconds of a fast clock
 FORGIVEN = 0.004  # of a pulse, with each: some are lost on the way
 
-_STATUS: dict[type[midi.Event], int] = {
+_STATUS: dict[type[midi.MidiEvent], int] = {
     midi.Clock: midi.CLOCK[0], midi.Start: midi.START[0], midi.Continue: midi.CONTINUE[0],
     midi.Stop: midi.STOP[0], midi.SongPosition: midi.song_position(0)[0],
 }  # fmt: skip
@@ -89,14 +89,14 @@ class EchoGuard:
         """Whether a message that silences is our own."""
         return any(_lately(at, time) for at in self._silenced)
 
-    def is_own_program(self, event: midi.Event, time: float) -> bool:
+    def is_own_program(self, event: midi.MidiEvent, time: float) -> bool:
         """Whether a program change is our own."""
         return isinstance(event, midi.Program) and any(
             _lately(at, time) and (channel, program) == (event.channel, event.program)
             for at, channel, program in self._programs
         )
 
-    def is_own_clock(self, port: int, event: midi.Event, time: float) -> bool:
+    def is_own_clock(self, port: int, event: midi.MidiEvent, time: float) -> bool:
         """Whether a pulse, a start, a stop or the like is our own.
 
         Single pulses look alike, and those of a clock that we follow come at the times of

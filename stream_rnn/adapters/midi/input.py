@@ -23,7 +23,7 @@ from stream_rnn.config import MidiConfig, MidiIn
 from stream_rnn.sessions.tempo import Tempo
 from stream_rnn.stage.stage import Stage
 from stream_rnn.stage.subscribers import Asker
-from stream_rnn.stage.transport import Conductor
+from stream_rnn.stage.transport import TransportFollower
 from stream_rnn.wire import events, midi
 from stream_rnn.wire.learning import Forget, Learn
 
@@ -59,7 +59,7 @@ class MidiInput:
     """
 
     def __init__(
-        self, config: MidiConfig, stage: Stage, conductor: Conductor, *, bpm: float = 120.0
+        self, config: MidiConfig, stage: Stage, conductor: TransportFollower, *, bpm: float = 120.0
     ) -> None:
         learnt = LearntFile(Path(config.learnt)) if config.learnt else None
         self._stage, self._conductor = stage, conductor
@@ -157,7 +157,7 @@ class MidiInput:
             log.warning("panic, by a controller")
             self._stage.panic(self, now)
 
-    def _clock(self, port: int, event: midi.Event, time: float, now: float) -> None:
+    def _clock(self, port: int, event: midi.MidiEvent, time: float, now: float) -> None:
         """One clock is followed: the first, until it falls silent."""
         follower = self._ears[port].clock
         if self._leader != port:

@@ -15,9 +15,9 @@ from stream_rnn.config import MidiOut
 from stream_rnn.errors import ConfigError
 from stream_rnn.midi.player import ALL_NOTES_OFF, CONTROL, NOTE_ON, Key, note_off
 from stream_rnn.sessions.controls import Controls
-from stream_rnn.sound.part import DRUM_CHANNEL, Part
+from stream_rnn.sound.track import DRUM_CHANNEL, Track
 from stream_rnn.sound.voice import Note, Voice, is_verse
-from stream_rnn.stage.subscribers import Moment, fits
+from stream_rnn.stage.subscribers import NoteContext, fits
 from stream_rnn.wire import events
 
 PROGRAM = 0xC0
@@ -33,7 +33,7 @@ class MidiSink:
     Args:
         routes: which sessions play where; a route's number is its port's.
         play: takes messages for their moments.
-        silence: ends all at once, on every port.
+        end_notes: ends all notes at once, on every port.
         now: the stage's clock.
         steps_per_beat: of a model's streams; none for those that keep no beat.
         wake: called when `next_time` may have become sooner.
@@ -46,15 +46,15 @@ class MidiSink:
         self,
         routes: Sequence[MidiOut],
         play: Callable[[list[Timed]], None],
-        silence: Callable[[], None],
+        end_notes: Callable[[], None],
         now: Callable[[], float],
         steps_per_beat: Callable[[str], int | None] = lambda model: None,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._routes, self._steps_per_beat, self._wake = routes, steps_per_beat, wake
         self._drums = [_drum_map(route) for route in routes]
-        self._play, self._silence, self._now = play, silence, now
-        self._parts: dict[tuple[str, int], Part] = {}
+        self._play, self._end_notes, self._now = play, end_notes, now
+        self._tracks: dict[tuple[str, int], Track] = {}
         self._connected = [False] * len(routes)
         self._hanging: list[set[Key]] = [set() for _ in routes]
         self._clocks: dict[int, ClockOut] = {}
@@ -69,20 +69,20 @@ class MidiSink:
     def _ports_of(self, session: str) -> Iterator[int]:
         """The ports that a session plays on, of those that it was opened for."""
         for port in range(len(self._routes)):
-            if (session, port) in self._parts:
+            if (session, port) in self._tracks:
                 yield port
 
     def tell(self, event: events.Event) -> None:
         match event:
             case events.Opened(session=session, silent=silent):
                 for port, route in enumerate(self._routes):
-                    # It may have a part there: another model plays now, or a fork is played.
+                    # It may have a track there: another model plays now, or a fork is played.
                     if fits(route.session, session, silent=silent) and (
-                        (session, port) not in self._parts
+                        (session, port) not in self._tracks
                     ):
                         channel = self._channel(port, event.controls["channel"])
-                        part = self._parts[session, port] = Part(channel, Voice(led=route.led))
-                        self._send_program(port, part)
+                        track = self._tracks[session, port] = Track(channel, Voice(led=route.led))
+                        self._send_program(port, track)
                 self._open_clocks(session, event.model, event.controls["bpm"])
             case events.Controlled(session=session, pending=False):
                 for _, clock in self._clocks_of(session):
@@ -95,33 +95,33 @@ class MidiSink:
                 self._stop_clocks(session)
         if isinstance(event, events.Closed):
             for port in list(self._ports_of(event.session)):
-                del self._parts[event.session, port]
+                del self._tracks[event.session, port]
             for port, _ in list(self._clocks_of(event.session)):
                 del self._clocks[port]
 
-    def symbol(self, event: events.Live, moment: Moment) -> None:
+    def symbol(self, event: events.Live, context: NoteContext) -> None:
         session = event.session
         if isinstance(event, events.Symbol):
             for port, clock in self._clocks_of(session):
-                clock.bpm = moment.controls.bpm
-                messages = clock.symbol(event.n, event.due, moment.ends, fed=event.fed)
+                clock.bpm = context.controls.bpm
+                messages = clock.symbol(event.n, event.due, context.ends, fed=event.fed)
                 self._play_clock(port, messages)
         for port in self._ports_of(session):
-            route, part = self._routes[port], self._parts[session, port]
+            route, track = self._routes[port], self._tracks[session, port]
             if is_verse(event) and not route.text:
                 continue
-            at = part.follow(event, moment.ends)
-            channel = self._channel(port, moment.controls.channel)
-            if channel != part.channel:
-                self._send(port, part, at, part.voice.release())
-                part.channel = channel
-                self._send_program(port, part)
-            notes = part.voice.play(
+            at = track.follow(event, context.ends)
+            channel = self._channel(port, context.controls.channel)
+            if channel != track.channel:
+                self._send(port, track, at, track.voice.release())
+                track.channel = channel
+                self._send_program(port, track)
+            notes = track.voice.play(
                 event,
-                velocity=self._velocity(port, moment.controls),
-                transpose=moment.controls.transpose + route.transpose,
+                velocity=self._velocity(port, context.controls),
+                transpose=context.controls.transpose + route.transpose,
             )
-            self._send(port, part, at, notes)
+            self._send(port, track, at, notes)
 
     def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
         """A long feed. A synthesizer lives in the present, but what it interrupts has ended."""
@@ -130,9 +130,9 @@ class MidiSink:
             self._release(first.session, 0.0)
 
     def panic(self) -> None:
-        for part in self._parts.values():
-            part.voice.release()
-        self._silence()
+        for track in self._tracks.values():
+            track.voice.release()
+        self._end_notes()
         now = self._now()
         # Also for keys that are down for a reason we do not know.
         self._play(
@@ -153,9 +153,9 @@ class MidiSink:
             if came:
                 now = self._now()
                 self._play([(now, port, end) for end in self._hanging_ends(port)])
-                for (_, number), part in self._parts.items():
+                for (_, number), track in self._tracks.items():
                     if number == port:
-                        self._send_program(port, part)
+                        self._send_program(port, track)
 
     def _hanging_ends(self, port: int) -> list[bytes]:
         keys = sorted(self._hanging[port])
@@ -167,8 +167,8 @@ class MidiSink:
     def died(self) -> None:
         """The MIDI process is no more, and ended nothing. When it stopped is not known, so what
         was ended of late may sound as well."""
-        for (_, port), part in self._parts.items():
-            self._send(port, part, self._now(), part.voice.release())
+        for (_, port), track in self._tracks.items():
+            self._send(port, track, self._now(), track.voice.release())
         for at, port, key in self._ended:
             if at > self._now() - MEMORY:
                 self._hanging[port].add(key)
@@ -225,20 +225,20 @@ class MidiSink:
         velocity = self._routes[port].velocity
         return controls.velocity if velocity is None else velocity
 
-    def _send_program(self, port: int, part: Part) -> None:
+    def _send_program(self, port: int, track: Track) -> None:
         program = self._routes[port].program
         programs = () if program is None else (program,) if isinstance(program, int) else program
         for player, number in enumerate(programs):
-            channel = part.channel_of(Note(0, 0, player))
+            channel = track.channel_of(Note(0, 0, player))
             self._play([(self._now(), port, bytes((PROGRAM | channel, number)))])
 
     def _release(self, session: str, tail: float) -> None:
         now = self._now()
         for port in self._ports_of(session):
-            part = self._parts[session, port]
-            self._send(port, part, part.quiet_at(now, tail), part.voice.release())
+            track = self._tracks[session, port]
+            self._send(port, track, track.quiet_at(now, tail), track.voice.release())
 
-    def _send(self, port: int, part: Part, at: float, notes: list[Note]) -> None:
+    def _send(self, port: int, track: Track, at: float, notes: list[Note]) -> None:
         at += self._routes[port].latency
         drums, messages = self._drums[port], []
         while self._ended and self._ended[0][0] < at - MEMORY:
@@ -247,7 +247,7 @@ class MidiSink:
             pitch = drums.get(note.pitch) if drums else note.pitch
             if pitch is None:
                 continue
-            channel = part.channel if drums else part.channel_of(note)
+            channel = track.channel if drums else track.channel_of(note)
             key = (channel, pitch)
             if note.velocity:
                 messages.append((at, port, bytes((NOTE_ON | channel, pitch, note.velocity))))

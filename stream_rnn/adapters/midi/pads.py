@@ -73,5 +73,5 @@ class Pads:
         return [
             session
             for name, session in self._stage.sessions.items()
-            if fits(binding.session, name) and session.status is not Status.AWAY
+            if fits(binding.session, name) and session.status is not Status.EVICTED
         ]

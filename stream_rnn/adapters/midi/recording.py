@@ -21,9 +21,9 @@ from mido.midifiles.meta import encode_variable_int
 from stream_rnn.adapters.midi.grid import TICKS_PER_BEAT, Grid, Symbol
 from stream_rnn.errors import ConfigError
 from stream_rnn.midi.player import NOTE_ON, note_off
-from stream_rnn.sound.part import Part
+from stream_rnn.sound.track import Track
 from stream_rnn.sound.voice import Note
-from stream_rnn.stage.subscribers import Moment, fits
+from stream_rnn.stage.subscribers import NoteContext, fits
 from stream_rnn.wire import events
 
 log = logging.getLogger("stream_rnn.recording")
@@ -123,7 +123,7 @@ class Recorder:
             if error.errno != errno.ENOSPC:
                 raise ConfigError(f"cannot record to {path}: {error.strerror}") from None
             self._give_up(error)
-        self._parts: dict[str, Part] = {}
+        self._tracks: dict[str, Track] = {}
         self._waiting: list[tuple[float, bytes]] = []
         self._grid: Grid | None = None  # from the first note on
         self._leader: str | None = None
@@ -135,58 +135,58 @@ class Recorder:
 
     def tell(self, event: events.Event) -> None:
         ends = events.Paused | events.Reset | events.Rewound | events.Closed
-        if isinstance(event, ends) and event.session in self._parts:
-            self._end(self._parts.pop(event.session))
+        if isinstance(event, ends) and event.session in self._tracks:
+            self._end(self._tracks.pop(event.session))
             if event.session == self._leader:
                 self._leader = self._lead = None
 
-    def symbol(self, event: events.Live, moment: Moment) -> None:
+    def symbol(self, event: events.Live, context: NoteContext) -> None:
         session, due = event.session, event.due
-        controls, channel = moment.controls, moment.controls.channel - 1
-        part = self._parts.setdefault(session, Part(channel))
-        at = part.follow(event, due)
-        self._follow(session, due, moment)
-        if channel != part.channel:
-            self._end(part)
-            part.channel = channel
+        controls, channel = context.controls, context.controls.channel - 1
+        track = self._tracks.setdefault(session, Track(channel))
+        at = track.follow(event, due)
+        self._follow(session, due, context)
+        if channel != track.channel:
+            self._end(track)
+            track.channel = channel
         velocity, transpose = controls.velocity, controls.transpose
-        notes = part.voice.play(event, velocity=velocity, transpose=transpose)
-        self._add(at, part, notes)
+        notes = track.voice.play(event, velocity=velocity, transpose=transpose)
+        self._add(at, track, notes)
 
     def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
         """A long feed: what it interrupts has ended."""
         first = next(past(), None)
-        part = first and self._parts.get(first.session)
-        if part:
-            self._end(part)
+        track = first and self._tracks.get(first.session)
+        if track:
+            self._end(track)
 
     def panic(self) -> None:
-        for part in self._parts.values():
-            self._end(part)
-        self._parts.clear()
+        for track in self._tracks.values():
+            self._end(track)
+        self._tracks.clear()
 
-    def _end(self, part: Part) -> None:
-        self._add(part.quiet_at(self._now()), part, part.voice.release())
+    def _end(self, track: Track) -> None:
+        self._add(track.quiet_at(self._now()), track, track.voice.release())
 
-    def _follow(self, session: str, due: float, moment: Moment) -> None:
+    def _follow(self, session: str, due: float, context: NoteContext) -> None:
         """Takes the beat of a symbol, if its session leads, or nobody does."""
-        if moment.beat is None or self._leader not in (None, session):
+        if context.beat is None or self._leader not in (None, session):
             return
-        symbol = Symbol(due, moment.ends, moment.beat.place, moment.beat.beats)
+        symbol = Symbol(due, context.ends, context.beat.place, context.beat.beats)
         if not symbol.countable:
             return
         if self._grid is not None:
             self._grid.follow(symbol, led=self._leader is not None)
         self._leader, self._lead = session, symbol
 
-    def _add(self, at: float, part: Part, notes: list[Note]) -> None:
+    def _add(self, at: float, track: Track, notes: list[Note]) -> None:
         if not notes or self._file is None:
             return
         if self._grid is None:
             self._flushed = at
             self._grid = Grid.led_by(self._lead) if self._lead else Grid(at)
         for note in notes:
-            channel = part.channel_of(note)
+            channel = track.channel_of(note)
             begins = bytes((NOTE_ON | channel, note.pitch, note.velocity))
             data = begins if note.velocity else note_off((channel, note.pitch))
             self._waiting.append((at, data))

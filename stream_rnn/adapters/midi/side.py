@@ -12,19 +12,19 @@ from stream_rnn.clock import Clock
 from stream_rnn.config import MidiConfig
 from stream_rnn.midi.client import ChildMidi
 from stream_rnn.midi.messages import (
-    Event,
     Heard,
     MidiOptions,
     Pong,
     Ports,
     PortSpec,
+    Report,
     Silenced,
     Unheard,
 )
 from stream_rnn.sessions.controls import steps_per_beat
 from stream_rnn.sessions.tempo import keeps_own_time
 from stream_rnn.stage.stage import Stage
-from stream_rnn.stage.transport import Conductor
+from stream_rnn.stage.transport import TransportFollower
 from stream_rnn.supervise import supervise
 
 if TYPE_CHECKING:
@@ -90,11 +90,16 @@ class MidiSide:
     """
 
     def __init__(
-        self, stage: Stage, clock: Clock, config: MidiConfig, conductor: Conductor, bpm: float
+        self,
+        stage: Stage,
+        clock: Clock,
+        config: MidiConfig,
+        conductor: TransportFollower,
+        bpm: float,
     ) -> None:
         self._stage, self._clock, self._config, self._bpm = stage, clock, config, bpm
         self._sink = MidiSink(
-            config.out_, self._play, self._silence, clock.now, self._steps_per_beat,
+            config.out_, self._play, self._end_notes, clock.now, self._steps_per_beat,
             lambda: stage.times.on_sooner(),
         )  # fmt: skip
         self.input = self._make_input(conductor)
@@ -119,7 +124,7 @@ class MidiSide:
         """What acts by the time: see `playout.Ticking`."""
         return [self._sink] if self.input is None else [self.input, self._sink]
 
-    def _make_input(self, conductor: Conductor) -> MidiInput | None:
+    def _make_input(self, conductor: TransportFollower) -> MidiInput | None:
         if not self._config.in_:
             return None
         from stream_rnn.adapters.midi.input import MidiInput
@@ -163,10 +168,10 @@ class MidiSide:
                 self.input.sent(max(time, now), data, port)  # what is late goes out at once
         self._process.play(messages)
 
-    def _silence(self) -> None:
-        self._process.silence()
+    def _end_notes(self) -> None:
+        self._process.end_notes()
 
-    def _on_event(self, event: Event) -> None:
+    def _on_event(self, event: Report) -> None:
         self._ward.hear()
         match event:
             case Ports():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream_rnn.adapters.osc.allowance import MAX_HOSTS, Bucket, is_here
+from stream_rnn.adapters.osc.buckets import MAX_HOSTS, Bucket, is_here
 from stream_rnn.wire.access import same_token
 
 TRIES = 1.0  # a second, of one machine: wrong tokens and words about it

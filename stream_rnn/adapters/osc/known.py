@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from typing import TypeVar
 
-from stream_rnn.adapters.osc.allowance import Bucket, is_here
+from stream_rnn.adapters.osc.buckets import Bucket, is_here
 from stream_rnn.adapters.osc.presence import Address, is_free
 
 FIRST = 500.0  # bytes that a machine is sent at ports that it has not spoken from

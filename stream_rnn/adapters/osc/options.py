@@ -22,7 +22,7 @@ class OscOptions:
         errors: that one sender is told of in a second.
         peers: senders without a subscription that are remembered.
         subscriptions: how many there may be.
-        silence: seconds after which a sender without subscriptions is forgotten.
+        forget_after: seconds after which a sender without subscriptions is forgotten.
         timetags: whether bundles are done at their time; if not, all are done at once.
         lease: seconds after which a subscription ends if nothing came from its machine; none ends
             so on this machine, where it is known who listens.
@@ -36,7 +36,7 @@ class OscOptions:
     errors: int = 50
     peers: int = 256
     subscriptions: int = 256
-    silence: float = 60.0
+    forget_after: float = 60.0
     timetags: bool = True
     lease: float = 3600.0
 

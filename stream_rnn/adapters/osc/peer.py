@@ -6,14 +6,14 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from stream_rnn.adapters.osc.agenda import wall
-from stream_rnn.adapters.osc.allowance import WORK, Bucket
+from stream_rnn.adapters.osc.buckets import WORK, Bucket
 from stream_rnn.adapters.osc.faders import Faders
 from stream_rnn.adapters.osc.options import OscOptions
 from stream_rnn.adapters.osc.past import Past
 from stream_rnn.adapters.osc.presence import Address
 from stream_rnn.adapters.osc.voices import OscVoices, PlainForm
 from stream_rnn.clock import Clock
-from stream_rnn.stage.subscribers import Moment
+from stream_rnn.stage.subscribers import NoteContext
 from stream_rnn.wire import events
 
 MAX_NAMERS = 8
@@ -67,7 +67,7 @@ class OscPeer(OscVoices):
     @property
     def subscribes(self) -> bool:
         """Whether it listens to anything, or will."""
-        return bool(self._parts or self.patterns)
+        return bool(self._tracks or self.patterns)
 
     def may_send(self, now: float) -> bool:
         """Takes a packet from its allowance, if any is left."""
@@ -107,12 +107,12 @@ class OscPeer(OscVoices):
             self._past.drop(self, event.session)
         super().tell(event)
         if self.faders is not None and isinstance(event, events.SessionEvent):
-            if event.session in self._parts and event.session not in self.wanted:
+            if event.session in self._tracks and event.session not in self.wanted:
                 self.faders.tell(event)
 
-    def symbol(self, event: events.Live, moment: Moment) -> None:
+    def symbol(self, event: events.Live, context: NoteContext) -> None:
         if event.session not in self.wanted:
-            super().symbol(event, moment)
+            super().symbol(event, context)
 
     def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
         shown = past()  # they can be had only once
@@ -120,6 +120,6 @@ class OscPeer(OscVoices):
         if first is None:
             return
         session = first.session
-        if session in self._parts and session not in self.wanted:
+        if session in self._tracks and session not in self.wanted:
             self._release(session, 0.0)
             self._past.show(self, session, itertools.chain([first], shown))

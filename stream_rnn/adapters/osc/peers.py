@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from stream_rnn.adapters.osc.allowance import MAX_HOSTS, Hosts, is_here
+from stream_rnn.adapters.osc.buckets import MAX_HOSTS, Hosts, is_here
 from stream_rnn.adapters.osc.known import Known
 from stream_rnn.adapters.osc.options import OscOptions
 from stream_rnn.adapters.osc.peer import OscPeer
@@ -79,7 +79,7 @@ class Peers:
         idle = [peer for peer in self if not peer.subscribes]
         crowded = max(0, len(self._by_address) - self._options.peers + 1)
         for number, peer in enumerate(idle):
-            if number < crowded or now - peer.heard_at > self._options.silence:
+            if number < crowded or now - peer.heard_at > self._options.forget_after:
                 self._forget(peer, now)
 
     def _forget(self, peer: OscPeer, now: float) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Collection
 
-from stream_rnn.adapters.osc.allowance import MAPPED
+from stream_rnn.adapters.osc.buckets import MAPPED
 
 Address = tuple[str, int]
 

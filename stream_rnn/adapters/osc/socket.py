@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from stream_rnn.adapters.osc.agenda import Agenda, wall
-from stream_rnn.adapters.osc.allowance import WORK
+from stream_rnn.adapters.osc.buckets import WORK
 from stream_rnn.adapters.osc.desk import Desk, Learner
 from stream_rnn.adapters.osc.door import Door
 from stream_rnn.adapters.osc.options import OscOptions

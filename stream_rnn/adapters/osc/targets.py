@@ -14,7 +14,7 @@ from stream_rnn.adapters.osc.voices import Form, OscVoices, PlainForm, TemplateF
 from stream_rnn.clock import Clock
 from stream_rnn.config import OscTarget
 from stream_rnn.errors import ConfigError
-from stream_rnn.stage.subscribers import Moment, fits
+from stream_rnn.stage.subscribers import NoteContext, fits
 from stream_rnn.wire import events, osc
 from stream_rnn.wire.access import is_loopback
 from stream_rnn.wire.osc_answers import Message
@@ -51,9 +51,9 @@ class TargetSink(OscVoices):
             self.begin(event.session)
         super().tell(event)
 
-    def symbol(self, event: events.Live, moment: Moment) -> None:
+    def symbol(self, event: events.Live, context: NoteContext) -> None:
         if not self._closed:  # nothing would end what begins now
-            super().symbol(event, moment)
+            super().symbol(event, context)
 
     def close(self) -> None:
         """Ends what sounds: what waits for its moment goes out now, and ends are not put off."""

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Hashable, Iterator
 
 from stream_rnn.adapters.osc.agenda import Agenda
-from stream_rnn.adapters.osc.allowance import Bucket
+from stream_rnn.adapters.osc.buckets import Bucket
 from stream_rnn.clock import Clock
 
 SHARE = 0.5  # of the time

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 from msgspec.structs import asdict
 
-from stream_rnn.sound.part import Part
+from stream_rnn.sound.track import Track
 from stream_rnn.sound.voice import Note, Voice, is_verse
-from stream_rnn.stage.subscribers import Moment
+from stream_rnn.stage.subscribers import NoteContext
 from stream_rnn.wire import events, osc
 from stream_rnn.wire.osc_answers import Message, answers, note_messages
 from stream_rnn.wire.osc_faders import news_of_faders
@@ -28,7 +28,7 @@ EVENT_SECONDS = 0.25  # what `{seconds}` says of a performance's note, which end
 class Form(Protocol):
     """How symbols and news are said."""
 
-    def symbol(self, event: events.Live, moment: Moment, voice: Voice) -> list[Message]:
+    def symbol(self, event: events.Live, context: NoteContext, voice: Voice) -> list[Message]:
         """A symbol, in messages that are to be done when it is due."""
         ...
 
@@ -44,8 +44,8 @@ class Form(Protocol):
 class PlainForm:
     """Our own addresses; see `docs/osc.md`."""
 
-    def symbol(self, event: events.Live, moment: Moment, voice: Voice) -> list[Message]:
-        session, controls = event.session, moment.controls
+    def symbol(self, event: events.Live, context: NoteContext, voice: Voice) -> list[Message]:
+        session, controls = event.session, context.controls
         notes: list[Note] = []
         if not is_verse(event):
             notes = voice.play(event, velocity=controls.velocity, transpose=controls.transpose)
@@ -54,7 +54,7 @@ class PlainForm:
                 touch = (f"/rnn/{session}/touch", (t.player, t.x, t.y, t.down, t.pitch))
                 return [touch, *note_messages(session, notes, 0.0)]
             case events.Symbol(due=due):
-                sounds = note_messages(session, notes, moment.ends - due)
+                sounds = note_messages(session, notes, context.ends - due)
                 return [self._shown(event, voice.sounding), *sounds]
 
     @classmethod
@@ -96,8 +96,8 @@ class TemplateForm:
     templates: Mapping[str, Template]
     hold: float
 
-    def symbol(self, event: events.Live, moment: Moment, voice: Voice) -> list[Message]:
-        length = moment.ends - event.due
+    def symbol(self, event: events.Live, context: NoteContext, voice: Voice) -> list[Message]:
+        length = context.ends - event.due
         values = {
             "seconds": self.hold * (length if length > 0 else EVENT_SECONDS),
             "n": event.n if isinstance(event, events.Symbol) else 0,
@@ -111,7 +111,7 @@ class TemplateForm:
             filled.append(("symbol", {}))
         if event.touch is None and event.text is not None:
             filled.append(("char", {"char": event.text}))
-        controls = moment.controls
+        controls = context.controls
         for note in voice.play(event, velocity=controls.velocity, transpose=controls.transpose):
             filled.append(("note" if note.velocity else "off", note_values(note)))
         return [
@@ -160,22 +160,22 @@ class OscVoices:
         self.send = send
         self._now, self._wall = now, wall
         self._form, self._latency = form, latency
-        self._parts: dict[str, Part] = {}
+        self._tracks: dict[str, Track] = {}
 
     @property
     def sessions(self) -> list[str]:
         """What it listens to."""
-        return list(self._parts)
+        return list(self._tracks)
 
     def begin(self, session: str) -> None:
         """Listens to a session from now on."""
-        self._parts.setdefault(session, Part())
+        self._tracks.setdefault(session, Track())
 
     def end(self, session: str) -> None:
         """Listens to it no more."""
-        if session in self._parts:
+        if session in self._tracks:
             self._release(session, TAIL)
-            del self._parts[session]
+            del self._tracks[session]
 
     def tell(self, event: events.Event) -> None:
         for address, arguments in self._form.news(event):
@@ -188,11 +188,11 @@ class OscVoices:
             case events.Reset() | events.Rewound():
                 self._release(event.session, 0.0)
 
-    def symbol(self, event: events.Live, moment: Moment) -> None:
-        part = self._parts.get(event.session)
-        if part is not None:
-            at = part.follow(event, moment.ends)
-            self._send_at(at, self._form.symbol(event, moment, part.voice))
+    def symbol(self, event: events.Live, context: NoteContext) -> None:
+        track = self._tracks.get(event.session)
+        if track is not None:
+            at = track.follow(event, context.ends)
+            self._send_at(at, self._form.symbol(event, context, track.voice))
 
     def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
         """A long feed. OSC programs live in the present, but what it interrupts has ended."""
@@ -202,16 +202,16 @@ class OscVoices:
 
     def panic(self) -> None:
         """Ends whatever sounds, at once."""
-        for session in self._parts:
+        for session in self._tracks:
             self._release(session, 0.0)
 
     def _release(self, session: str, tail: float) -> None:
         """Ends what sounds, since nothing that follows would."""
-        part = self._parts.get(session)
-        if part is None:
+        track = self._tracks.get(session)
+        if track is None:
             return
-        at = part.quiet_at(self._now(), tail)
-        self._send_at(at, self._form.ends(session, part.voice.release()))
+        at = track.quiet_at(self._now(), tail)
+        self._send_at(at, self._form.ends(session, track.voice.release()))
 
     def _send_at(self, due: float, messages: list[Message]) -> None:
         if messages:

@@ -18,12 +18,12 @@ from stream_rnn.errors import ConfigError
 from stream_rnn.sessions.controls import BEATS_PER_BAR
 from stream_rnn.sessions.tempo import Tempo
 from stream_rnn.stage.stage import Stage
-from stream_rnn.stage.transport import Conductor
+from stream_rnn.stage.transport import TransportFollower
 
 log = logging.getLogger("stream_rnn.link")
 
 SOURCE = "link"
-SILENCE = 1.0  # seconds before we join
+SETTLE = 1.0  # seconds before we join
 POLL = 0.05  # seconds between looks at the beat
 REFRESH = 1.0  # seconds after which a beat that has not moved is told of all the same
 
@@ -46,7 +46,9 @@ class LinkSide:
         ConfigError: aalink is not installed.
     """
 
-    def __init__(self, stage: Stage, conductor: Conductor, clock: Clock, bpm: float) -> None:
+    def __init__(
+        self, stage: Stage, conductor: TransportFollower, clock: Clock, bpm: float
+    ) -> None:
         try:
             import aalink  # noqa: F401
         except ImportError:
@@ -65,7 +67,7 @@ class LinkSide:
 
         link = Link(self._bpm)
         link.quantum = BEATS_PER_BAR
-        await asyncio.sleep(SILENCE)
+        await asyncio.sleep(SETTLE)
         link.enabled = True
         log.info("Ableton Link: joined")
         try:

@@ -16,7 +16,7 @@ from stream_rnn.clock import Clock
 from stream_rnn.control_table import TABLE
 from stream_rnn.errors import ProtocolError
 from stream_rnn.stage.stage import Stage
-from stream_rnn.stage.subscribers import Moment
+from stream_rnn.stage.subscribers import NoteContext
 from stream_rnn.wire import events
 from stream_rnn.wire import messages as wire
 
@@ -32,7 +32,7 @@ class WebSocketViewer:
     def tell(self, event: events.Event) -> None:
         self._outbox.tell(event.json)
 
-    def symbol(self, event: events.Live, moment: Moment) -> None:
+    def symbol(self, event: events.Live, context: NoteContext) -> None:
         match event:
             case events.Touch():
                 self._outbox.passing(event.json)

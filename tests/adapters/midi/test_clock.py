@@ -221,7 +221,7 @@ def test_a_clock_that_was_gone_for_a_while_comes_back_on_the_beat() -> None:
     )
 )
 def test_no_clock_however_mad_makes_a_tempo_that_is_none(
-    heard: list[tuple[midi.Event, float]],
+    heard: list[tuple[midi.MidiEvent, float]],
 ) -> None:
     follower, now = ClockFollower(), 0.0
     for event, pause in heard:

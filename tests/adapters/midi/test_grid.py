@@ -16,7 +16,7 @@ from stream_rnn.adapters.midi.recording import Recorder
 from stream_rnn.codecs.abc import AbcCodec
 from stream_rnn.codecs.performance import PerformanceCodec
 from stream_rnn.sessions.tempo import Tempo
-from stream_rnn.stage.transport import Conductor
+from stream_rnn.stage.transport import TransportFollower
 
 STEP = TICKS_PER_BEAT // 4
 BAR = 4 * TICKS_PER_BEAT
@@ -103,7 +103,7 @@ def test_a_tempo_that_is_followed_is_in_the_file(
     rolling: tuple[House, Recorder, Ear], tmp_path: Path
 ) -> None:
     house, recorder, ear = rolling
-    conductor = Conductor(house.stage)
+    conductor = TransportFollower(house.stage)
     house.stage.tempi.offer("link")
     conductor.set_tempo("link", Tempo(100.0, 0.0, house.clock.now()), house.clock.now())
     controls = {"sync": "link"}

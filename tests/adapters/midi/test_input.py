@@ -20,7 +20,7 @@ from stream_rnn.config import MidiConfig, MidiControl, MidiIn
 from stream_rnn.errors import ConfigError, ProtocolError
 from stream_rnn.sessions.tempo import Tempo
 from stream_rnn.stage.stage import Stage
-from stream_rnn.stage.transport import Conductor
+from stream_rnn.stage.transport import TransportFollower
 from stream_rnn.wire.learning import Forget, Learn
 
 
@@ -310,7 +310,7 @@ def test_keys_become_events_for_a_model_of_performances(keys: Any) -> None:
 
     stage, ear = performance_stage()
     config = MidiConfig(in_=(MidiIn(port="k", session="a", keys=keys, silence=0.5),))
-    listening = MidiInput(config, stage, Conductor(stage))
+    listening = MidiInput(config, stage, TransportFollower(stage))
     stage.handle(ear, wire.Open(model="piano", session="a"), 10.0)
     listening.heard(0, 10.0, on(60, 82), 10.0)
     listening.heard(0, 10.25, off(60), 10.25)
@@ -721,7 +721,7 @@ def test_a_sequencer_may_send_its_clock_while_it_is_stopped(models: Path) -> Non
 def test_one_clock_is_followed_until_it_falls_silent(models: Path) -> None:
     house = House(models)
     config = MidiConfig(in_=(MidiIn(port="one"), MidiIn(port="two")))
-    listening = MidiInput(config, house.stage, Conductor(house.stage))
+    listening = MidiInput(config, house.stage, TransportFollower(house.stage))
     heard = house.stage.tempi.heard
     for i in range(60):
         now = i * 60 / 100 / 24
@@ -738,7 +738,7 @@ def test_one_clock_is_followed_until_it_falls_silent(models: Path) -> None:
 def test_nothing_that_can_be_heard_raises(chunks: list[bytes]) -> None:
     stage, ear = performance_stage()
     config = MidiConfig(in_=(MidiIn(port="k", session="a"),), control=(TEMPERATURE,))
-    listening = MidiInput(config, stage, Conductor(stage))
+    listening = MidiInput(config, stage, TransportFollower(stage))
     for i, chunk in enumerate(chunks):
         listening.heard(0, i * 0.3, chunk, i * 0.3)
         if listening.next_time() <= i * 0.3:

@@ -19,7 +19,7 @@ class Synth:
 
     def __init__(self, house: House, *routes: MidiOut) -> None:
         self._player, self._house = Player(len(routes)), house
-        self.sink = MidiSink(routes, self.play, self.silence, house.clock.now)
+        self.sink = MidiSink(routes, self.play, self.end_notes, house.clock.now)
         self.sent: list[Timed] = []
         self.silences = 0
         house.stage.add_sink(self.sink)
@@ -29,9 +29,11 @@ class Synth:
         for message in messages:
             self._player.push(*message)
 
-    def silence(self) -> None:
+    def end_notes(self) -> None:
         self.silences += 1
-        self.sent += [(self._house.clock.now(), port, end) for port, end in self._player.silence()]
+        self.sent += [
+            (self._house.clock.now(), port, end) for port, end in self._player.end_notes()
+        ]
 
     def listen(self) -> list[Timed]:
         """All that has been due until now."""
@@ -114,7 +116,7 @@ def test_notes_end_when_the_engine_does_not_answer(models: Path) -> None:
         house.stage.sweep(house.clock.now())
     assert not synth.sounding()
     silent = [t for t, _, _, velocity in synth.notes() if not velocity][-1]
-    late = ear.of("symbol")[-1]["due"] + 0.05 + house.stage.sessions["s"].timing.silence
+    late = ear.of("symbol")[-1]["due"] + 0.05 + house.stage.sessions["s"].timing.starved
     assert late < silent + 0.01 and silent < late + 0.2
     assert [(m["type"], m["reason"]) for m in ear.messages[-1:]] == [("paused", "engine")]
     assert 3.0 < house.engine_silence() < 5.0
@@ -163,7 +165,7 @@ def test_what_sounds_nothing_or_comes_in_time_is_not_silenced(models: Path, befo
 def test_panic_ends_everything_at_once(models: Path) -> None:
     house, synth = play(models, MidiOut(port="x"))
     house.stage.panic(house.join(), house.clock.now())
-    assert synth.silences == 1 and not synth.sounding()
+    assert synth.end_notess == 1 and not synth.sounding()
     house.run(1.0)
     assert not synth.sounding()
     assert {(d[0], d[1]) for _, _, d in synth.sent[-16:]} == {(0xB0 | c, 123) for c in range(16)}
@@ -302,7 +304,7 @@ def test_the_clock_of_a_paused_session_goes_on_if_it_shall(models: Path, runs: A
     house, woken = House(models), list[float]()
     synth = Synth(house, MidiOut(port="x", clock="s", clock_runs=runs))
     synth.sink = MidiSink(
-        [MidiOut(port="x", clock="s", clock_runs=runs)], synth.play, synth.silence,
+        [MidiOut(port="x", clock="s", clock_runs=runs)], synth.play, synth.end_notes,
         house.clock.now, lambda model: 4, lambda: woken.append(house.clock.now()),
     )  # fmt: skip
     house.stage.add_sink(synth.sink)

@@ -12,8 +12,8 @@ from support import House
 
 from stream_rnn.adapters.midi import side
 from stream_rnn.config import MidiConfig, MidiIn, MidiOut
-from stream_rnn.midi.messages import Event, MidiOptions, Pong, Ports, Silenced, Unheard
-from stream_rnn.stage.transport import Conductor
+from stream_rnn.midi.messages import MidiOptions, Pong, Ports, Report, Silenced, Unheard
+from stream_rnn.stage.transport import TransportFollower
 
 PING = 0.005
 ALIVE = Pong((0,) * 9, 0.0, 0.0)
@@ -23,7 +23,7 @@ class Puppet:
     """Answers pings in the next turn of the loop, unless it hangs."""
 
     def __init__(
-        self, options: MidiOptions, hear: Callable[[Event], None], die: Callable[[], None]
+        self, options: MidiOptions, hear: Callable[[Report], None], die: Callable[[], None]
     ) -> None:
         self.say, self.die = hear, die
         self.hangs = False
@@ -44,7 +44,7 @@ class Puppet:
 
     def play(self, messages: object) -> None: ...
 
-    def silence(self) -> None: ...
+    def end_notes(self) -> None: ...
 
     def stop(self) -> None: ...
 
@@ -56,7 +56,9 @@ def made(models: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[House, side.Mid
     monkeypatch.setattr(side, "PAUSES", (PING,))
     house = House(models)
     config = MidiConfig(out_=(MidiOut(port="x"),), in_=(MidiIn(port="keys", session="a"),))
-    return house, side.MidiSide(house.stage, house.clock, config, Conductor(house.stage), 120.0)
+    return house, side.MidiSide(
+        house.stage, house.clock, config, TransportFollower(house.stage), 120.0
+    )
 
 
 def kept(midi: side.MidiSide, act: Callable[[Any], Any]) -> Puppet:

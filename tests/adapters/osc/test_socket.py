@@ -525,11 +525,11 @@ def test_a_machine_has_its_share_of_work_whatever_ports_it_sends_from(house: Hou
 
 # Whom we may send to
 
-AWAY, NAMED = ("10.0.0.7", 5000), ("10.0.0.7", 7000)
+EVICTED, NAMED = ("10.0.0.7", 5000), ("10.0.0.7", 7000)
 
 
-def away(made: OscServer, address: str, *arguments: Any, port: int = AWAY[1]) -> None:
-    made.datagram_received(osc.message_bytes(address, *arguments), (AWAY[0], port))
+def away(made: OscServer, address: str, *arguments: Any, port: int = EVICTED[1]) -> None:
+    made.datagram_received(osc.message_bytes(address, *arguments), (EVICTED[0], port))
 
 
 @pytest.mark.parametrize("by", ["a packet from there", "the number"])
@@ -555,7 +555,7 @@ def test_a_port_of_another_machine_is_sent_little_until_it_was_heard(house: Hous
     made.sweep()
     numbers = [a[1] for name, a in sent.to(NAMED) if name == "/rnn/s/char"]
     assert numbers == list(range(75))
-    assert not [name for name, _ in sent.to(AWAY) if name == "/rnn/error"]
+    assert not [name for name, _ in sent.to(EVICTED) if name == "/rnn/error"]
 
 
 def test_little_stays_little_whatever_is_asked(house: House) -> None:
@@ -575,7 +575,7 @@ def test_little_stays_little_whatever_is_asked(house: House) -> None:
             away(made, "/rnn/sessions")
             away(made, "/rnn/models")
     house.run(1.0)
-    strangers = [size for address, size in sizes.items() if address != AWAY]
+    strangers = [size for address, size in sizes.items() if address != EVICTED]
     assert 0 < sum(strangers) <= 600, "all of them together"
 
 
@@ -748,17 +748,17 @@ def test_other_machines_say_the_token_first(house: House) -> None:
     for _ in range(100):
         away(made, "/rnn/s/open", "verse")
     assert not house.stage.sessions
-    assert [(name, a[0]) for name, a in sent.to(AWAY)] == [("/rnn/error", "token_needed")] * 5
+    assert [(name, a[0]) for name, a in sent.to(EVICTED)] == [("/rnn/error", "token_needed")] * 5
     house.clock.advance(10.0)
     away(made, "/rnn/token", "close")
-    assert sent.to(AWAY)[-1][1][1] == "that is not this server's token"
+    assert sent.to(EVICTED)[-1][1][1] == "that is not this server's token"
     bundle = osc.bundle_bytes(
         0.0, [("/rnn/token", ("open \N{SNOWMAN}",)), ("/rnn/s/open", ("verse",))]
     )
-    made.datagram_received(bundle, AWAY)
-    assert [name for name, _ in sent.to(AWAY)][-2:] == ["/rnn/admitted", "/rnn/s/opened"]
+    made.datagram_received(bundle, EVICTED)
+    assert [name for name, _ in sent.to(EVICTED)][-2:] == ["/rnn/admitted", "/rnn/s/opened"]
     away(made, "/rnn/s/pause", port=6000)
-    assert sent.to((AWAY[0], 6000)) == [("/rnn/s/paused", [0])], "from any port of its machine"
+    assert sent.to((EVICTED[0], 6000)) == [("/rnn/s/paused", [0])], "from any port of its machine"
     made.datagram_received(osc.message_bytes("/rnn/s/play"), ("10.0.0.8", 1))
     assert not house.stage.sessions["s"].playing
     say(made, "/rnn/s/play")

@@ -22,7 +22,7 @@ from stream_rnn.adapters.osc.voices import EVENT_SECONDS
 from stream_rnn.config import Config, OscConfig, OscTarget
 from stream_rnn.errors import ConfigError
 from stream_rnn.sessions.controls import Controls
-from stream_rnn.stage.subscribers import Moment
+from stream_rnn.stage.subscribers import NoteContext
 from stream_rnn.wire import events, osc
 
 MIDNIGHT = 1_800_000_000.0  # the time of day when the stage's clock stands at 0
@@ -245,7 +245,7 @@ def performance(
     for n, event in enumerate(played):
         loud = {"velocity": event["velocity"]} if "velocity" in event else loud
         symbol = events.Symbol("p", n, 1000.0, event=event, **(loud if "on" in event else {}))
-        sink.symbol(symbol, Moment(Controls(), ends(1000.0)))
+        sink.symbol(symbol, NoteContext(Controls(), ends(1000.0)))
 
 
 def test_performance_events_are_notes_and_events(house: House) -> None:

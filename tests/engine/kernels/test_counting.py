@@ -12,7 +12,7 @@ from stream_rnn.codecs.pianoroll import KEYS, PianorollCodec
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.engine.kernels import make_kernel
 from stream_rnn.engine.kernels.portable import pack
-from stream_rnn.engine.messages import Plan, Settings, Snapshot, Tile
+from stream_rnn.engine.messages import Batch, Plan, Settings, Snapshot
 from stream_rnn.engine.slots import SNAPSHOT_EVERY, Slots
 from stream_rnn.nets.baselines import CountingArchitecture, CountingNetwork, counting_network
 from stream_rnn.train.corpus import Document
@@ -70,7 +70,7 @@ def run(slots: Slots, rows: list[int], steps: int) -> tuple[dict[int, list[int]]
     snapshots = []
     for _ in range(steps):
         for event in slots.advance(np.array(rows)):
-            if isinstance(event, Tile):
+            if isinstance(event, Batch):
                 symbols = ints_from_bytes(event.symbols, slots.codec.width)
                 for key, symbol in zip(np.frombuffer(event.keys, np.int64), symbols, strict=True):
                     made.setdefault(int(key), []).append(symbol)
@@ -84,7 +84,7 @@ def settings(key: int) -> Settings:
 
 
 def opened(head: str, levels: int, keys: list[int]) -> tuple[Slots, list[int]]:
-    slots = Slots(*make(head, levels), count=6, ring=16, tile=6)
+    slots = Slots(*make(head, levels), count=6, rollback=16, batch=6)
     rows = [slots.open(key) for key in keys]
     for key, row in zip(keys, rows, strict=True):
         slots.plan(row, Plan(key, 1, 0, ((0, settings(key)),)))

@@ -11,7 +11,7 @@ DRUM_CHANNEL = 9  # 0 to 15; people call it 10
 
 
 @dataclass
-class Part:
+class Track:
     """What sounds there, and the times of the latest symbol.
 
     Attributes:
@@ -25,7 +25,7 @@ class Part:
     _touched: dict[int, float] = field(default_factory=dict)  # by player
 
     def channel_of(self, note: Note) -> int:
-        """The channel of a note: an ensemble's players have one each, from the part's own on.
+        """The channel of a note: an ensemble's players have one each, from the track's own on.
 
         The drums' channel is passed over, unless all is for drums.
         """

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-class Prepared:
+class Precomputed:
     """By slot, what a kernel's `recurrent` made for one position.
 
     Args:

@@ -1,8 +1,8 @@
-"""Which positions' states lie in a slot's ring.
+"""Which positions' states lie in a slot's rollback window.
 
-A ring has fewer places than a stream has positions, and after going back some of its places
-still hold states of a future that was given up. So each place says whose state it holds, and
-nobody has to infer that from how far the slot has come.
+A rollback window has fewer places than a stream has positions. After a stream went back, some
+places still hold states of the future that was given up. So each place records which position its
+state belongs to, and no code has to infer that from the slot's position.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 NOTHING = -1
 
 
-class Ring:
-    """The positions of the states in the rings of several slots.
+class RollbackWindow:
+    """The positions of the states in the rollback windows of several slots.
 
     Args:
         count: of slots.
-        places: of a ring; the state before position `n` lies at `n % places`.
+        places: of a window; the state before position `n` lies at `n % places`.
     """
 
     def __init__(self, count: int, places: int) -> None:
