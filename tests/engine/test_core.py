@@ -132,7 +132,7 @@ def test_a_snapshot_goes_on_in_another_engine(models: Path, device: str) -> None
     assert second.made[1] == {n: stream[n] for n in range(300, 400)}
 
 
-def test_going_back_in_the_ring_gives_the_same_symbols_again(models: Path) -> None:
+def test_going_back_in_the_rollback_window_gives_the_same_symbols_again(models: Path) -> None:
     client = Client(models, rollback=32)
     client.open(1)
     client.credit({1: 90})
@@ -146,7 +146,7 @@ def test_going_back_in_the_ring_gives_the_same_symbols_again(models: Path) -> No
         client.run()
         assert client.made[1] == {n: before[n] for n in range(position, 90)}
     failed = client.apply(m.Plan(1, 9, 40, ((40, settings),)))
-    assert isinstance(failed[0], m.Failed) and "rollback of 32" in failed[0].message
+    assert isinstance(failed[0], m.Failed) and "rollback window of 32" in failed[0].message
 
 
 def test_an_engine_without_work_asks_not_to_be_called(models: Path) -> None:

@@ -183,6 +183,6 @@ def test_a_state_that_a_given_up_future_has_overwritten_is_not_gone_back_to() ->
     slots, row = performer.slots, performer.row
     reached = int(slots.next[row])
     slots.plan(row, Plan(1, 50, reached - 5, performer.past.schedule(reached - 5)))
-    with pytest.raises(EngineError, match=f"rollback of {ROLLBACK}"):
+    with pytest.raises(EngineError, match=f"rollback window of {ROLLBACK}"):
         slots.plan(row, Plan(1, 51, reached - 10, performer.past.schedule(reached - 10)))
     assert slots.generation[row] == 50, "a plan that cannot be followed changes nothing"

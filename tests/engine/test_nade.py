@@ -42,7 +42,7 @@ def draw(
         uniforms(seeds, positions, keys),
         np.full(rows, temperature),
         np.full(rows, density),
-        np.ones((rows, keys), np.bool_) if allowed is None else np.batch(allowed, (rows, 1)),
+        np.ones((rows, keys), np.bool_) if allowed is None else np.tile(allowed, (rows, 1)),
     )
 
 
@@ -160,7 +160,7 @@ def next_of(
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     rows = 40_000
     even = (np.arange(rows) + 0.5) / rows
-    return next_keys(np.batch(chances, (rows, 1)), even, np.full(rows, temperature))
+    return next_keys(np.tile(chances, (rows, 1)), even, np.full(rows, temperature))
 
 
 @pytest.mark.parametrize("temperature", [1e-9, 0.3, 1.0, 2.0, 1e9])

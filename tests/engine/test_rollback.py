@@ -10,7 +10,7 @@ def filled(rollback: RollbackWindow, slot: int, stop: int) -> None:
         rollback.put(np.array([rollback.place(slot, position)]), np.array([position]))
 
 
-def test_a_ring_holds_the_latest_states_and_says_which() -> None:
+def test_a_rollback_window_holds_the_latest_states_and_says_which() -> None:
     rollback = RollbackWindow(2, 4)
     filled(rollback, 1, 10)
     assert [n for n in range(12) if rollback.holds(1, n)] == [6, 7, 8, 9]

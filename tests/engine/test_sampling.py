@@ -29,7 +29,7 @@ def draw(
 
 
 def shares(logits: list[float], count: int = 40_000, **settings: float) -> np.ndarray:
-    rows = np.batch(logits, (count, 1))
+    rows = np.tile(logits, (count, 1))
     drawn = draw(rows, numbers(3, count), **settings)  # type: ignore[arg-type]
     return np.bincount(drawn, minlength=len(logits)) / count
 
@@ -103,7 +103,7 @@ def test_what_has_no_weight_is_never_drawn() -> None:
     never = float("-inf")
     edges = np.array([[0.0], [1 - 2.0**-32], [0.5], [2.0**-32]])
     for logits in ([never, 0.0, never], [never, never, -50.0], [0.0, never, never]):
-        rows = np.batch(logits, (4, 1))
+        rows = np.tile(logits, (4, 1))
         for temperature in (0, 1e-9, 1, 100):
             drawn = draw(rows, edges, temperature)
             assert np.isfinite(rows[np.arange(4), drawn]).all()
@@ -178,7 +178,7 @@ def keys(
 
 
 def test_each_key_sounds_with_its_own_chance() -> None:
-    logits = np.batch([-2.0, 0.0, 1.0], (20_000, 1))
+    logits = np.tile([-2.0, 0.0, 1.0], (20_000, 1))
     for density in (0, 1.5, -1):
         expected = logistic(logits[0] + density)
         found = keys(logits, 1, density).mean(0)
@@ -186,7 +186,7 @@ def test_each_key_sounds_with_its_own_chance() -> None:
 
 
 def test_temperature_decides_which_keys_sound_but_not_how_many() -> None:
-    logits = np.batch([-6.0, -3.0, -2.5, -1.0, 0.5, 2.0], (20_000, 1))
+    logits = np.tile([-6.0, -3.0, -2.5, -1.0, 0.5, 2.0], (20_000, 1))
     usual = logistic(logits[0])
     spread = []
     for temperature in (0.05, 0.5, 1, 2, 100):
@@ -237,7 +237,7 @@ def test_cold_keys_sound_where_they_are_likelier_than_not() -> None:
 
 
 def test_keys_that_are_not_allowed_never_sound() -> None:
-    allowed = np.batch([True, False], (500, 1))
+    allowed = np.tile([True, False], (500, 1))
     for temperature in (0, 1, 100):
         drawn = keys(np.full((500, 2), 9.0), temperature, 20, allowed)
         assert not drawn[:, 1].any()

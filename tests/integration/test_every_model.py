@@ -244,7 +244,7 @@ def replayed(name: str, log: list[tuple[int, dict[str, Any]]], length: int) -> l
     for position, changes in log:
         controls = merge_controls(controls, changes, card)
         schedule.append((position, engine_settings(controls, card)))
-    slots = Slots(load_network(MODELS[name], card), codec, count=1, ring=2, batch=1)
+    slots = Slots(load_network(MODELS[name], card), codec, count=1, rollback=2, batch=1)
     slot = slots.open(0)
     slots.plan(slot, Plan(0, 1, 0, tuple(schedule), b""))
     slots.credit(slot, length, 0, 0.0, 0.0)

@@ -140,7 +140,7 @@ def test_a_refused_change_drops_nothing() -> None:
     assert (s.commit_time(), s.generation) == (when, generation)
 
 
-def test_fed_symbols_are_history_at_once_and_are_forced_on_the_engine() -> None:
+def test_fed_symbols_are_history_at_once_and_are_injected_into_the_engine() -> None:
     s = session()
     play_on(s, 2)
     compute(s, 4)
@@ -253,7 +253,7 @@ def test_a_reset_keeps_the_controls_and_forgets_the_past() -> None:
     assert plan.schedule[0][1].temperature == 0.5
 
 
-def test_credit_reaches_as_far_as_the_lookahead_and_the_ring_allow() -> None:
+def test_credit_reaches_as_far_as_the_lookahead_and_the_rollback_window_allow() -> None:
     s = session()
     assert s.credit(now=0.0).until == 4  # 0.4 s at 10 a second
     play_on(s, 3)

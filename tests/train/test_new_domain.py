@@ -25,6 +25,7 @@ from stream_rnn.train.data import corpus_of_card, load_corpus
 from stream_rnn.train.evaluate import evaluate
 from stream_rnn.train.loop import Trainer
 from stream_rnn.train.recipe import read_recipe
+from stream_rnn.wire.events import Symbol
 
 PAGE = Path(__file__).parents[2] / "docs" / "training.md"
 GRID = "kick  x..x..x...x.....\nsnare ....x.......x..x\nhat   x.x.x.x.x.x.x.xx\n"
@@ -58,8 +59,10 @@ def test_the_pages_codec_reads_and_writes_its_grid_and_sounds(codec: Codec, tmp_
     assert (tmp_path / "again.drums").read_text() == GRID
     assert codec_from_json(codec.to_json()).parse([["kick", "hat"], []]) == [steps[0], steps[1]]
     voice = Voice()
-    assert voice.play(codec.event(steps[0])) == [Note(36, 80), Note(42, 80)]
-    assert voice.play(codec.event(steps[1])) == [Note(36, 0), Note(42, 0)]
+    struck = Symbol("s", 0, 0.0, **codec.event(steps[0]))
+    assert voice.play(struck) == [Note(36, 80), Note(42, 80)]
+    then = Symbol("s", 1, 0.1, **codec.event(steps[1]))
+    assert voice.play(then) == [Note(36, 0), Note(42, 0)]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ class Synth:
         self._player, self._house = Player(len(routes)), house
         self.sink = MidiSink(routes, self.play, self.end_notes, house.clock.now)
         self.sent: list[Timed] = []
-        self.silences = 0
+        self.ends = 0
         house.stage.add_sink(self.sink)
         self.sink.ports(["there"] * len(routes))
 
@@ -30,7 +30,7 @@ class Synth:
             self._player.push(*message)
 
     def end_notes(self) -> None:
-        self.silences += 1
+        self.ends += 1
         self.sent += [
             (self._house.clock.now(), port, end) for port, end in self._player.end_notes()
         ]
@@ -165,7 +165,7 @@ def test_what_sounds_nothing_or_comes_in_time_is_not_silenced(models: Path, befo
 def test_panic_ends_everything_at_once(models: Path) -> None:
     house, synth = play(models, MidiOut(port="x"))
     house.stage.panic(house.join(), house.clock.now())
-    assert synth.end_notess == 1 and not synth.sounding()
+    assert synth.ends == 1 and not synth.sounding()
     house.run(1.0)
     assert not synth.sounding()
     assert {(d[0], d[1]) for _, _, d in synth.sent[-16:]} == {(0xB0 | c, 123) for c in range(16)}
