@@ -1,6 +1,7 @@
 # make run    serve the bundled models at http://127.0.0.1:8765, from nothing
 # make test   all tests, from nothing; fetches with apt what they need, where it can
-# make check  what a person at work runs: format, lint, types, tests
+# make quick  tests that answer within a minute, for a person at work
+# make check  what to run before a commit: format, lint, types, tests
 # make wheels  asks pip whether each system and Python has wheels of all that is needed; minutes
 # Any Python 3.11 or newer: make PYTHON=python3.12 run
 
@@ -9,20 +10,31 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8765
 
-.PHONY: run test check format wheels apt clean
+.PHONY: run test quick check format wheels apt clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run
 	$(BIN)/stream-rnn serve --port $(PORT) --no-osc
 
+# Tests that only compute go over all cores. Those with real sockets and real programs come after
+# them, one at a time: they measure times.
+REAL := tests/integration tests/peers
+PYTEST_IN := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
 test: $(VENV)/.dev apt
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST)
+	@failed=0; \
+	$(PYTEST_IN) -n auto $(REAL:%=--ignore=%) $(PYTEST) || failed=1; \
+	$(PYTEST_IN) $(REAL) $(PYTEST) || failed=1; \
+	exit $$failed
+
+quick: $(VENV)/.dev
+	HYPOTHESIS_PROFILE=quick $(PYTEST_IN) -n auto $(REAL:%=--ignore=%) -m "not slow and not peer" $(PYTEST)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check stream_rnn tests
 	$(BIN)/ruff check stream_rnn tests
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST)
+	$(MAKE) test
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format stream_rnn tests
