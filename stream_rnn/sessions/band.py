@@ -89,9 +89,7 @@ class BandSession(Session):
         self._check(player)
         if self.codec.classes != len(GESTURES):
             raise ProtocolError(
-                "bad_value",
-                f"touches make {len(GESTURES)} gestures, but this model has {self.codec.classes}; "
-                "send `lead` instead",
+                "bad_value", "touches cannot make this model's gestures; send `lead` instead"
             )
         if player not in self._hands:  # a simulated finger played the part
             self._hands[player] = deque(maxlen=MOST_TOUCHES)
