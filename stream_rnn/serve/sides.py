@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sides:
-    """The ways to reach the stage besides the web; none for those that are not asked for."""
+    """The ways to reach the stage besides the web; each is none if not asked for."""
 
     osc: OscSide | None
     discovery: Discovery | None

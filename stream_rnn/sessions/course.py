@@ -32,7 +32,7 @@ class Course:
         self._forgotten = 0  # older generations are no longer known
 
     def begin(self, generation: int, position: int, stop: int) -> None:
-        """Notes that the engine begins anew at a position, with the past up to `stop` to do."""
+        """Notes that the engine begins anew at a position, and must be told the past to `stop`."""
         self.begun, self._reached = generation, position
         self.untold = position if position < stop else None
 
@@ -61,7 +61,7 @@ class Course:
         return position - self._reached
 
     def next_part(self, stop: int) -> tuple[int, int] | None:
-        """The part of the past to tell the engine now, `[start, end)`; none: nothing, or later."""
+        """The part `[start, end)` of the past to tell the engine now, if it is ready for one."""
         start = self.untold
         if start is None or start - self._reached > AHEAD - PART:
             return None

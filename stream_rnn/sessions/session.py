@@ -98,7 +98,7 @@ class Session(Flow):
         self._change_at = min((e.position for e in self.pending), default=NEVER)
 
     def evict(self) -> None:
-        """Prepares for the loss of its slot: keeps little of its past, but enough to go on."""
+        """Lives on without a slot: keeps little of its past, but enough to go on."""
         self.move("evict")
         self.generation += 1  # so that what the engine still sends is dropped
         self._computed.clear()

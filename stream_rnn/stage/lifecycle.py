@@ -114,7 +114,7 @@ class Lifecycle:
         """Lets a client view a session, and sends it what it has missed.
 
         Raises:
-            ProtocolError: it cannot have seen what it says, or is no `Viewer`.
+            ProtocolError: `after` is beyond the session's position, or the client is no `Viewer`.
         """
         if not isinstance(viewer, Viewer):
             raise ProtocolError("bad_state", "this client cannot attach: it takes no symbols")

@@ -64,7 +64,7 @@ class Limits:
     idle_away: float = 3600.0
 
     def parse(self, codec: Codec, value: object, name: str) -> list[int]:
-        """The symbols of what a client sent as `name`.
+        """The symbols in the value that a client sent as field `name`.
 
         Raises:
             ProtocolError: the value is not of the codec's domain, or has too many symbols.

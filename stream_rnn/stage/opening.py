@@ -34,7 +34,7 @@ class Beginning:
 
 
 class Openings:
-    """Makes what sessions begin with.
+    """Makes the beginnings of sessions.
 
     Args:
         models: by the name they are opened by.

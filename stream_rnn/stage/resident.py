@@ -12,7 +12,7 @@ from stream_rnn.wire import messages as wire
 
 
 class _Opener:
-    """Asks for one session, and keeps a refusal; one each, so that no limit per client is met."""
+    """Asks for one session, and keeps a refusal. Each session has its own, so no limit is met."""
 
     def __init__(self) -> None:
         self.refusal: str | None = None

@@ -26,7 +26,7 @@ class Beat:
 
 @dataclass(frozen=True)
 class NoteContext:
-    """What a sink needs to sound a symbol, besides the symbol.
+    """What a viewer needs to sound a symbol, besides the symbol.
 
     Attributes:
         controls: those in force for the symbol.
