@@ -1,6 +1,6 @@
-"""What a model says of itself, and what a card may hold: checked whole, before anything is made.
+"""A model's card: what it may hold. It is checked whole, before anything is made of it.
 
-Without torch: the gateway reads cards too.
+No torch in here, since the gateway reads cards too.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from stream_rnn.schema import (
 )
 
 FORMAT = 1
-MOST_ARTISTS = 1024  # each connection is told of them all
+MOST_ARTISTS = 1024  # each connection is sent all their names
 COUNT = whole(0, 2**53)
 _SCORE = table({}, {"nll": number(-1e9, 1e9), "symbols": COUNT}, more=True)
 _NAME = matching(
@@ -99,7 +99,7 @@ class Card:
         data: source, licence, split and sizes of the corpus.
         training: how it was trained: steps, seconds, hardware.
         scores: by split: `nll` in nats a symbol, `symbols`, and how it was measured.
-        weights: dtype and SHA-256 of the weights file; a card without it takes any that fit.
+        weights: dtype and SHA-256 of the weights file; without a SHA-256, any weights that fit do.
     """
 
     name: str
@@ -119,7 +119,7 @@ class Card:
         """The codec of this model.
 
         Raises:
-            CheckpointError: the card describes none.
+            CheckpointError: the card describes no codec that there is.
         """
         try:
             return codec_from_json(self.codec)
@@ -129,7 +129,7 @@ class Card:
 
     @property
     def fingerprint(self) -> str:
-        """What tells a model from another: its symbols, its network, its artists, its weights."""
+        """A hash of codec, network, artists and weights, which tells models apart."""
         known = [self.codec, self.architecture, self.artists, self.weights.get("sha256")]
         return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
@@ -142,11 +142,11 @@ def parse_card(data: bytes) -> Card:
     """The card that a file's bytes describe.
 
     Raises:
-        CheckpointError: it is none, or a model of it could not be played; it names the field.
+        CheckpointError: it is no card, or its model could not be played; the field is named.
     """
     fields = parse_json(data)
     if not isinstance(fields, dict):
-        raise wrong("the whole", fields, "an object")
+        raise wrong("the document", fields, "an object")
     _CARD.check(fields, "")
     del fields["format"]
     for name in ("artists", "primes", "notes"):
@@ -157,20 +157,20 @@ def parse_card(data: bytes) -> Card:
 
 
 def check_card(card: Card) -> None:
-    """Checks a card that was made here, as one that is read.
+    """Checks a card that was made here in the same way as one that is read.
 
     Raises:
-        CheckpointError: it could not be read again; it names the field.
+        CheckpointError: it could not be read again; the field is named.
     """
     _CARD.check(card.to_json(), "")
     _check_together(card)
 
 
 def fitting_architecture(card: Card) -> Architecture | CountingArchitecture:
-    """The architecture of a card, which its codec and artists fit.
+    """The architecture of a card, checked against the card's codec and artists.
 
     Raises:
-        CheckpointError: there is no such architecture, or they do not fit it.
+        CheckpointError: there is no such architecture, or codec or artists do not fit it.
     """
     architecture, codec = architecture_from_json(card.architecture), card.make_codec()
     wanted = {
@@ -188,7 +188,7 @@ def fitting_architecture(card: Card) -> Architecture | CountingArchitecture:
 
 
 def _check_together(card: Card) -> None:
-    """Checks what one field says against what others say."""
+    """Checks fields against each other."""
     fitting_architecture(card)
     for name in ("seed", "sync"):
         if name in card.defaults:

@@ -1,7 +1,7 @@
 """A trained model on disk: one folder with `card.json` and `weights.safetensors`.
 
 The card describes the model to people and to programs: architecture, codec, artists, data,
-training, scores. Nothing else is needed to load it. `read_card` does without torch, for the
+training, scores. Nothing else is needed to load it. `read_card` needs no torch and is for the
 gateway; `load_network` is for the engine and for training.
 """
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 CARD = "card.json"
 WEIGHTS = "weights.safetensors"
-MOST_CARD = 2**22  # bytes: a playlist's names are the longest there are
+MOST_CARD = 2**22  # bytes; the largest cards are those with the names of a playlist
 
 
 def read_card(folder: Path) -> Card:
     """The card of a model folder, checked whole.
 
     Raises:
-        CheckpointError: no such folder or card, not JSON, or a field that does not fit: one
-            line, which names the file, the field, what is wrong and what would be right.
+        CheckpointError: no such folder or card, not JSON, or a field that does not fit; in one
+            line, with the file, the field, what is wrong and what would be right.
     """
     path = folder / CARD
     with _opened(path, MOST_CARD, f"not a model folder (no {CARD} in it)") as (file, _):
@@ -53,16 +53,16 @@ def _fault(path: Path, reason: object) -> CheckpointError:
 
 @contextlib.contextmanager
 def _opened(path: Path, most: int, missing: str) -> Iterator[tuple[BufferedReader, int]]:
-    """A file and how many bytes it has.
+    """An open file, and how many bytes it has.
 
-    A pipe or a device would keep whoever reads it, perhaps for ever: neither is opened.
+    Pipes and devices are not opened: to read from one may block, perhaps for ever.
 
     Args:
-        most: bytes that it may have.
-        missing: what is said of the folder where it is not there.
+        most: bytes that the file may have.
+        missing: the error about the folder if the file is missing.
 
     Raises:
-        CheckpointError: it is no file, too large, or cannot be read.
+        CheckpointError: it is no file, is too large, or cannot be read.
     """
 
     def size(found: os.stat_result) -> int:
@@ -73,7 +73,7 @@ def _opened(path: Path, most: int, missing: str) -> Iterator[tuple[BufferedReade
         return found.st_size
 
     try:
-        size(path.stat())  # to open a device may do something
+        size(path.stat())  # first, since opening a device may have effects
         with open(path, "rb", opener=_at_once) as file:
             yield file, size(os.fstat(file.fileno()))
     except FileNotFoundError:
@@ -83,7 +83,7 @@ def _opened(path: Path, most: int, missing: str) -> Iterator[tuple[BufferedReade
 
 
 def _at_once(path: str, flags: int) -> int:
-    """Opens a file; should it have become a pipe in the meantime, without waiting for a writer."""
+    """Opens a file; never waits for a writer, should it have become a pipe in the meantime."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
@@ -97,7 +97,7 @@ def write_whole(path: Path, data: bytes) -> None:
     """Writes a file, whole or not at all.
 
     Raises:
-        CheckpointError: it cannot be written; what stood there stands there still.
+        CheckpointError: it cannot be written; the old file, if any, is unchanged.
     """
     temporary = path.with_name(path.name + ".new")
     try:
@@ -106,7 +106,7 @@ def write_whole(path: Path, data: bytes) -> None:
         temporary.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)  # its part of a full disk
+            temporary.unlink(missing_ok=True)  # frees its part of a full disk
         raise CheckpointError(f"{path}: cannot be written ({error.strerror})") from None
 
 
@@ -118,10 +118,10 @@ def find_models(root: Path) -> dict[str, Path]:
 
 
 def read_models(folders: Mapping[str, Path]) -> tuple[dict[str, Card], list[CheckpointError]]:
-    """The cards of those models that can be used, and what is wrong with each of the others.
+    """The cards of the models that can be used, and what is wrong with each of the others.
 
-    Whether weights are those of the card is looked at, and not yet what numbers they are, which
-    takes torch.
+    The weights files are checked against the cards, but not yet the weights' values, which takes
+    torch.
     """
     cards: dict[str, Card] = {}
     faults = []
@@ -139,7 +139,7 @@ def read_models(folders: Mapping[str, Path]) -> tuple[dict[str, Card], list[Chec
 
 @contextlib.contextmanager
 def _weights(folder: Path, card: Card) -> Iterator[BufferedReader]:
-    """The weights file of a model, whose header fits the card, at its beginning.
+    """The weights file of a model, opened at its beginning; its header fits the card.
 
     Raises:
         CheckpointError: it is missing, damaged, or does not fit.
@@ -181,7 +181,7 @@ def _check_sum(path: Path, card: Card, found: str) -> None:
 
 
 def save_model(folder: Path, card: Card, network: Network, *, half: bool) -> Card:
-    """Writes weights and card; the weights in 16-bit floats if `half`. Whole numbers stay so.
+    """Writes weights and card; the weights in 16-bit floats if `half`. Integers stay integers.
 
     Returns:
         The card as written, with the weights' dtype and checksum.
@@ -230,7 +230,7 @@ def load_network(folder: Path, card: Card) -> Network:
     try:
         if isinstance(architecture, CountingArchitecture):
             return counting_network(architecture, tensors).eval()
-        with torch.device("meta"):  # weights to begin a training with take long to make
+        with torch.device("meta"):  # initial weights for training take long to make
             network = RecurrentNetwork(architecture)
         weights = {name: tensor.float() for name, tensor in tensors.items()}
         network.load_state_dict(weights, assign=True)
@@ -238,5 +238,5 @@ def load_network(folder: Path, card: Card) -> Network:
         raise _fault(path, f"does not fit the card: {error}") from None
     for name, tensor in network.state_dict().items():
         if not bool(tensor.isfinite().all()):
-            raise _fault(path, f"{name} has numbers that are none (NaN, or infinite)")
+            raise _fault(path, f"{name} has values that are NaN or infinite")
     return network.eval()

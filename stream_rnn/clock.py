@@ -31,5 +31,5 @@ class ManualClock:
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Moves on."""
+        """Moves the clock on."""
         self._now += seconds

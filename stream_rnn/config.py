@@ -1,5 +1,5 @@
-"""What `configs/serve.toml` may hold: where streams go, what steers them, what plays from the
-start. Read strictly, so that a misspelt name is told and not passed over.
+"""What `configs/serve.toml` may hold: outputs, controllers, and sessions that play from the start.
+It is read strictly: a misspelt name is an error, and is not ignored.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Latency = Annotated[float, Meta(ge=0.0, le=10.0)]
 Seconds = Annotated[float, Meta(ge=0.0)]
 
 
-# What a controller may be, by its name in the file.
+# The kinds of controller, by their names in the file.
 SOURCES = ("cc", "nrpn", "note", "wheel", "aftertouch", "key_aftertouch", "program")
 
 
@@ -33,7 +33,7 @@ class _Table(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class SessionConfig(_Table, frozen=True, kw_only=True):
-    """`[[session]]`: one that is opened at the start, and never pauses for want of listeners."""
+    """`[[session]]`: a session open from the start, which never pauses for want of listeners."""
 
     name: str
     model: str
@@ -49,12 +49,12 @@ class OscTarget(_Table, frozen=True, kw_only=True):
     Attributes:
         session: name or pattern (`*`) of the sessions.
         latency: seconds added to the due times in timetags.
-        hold: a note's `{seconds}`, in symbols.
-        plain: each message by itself at its moment, instead of a bundle ahead of it: for
-            programs that do not take bundles, at the price of the network's jitter.
-        ttl: of a multicast group, how many routers it may pass.
-        interface: of a multicast group, this machine's address on the network that it is sent to
-            (of an IPv6 group, the interface's name); empty for the system's choice.
+        hold: length of a note, in symbols, from which its `{seconds}` are made.
+        plain: whether each message is sent alone when it is due, instead of earlier in a bundle:
+            for programs that do not take bundles, at the price of the network's jitter.
+        ttl: for a multicast group, how many routers a packet may pass.
+        interface: for a multicast group, this machine's address on the network to send to (for
+            an IPv6 group, the interface's name); empty for the system's choice.
         note, off, char, symbol, touch, control: templates, for each note that begins, each that
             ends, each character, each symbol, each touch of an ensemble's players, each control
             that changes; without any of them the target is sent what a subscriber gets.
@@ -84,9 +84,9 @@ class OscConfig(_Table, frozen=True, kw_only=True):
         allow: addresses and networks (CIDR) whose packets are taken.
         rate: packets a second from one sender.
         latency: for subscribers, in seconds.
-        lease: seconds after which a subscription of another machine ends if nothing came from
-            there since; 0 for never.
-        timetags: `heed`: bundles are done at their time; `ignore`: at once, for senders whose
+        lease: seconds without a packet from another machine after which its subscriptions end;
+            0 for never.
+        timetags: `heed`: bundles take effect at their time; `ignore`: at once, for senders whose
             clock is wrong.
     """
 
@@ -106,16 +106,16 @@ class MidiOut(_Table, frozen=True, kw_only=True):
         port: part of a port's name, or with `virtual` the name of one that is made.
         session: name or pattern of the sessions.
         channel: 1 to 16; absent: each session's own `channel` control.
-        program: sent whenever the port (re)appears and when a session begins; several are for
-            the players of an ensemble, each on a channel of their own.
-        led: whether players of an ensemble sound whose gestures a person makes.
-        velocity: in place of the session's own.
+        program: sent whenever the port (re)appears and when a session begins; several programs
+            are for the players of an ensemble, each on a channel of their own.
+        led: whether players of an ensemble sound while a person makes their gestures.
+        velocity: replaces the session's own.
         transpose: semitones, on top of the session's own.
-        drums: pitch to drum key: what is in it sounds there on channel 10, all else is silent.
+        drums: maps pitches to drum keys, which sound on channel 10; other pitches are silent.
         text: whether letters sound as notes.
         clock: name of the session whose beat is sent as MIDI clock, with start and stop.
-        clock_runs: when it has pulses: while the session is `playing`, or `always`, in the
-            session's tempo, for delays and arpeggiators that want a clock without a break.
+        clock_runs: when pulses are sent: while the session is `playing`, or `always`, in the
+            session's tempo, for delays and arpeggiators that need a clock without a break.
         latency: seconds added to the due times.
     """
 
@@ -139,10 +139,10 @@ class MidiIn(_Table, frozen=True, kw_only=True):
 
     Attributes:
         port: part of a port's name, or with `virtual` the name of one that is made.
-        session: what it plays with.
-        keys: `answer`: the session listens while one plays, and answers; `feed`: keys go into
-            the stream as it runs; `off`.
-        silence: seconds without a key until it answers.
+        session: the session that the keyboard plays with.
+        keys: `answer`: the session listens to a phrase, then answers; `feed`: keys go into the
+            stream as it runs; `off`: keys do nothing.
+        silence: seconds without a key until the session answers.
         prime: whether a phrase replaces the past (`prime`) or is added to it.
         channel: 1 to 16; absent: all.
         panic: whether controllers 120 and 123 on its channel do what `/rnn/panic` does. By
@@ -162,16 +162,16 @@ class MidiIn(_Table, frozen=True, kw_only=True):
 class MidiControl(_Table, frozen=True, kw_only=True):
     """`[[midi.control]]`: a controller that moves a control over a range, or does something.
 
-    One of `cc`, `nrpn`, `note`, `wheel`, `aftertouch`, `key_aftertouch` and `program` says what it
-    is that is moved.
+    One of `cc`, `nrpn`, `note`, `wheel`, `aftertouch`, `key_aftertouch` and `program` says which
+    controller it is.
 
     Attributes:
-        control: one with a fader range in the table of docs/protocol.md, or
-            `artist NAME` for its weight in the blend; or an action: `play`, `pause`, `toggle`,
-            `reset`, `panic`.
+        control: a control with a fader range in the table of docs/protocol.md; `artist NAME` for
+            that artist's weight in the blend; or an action: `play`, `pause`, `toggle`, `reset`,
+            `panic`.
         cc: a controller; of a 14-bit pair the lower number.
         nrpn: a non-registered parameter.
-        note: a pad or a key: its velocity. It is not played to the session then.
+        note: the velocity of a pad or a key, which then plays no note to the session.
         wheel: the pitch wheel.
         aftertouch: the pressure on a channel.
         key_aftertouch: the pressure on one key.
@@ -180,11 +180,11 @@ class MidiControl(_Table, frozen=True, kw_only=True):
         mode: what the values of a controller mean: a place (`absolute`), a place in two messages
             (`14-bit`: controllers n and n + 32), or steps of an endless encoder: two's complement
             (1, 127), offset from 64 (65, 63), or sign and magnitude (1, 65).
-        pickup: whether it moves the control only from where it meets its value on. Absent: of
-            controllers with a place, when somebody else has changed the control since.
-        low, high: what the ends of the movement are, in the control's own unit; `low` may be the
-            larger. Absent: the ends of the fader range.
-        value: what the control is set to, instead of being moved, when it is pressed.
+        pickup: whether it moves the control only once it has met the control's value. Absent:
+            yes, if it has a place and the control has been changed by something else since.
+        low, high: the control's values at the ends of the movement; `low` may be the larger.
+            Absent: the ends of the fader range.
+        value: what a press sets the control to, instead of moving it.
     """
 
     control: str
@@ -206,7 +206,7 @@ class MidiControl(_Table, frozen=True, kw_only=True):
     value: str | float | None = None
 
     def __post_init__(self) -> None:
-        # msgspec puts where it is in the file before these.
+        # msgspec puts the place in the file before these messages.
         if len(self.sources) != 1:
             raise ValueError(f"needs one of {', '.join(SOURCES)}, not {len(self.sources)} of them")
         if self.mode != "absolute" and self.cc is None:
@@ -219,7 +219,7 @@ class MidiControl(_Table, frozen=True, kw_only=True):
 
     @property
     def sources(self) -> list[str]:
-        """Which of the sources are named."""
+        """Which of `SOURCES` are named."""
         return [n for n in SOURCES if (v := getattr(self, n)) is not None and v is not False]
 
 
@@ -229,7 +229,7 @@ class MidiConfig(_Table, frozen=True, kw_only=True, rename={"out_": "out", "in_"
     Attributes:
         api: the MIDI system: `auto` takes the first that works.
         client: our name among MIDI clients.
-        learnt: file in which controllers that are learnt are kept; none: until the end.
+        learnt: file that keeps learnt controllers; without one, they are lost at the end.
     """
 
     api: Literal["auto", "alsa", "jack", "core", "windows"] = "auto"
@@ -248,28 +248,28 @@ class TempoConfig(_Table, frozen=True, kw_only=True):
 
 
 class DiscoveryConfig(_Table, frozen=True, kw_only=True):
-    """`[discovery]`: the OSCQuery tree; port 0 for any, absent for none."""
+    """`[discovery]`: the OSCQuery tree; port 0 for any free port, absent for no tree."""
 
     port: Port | None = None
     name: str = "stream-rnn"
 
 
 class Record(_Table, frozen=True, kw_only=True):
-    """`[[record]]`: a session into a MIDI file."""
+    """`[[record]]`: records sessions into a MIDI file."""
 
     file: str
     session: str = "*"
 
 
 class LimitsConfig(_Table, frozen=True, kw_only=True):
-    """`[limits]`: what the sessions' pasts may take of the machine's memory.
+    """`[limits]`: how much memory the sessions' pasts may take.
 
     Attributes:
         history: symbols of a session that are kept, at least.
         history_mb: megabytes that the symbols of all sessions may take.
-        states_mb: megabytes that the states of all may take, by which they are rewound.
-        away: sessions that were put away and can be brought back.
-        away_mb: megabytes that these may take.
+        states_mb: megabytes that the states of all sessions, by which they rewind, may take.
+        away: evicted sessions that are kept, and can be brought back.
+        away_mb: megabytes that evicted sessions may take.
     """
 
     history: Annotated[int, Meta(ge=1000)] = 200_000
@@ -295,7 +295,7 @@ def read_config(path: Path) -> Config:
     """The configuration in a TOML file.
 
     Raises:
-        ConfigError: no such file, not TOML, or a value that does not belong; it names which.
+        ConfigError: no such file, not TOML, or a value that is not allowed; it is named.
     """
     try:
         return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Config)

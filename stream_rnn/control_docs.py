@@ -1,6 +1,6 @@
-"""The table of controls for people: `python -m stream_rnn.control_docs PAGE`.
+"""Renews the table of controls in a page: `python -m stream_rnn.control_docs PAGE`.
 
-It is written anew into PAGE (docs/protocol.md), from the rows of `control_table`.
+PAGE is docs/protocol.md; the table is made of the rows of `control_table`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def renewed(page: str) -> str:
 
 
 def row_of(row: Row) -> str:
-    """A control's row."""
+    """The row of a control, in Markdown."""
     if row.is_number:
         values = _range(*row.legal)
     elif row.choices:

@@ -1,9 +1,9 @@
-"""The table of controls: one row for each. Whatever else knows of controls reads it.
+"""The table of controls: one row for each. All other code that knows of controls reads it.
 
-A row is a field of `Controls`. It gives the control's name, its type and its default, where a
-model's card has none; what is legal; the range of a fader; and what the control does. To add a
-control, add a row: it can then be set in every protocol, is learnt by MIDI, and stands in the
-tree of OSCQuery, in `hello` and in the table of docs/protocol.md.
+A row is a field of `Controls`. It gives the control's name, its type, its default where a model's
+card has none, the legal values, the range of a fader, and what the control does. To add a control,
+add a row: it can then be set in every protocol, can be learnt by MIDI, and is in the tree of
+OSCQuery, in `hello` and in the table of docs/protocol.md.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any, Literal
 MAX_RATE = 200.0
 MAX_SEED = 2**53 - 1  # what JSON numbers carry exactly in every language
 FREE = "free"
-SYNCS = (FREE, "link", "midi")  # whose beat is followed: one's own, or that of a source
+SYNCS = (FREE, "link", "midi")  # the beat that is followed: the session's own, or a source's
 
 Kind = Literal["number", "whole", "blend", "pitches", "choice"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fader:
-    """The range that a hand on a fader wants, which is not all that is legal.
+    """The range that is useful on a fader, which is smaller than what is legal.
 
     Attributes:
         least, most: the values at its two ends.
@@ -47,7 +47,7 @@ class Fader:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What there is to know of a control.
+    """All that there is to know about a control.
 
     Attributes:
         kind: a `number`; a `whole` number; a `blend` of artists; the `pitches` that are allowed;
@@ -55,8 +55,8 @@ class Row:
         help: what it does, for people.
         legal: the least and the most that a number may be; of a blend, that a weight may be.
         fader: absent where no fader can move it.
-        engine: whether the engine draws by it. A change then rolls back what is computed ahead.
-        domains: the codecs to whose models it means something; none named: to all.
+        engine: whether it affects the engine's draws. A change then rolls back what is computed.
+        domains: the domains to whose models it means something; empty for all.
         choices: the words of a `choice`.
     """
 
@@ -80,7 +80,7 @@ class Row:
         return {"number": "f", "whole": "i"}.get(self.kind, "s")
 
     def to_json(self) -> dict[str, Any]:
-        """As `hello` has it: only what says something."""
+        """The row as in `hello`, without empty columns."""
         shown: dict[str, Any] = {"type": self.kind, "help": self.help}
         if self.is_number:
             shown["min"], shown["max"] = self.legal
@@ -94,7 +94,7 @@ class Row:
         return shown
 
 
-WEIGHT = Fader(0.0, 1.0, 0.01)  # of an artist in a blend, beside the others
+WEIGHT = Fader(0.0, 1.0, 0.01)  # of an artist in a blend
 
 
 def _row(kind: Kind, default: Any, help: str, **columns: Any) -> Any:
@@ -103,11 +103,11 @@ def _row(kind: Kind, default: Any, help: str, **columns: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """The full effective controls of a session at some position; and the table."""
+    """All controls in force in a session at some position. Its fields make the table."""
 
     # fmt: off
     temperature: float = _row(
-        "number", 1.0, "how daring: 0 is always the likeliest",
+        "number", 1.0, "how daring: 0 always draws the likeliest",
         legal=(0.0, 100.0), fader=Fader(0.0, 2.0, 0.01), engine=True)
     rate: float = _row(
         "number", 15.0, "symbols a second",
@@ -116,45 +116,45 @@ class Controls:
         "number", 225.0, "beats a minute",
         legal=(0.1, 60.0 * MAX_RATE), fader=Fader(40.0, 240.0))
     top_p: float = _row(
-        "number", 1.0, "the likeliest symbols, up to this share of the probability",
+        "number", 1.0, "draw among the likeliest symbols, up to this share of the probability",
         legal=(0.0, 1.0), fader=Fader(0.0, 1.0, 0.01), engine=True)
     density: float = _row(
         "number", 0.0, "more notes, or fewer",
         legal=(-20.0, 20.0), fader=Fader(-6.0, 6.0, 0.1), engine=True, domains=("pianoroll",))
     top_k: int = _row(
-        "whole", 0, "so many of the likeliest symbols; 0 for all",
+        "whole", 0, "draw among so many of the likeliest symbols; 0 for all",
         legal=(0, 4096), fader=Fader(0, 127), engine=True)
     velocity: int = _row(
-        "whole", 80, "of the notes",
+        "whole", 80, "how hard notes are struck; scales dynamics that a stream has",
         legal=(1, 127), fader=Fader(1, 127))
     transpose: int = _row(
-        "whole", 0, "semitones that what is heard is moved by",
+        "whole", 0, "semitones by which what is heard is moved",
         legal=(-48, 48), fader=Fader(-24, 24))
     channel: int = _row(
         "whole", 1, "MIDI channel",
         legal=(1, 16), fader=Fader(1, 16))
     seed: int = _row(
-        "whole", 0, "of the random numbers",
+        "whole", 0, "seed of the random numbers",
         legal=(0, MAX_SEED), engine=True)
     artist: Mapping[str, float] | None = _row(
-        "blend", None, "whose manner; a blend is: name weight name weight ...",
+        "blend", None, "whose style; a blend is: name weight name weight ...",
         legal=(0.0, 1e6), fader=WEIGHT, engine=True)
     pitches: str | tuple[int, ...] | None = _row(
         "pitches", None, "the allowed pitches, as a scale such as D dorian",
         engine=True, domains=("pianoroll", "ensemble"))
     sync: str = _row(
-        "choice", FREE, "whose beat it follows",
+        "choice", FREE, "the beat that it follows; free: its own",
         choices=SYNCS)
     # fmt: on
 
     def to_json(self) -> dict[str, Any]:
-        """As the protocol shows them; `artist` and `pitches` only where they say something."""
+        """The controls as the protocol shows them; `pitches` only where some are forbidden."""
         shown = asdict(self)
         shown["artist"] = dict(self.artist or {})
         return {k: v for k, v in shown.items() if v is not None}
 
 
 TABLE: dict[str, Row] = {f.name: replace(f.metadata["row"], name=f.name) for f in fields(Controls)}
-# What a fader moves from one end to the other: in OSC by `/norm`, in whole steps by MIDI.
+# Controls that a fader moves from end to end: by `/norm` in OSC (`NORMS`), by MIDI.
 FADERS = {name: row.fader for name, row in TABLE.items() if row.fader and row.is_number}
 NORMS = {name: fader for name, fader in FADERS.items() if TABLE[name].kind == "number"}

@@ -1,6 +1,6 @@
-"""Values of controls, checked against the table and the model, whoever sets them.
+"""Checks values of controls against the table and the model.
 
-A client's `control` and a card's `defaults` are held to the same rows.
+A client's `control` message and a card's `defaults` must pass the same checks.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ def _bad(name: str, message: str, code: str = "bad_value") -> ProtocolError:
 
 
 def steps_per_beat(card: Card) -> int:
-    """Symbols in a beat: the codec's for rolls, a convention of four for text."""
+    """Steps in a beat: the codec's, or by convention four where it has none, as for text."""
     return int(card.codec.get("steps_per_beat", TEXT_STEPS_PER_BEAT))
 
 
 def checked(changes: Mapping[str, Any], card: Card) -> dict[str, Any]:
-    """Controls as they will be, of what somebody wants them to be.
+    """Changes of controls, checked and brought into the form in which they are kept.
 
-    Of `rate` and `bpm` the one follows from the other, by the model's steps per beat.
+    `rate` and `bpm` each follow from the other, by the model's steps per beat.
 
     Raises:
-        ProtocolError: an unknown control, or a value that cannot be; it names which, and
-            what would be right.
+        ProtocolError: a control is unknown or a value is not allowed; the message names it
+            and says what would be right.
     """
     new: dict[str, Any] = {}
     for name, value in changes.items():
@@ -60,9 +60,9 @@ def checked(changes: Mapping[str, Any], card: Card) -> dict[str, Any]:
 
 
 def refuses(card: Card, name: str) -> bool:
-    """Whether a model has nothing that a control could be about, and so refuses it.
+    """Whether a model refuses a control, since it has nothing that the control could apply to.
 
-    One that only does nothing there, such as `density`, is not refused.
+    A control that merely has no effect, such as `density`, is not refused.
     """
     row = TABLE[name]
     if row.kind == "blend":
@@ -74,7 +74,7 @@ def _number(row: Row, value: object, card: Card) -> float:
     least, most = row.legal
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _bad(row.name, f"must be a number, not {_shown(value)}")
-    # Whole numbers are compared before they become floats: 10**400 would not.
+    # Compared before the conversion to float, which fails for integers such as 10**400.
     if not least <= value <= most or not math.isfinite(value):
         raise _bad(row.name, f"must be from {least:g} to {most:g}, not {_shown(value)}")
     return float(value)

@@ -1,7 +1,7 @@
-"""File descriptors: as many as connections may need, and some kept back for child processes.
+"""File descriptors: enough for all connections, and some kept back for child processes.
 
-A process that has none left cannot start a child. So each child's owner holds a few that it lets
-go just before it starts the child.
+A process that has none left cannot start a child. So each child's owner holds a few, and closes
+them just before it starts the child.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import os
 from collections.abc import Iterator
 
 RESERVE = 96  # for everything but connections: models, OSC, MIDI, targets, files, children
-CHILD = 10  # that starting a child takes: a socket pair, pipes, /dev/null
+CHILD = 10  # needed to start a child: a socket pair, pipes, /dev/null
 
 
 def allow(connections: int, each: int = 2) -> int:
-    """Raises this process's limit of descriptors, as far as it may, for so many connections.
+    """Raises this process's limit of descriptors for so many connections, as far as it may.
 
     Args:
-        connections: that are wanted.
-        each: descriptors of one: its own, and a file of the page that it asks for.
+        connections: how many are wanted.
+        each: descriptors of a connection: its own, and a file of the page that it asks for.
 
     Returns:
         How many connections the limit leaves room for, at most `connections`.
@@ -37,7 +37,7 @@ def allow(connections: int, each: int = 2) -> int:
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return connections
-    # A quarter of very few is for connections all the same.
+    # Even of very few descriptors, a quarter is for connections.
     return min(connections, max(soft - RESERVE, soft // 4) // each)
 
 
@@ -53,19 +53,19 @@ class Spare:
         self._held: list[int] = []
 
     def hold(self) -> None:
-        """Takes what is missing, as far as there are any."""
+        """Opens as many as are missing, as far as there are any left."""
         with contextlib.suppress(OSError):
             while len(self._held) < self._count:
                 self._held.append(os.open(os.devnull, os.O_RDONLY))
 
     def release(self) -> None:
-        """Lets all go."""
+        """Closes them all."""
         while self._held:
             os.close(self._held.pop())
 
     @contextlib.contextmanager
     def lent(self) -> Iterator[None]:
-        """Within it they are free for what is opened there."""
+        """A context in which they are free for other use."""
         self.release()
         try:
             yield

@@ -1,4 +1,4 @@
-"""The project's errors: one root, the user's mistakes apart from our own failures.
+"""The project's errors: one root, and users' mistakes kept apart from our own failures.
 
 Every error that may reach a person carries a sentence that says what was wrong,
 where, and what to do. `ProtocolError` adds what a program needs: a code from the
@@ -23,7 +23,7 @@ class CheckpointError(StreamRnnError):
 
 
 class TrainingError(StreamRnnError):
-    """A run cannot go on."""
+    """A training run cannot go on."""
 
 
 class EngineError(StreamRnnError):

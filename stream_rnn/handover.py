@@ -1,9 +1,9 @@
 """How a child process gets its end of the pipe.
 
-On Linux and macOS it inherits a descriptor. On Windows there is none to inherit, and in a
+On Linux and macOS the child inherits a descriptor. On Windows there is none to inherit, and in a
 virtual environment the process that was started is not the one that runs. So there the child
-calls back: it connects to a port of the loopback on which its parent listens, and says a secret
-that it was told on its standard input.
+calls back: it connects to a loopback port on which its parent listens, and sends a secret that
+it read from its standard input.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LOOK = 0.05  # seconds between looks at whether the child still lives
 
 
 def child_end(argument: str) -> socket.socket:
-    """In the child: its end, by the first argument that it was started with."""
+    """In the child: its end of the pipe, found by the first argument of its command line."""
     if argument != CALL:
         return socket.socket(fileno=int(argument))
     port, secret = sys.stdin.readline().split()
@@ -41,11 +41,11 @@ async def called(
 
     Args:
         start: starts it, with a pipe for its standard input.
-        patience: seconds.
+        patience: seconds to wait.
 
     Raises:
-        TimeoutError: it did not call; it was killed.
-        EOFError: it ended first.
+        TimeoutError: it did not call in time; it was killed.
+        EOFError: it ended before it called.
     """
     secret = secrets.token_bytes(SECRET)
     came: asyncio.Future[socket.socket] = asyncio.get_running_loop().create_future()
@@ -76,7 +76,7 @@ async def called(
 async def _admit(
     listener: socket.socket, secret: bytes, came: asyncio.Future[socket.socket]
 ) -> None:
-    """Lets in whoever knows the secret. Others may call, and are no hindrance."""
+    """Accepts the caller that knows the secret. Other callers are dropped, and delay nothing."""
     loop = asyncio.get_running_loop()
 
     async def hear(caller: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""The addresses of this machine, and which of them others can use."""
+"""The addresses of this machine, and which of them other machines can use."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ INSIDE = (
     "docker", "br-", "veth", "virbr", "vmnet", "vnic", "vboxnet", "podman", "cni", "flannel",
     "lxc", "lxd", "kube", "vEthernet",
 )  # fmt: skip
-# Addresses that are nobody's: to ask by which of ours the rest of the world is reached. No
-# packet is sent.
+# Addresses that belong to nobody. The route to them tells which of our addresses leads to the
+# world; no packet is sent.
 ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -32,7 +32,7 @@ def own_addresses() -> list[tuple[str, str]]:
 
 
 def _way_out(family: socket.AddressFamily, to: str) -> str | None:
-    """The address of ours by which another is reached; none where there is no way."""
+    """Our own address on the route to another address; none if there is no route."""
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as asking:
             asking.connect((to, 9))
@@ -42,15 +42,15 @@ def _way_out(family: socket.AddressFamily, to: str) -> str | None:
 
 
 def reached_by(bound: str, own: Iterable[tuple[str, str]]) -> Sequence[str]:
-    """The addresses that a socket answers at, those that other machines can use first.
+    """The addresses at which a socket answers; first come those that other machines can use.
 
     Args:
-        bound: what it is bound to: an address, or one that stands for all, `0.0.0.0` or `::`,
-            which also takes IPv4.
+        bound: the address that it is bound to; `0.0.0.0` stands for all of IPv4, `::` for all of
+            both.
         own: see `own_addresses`.
 
     Returns:
-        As they are written in a URL, so of IPv6 in brackets. One at least.
+        The addresses as in a URL, so those of IPv6 in brackets; one at least.
     """
     wildcard = ipaddress.ip_address(bound.partition("%")[0])
     if not wildcard.is_unspecified:
@@ -58,7 +58,7 @@ def reached_by(bound: str, own: Iterable[tuple[str, str]]) -> Sequence[str]:
     usable: dict[Address, None] = {}
     for name, text in own:
         address = ipaddress.ip_address(text.partition("%")[0])
-        # Link-local ones want the interface's name behind them, which browsers do not take.
+        # Link-local ones need the interface's name after them, which browsers do not take.
         if name.startswith(INSIDE) or address.is_loopback or address.is_link_local:
             continue
         if address.version <= wildcard.version:

@@ -1,4 +1,4 @@
-"""Tables of Markdown that are made of what a program knows, in pages that people write."""
+"""Generated Markdown tables in pages that people write."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ def renewed(
 
     Args:
         head: the table's first two lines.
-        rows: makes its rows, given the table's lines as they stand.
-        of: what the table is of, for the error.
+        rows: makes the new rows, given the table's present lines.
+        of: what the table lists, for the error.
 
     Raises:
         DataError: the page has no such table.
     """
     lines = page.split("\n")
     if head[0] not in lines:
-        raise DataError(f"no table of {of} in it, which begins {head[0]!r}")
+        raise DataError(f"no table of {of} in it; it must begin {head[0]!r}")
     first = last = lines.index(head[0])
     while last < len(lines) and lines[last].startswith("|"):
         last += 1

@@ -1,4 +1,4 @@
-"""A child process that is spoken to over a socket, in frames; and the frames.
+"""A child process that exchanges frames with us over a socket, and those frames.
 
 A frame is a length in 4 bytes (little-endian), then a body. A child ends when its socket
 closes, so it never outlives the gateway, however that ends.
@@ -26,8 +26,8 @@ log = logging.getLogger("stream_rnn.pipe")
 
 PREFIX = struct.Struct("<I")
 MAX_FRAME = 1 << 28
-HIGH_WATER = 1 << 24  # bytes waiting for a child that does not read; then it is given up
-FULL, ROOM = 1 << 20, 1 << 18  # bytes waiting, at which there is no more room, or room again
+HIGH_WATER = 1 << 24  # bytes waiting for a child that does not read; beyond it, it is killed
+FULL, ROOM = 1 << 20, 1 << 18  # bytes waiting above which there is no room, below which again
 
 
 def frame(body: bytes) -> bytes:
@@ -42,12 +42,12 @@ class FrameReader:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The bodies that are complete now that `data` has come."""
+        """Takes more bytes; yields the bodies of the frames that are now complete."""
         self._buffer += data
         while len(self._buffer) >= PREFIX.size:
             (length,) = PREFIX.unpack_from(self._buffer)
             if length > MAX_FRAME:
-                raise ValueError(f"a frame of {length} bytes")
+                raise ValueError(f"a frame of {length} bytes; at most {MAX_FRAME}")
             end = PREFIX.size + length
             if len(self._buffer) < end:
                 return
@@ -61,12 +61,12 @@ class Child:
 
     Args:
         module: what the child runs.
-        options: for it, as JSON.
+        options: passed to the child as JSON.
         on_body: called with the body of each frame but the first.
         on_death: called when the process ends without having been stopped.
 
     Attributes:
-        has_room: whether little waits to be read by the child. Who can wait, should.
+        has_room: whether little waits to be read by the child; if not, senders should wait.
         on_room: called when there is room again.
     """
 
@@ -93,10 +93,10 @@ class Child:
         return self._process.pid if self._process else None
 
     async def start(self, patience: float) -> bytes:
-        """Starts the process, and waits for the first thing that it says.
+        """Starts the process, and returns the body of the first frame that it sends.
 
         Raises:
-            TimeoutError: it said nothing; it was killed.
+            TimeoutError: it sent nothing for `patience` seconds, and was killed.
             EOFError: it ended first.
         """
         loop = asyncio.get_running_loop()
@@ -134,14 +134,14 @@ class Child:
         return self._popen(handover.CALL, stdin=subprocess.PIPE)
 
     def _popen(self, end: str, **how: Any) -> subprocess.Popen[bytes]:
-        # The child finds this very package, installed or not.
+        # So that the child imports this very package, installed or not.
         root = str(Path(__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         return subprocess.Popen(
             [sys.executable, "-m", self._module, end, self._options],
             **how,
             stdout=subprocess.DEVNULL,
-            # A terminal's signals are for the gateway, which ends what sounds first.
+            # A terminal's signals are for the gateway only, which ends all notes first.
             start_new_session=True,
             env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         )

@@ -1,8 +1,8 @@
-"""What a document from a file may hold, said once as a table, and checked whole.
+"""Describes what a document from a file may hold, and checks documents against it.
 
-A `Kind` says of one value what it must be, in words and as a test. Tables and lists are made of
-others. The first value that does not fit is refused by its place: `codec.steps_per_beat is 0; it
-must be a whole number from 1 to 96`.
+A `Kind` describes one value, in words and as a test. Kinds of tables and lists are made of other
+kinds. The first value that does not fit is refused, with its place: `codec.steps_per_beat is 0;
+it must be a whole number from 1 to 96`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 
 from stream_rnn.errors import CheckpointError
 
-DEEPEST = 32  # levels of lists and objects in each other
-LONGEST = 300  # characters of what is said of one fault
-_UNSAID = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+DEEPEST = 32  # levels of nested lists and objects
+LONGEST = 300  # characters of an error message
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Kind:
 
     Attributes:
         wanted: in words, after "it must be".
-        fits: whether a value is so, what is inside it left aside.
-        inside: checks what is inside, given the value and where it stands.
+        fits: whether a value is of this kind, apart from what it contains.
+        inside: checks what a value contains, given the value and its place.
     """
 
     wanted: str
@@ -48,7 +48,7 @@ class Kind:
 
 
 def wrong(where: str, value: object, wanted: str) -> CheckpointError:
-    """The error of a value that does not fit."""
+    """The error about a value that does not fit."""
     return CheckpointError(f"{where} is {shown(value)}; it must be {wanted}")
 
 
@@ -58,8 +58,8 @@ def shown(value: object) -> str:
 
 
 def one_line(text: str, most: int = LONGEST) -> str:
-    """A text as one line that any terminal and any log can take, and not too long a one."""
-    line = _UNSAID.sub(lambda found: ascii(found[0])[1:-1], text)
+    """A text as one line, safe for any terminal and log, and cut to `most` characters."""
+    line = _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
@@ -80,7 +80,7 @@ def number(least: float, most: float) -> Kind:
 
 
 def text(most: int, *, least: int = 0) -> Kind:
-    """A string of so many characters."""
+    """A string of `least` to `most` characters."""
     size = f"{least} to {most}" if least else f"at most {most}"
     return Kind(
         f"a string of {size} characters",
@@ -89,16 +89,16 @@ def text(most: int, *, least: int = 0) -> Kind:
 
 
 def line(most: int, *, least: int = 0) -> Kind:
-    """The same, of one line: without control characters."""
+    """The same, on one line: without control characters."""
     whole_text = text(most, least=least)
     return Kind(
         f"{whole_text.wanted} without control characters",
-        lambda value: whole_text.fits(value) and not _UNSAID.search(value),
+        lambda value: whole_text.fits(value) and not _UNPRINTABLE.search(value),
     )
 
 
 def matching(pattern: str, wanted: str) -> Kind:
-    """A string that matches as a whole."""
+    """A string that matches a pattern as a whole."""
     compiled = re.compile(pattern)
     return Kind(wanted, lambda value: isinstance(value, str) and bool(compiled.fullmatch(value)))
 
@@ -114,7 +114,7 @@ MAPPING = Kind("an object", lambda value: isinstance(value, Mapping))
 
 
 def items(of: Kind, most: int, *, least: int = 0, unique: bool = False) -> Kind:
-    """A list, each item of a kind, and perhaps each there once."""
+    """A list of items of one kind; if `unique`, none may be in it twice."""
 
     def inside(value: Sequence[Any], where: str) -> None:
         for i, item in enumerate(value):
@@ -124,7 +124,7 @@ def items(of: Kind, most: int, *, least: int = 0, unique: bool = False) -> Kind:
             for i, item in enumerate(value):
                 if item in seen:
                     raise CheckpointError(
-                        f"{where}[{i}] is {shown(item)}, which stands there twice"
+                        f"{where}[{i}] is {shown(item)}, which is in the list twice"
                     )
                 seen.add(item)
 
@@ -139,12 +139,12 @@ def items(of: Kind, most: int, *, least: int = 0, unique: bool = False) -> Kind:
 def table(
     needed: Mapping[str, Kind], other: Mapping[str, Kind] | None = None, *, more: bool = False
 ) -> Kind:
-    """An object with fields of some kinds.
+    """An object with certain fields.
 
     Args:
         needed: the fields that must be there.
-        other: those that may be.
-        more: whether there may be others, of whatever kind.
+        other: the fields that may be there.
+        more: whether there may be any other fields.
     """
     kinds = {**needed, **(other or {})}
 
@@ -164,17 +164,17 @@ def table(
 
 
 class _Refused(ValueError):
-    """What JSON allows, or Python's reader of it, and a document here does not."""
+    """Something that JSON, or Python's reader of it, allows, but documents here may not have."""
 
 
 def parse_json(data: bytes) -> Any:
     """A JSON document, read strictly.
 
-    No NaN and no infinity, no key twice in an object, no half of a surrogate pair (which nobody
-    could be sent), and nothing nested beyond `DEEPEST` levels.
+    It may have no NaN or infinity, no key twice in an object, no half of a surrogate pair (which
+    cannot be encoded to be sent), and nothing nested beyond `DEEPEST` levels.
 
     Raises:
-        CheckpointError: it is none; it says where.
+        CheckpointError: it is no such document; the message says where.
     """
     try:
         value = json.loads(
@@ -194,7 +194,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise _Refused(f"{shown(twice)} stands twice in one object")
+        raise _Refused(f"{shown(twice)} is given twice in one object")
     return found
 
 
@@ -210,7 +210,7 @@ def _finite(digits: str) -> float:
 
 
 def _walk(document: object) -> None:
-    """Looks at every string, and at how deep things lie."""
+    """Checks that every string can be encoded, and that nothing is nested too deep."""
     level = [document]
     for _ in range(DEEPEST + 1):
         below: list[object] = []

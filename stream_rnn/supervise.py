@@ -1,4 +1,4 @@
-"""One supervisor for every child process: it is watched, ended when it hangs, and started anew."""
+"""Supervises each child process: watches it, kills it when it hangs, and starts it anew."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Ward(Protocol):
 
     @property
     def pauses(self) -> Sequence[float]:
-        """Seconds before it is started anew, by how often that failed in a row."""
+        """Seconds before each attempt in a row to start it anew; the last of them repeats."""
         ...
 
     @property
@@ -42,8 +42,8 @@ class Ward(Protocol):
         """Whether it does not answer; asked at each look.
 
         Args:
-            stood_still: this process itself has just stood still, so that the child's silence
-                until now says nothing.
+            stood_still: whether this process itself has just stood still, so that the child's
+                silence until now means nothing.
         """
         ...
 
@@ -52,7 +52,7 @@ class Ward(Protocol):
         ...
 
     def lost(self) -> None:
-        """The process has ended."""
+        """Called when the process has ended."""
         ...
 
     async def start(self) -> object:
@@ -64,7 +64,7 @@ class Ward(Protocol):
         ...
 
     def back(self) -> None:
-        """Another has started, and knows nothing."""
+        """Called when another has started, which knows nothing yet."""
         ...
 
 

@@ -1,7 +1,7 @@
 """What differs between Linux, macOS and Windows, and between what is installed on them.
 
-Everything else is written as if there were one system. Only Linux is tested here as it is;
-`tests/integration/test_other_systems.py` takes away from Linux what the others do not have.
+All other code is written as if there were one system. Only Linux itself is tested here; for the
+others, `tests/integration/test_other_systems.py` hides from Linux what they do not have.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ QUICK_LOOP = "winloop" if sys.platform == "win32" else "uvloop"
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Runs it to its end on the quickest event loop that is installed; else on asyncio's own."""
+    """Runs a coroutine to its end, on uvloop or winloop if installed, else on asyncio's loop."""
     runner: Callable[[Coroutine[Any, Any, T]], T] = asyncio.run
     with contextlib.suppress(ImportError):
         runner = importlib.import_module(QUICK_LOOP).run
@@ -31,9 +31,9 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 def waiter(connection: socket.socket) -> Callable[[float], bool]:
-    """What waits until there is something to read from a socket, and tells whether there is.
+    """A function that waits until a socket has something to read, and returns whether it has.
 
-    It takes the seconds that it may wait, which may be infinite.
+    Its argument is the seconds that it may wait, which may be infinite.
     """
     if not hasattr(select, "poll"):  # Windows
         return lambda wait: bool(
@@ -45,7 +45,7 @@ def waiter(connection: socket.socket) -> Callable[[float], bool]:
 
 
 def return_memory() -> None:
-    """Gives memory back to the system that was let go and that glibc keeps for later.
+    """Gives freed memory, which glibc keeps for later, back to the system.
 
     It takes about a millisecond, and half of one for each megabyte.
     """
@@ -54,25 +54,25 @@ def return_memory() -> None:
 
 
 def give_way() -> None:
-    """Lets others have the processor before our slice ends, where that can be asked for."""
+    """Yields the processor to others before our time slice ends, where the system can do that."""
     if hasattr(os, "sched_yield"):
         os.sched_yield()
 
 
 def be_batch() -> None:
-    """On Linux, whoever wakes this process is not put off by it."""
+    """On Linux, keeps this process from preempting another that wakes it."""
     if hasattr(os, "SCHED_BATCH") and os.sched_getscheduler(0) == os.SCHED_OTHER:
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def be_prompt(priority: int) -> None:
-    """Real-time priority, where the system knows it and grants it."""
+    """Asks for real-time priority, where the system knows it and grants it."""
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(priority))
 
 
 def peak_memory() -> int | None:
-    """The most memory that this process has had, in bytes; none where it cannot be asked."""
+    """The most memory that this process has had, in bytes; none where the system cannot say."""
     try:
         import resource
     except ImportError:  # Windows
@@ -82,7 +82,7 @@ def peak_memory() -> int | None:
 
 
 def utf8_output() -> None:
-    """What is printed is UTF-8, also into a file or a pipe, where Windows has its code pages."""
+    """Prints UTF-8 even into a file or a pipe, for which Windows would use a code page."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8")

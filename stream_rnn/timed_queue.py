@@ -1,4 +1,4 @@
-"""What is to be done at a time: earliest first, and of one time as it came."""
+"""Items that wait for their times: the earliest first, those of one time in order of arrival."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TimedQueue(Generic[T]):
         return len(self._heap)
 
     def push(self, time: float, item: T) -> None:
-        """Puts an item down for its time."""
+        """Adds an item with its time."""
         heapq.heappush(self._heap, (time, next(self._numbers), item))
 
     def first(self) -> float:
@@ -47,10 +47,10 @@ class TimedQueue(Generic[T]):
         return time, item
 
     def due(self, now: float) -> Iterator[tuple[float, T]]:
-        """Takes out the items whose time has come, those too that are pushed meanwhile."""
+        """Takes out the items whose time has come, with those that are pushed meanwhile."""
         while self._heap and self.first() <= now:
             yield self.pop()
 
     def clear(self) -> None:
-        """Forgets what waits."""
+        """Removes all items."""
         self._heap.clear()

@@ -1,8 +1,8 @@
-"""A file of weights, looked at before it is loaded: safetensors, by its header. No torch.
+"""Checks a weights file (safetensors) by its header, before it is loaded. No torch.
 
-The file is eight bytes that say how long the header is, the header, which is JSON, and the
-tensors, one after another. So what a file claims can be held against the architecture, and
-against the file's own size, before anything is allocated.
+The file has eight bytes that say how long the header is, the header, which is JSON, and the
+tensors, one after another. So what a file claims can be compared with the architecture and with
+the file's own size before anything is allocated.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ def check_weights(
     """Checks that a file has the tensors of an architecture, and nothing else.
 
     Args:
-        file: at its beginning; it is left somewhere.
+        file: at its beginning; it is left at any place.
         size: of the file, in bytes.
 
     Raises:
-        CheckpointError: it is damaged, or does not fit.
+        CheckpointError: the file is damaged, or does not fit.
     """
     try:
         header = _read_header(file, size)
@@ -52,7 +52,7 @@ def check_weights(
 
 
 def _read_header(file: BinaryIO, size: int) -> Mapping[str, Any]:
-    """The header, in which every tensor has its place in the file."""
+    """The header, checked: the tensors in it fill the rest of the file exactly."""
     length = int.from_bytes(file.read(_LENGTH), "little")
     if size < _LENGTH or length > min(_MOST_HEADER, size - _LENGTH):
         raise CheckpointError(f"{size} bytes, which do not begin with a header of safetensors")
@@ -79,7 +79,7 @@ def _read_header(file: BinaryIO, size: int) -> Mapping[str, Any]:
 def _misfit(
     header: Mapping[str, Any], architecture: Architecture | CountingArchitecture
 ) -> str | None:
-    """The first tensor that is missing, of another shape or kind, or one too many."""
+    """What is wrong with the first tensor that does not fit, is missing or is one too many."""
     counted = isinstance(architecture, CountingArchitecture)
     dtypes, kind = (_WHOLES, "whole numbers") if counted else (_FLOATS, "floats")
     wanted = architecture.tensors()

@@ -1,6 +1,6 @@
 """An attack on a server from a process of its own: `python attacker.py KIND ADDRESS SECONDS`.
 
-What it sends is legal, only too much. It reads all answers, and prints what it heard by type.
+What it sends is legal, but too much. It reads all answers, and prints their numbers by type.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LETTERS = "abcdefgh" * 512  # as many as a feed may have
 
 
 def rewinds(say: Any, seconds: float) -> None:
-    """A past as long as it may be, and back into it again and again."""
+    """Rewinds again and again, far into the longest past that a session may have."""
     say("open", session="bad", play=False)
     for _ in range(122):
         say("feed", session="bad", symbols=LETTERS)
@@ -43,7 +43,7 @@ def feeds(say: Any, seconds: float) -> None:
 
 
 def replays(say: Any, seconds: float) -> None:
-    """A whole history asked for a hundred times a second."""
+    """Asks for a whole history a hundred times a second."""
     say("open", session="bad", play=False)
     for _ in range(8):
         say("feed", session="bad", symbols=LETTERS)

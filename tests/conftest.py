@@ -10,9 +10,9 @@ from hypothesis import settings
 from support import House, make_models
 
 torch.set_num_threads(1)
-# The machine may be busy with something else: no example fails for having taken its time. And
-# the examples are the same each time, so that what fails is what was changed; to look for
-# others: HYPOTHESIS_PROFILE=search. `make quick` looks at a few of them.
+# No deadline, since the machine may be busy with something else. The examples are the same each
+# time, so that a failure is due to a change; HYPOTHESIS_PROFILE=search looks for others, and
+# `make quick` tries a few of them.
 settings.register_profile("same", deadline=None, derandomize=True)
 settings.register_profile("quick", deadline=None, derandomize=True, max_examples=10)
 settings.register_profile("search", deadline=None, max_examples=1000)
@@ -31,7 +31,7 @@ def house(models: Path) -> House:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Real programs last: what fails fast should fail first."""
+    """Tests of real programs come last: quick tests should fail first."""
     items.sort(key=lambda item: "peers" in item.path.parts)
 
 
@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where peers are required (CI), a test of one that was skipped has failed."""
+    """Where peers are required (CI), a skipped test of a peer counts as failed."""
     report = yield
     required = os.environ.get("STREAM_RNN_PEERS") == "required"
     if required and report.skipped and item.get_closest_marker("peer"):

@@ -1,4 +1,4 @@
-"""A house with a keyboard or a controller at its side, on a clock that the test moves."""
+"""A `House` with MIDI input from a keyboard or a controller, on a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def cc(number: int, value: int, channel: int = 1) -> bytes:
 
 
 class Rig:
-    """A house with a keyboard at its side."""
+    """A `House` with MIDI input."""
 
     def __init__(self, models: Path, **config: Any) -> None:
         self.house = House(models)
@@ -61,5 +61,5 @@ class Rig:
         return [m["notes"] for m in self.ear.of("symbol") if m.get("fed")]
 
     def kinds(self) -> list[str]:
-        """What was told of, but for symbols."""
+        """The types of all messages but symbols."""
         return [m["type"] for m in self.ear.messages if m["type"] != "symbol"]

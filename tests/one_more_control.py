@@ -1,7 +1,7 @@
-"""A stream-rnn with one more row in its table of controls, and where the control is then found.
+"""Adds a row to the table of controls, and finds out where the new control then appears.
 
 `python tests/one_more_control.py MODELS` prints that as JSON. It is a process of its own, since
-most modules read the table as they are imported.
+most modules read the table when they are imported.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ROW = """
 
 
 def add_row() -> None:
-    """Puts the table with the row in the place of the module, before anything imports it."""
+    """Replaces the module by one with the new row, before anything imports it."""
     import stream_rnn
 
     text = SOURCE.read_text(encoding="utf-8")
@@ -34,7 +34,7 @@ def add_row() -> None:
 
 
 def findings(models: Path) -> dict[str, Any]:
-    """Where the control is found."""
+    """Where the new control appears."""
     from midi_house import Rig, cc
 
     from stream_rnn import control_docs

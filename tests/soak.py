@@ -1,12 +1,12 @@
-"""Simulated people come to a real server and go, for an hour; what its memory does meanwhile.
+"""Measures a real server's memory for an hour, while simulated people come and go.
 
     python -m tests.soak --minutes 60 --people 40
 
-Each of them comes, opens a session or goes back to one that was left, or listens to somebody
-else's; changes, feeds, steps, rewinds; and leaves: in good order, without closing anything, or
-without a word. Each minute is a line: the resident memory of gateway and engine, and what there is
-of sessions and symbols. In the end: how the memory has gone after the first ten minutes, as a slope
-with its standard error. Whether that is level is for the reader to say.
+Each person opens a session, returns to one that was left, or listens to somebody else's; then
+controls, feeds, steps and rewinds it; and leaves: in good order, without closing the session, or
+by a lost connection. Each minute prints a line: the resident memory of gateway and engine, and
+the numbers of sessions and symbols. The end prints the slope of the memory after the first ten
+minutes, with its standard error. Whether that is level is for the reader to say.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from tests.support import resident
 
 SETTLED = 10  # minutes, before the slope is looked at
 AWAY, THERE, BETWEEN = 20.0, 60.0, 3.0  # mean seconds: between visits, of one, between operations
-SAMPLES = 12  # of the memory, a line
-# What those do who play a session, and how often.
+SAMPLES = 12  # measurements of the memory for each line
+# What people do who play a session, with weights.
 DOES = {"control": 6, "feed": 4, "step": 2, "pause": 1, "play": 2, "rewind": 1, "reset": 0.3,
         "fork": 0.3, "model": 0.3}  # fmt: skip
 LEAVES = {"close": 4, "go": 3, "vanish": 3}
@@ -46,12 +46,12 @@ LEAVES = {"close": 4, "go": 3, "vanish": 3}
 
 @dataclass
 class Town:
-    """What all people know of each other.
+    """What all people share.
 
     Attributes:
-        models: that there are.
-        sessions: names of those that somebody has opened and nobody has closed.
-        counts: of what they did, and heard.
+        models: those that the server has.
+        sessions: the open sessions' models, by name.
+        counts: what people did and heard, counted.
     """
 
     url: str
@@ -61,7 +61,7 @@ class Town:
 
 
 class Person:
-    """One who comes and goes."""
+    """A simulated person who comes and goes."""
 
     def __init__(self, number: int, town: Town, seed: str) -> None:
         self._name, self._town = f"p{number}", town
@@ -183,7 +183,7 @@ class Person:
 
 
 def _calm(controls: dict[str, Any]) -> dict[str, Any]:
-    """Controls without a tempo: people play at the speed of the model, or hardly another."""
+    """Controls without a tempo, so that people play at about the model's speed."""
     return {name: v for name, v in controls.items() if name not in ("rate", "bpm")}
 
 
@@ -192,9 +192,9 @@ class Line:
     """One minute.
 
     Attributes:
-        gateway: megabytes that were resident, the mean of some moments.
+        gateway: resident memory in megabytes, the mean of some measurements.
         engine: the same.
-        counts: so far.
+        counts: the town's counts so far.
     """
 
     minute: float
@@ -235,7 +235,7 @@ def slope(points: Iterable[tuple[float, float]]) -> tuple[float, float]:
 
 
 def verdict(lines: Sequence[Line], settled: float) -> str:
-    """What the memory did after so many minutes."""
+    """How the memory went after the first `settled` minutes, in words."""
     after = [line for line in lines if line.minute > settled]
     if len(after) < 2:
         return f"fewer than two lines after the first {settled:g} minutes: no slope"

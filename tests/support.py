@@ -1,4 +1,4 @@
-"""What several tests need: tiny models, and a stage whose time stands still until it is moved."""
+"""Shared by several tests: tiny models, and a stage on a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def resident(pid: int) -> int:
 
 
 def make_text_model(folder: Path, *, hidden: int = 32, layers: int = 1) -> Card:
-    """A text model that was never trained, but has opinions: its weights are large."""
+    """An untrained text model with large weights, so that its distributions are far from even."""
     codec = TextCodec("abcdefghijklmnopqrstuvwxyz \n")
     return _save(
         folder, codec, Architecture(codec.size, len(ARTISTS), hidden, layers, "categorical")
@@ -88,7 +88,7 @@ def make_models(root: Path) -> Path:
 
 
 def assert_groups_alike(network: Network, *, rows: int = 70, groupings: int = 40) -> None:
-    """Holds that a row's step gives the same bits in any company, alone included."""
+    """Asserts that a row's step gives the same bits in any batch, a batch of one included."""
     a, kernel = network.architecture, make_kernel(network)
     device = kernel.zero_state(1).hidden.device
     generator = torch.Generator().manual_seed(0)
@@ -160,10 +160,10 @@ class Ear:
 
 
 class Mute:
-    """An engine that computes nothing: the test does."""
+    """An engine that computes nothing; a test can do that itself."""
 
     def send(self, commands: Sequence[Command]) -> None:
-        """They are lost."""
+        """Drops them."""
 
     def has_room(self) -> bool:
         return True
@@ -190,7 +190,7 @@ class House:
         self.engine, self.link = self.add_engine()
 
     def add_engine(self) -> tuple[InlineEngine, EngineLink]:
-        """One more engine, which has been started."""
+        """Adds an engine that has been started."""
 
         def make() -> Core:
             folders = find_models(self.models)
@@ -207,19 +207,19 @@ class House:
         return engine, link
 
     def start_engine(self) -> None:
-        """A new engine in the place of the first, which knows nothing."""
+        """Replaces the first engine by a new one, which knows nothing."""
         self.engine.begin()
 
     def lose_engine(self) -> None:
-        """The stage hears that the first engine has died."""
+        """Tells the stage that the first engine has died."""
         self.stage.engine_life.lose(self.link, self.clock.now())
 
     def regain_engine(self) -> None:
-        """The stage hears that the first engine is back."""
+        """Tells the stage that the first engine is back."""
         self.stage.engine_life.regain(self.link, self.clock.now())
 
     def engine_silence(self) -> float:
-        """For how many seconds the first engine has been waited for."""
+        """Seconds that sessions have been waiting for the first engine."""
         return self.stage.engine_life.unanswered_for(self.link, self.clock.now())
 
     def join(self) -> Ear:
@@ -227,12 +227,12 @@ class House:
         return Ear()
 
     def say(self, ear: Ear, type: str, **fields: Any) -> None:
-        """A client's message, through the decoder that real ones go through."""
+        """Sends a client's message, by way of the same decoder as real ones."""
         message = wire.decode(json.dumps({"type": type, **fields}))
         self.stage.handle(ear, message, self.clock.now())
 
     def run(self, seconds: float, step: float = 0.004) -> None:
-        """Lets time pass, and everybody do their work."""
+        """Lets time pass, while engine and stage do their work."""
         end = self.clock.now() + seconds
         while self.clock.now() < end:
             self.engine.pump(self.clock.now())

@@ -63,7 +63,7 @@ class Talker:
 
 
 def timetag(bundle: bytes) -> float:
-    """Of an OSC bundle, in seconds since 1970. (python-osc takes what is late for now.)"""
+    """An OSC bundle's timetag, in seconds since 1970. (python-osc gives late ones as now.)"""
     assert bundle.startswith(b"#bundle\0")
     seconds, fraction = struct.unpack(">II", bundle[8:16])
     return float(seconds - 2_208_988_800 + fraction / 2**32)
@@ -72,14 +72,14 @@ def timetag(bundle: bytes) -> float:
 class Witness:
     """A session in a thread of its own, while something is done to the server.
 
-    At the end of the `with` it judges what it saw: every symbol once, half of them as good as in
-    time, and a timeline that never stalled; with `calm`, 99 of 100 about as much in time as
+    The end of the `with` asserts that every symbol came once, half of them nearly in time, and that
+    the timeline never stalled; with `calm`, also that 99 of 100 came about as much in time as
     before. The bounds are loose, since the machine is shared: they tell a server that stood still
     from one that did not. `stream-rnn bench serve` has the figures.
 
     Args:
-        calm: seconds to look before anything is done.
-        osc: the server's OSC port, for a look at that sink, too: by the timetags.
+        calm: seconds to observe before anything is done.
+        osc: the server's OSC port, to observe that sink by its timetags, too.
     """
 
     RATE = 50
@@ -100,7 +100,7 @@ class Witness:
         self._socket.settimeout(0.1)
         self._bundles: list[dict[str, float]] = []
         self._ear = threading.Thread(target=self._listen_to_bundles)
-        self._began = 0.0  # what is done to the server
+        self._began = 0.0  # when something was first done to the server
 
     def _listen(self) -> None:
         while not self._stop.is_set():
@@ -152,7 +152,7 @@ class Witness:
             assert len(numbers) > 0.8 * len(symbols)
             self._compare("OSC", self._bundles)
         late = sorted(s["arrived"] - s["due"] for s in symbols)
-        # On a machine of one's own it is -0.018; what stands still is late by seconds.
+        # On an idle machine the median is -0.018; a server that stands still is seconds late.
         assert late[len(late) // 2] < 0.1, (
             f"half of the symbols came {late[len(late) // 2]:.3f} s late"
         )
@@ -161,7 +161,7 @@ class Witness:
 
     @property
     def worst(self) -> tuple[float, float]:
-        """The most that a symbol came after it was due, in seconds: before it began, and since."""
+        """The greatest lateness of a symbol, in seconds: before something was done, and since."""
         late = [(s["due"] >= self._began, s["arrived"] - s["due"]) for s in self._symbols]
         before, since = (max(x for began, x in late if began == which) for which in (False, True))
         return before, since

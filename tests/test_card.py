@@ -1,4 +1,4 @@
-"""Whatever stands in a card: it can be played, or one line says why not."""
+"""Whatever a card contains: its model can be played, or one line says why not."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CONTROLS = [
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Where there is something in a document."""
+    """The paths to everything in a document."""
     inside = value.items() if isinstance(value, dict) else enumerate(value[:3])
     for key, item in inside:
         yield (*path, key)
@@ -90,7 +90,7 @@ class Errors(logging.Handler):
 
 
 def plays(models: Path, name: str) -> None:
-    """Holds that every connection is greeted, and that a session of a model opens and plays."""
+    """Asserts that every connection is greeted, and that a session of a model opens and plays."""
     errors = Errors()
     logging.getLogger("stream_rnn").addHandler(errors)
     try:

@@ -76,7 +76,7 @@ def test_a_folder_without_a_card_is_no_model(tmp_path: Path) -> None:
         ("", "cannot be read"),
         ('{"name": ', "cannot be read"),
         ("\xff", "cannot be read"),
-        ("[1]", r"the whole is \[1\]; it must be an object"),
+        ("[1]", r"the document is \[1\]; it must be an object"),
         ("{}", "format is missing; it must be 1"),
         ('{"format": 1}', "name is missing; it must be 1 to 100 characters"),
     ],
@@ -102,7 +102,7 @@ def test_a_card_that_is_not_one_is_refused_by_its_path(folder: Path, text: str, 
         ({"artists": 5}, "artists is 5; it must be a list of at most 1024, each a string"),
         ({"artists": "Ada"}, "artists is 'Ada'; it must be a list"),
         ({"artists": ["Ada", "Bo", ""]}, r"artists\[2\] is ''; it must be a string of 1 to 100"),
-        ({"artists": ["Ada", "Bo", "Ada"]}, r"artists\[2\] is 'Ada', which stands there twice"),
+        ({"artists": ["Ada", "Bo", "Ada"]}, r"artists\[2\] is 'Ada', which is in the list twice"),
         ({"artists": [f"A{i}" for i in range(100_000)]}, "artists is .* a list of at most 1024"),
         ({"artists": ["Ada"]}, "architecture.artists is 3; it must be 1, since so many artists"),
         ({"primes": [1]}, r"primes\[0\] is 1; it must be a string of at most 1000"),
@@ -163,7 +163,7 @@ def test_a_beat_has_a_whole_number_of_steps(models: Path, tmp_path: Path, domain
         ('"temperature": 1.0', '"temperature": NaN', "NaN is no number in JSON"),
         ('"temperature": 1.0', '"temperature": -Infinity', "-Infinity is no number in JSON"),
         ('"temperature": 1.0', '"temperature": 1e999', "'1e999' is too large for a number"),
-        ('"temperature": 1.0', '"rate": 1.0', "'rate' stands twice in one object"),
+        ('"temperature": 1.0', '"rate": 1.0', "'rate' is given twice in one object"),
         ("a tiny", r"a \ud83d tiny", "surrogates not allowed"),
         ("hello", r"\udc00", "surrogates not allowed"),
         ('"hello"', "[" * 500 + "]" * 500, "nested deeper than 32 levels"),
@@ -247,7 +247,7 @@ def test_weights_that_are_missing_or_something_else_are_refused(folder: Path) ->
 
 
 def test_weights_that_are_not_the_cards_are_refused(folder: Path, tmp_path: Path) -> None:
-    """Of the same shape, so that nothing else would tell."""
+    """They have the right shapes, so that only the checksum tells."""
     path = folder / "weights.safetensors"
     good = path.read_bytes()
     network = load_network(folder, read_card(folder))
@@ -261,7 +261,7 @@ def test_weights_that_are_not_the_cards_are_refused(folder: Path, tmp_path: Path
         with pytest.raises(CheckpointError, match="or the weights of another model ") as caught:
             load_network(folder, read_card(folder))
         assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
-    # A card that says nothing of them takes what fits.
+    # With a card that has no checksum, any weights that fit are loaded.
     path.write_bytes(other)
     change_card(folder, lambda data: data["weights"].pop("sha256"))
     assert torch.equal(load_network(folder, read_card(folder)).output.bias, network.output.bias)

@@ -17,7 +17,7 @@ MODELS = find_models(bundled("models"))
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_card_says_what_its_recipe_says(name: str) -> None:
-    """So that who trains it again gets the model that is described."""
+    """So that training from the recipe again gives the model that the card describes."""
     recipe, card = read_recipe(CONFIGS / f"{name}.toml"), read_card(MODELS[name])
     assert msgspec.convert(card.data["recipe"], DataRecipe) == recipe.data
     model = recipe.model

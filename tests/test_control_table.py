@@ -76,7 +76,7 @@ def test_hello_tells_clients_all_that_a_fader_needs(house: House) -> None:
 
 @pytest.fixture(scope="module")
 def found(models: Path) -> dict[str, Any]:
-    """Where a control is found that is one row more; see `one_more_control`."""
+    """Where a control appears for which a row was added; see `one_more_control`."""
     script = [sys.executable, str(TESTS / "one_more_control.py"), str(models)]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{TESTS}"}
     done = subprocess.run(script, capture_output=True, text=True, env=environment, timeout=300)
@@ -128,7 +128,7 @@ def test_a_new_control_is_in_the_documentation(found: dict[str, Any]) -> None:
 
 
 def read() -> list[Path]:
-    """What may not know a range of its own: the package, the page, and what people read of it."""
+    """The files that may not repeat a control's range: the package, the page, the docs."""
     some = [
         *(ROOT / "stream_rnn").rglob("*.py"), *(ROOT / "clients" / "web").rglob("*.js"),
         *(ROOT / "clients" / "web").rglob("*.html"), *(ROOT / "docs").glob("*.md"),
@@ -146,7 +146,7 @@ def pairs(name: str) -> Iterator[re.Pattern[str]]:
         yield re.compile(rf"(?<![\w.]){least:g}(\.0)?[^\d\n]{{1,12}}?{most:g}(\.0)?(?![\w.]*\d)")
 
 
-# Of the others the range is MIDI's own, and stands wherever there is MIDI.
+# The two left out have MIDI's own ranges, which appear wherever there is MIDI.
 @pytest.mark.parametrize("name", sorted(TABLE.keys() - {"velocity", "channel"}))
 def test_no_other_file_has_a_controls_range(name: str) -> None:
     for path in read():

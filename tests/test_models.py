@@ -46,7 +46,7 @@ PIECE = 4096
 
 @functools.cache
 def held_out(name: str) -> tuple[Codec, list[Document], dict[str, dict[str, int]]]:
-    """What a model is scored on, and how large all sets of its corpus are."""
+    """A model's codec, the documents that score it, and the sizes of its corpus's splits."""
     corpus = corpus_of_card(read_card(MODELS[name]), DATA)
     return corpus.codec, corpus.splits["test"], corpus.sizes()
 
@@ -71,7 +71,7 @@ def test_a_card_tells_what_a_person_wants_to_know(name: str) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_step_of_a_shipped_model_gives_the_same_bits_in_any_group(name: str) -> None:
-    """At the very sizes that are served: a matrix library may sum differently at each."""
+    """At the sizes that are really served: a matrix library may sum differently at each size."""
     assert_groups_alike(load_network(MODELS[name], read_card(MODELS[name])))
 
 

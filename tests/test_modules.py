@@ -33,7 +33,7 @@ THROUGH = {
     "sound/test_voice.py": "sound: symbols",
     "stage/test_engines.py": "stage: engine_life link",
     "stage/test_forks.py": "stage: opening",
-    "stage/test_idleness.py": "stage: limits memory registry",
+    "stage/test_idleness.py": "stage: limits memory roster",
     "stage/test_stage.py": "stage: commits events lifecycle replay subscribers",
     "test_card.py": ": schema",
     "test_cli.py": ": paths; commands: arguments bench inspect runs sample serve train",

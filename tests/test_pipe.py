@@ -14,7 +14,7 @@ from stream_rnn.pipe import Child, FrameReader, frame
 
 
 class Ours(Child):
-    """Has its other end here, in place of a process."""
+    """A child whose end of the pipe is held by the test, instead of by a process."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []

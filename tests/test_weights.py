@@ -69,7 +69,7 @@ def put(folder: Path, header: bytes, rest: bytes) -> None:
 
 
 def faults_of(folder: Path) -> Iterator[str]:
-    """What those say who do without torch, and those who load."""
+    """The errors of `read_models`, which needs no torch, and of loading."""
     cards, faults = read_models({"verse": folder})
     assert not cards
     yield from map(str, faults)
@@ -123,7 +123,7 @@ def test_a_header_that_claims_something_else_is_refused(
         (b'{"a": NaN}', "NaN is no number"),
         (b"", "Expecting value"),
         (b"\xff\xfe", "can't decode byte"),
-        (b'{"a": 1, "a": 1}', "'a' stands twice"),
+        (b'{"a": 1, "a": 1}', "'a' is given twice"),
     ],
 )
 def test_a_header_that_is_none_is_refused(folder: Path, header: bytes, said: str) -> None:
@@ -152,5 +152,5 @@ def test_weights_that_are_no_numbers_are_refused_by_who_loads_them(
     with torch.no_grad():
         network.state_dict()["output.weight"][3, 4] = bad
     save_model(folder, card, network, half=True)
-    with pytest.raises(CheckpointError, match="safetensors: output.weight has numbers that are"):
+    with pytest.raises(CheckpointError, match="safetensors: output.weight has values that are"):
         load_network(folder, read_card(folder))

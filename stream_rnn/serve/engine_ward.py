@@ -1,4 +1,4 @@
-"""An engine, to its supervisor: what the stage goes through when it dies and when it is back."""
+"""An engine as its supervisor sees it: tells the stage when the engine dies and when it is back."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from stream_rnn.stage.link import EngineLink
 
 log = logging.getLogger("stream_rnn")
 
-HANGS = 10.0  # seconds of an engine's silence, while it is waited for, after which it is killed
-WATCH = 1.0  # seconds between looks at how long that is
-RESTART_PAUSES = (0.1, 1.0, 5.0)  # before an engine is started anew, by how often it failed
+HANGS = 10.0  # seconds that a silent engine may keep sessions waiting before it is killed
+WATCH = 1.0  # seconds between two looks at the engine
+RESTART_PAUSES = (0.1, 1.0, 5.0)  # seconds before an engine is started anew, by attempt
 
 
 class EngineWard:
-    """One engine of the stage's, which must be there.
+    """One engine of the stage, which must be kept running.
 
     Args:
-        life: what is told of it.
-        link: the stage's with this engine.
-        died: set when it has ended without having been stopped.
+        life: is told of the engine's death and return.
+        link: the stage's link with this engine.
+        died: set when the engine has ended without having been stopped.
     """
 
     what = "the engine"
@@ -40,7 +40,7 @@ class EngineWard:
     ) -> None:
         self._engine, self._life, self._link = engine, life, link
         self._clock, self.died = clock, died
-        self._reads = clock.now()  # when it last read what it is sent
+        self._reads = clock.now()  # when the engine last read its commands
 
     @property
     def pauses(self) -> Sequence[float]:
@@ -53,7 +53,7 @@ class EngineWard:
     def hangs(self, now: float, *, stood_still: bool) -> bool:
         if stood_still or self._engine.has_room():
             self._reads = now
-        # After a standstill the gateway has not read yet what the engine said.
+        # After a standstill the gateway has not yet read what the engine sent.
         unanswered = 0.0 if stood_still else self._life.unanswered_for(self._link, now)
         if max(unanswered, now - self._reads) <= HANGS:
             return False

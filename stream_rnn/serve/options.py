@@ -1,4 +1,4 @@
-"""What `stream-rnn serve` takes, checked before anything is started."""
+"""The options of `stream-rnn serve`, checked before anything is started."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ log = logging.getLogger("stream_rnn")
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """What `stream-rnn serve` takes."""
+    """The options of `stream-rnn serve`."""
 
     host: str = "127.0.0.1"
     port: int = 8765
     osc_port: int | None = 8766
     models: Path = Path("models")
-    only: frozenset[str] = frozenset()  # of the models; empty for all
+    only: frozenset[str] = frozenset()  # names of models; empty for all
     page: Path = Path("clients/web")
     device: str = "auto"
     token: str | None = None
     anyone: bool = False
     origins: tuple[str, ...] = ()
     connections: int = 1000
-    per_address: int = 128  # connections, of an address that is not this machine's
+    per_address: int = 128  # connections from one address of another machine
     limits: Limits = field(default_factory=Limits)
     timing: Timing = field(default_factory=Timing)
     config: Config = field(default_factory=Config)
 
     def check_access(self) -> None:
-        """Refuses to be open to everybody unless that was said.
+        """Refuses to be open to everybody unless the options say so.
 
         Raises:
             ConfigError: others can reach the host, and nothing keeps them out.
@@ -58,7 +58,7 @@ class Served:
 
 
 def usable_models(options: ServeOptions) -> Served:
-    """The models of the folder; what is wrong with others is told in the log.
+    """The models of the folder that can be used; logs what is wrong with the others.
 
     Raises:
         ConfigError: there is none.
@@ -71,7 +71,7 @@ def usable_models(options: ServeOptions) -> Served:
             faults.append(CheckpointError(f"{folders[name]}: its card says it is {card.name!r}"))
     models = {name: Model.of(card) for name, card in cards.items() if card.name == name}
     for fault in faults:
-        log.error("left out: %s", fault)  # the others need not wait for it to be mended
+        log.error("left out: %s", fault)  # the other models are served all the same
     if not models:
         without = "no models in it that can be used" if faults else "no models in it"
         raise ConfigError(f"{options.models.resolve()}: {without}; name a folder with --models")

@@ -38,7 +38,7 @@ from stream_rnn.wire.messages import MAX_MESSAGE
 log = logging.getLogger("stream_rnn")
 
 ROLLBACK = 32
-DRAIN = 0.4  # seconds that clients have, at the end, to take what waits for them
+DRAIN = 0.4  # seconds that clients have at shutdown to take what waits for them
 GRACE = 0.5
 
 
@@ -95,7 +95,7 @@ async def _serve(
     )
     link = stage.engines.add(engine)
     ward = EngineWard(engine, stage.engine_life, link, clock, died)
-    # What is wrong in the file is told at once, before anything has been started.
+    # Errors in the configuration are raised here, before anything has been started.
     sides = Sides.of(options, stage, clock)
     recorders = [Recorder(Path(r.file), r.session, clock.now) for r in options.config.record]
     doors = _doors(options)
@@ -108,7 +108,7 @@ async def _serve(
     failures: list[BaseException] = []
 
     def watch(task: asyncio.Task[None]) -> None:
-        # A task that must run for ever has ended by itself: a bug, and a server that would
+        # A task that must run for ever has ended by itself: a bug, after which the server would
         # only look alive.
         if not task.cancelled():
             failures.extend(filter(None, [task.exception()]))
@@ -120,7 +120,7 @@ async def _serve(
         tasks.append(asyncio.create_task(play_out(stage, clock, sides.ticking)))
         for recorder in recorders:
             stage.add_sink(recorder)
-        # The sinks are there by now, and hear of each session that is opened.
+        # The sinks have been added by now, and are told of each session that is opened.
         open_sessions(stage, options.config.session, clock.now())
         log.info("%s on %s, models: %s", engine.name, ready, ", ".join(stage.models))
         gc.collect()
@@ -138,8 +138,8 @@ async def _serve(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            # What sounds ends first: the engine may take a while to end, and nothing is played
-            # meanwhile that would end it.
+            # Notes are ended first: the engine may take a while to stop, and nothing that is
+            # played meanwhile would end them.
             sides.end_notes()
             engine.stop()
             for recorder in recorders:

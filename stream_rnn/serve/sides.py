@@ -1,4 +1,4 @@
-"""OSC, OSCQuery, MIDI and Link, as far as the options ask for them; each is loaded only then."""
+"""OSC, OSCQuery, MIDI and Link: those that the options ask for. Others are not even imported."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sides:
-    """What the stage is reached by besides the web; none where it is not asked for."""
+    """The ways to reach the stage besides the web; each is none if not asked for."""
 
     osc: OscSide | None
     discovery: Discovery | None
@@ -32,10 +32,10 @@ class Sides:
 
     @classmethod
     def of(cls, options: ServeOptions, stage: Stage, clock: Clock) -> Sides:
-        """Those that the options ask for. Nothing is started yet.
+        """The sides that the options ask for, not started yet.
 
         Raises:
-            ConfigError: something in the file cannot be.
+            ConfigError: something in the configuration is not allowed.
         """
         osc, midi = make_osc(options, stage, clock), _make_midi(options, stage, clock)
         if osc is not None and midi is not None and midi.input is not None:
@@ -45,7 +45,7 @@ class Sides:
 
     @property
     def ticking(self) -> list[MidiInput | MidiSink]:
-        """What acts by the time: see `playout.Ticking`."""
+        """The parts that act at set times: see `playout.Ticking`."""
         return self.midi.ticking if self.midi else []
 
     async def start(self) -> list[asyncio.Task[None]]:
@@ -69,23 +69,23 @@ class Sides:
         return tasks
 
     def end_notes(self) -> None:
-        """Ends what sounds anywhere; nothing goes out any more."""
+        """Ends all notes at all outputs; nothing is sent after them."""
         if self.osc is not None:
             self.osc.end_notes()
         if self.midi is not None:
             self.midi.stop()
 
     async def stop(self) -> None:
-        """Ends what is left."""
+        """Stops what `end_notes` leaves running."""
         if self.discovery is not None:
             await self.discovery.stop()
 
 
 def make_osc(options: ServeOptions, stage: Stage, clock: Clock) -> OscSide | None:
-    """OSC, unless it is left out.
+    """OSC, unless `--no-osc` leaves it out.
 
     Raises:
-        ConfigError: it is left out and needed.
+        ConfigError: it is left out, but the configuration needs it.
     """
     if options.osc_port is None:
         if options.config.osc.target or options.config.discovery.port is not None:

@@ -1,7 +1,7 @@
-"""What the signals of a terminal and of a supervisor do to the server.
+"""Handles the signals that a terminal or a supervisor sends the server.
 
-The child processes are in sessions of their own, so signals to a terminal's group reach the
-gateway only, which then has to end what sounds. What Windows lacks is left out.
+The child processes are in process sessions of their own. So a terminal's signals reach only the
+gateway, which then has to end all notes. Signals that Windows lacks are left out there.
 
 | signal | from | what happens |
 |---|---|---|
@@ -26,28 +26,28 @@ from stream_rnn.wire import messages as wire
 
 log = logging.getLogger("stream_rnn")
 
-SETTLE = 0.1  # seconds that the last messages have before the process stops
-WAKE = 0.01  # seconds that other signals have, after it, to be read first
+SETTLE = 0.1  # seconds for the last messages to go out before the process stops
+WAKE = 0.01  # seconds after the stop, in which other signals are handled first
 
 
 class Standstill:
-    """The gateway stops for a while: what plays pauses before, and plays on after. No I/O."""
+    """A stop of the gateway's process: sessions pause before it, and play on after it. No I/O."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._played: list[str] = []
 
     def begin(self, now: float) -> None:
-        """Pauses what plays, which ends what sounds in every sink.
+        """Pauses the sessions that play, which ends their notes in every sink.
 
-        No panic: who plays a keyboard meanwhile is answered when it goes on.
+        This is no panic: a phrase that is being played on a keyboard is answered afterwards.
         """
         self._played = [name for name, s in self._stage.sessions.items() if s.playing]
         for name in self._played:
             self._stage.handle(None, wire.Pause(session=name), now)
 
     def end(self, now: float) -> None:
-        """Sessions that played go on, from now: nothing is caught up."""
+        """Lets the paused sessions play on from now; the lost time is not made up."""
         for name in self._played:
             session = self._stage.sessions.get(name)
             if session is not None and session.status is Status.PAUSED:
@@ -59,8 +59,8 @@ class Signals:
     """The handlers of all signals, on the running event loop.
 
     Args:
-        end: asks the server to end in order; a second time it ends at once.
-        end_notes: ends what sounds, and returns when that is done.
+        end: asks the server to end in order; called a second time, it ends the server at once.
+        end_notes: ends all notes, and returns when that is done.
         latency: seconds by which the slowest output is late on purpose.
     """
 
@@ -80,7 +80,7 @@ class Signals:
         self._ends = False
 
     def install(self) -> None:
-        """Sets the handlers. A signal that is ignored, as `nohup` does it, stays so."""
+        """Sets the handlers. A SIGHUP or SIGQUIT that is ignored, as by `nohup`, stays ignored."""
         loop = asyncio.get_running_loop()
         handlers = {
             "SIGTERM": self._ask_to_end,
@@ -124,8 +124,8 @@ class Signals:
             await asyncio.sleep(self._settle)
             if self._ends:
                 return
-            log.info("stopped by the terminal; 'fg' goes on")
-            signal.raise_signal(signal.SIGSTOP)  # to this very thread: here it stands
+            log.info("stopped by the terminal; 'fg' lets it go on")
+            signal.raise_signal(signal.SIGSTOP)  # to this very thread, which stops here
             await asyncio.sleep(WAKE)
             if not self._ends:
                 self._standstill.end(self._clock.now())

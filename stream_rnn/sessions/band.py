@@ -1,9 +1,9 @@
-"""A session of an ensemble: people take players' parts, and fingers move between the symbols.
+"""A session of an ensemble: people can take players' parts, and touches fall between symbols.
 
-No I/O, and the time is passed in. A gesture that a person holds takes the place of the symbol
-that the network would have put there, second after second, until another is given. And of each
-second's gestures, once they are all there, fingers make touches, which are handed out like
-symbols: `commit_ahead` before they are due, and only while the session plays.
+No I/O, and the time is passed in. A gesture that a person holds replaces the network's symbol
+for that player, second after second, until the person gives another. Once every player's
+gesture of a second is committed, simulated fingers turn them into touches. These are handed out
+like symbols: `commit_ahead` before they are due, and only while the session plays.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from stream_rnn.sessions.journal import Committed
 from stream_rnn.sessions.session import Session
 from stream_rnn.sessions.status import Status
 
-MOST_TOUCHES = 512  # of a hand that are remembered: two seconds at 240 a second
-EARLY = 0.06  # seconds that the network has to answer what a person does in the same second
+MOST_TOUCHES = 512  # remembered of each hand: two seconds at 240 a second
+EARLY = 0.06  # seconds that the network has to answer a person's gesture in the same second
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Played:
 
 
 class BandSession(Session):
-    """A session whose model speaks of an ensemble."""
+    """A session whose model plays an ensemble."""
 
     codec: EnsembleCodec
 
@@ -49,11 +49,11 @@ class BandSession(Session):
         self._lift()
 
     def _lift(self) -> None:
-        """All fingers are up; of the second that has begun it is known what was played."""
+        """Lifts all fingers, and recalls the gestures of the second that has begun."""
         self._waiting.clear()
         self._fingers = [Finger() for _ in self.codec.columns]
         self._row: dict[int, Committed] = {}  # the latest gesture of each player
-        self._began: dict[int, int] = {}  # and since where it is that
+        self._began: dict[int, int] = {}  # the position since which it is that
         for committed in self.journal.since(self.position - self._turn()):
             if committed.symbol != self.codec.boundary:
                 self._note(committed)
@@ -61,7 +61,7 @@ class BandSession(Session):
     # People
 
     def lead(self, player: int, gesture: int | None) -> int:
-        """A person holds a gesture, or (none) gives the part back to the network.
+        """Lets a person hold a gesture, or (none) gives the part back to the network.
 
         Returns:
             The position of the first symbol that obeys.
@@ -81,26 +81,26 @@ class BandSession(Session):
         return self.position + (player - self._turn()) % players
 
     def touch(self, player: int, touch: Touch, now: float) -> Played:
-        """A person's finger; from now on their gestures are what their touches are.
+        """Takes a person's touch; from now on the player's gestures are made of such touches.
 
         Raises:
-            ProtocolError: no such player, or nine classes of gesture are not what it plays.
+            ProtocolError: no such player, or the model has other gestures than touches make.
         """
         self._check(player)
         if self.codec.classes != len(GESTURES):
             raise ProtocolError(
-                "bad_value", f"its model has other gestures than the {len(GESTURES)} of touches"
+                "bad_value", "touches cannot make this model's gestures; send `lead` instead"
             )
-        if player not in self._hands:  # whose place a made-up finger had
+        if player not in self._hands:  # a simulated finger played the part
             self._hands[player] = deque(maxlen=MOST_TOUCHES)
             self._fingers[player] = Finger()
             self._waiting = deque(p for p in self._waiting if p.player != player)
         self._hands[player].append((now, touch))
-        self._held[player] = self.codec.symbol(player, 0)  # until it is known what they make
+        self._held[player] = self.codec.symbol(player, 0)  # until the touches make another
         return Played(now, player, touch, fed=True)
 
     def _let_go(self, player: int) -> None:
-        """Lifts a finger that nothing has been heard of for long, and perhaps nothing will."""
+        """Lifts a person's finger that is down, since the touch that lifts it may never come."""
         hand = self._hands.pop(player, None)
         if hand and hand[-1][1].down:
             at, last = hand[-1]
@@ -115,7 +115,7 @@ class BandSession(Session):
         return players
 
     def _turn(self) -> int:
-        """Whose gesture comes next."""
+        """The player whose gesture comes next."""
         if self.position == self.journal.first:
             return 0
         last = self.journal[self.position - 1].symbol
@@ -124,7 +124,7 @@ class BandSession(Session):
         return (self.codec.column_and_value(last)[0] + 1) % len(self.codec.columns)
 
     def take_held(self, now: float) -> int | None:
-        """The symbol that a person holds, if it is their turn and time."""
+        """The symbol that a person holds, if it is time to feed it."""
         player = self._turn()
         if self._held_time() > now:
             return None
@@ -159,7 +159,7 @@ class BandSession(Session):
         return pitch_of(played.player, played.touch.x, pitches)
 
     def _follow(self, committed: Committed) -> None:
-        """Fingers do what was committed, once it is known of all players."""
+        """Makes a second's touches once the gestures of all players are committed."""
         if committed.symbol == self.codec.boundary:  # the piece is over
             self._row.clear()
             self._waiting = deque(
@@ -170,9 +170,9 @@ class BandSession(Session):
             return
         player = self._note(committed)
         length = self.next_due - committed.due
-        known = self.codec.classes <= len(GESTURES)  # a model of other gestures moves no finger
+        known = self.codec.classes <= len(GESTURES)  # other gestures have no touches
         if known and player == len(self.codec.columns) - 1 and length > 0:
-            # A second that is cut short, by a higher rate, lifts its fingers all the same.
+            # If a higher rate cut the last second short, its fingers are lifted all the same.
             lifted = {p.player: p for p in self._waiting if not p.touch.down}
             lifts = [replace(p, due=committed.due) for p in lifted.values()]
             self._waiting = deque(lifts + self._touches(committed.due, length))
@@ -189,7 +189,7 @@ class BandSession(Session):
         played, seed = [], self.controls.seed
         for player, committed in self._row.items():
             _, gesture = self.codec.column_and_value(committed.symbol)
-            # Who touches is seen to touch, and not to do what we make up.
+            # A person's own touches are shown as they come; we make none up beside them.
             gesture = 0 if player in self._hands else gesture
             began = f"{seed} {player} {self._began[player]}"
             touches = self._fingers[player].row(gesture, began)
@@ -228,7 +228,7 @@ class BandSession(Session):
 
 
 def as_band(session: Session) -> BandSession:
-    """A session that can be led.
+    """The session as one whose players people can lead.
 
     Raises:
         ProtocolError: its model has no players.
@@ -237,7 +237,7 @@ def as_band(session: Session) -> BandSession:
         return session
     raise ProtocolError(
         "bad_value",
-        f"session {session.name!r} has no players to lead: its model speaks "
-        f"{session.codec.domain}; open one of an ensemble",
+        f"session {session.name!r} has no players to lead: its model is of domain "
+        f"{session.codec.domain!r}; open one of domain 'ensemble'",
         field="session",
     )

@@ -1,4 +1,4 @@
-"""Which controls are in force at which position: the log that, with a seed, makes a stream."""
+"""The log of which controls are in force at which position of a stream."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEMPO = frozenset({"rate", "bpm"})
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Controls in force from `position` on, and what was asked for to make them so."""
+    """The controls in force from `position` on, and the changes that were asked for there."""
 
     position: int
     changes: Mapping[str, Any]
@@ -24,7 +24,7 @@ class Entry:
 
 
 def tied(names: Iterable[str]) -> frozenset[str]:
-    """Names of controls, with those that a change of them changes as well."""
+    """Names of controls, with those that change together with them, as `rate` and `bpm` do."""
     found = frozenset(names)
     return found if TEMPO.isdisjoint(found) else found | TEMPO
 
@@ -53,7 +53,7 @@ class ControlLog:
         return max(0, bisect_right(self._entries, position, key=lambda e: e.position) - 1)
 
     def add(self, position: int, changes: Mapping[str, Any]) -> Controls:
-        """Changes the controls from a position on; changes that come later still hold.
+        """Changes the controls from a position on; later entries still apply their changes.
 
         Returns:
             The full controls at `position`.
@@ -65,7 +65,7 @@ class ControlLog:
         index = self._index(position)
         here = self._entries[index]
         if here.position == position:
-            # One tempo takes the place of the other: replayed together they would contradict.
+            # A new tempo replaces the old: `rate` and `bpm` in one entry could contradict.
             old = here.changes
             if not TEMPO.isdisjoint(changes):
                 old = {k: v for k, v in old.items() if k not in TEMPO}
@@ -81,7 +81,7 @@ class ControlLog:
         return self.at(position)
 
     def change(self, position: int, changes: Mapping[str, Any], present: int) -> None:
-        """Changes controls from a position on, in the place of what was to change of them.
+        """Changes controls from a position on, in place of pending changes of the same ones.
 
         Args:
             present: the next symbol's position; changes of the same controls after it are
@@ -105,7 +105,7 @@ class ControlLog:
         return self._entries[self._index(position) + 1 :]
 
     def schedule(self, position: int) -> list[tuple[int, Controls]]:
-        """What is in force at a position, and the changes after it."""
+        """The controls in force at a position and at each later change, with the positions."""
         index = self._index(position)
         now = [(position, self._entries[index].controls)]
         return now + [(e.position, e.controls) for e in self._entries[index + 1 :]]
@@ -114,7 +114,7 @@ class ControlLog:
         return len(self._entries)
 
     def forget(self, position: int) -> None:
-        """Lets go of what was in force before a position only."""
+        """Forgets entries that are no longer in force at a position."""
         del self._entries[: self._index(position)]
 
     def truncate(self, position: int) -> None:

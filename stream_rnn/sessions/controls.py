@@ -1,4 +1,4 @@
-"""What a performer may change: merged, and turned into the engine's settings."""
+"""Controls: changes merged into them, and the engine's settings made of them."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def merge_controls(old: Controls, changes: Mapping[str, Any], card: Card) -> Con
     """`old` with some changes.
 
     Raises:
-        ProtocolError: an unknown control, or a value that cannot be; it names which, and
-            what would be right.
+        ProtocolError: a control is unknown or a value is not allowed; the message names it
+            and says what would be right.
     """
     return replace(old, **checked(changes, card))
 
 
 def engine_settings(controls: Controls, card: Card) -> Settings:
-    """What the engine needs of the controls."""
+    """The engine's settings for some controls."""
     allowed = b""
     if controls.pitches is not None:
         named = isinstance(controls.pitches, str)

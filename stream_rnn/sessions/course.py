@@ -1,8 +1,8 @@
-"""What an engine has been told of one session's past, and how far it has come with it. No I/O.
+"""How much of one session's past an engine has been told, and how much it has computed. No I/O.
 
-A past that is given (by a feed, or to an engine that knows nothing of the session) goes to the
-engine in parts, each when it has come through most of what it was told before: a pipe, and the
-engine behind it, never holds more than a few parts of a session.
+An injected past (a feed, or all of it for an engine that does not know the session) is sent in
+parts. Each is sent when the engine has computed most of the parts before it. So neither the pipe
+nor the engine ever holds more than a few parts of a session.
 """
 
 from __future__ import annotations
@@ -10,34 +10,34 @@ from __future__ import annotations
 from collections import deque
 
 PART = 1024  # symbols of the past that the engine is told at once
-AHEAD = 2048  # that it may have been told of and not come through
+AHEAD = 2048  # symbols that it may have been told and not computed yet
 FORKS = 64
 
 
 class Course:
-    """Positions, and generations of plans.
+    """What one engine has been told and has computed, by position and by plan generation.
 
     Attributes:
-        untold: the first position of the past that the engine has not been told of; none: all.
-        begun: generation of the plan that began anew, from the beginning or from a state.
+        untold: the first position of the past that the engine has not been told, if any.
+        begun: generation of the plan that last began anew, from the beginning or from a state.
     """
 
     def __init__(self) -> None:
         self.untold: int | None = None
         self.begun = 0
-        self._reached = 0  # the engine has computed through what is before
-        # (generation, position): from that position on, a plan's future is not that of the
-        # plans before it. Both rise.
+        self._reached = 0  # the engine has computed all positions before this one
+        # (generation, position): the plan's future differs from that of all earlier plans from
+        # this position on. Both rise.
         self._turns: deque[tuple[int, int]] = deque(maxlen=FORKS)
-        self._forgotten = 0  # nothing is known of plans before this generation
+        self._forgotten = 0  # older generations are no longer known
 
     def begin(self, generation: int, position: int, stop: int) -> None:
-        """The engine begins anew at a position, to come to `stop`."""
+        """Notes that the engine begins anew at a position, and must be told the past to `stop`."""
         self.begun, self._reached = generation, position
         self.untold = position if position < stop else None
 
     def turn(self, generation: int, position: int) -> None:
-        """A plan changes the future from a position on."""
+        """Notes that a plan changes the future from a position on."""
         while self._turns and self._turns[-1][1] >= position:
             self._turns.pop()
         if len(self._turns) == FORKS:
@@ -45,23 +45,23 @@ class Course:
         self._turns.append((generation, position))
 
     def holds(self, generation: int, position: int) -> bool:
-        """Whether a state before a position, of an older plan, is still one of this past."""
+        """Whether the state before a position, computed by an older plan, is still right."""
         if generation < self._forgotten:
             return False
         changed = next((at for turned, at in self._turns if turned > generation), position)
         return position <= changed
 
     def came(self, generation: int, position: int) -> None:
-        """The engine says that it has come to a position."""
+        """Notes that the engine has computed all positions before this one."""
         if generation >= self.begun:
             self._reached = max(self._reached, position)
 
     def behind(self, position: int) -> int:
-        """How many symbols before a position the engine may not have come through."""
+        """How many symbols before a position the engine may not have computed yet."""
         return position - self._reached
 
     def next_part(self, stop: int) -> tuple[int, int] | None:
-        """What the engine is to be told now: the symbols from, and to."""
+        """The part `[start, end)` of the past to tell the engine now, if it is ready for one."""
         start = self.untold
         if start is None or start - self._reached > AHEAD - PART:
             return None

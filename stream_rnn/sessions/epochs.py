@@ -1,4 +1,4 @@
-"""The pasts of a session, counted, and where each parted from the ones before. No I/O."""
+"""Epochs: the numbered pasts of a session, and where each parted from the others. No I/O."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ class Epochs:
         self._partings: list[tuple[int, int]] = []  # (epoch, position); both rise
 
     def begin(self, position: int) -> None:
-        """A new past begins, which is the old one up to `position`."""
+        """Begins a new past, which is the same as the old one up to `position`."""
         self.now += 1
-        # A parting that lies later than this one tells nobody anything any more.
+        # Every older past parts from the new one here or earlier: later partings mean nothing now.
         while self._partings and self._partings[-1][1] >= position:
             self._partings.pop()
         self._partings.append((self.now, position))
         if len(self._partings) > KEPT:
-            # The two oldest become one, at the earlier place: right for both, if not exact.
+            # Merge the two oldest at the earlier position: safe for both, though not exact.
             (_, earlier), (epoch, _) = self._partings[:2]
             self._partings[:2] = [(epoch, earlier)]
 
     def parting(self, epoch: int) -> int | None:
-        """Up to which position the past of an epoch is also the present one's.
+        """The position up to which an epoch's past is the same as the present one's.
 
         Returns:
-            None where it is the present one; 0 where nothing is known of that epoch.
+            None if it is the present epoch; 0 if nothing is known of that epoch.
         """
         if epoch == self.now:
             return None

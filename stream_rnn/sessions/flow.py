@@ -1,4 +1,4 @@
-"""How a stream runs by the time: when its symbols are due, and how far it may be computed ahead.
+"""A stream in time: when its symbols are due, and how far ahead the engine may compute it.
 
 No I/O, and the time is passed in.
 """
@@ -27,11 +27,11 @@ class Timing:
     """How sessions keep time, in seconds.
 
     Attributes:
-        commit_ahead: how long before it is due a symbol is handed out.
-        lookahead: how far ahead of the committed the engine may compute.
+        commit_ahead: how long before its due time a symbol is handed out.
+        lookahead: how far ahead of the committed symbols the engine may compute.
         start_delay: from `play` to the first symbol.
-        stall: a symbol later than this shifts the timeline instead of being caught up.
-        starved: seconds that a symbol may be late before the notes that sound are ended.
+        stall: a symbol that is later than this shifts the timeline; the lost time is not made up.
+        starved: lateness of a symbol after which the sounding notes are ended.
     """
 
     commit_ahead: float = 0.020
@@ -53,18 +53,18 @@ class Credit:
 
 @dataclass
 class Flow:
-    """A stream with a name, as it runs by the time.
+    """A named stream and its timing.
 
     Attributes:
-        key: by which the engine knows it.
+        key: the session's number on the engine.
         generation: of the latest plan.
-        epochs: which past it has, and where that parted from the ones before.
-        tempi: the tempo of each source that is heard, kept up to date by whoever made it.
+        epochs: the numbered pasts, and where each parted from the others.
+        tempi: the tempo of each source that is heard; its owner keeps it up to date.
         pending_steps: symbols asked for by `step`, not committed yet.
-        idle_since: when the last viewer left; none while somebody listens.
-        left_at: the same, of viewers that are not the house's own.
-        paused_by_idleness: whether it plays on when somebody comes.
-        silent: whether it is a fork that sounds nowhere in the house until somebody plays it.
+        idle_since: when the last viewer left; none while there is one.
+        left_at: when the last client left, the server's own sinks aside; none while there is one.
+        paused_by_idleness: whether it was paused for want of viewers, and plays on for the next.
+        silent: whether it is a fork that no client has played yet; most sinks leave it out.
     """
 
     name: str
@@ -108,16 +108,16 @@ class Flow:
 
     @property
     def spells(self) -> bool:
-        """Whether its symbols spell out notes, several to one."""
+        """Whether its symbols spell notes, several to a note."""
         return self._spelling.there
 
     def seconds_of(self, committed: Committed) -> float:
-        """How long what a symbol began to sound lasts, in the tempo in force or followed."""
+        """Seconds that the sound which a symbol began lasts, at the tempo in force or followed."""
         beats = committed.sound.beats if committed.sound else 0.0
         return beats * steps_per_beat(self.card) / self.controls_at(committed.n).rate
 
     def beat_of(self, committed: Committed) -> tuple[float, float] | None:
-        """Where the symbol stands that was committed last, and how long it lasts, in beats."""
+        """The place and length, in beats, of the symbol committed last; none if off the beat."""
         if not self._pace.follows or (committed.fed and committed.due >= self.next_due):
             return None
         if self.spells:
@@ -127,7 +127,7 @@ class Flow:
         return committed.n / per_beat, 1 / per_beat
 
     def since(self, start: int) -> Iterator[Committed]:
-        """What was committed from a position on, with what it sounded."""
+        """Committed symbols from a position on, with their sounds."""
         return self._spelling.told(self.journal, start)
 
     @property
@@ -136,7 +136,7 @@ class Flow:
         return self.controls_at(self.position)
 
     def controls_at(self, position: int) -> Controls:
-        """The controls in force at a position; the tempo is the one that is followed, if any."""
+        """The controls in force at a position; a tempo that is followed replaces their own."""
         controls = self.log.at(position)
         tempo = self._tempo_of(controls)
         if tempo is None:
@@ -168,21 +168,21 @@ class Flow:
 
     @property
     def interval(self) -> float:
-        """Seconds in a step: between symbols, but for events that last as long as they say."""
+        """Seconds in a step: from symbol to symbol, except where symbols set their own length."""
         return 1.0 / self.controls.rate
 
     # By the time
 
     def credit(self, now: float) -> Credit:
-        """How far the engine may go, and by when.
+        """How far the engine may compute, and by when.
 
-        Pending steps are wanted now; a paused session is computed when nobody else wants anything.
+        Pending steps are due now. A paused session has no deadline: others come first.
         """
         interval = self.interval
         ahead = max(2, math.ceil(self.timing.lookahead / interval)) + self.pending_steps
         if self._pace.own:
-            # Symbols are short and long as they come: as many as may be, and for the next one
-            # the mean of what is computed; where nothing is, at once.
+            # Lengths vary: allow as many symbols as possible, at the mean length of those that
+            # are computed. Where none are, the next ones are wanted at once.
             ahead = self.rollback
             steps = sum(self._pace.steps(symbol) for symbol in self._computed)
             interval *= steps / max(1, len(self._computed))
@@ -191,11 +191,11 @@ class Flow:
             due = now if self.pending_steps else math.inf
         until = self.position + min(ahead, self.rollback - 1)
         if self.course.untold is not None:
-            until = self.course.untold  # what follows is not the engine's to draw
+            until = self.course.untold  # the symbols after it are not drawn
         return Credit(until, self.position, due, interval)
 
     def commit_time(self) -> float:
-        """When the next symbol is to be committed; infinity while there is none to."""
+        """When the next symbol is to be committed; infinity while none is to be."""
         if not self._computed:
             return math.inf
         if self.pending_steps:
@@ -214,7 +214,7 @@ class Flow:
         self._timeline.start(now + self.timing.start_delay, self._place, self.tempo)
 
     def retime(self, now: float, *, cue: bool = False) -> None:
-        """The tempo that it may follow has changed.
+        """Adjusts the timeline to a change of the tempo that it may follow.
 
         Args:
             cue: whether the beat begins at this moment, and the session with it.

@@ -1,8 +1,8 @@
 """A session's history: committed symbols, when they were due, and states to go on from.
 
-In memory. Symbols lie packed, so that a day of verse takes a few megabytes. The oldest are
-let go beyond `limit`, and snapshots are thinned out with age, so that an installation can
-run for weeks.
+It is held in memory, packed: a day of verse takes a few megabytes. Beyond `limit` the oldest
+symbols are dropped, and snapshots are thinned out with age, so that an installation can run
+for weeks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from stream_rnn.codecs.base import Sound, int_to_bytes
 
 HISTORY = 200_000
 SNAPSHOTS = 96
-NEVER = 2**63  # a position that is not reached
+NEVER = 2**63  # a position that no stream reaches
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Committed:
 
     Attributes:
         sound: what began with it, in streams that spell out notes.
-        velocity: that the stream has set last, fed or not; 0 where it has set none.
+        velocity: the one that the stream set last, fed or drawn; 0 if it has set none.
     """
 
     n: int
@@ -46,7 +46,7 @@ class Journal:
 
     Attributes:
         first: the oldest position still here.
-        needed: the oldest that may not be let go, whatever the limit.
+        needed: the oldest position that must be kept, whatever the limit.
     """
 
     def __init__(self, width: int, limit: int = HISTORY) -> None:
@@ -66,15 +66,15 @@ class Journal:
 
     @property
     def velocity(self) -> int:
-        """How loud the next note is, by what the stream has set last; 0 if it has set nothing.
+        """The velocity of the next note: the one that the stream set last; 0 if it has set none.
 
-        It is kept with each symbol, so that it is the same for all who hear the stream from
-        there, whenever they came and however far it was gone back.
+        It is stored with each symbol, so that all listeners get the same, whenever they joined
+        and however far the session was rewound.
         """
         return self._velocities[-1] if self._velocities else 0
 
     def append(self, symbol: int, due: float, *, fed: bool, velocity: int | None = None) -> None:
-        """Commits a symbol; `velocity` if it sets one."""
+        """Commits a symbol, and the velocity that it sets, if it does."""
         self._velocities.append(velocity or self.velocity)
         self._symbols += int_to_bytes(symbol, self._width)
         self._due.append(due)
@@ -82,7 +82,7 @@ class Journal:
         self._let_go()
 
     def extend(self, symbols: list[int], due: float, velocities: list[int | None]) -> None:
-        """Commits many fed symbols at one time: a tenth of the work of as many `append`s."""
+        """Commits many fed symbols, due at one time, with a tenth of the work of `append`."""
         self._velocities += bytes(
             itertools.accumulate(velocities, lambda was, new: new or was, initial=self.velocity)
         )[1:]
@@ -114,12 +114,12 @@ class Journal:
         return len(self._due) * (self._width + self._due.itemsize + 2)
 
     def shorten(self, keep: int) -> None:
-        """Lets go of all but the latest `keep` symbols, while a state is left to go on from."""
+        """Drops all but the latest `keep` symbols, as far as a state is left to go on from."""
         newest = next(reversed(self._snapshots), 0)
         count = min(len(self._due) - keep, newest - 1 - self.first)
         if count > 0:
             self._drop(count)
-            # What was cut off has its room still; a copy has no more than it needs.
+            # Shortened arrays keep the room they had; a copy has no more than it needs.
             self._symbols, self._due = self._symbols[:], self._due[:]
             self._fed, self._velocities = self._fed[:], self._velocities[:]
 
@@ -145,7 +145,7 @@ class Journal:
         return bytes(self._symbols[begin:end])
 
     def truncate(self, position: int) -> None:
-        """Forgets what stands at `position` and after."""
+        """Forgets the symbols at `position` and after."""
         keep = position - self.first
         assert 0 <= keep <= len(self._due)
         del self._symbols[keep * self._width :]
@@ -166,13 +166,13 @@ class Journal:
         return twin
 
     def empty(self) -> Journal:
-        """Another without a past, of the same kind."""
+        """A journal of the same kind, without a past."""
         return Journal(self._width, self._limit)
 
     # Snapshots
 
     def keep_snapshot(self, position: int, state: bytes) -> None:
-        """Keeps the recurrent state before `position`; one that is not newer is not needed."""
+        """Keeps the recurrent state before `position`, if it is newer than all that are kept."""
         if self._snapshots and position <= next(reversed(self._snapshots)):
             return
         self._snapshots[position] = state
@@ -180,8 +180,8 @@ class Journal:
             self.thin_states(SNAPSHOTS)
 
     def thin_states(self, most: int) -> None:
-        """Lets go of states until there are at most so many (1 or more): those missed least,
-        whose neighbours are near each other, for their age. The newest stays.
+        """Drops states until there are at most `most` (1 or more). The first to go are those
+        whose neighbours are close together for their age. The newest stays.
         """
         at = list(self._snapshots)
 
@@ -199,22 +199,22 @@ class Journal:
 
     @property
     def states_size(self) -> int:
-        """Bytes that they take; one is as large as another."""
+        """Bytes that the states take; all have the same size."""
         return len(self._snapshots) * len(next(iter(self._snapshots.values()), b""))
 
     def snapshot_before(self, position: int) -> tuple[int, bytes] | None:
-        """The latest state at or before `position`; none where only the beginning is."""
+        """The latest (position, state) at or before `position`; none if no state is kept there."""
         positions = list(self._snapshots)
         i = bisect_right(positions, position)
         return (positions[i - 1], self._snapshots[positions[i - 1]]) if i else None
 
     @property
     def earliest(self) -> int | None:
-        """The first position that can be gone back to; none where no state is known."""
+        """The first position that the session can go back to; none if no state is kept."""
         return self.earliest_from(0)
 
     def earliest_from(self, start: int) -> int | None:
-        """The same, where the controls are known from `start` on only."""
+        """The same, if the controls are known only from `start` on."""
         if self.first == start == 0:
             return 0
         return next((position for position in self._snapshots if position >= start), None)

@@ -1,4 +1,4 @@
-"""One session: a stream's past, what is computed of its future, and when that is due.
+"""One session: a stream's past, the computed part of its future, and when that is due.
 
 No I/O, and the time is passed in. A symbol is *computed* when the engine sends it,
 *committed* `commit_ahead` before it is due, and from then on it is history.
@@ -22,13 +22,13 @@ from stream_rnn.sessions.flow import Flow
 from stream_rnn.sessions.journal import NEVER, Committed
 from stream_rnn.sessions.status import TRANSITIONS, Status
 
-EVICTED_HISTORY = 5000  # symbols that a session keeps when it is put away
-LONG_FEED = 256  # symbols; more at once are sent as history, at each viewer's own pace
-MOST_BEHIND = 32_768  # fed symbols that the engine has not come through, before more are refused
+EVICTED_HISTORY = 5000  # symbols that a session keeps when it is evicted
+LONG_FEED = 256  # symbols; a longer feed is sent as history, at each viewer's own pace
+MOST_BEHIND = 32_768  # symbols that the engine may be behind; a feed beyond that is refused
 
 
 class Session(Flow):
-    """A stream with a name: its past, and what is computed of its future."""
+    """A named stream: its past, and the computed part of its future."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -36,10 +36,10 @@ class Session(Flow):
         self._hold_past()
 
     def move(self, action: str) -> None:
-        """Changes the status by the table.
+        """Changes the status by `TRANSITIONS`.
 
         Raises:
-            ProtocolError: `bad_state`.
+            ProtocolError: `bad_state`: the action is not possible in this status.
         """
         status = TRANSITIONS.get((self.status, action))
         if status is None:
@@ -49,15 +49,15 @@ class Session(Flow):
             )
         self.status = status
 
-    # What changes the future. Each returns the plan for the engine, if it needs one.
+    # Methods that change the future. Each returns the plan for the engine, if it needs one.
 
     def change(self, changes: Mapping[str, Any], at: str, now: float) -> tuple[int, Plan | None]:
         """Changes controls from the next symbol, beat or bar; also returns the position.
 
-        What was to change later of the same controls is withdrawn.
+        Pending changes of the same controls are withdrawn.
 
         Raises:
-            ProtocolError: a control is unknown or its value cannot be.
+            ProtocolError: a control is unknown or its value is not allowed.
         """
         position = self.position
         if at != "now":
@@ -75,19 +75,19 @@ class Session(Flow):
                 self._timeline.change_rate(before.rate, after.rate, now)
         if ENGINE_FIELDS.isdisjoint(changes):
             return position, None
-        # What is computed and comes before the change is left as it is.
+        # Computed symbols that come before the change are kept.
         first = min(position, *withdrawn, self.position + len(self._computed))
         self._give_up(first)
-        # Where a part of the past is still to be told, the changes go with that.
+        # While a part of the past is still to be told, the changes go with that part.
         return position, self._plan(first, first) if self.course.untold is None else None
 
     @property
     def pending(self) -> list[Entry]:
-        """Changes that hold from a position on which has not been reached."""
+        """Changes whose position has not been reached yet."""
         return self.log.after(self.position)
 
     def come_into_force(self) -> list[Entry]:
-        """Changes that were pending and no longer are; each is returned once."""
+        """Pending changes whose position has now been reached; each is returned once."""
         if self.position < self._change_at:
             return []
         reached = [e for e in self.log.after(self._change_at - 1) if e.position <= self.position]
@@ -98,9 +98,9 @@ class Session(Flow):
         self._change_at = min((e.position for e in self.pending), default=NEVER)
 
     def evict(self) -> None:
-        """Gives back its slot; of its past it keeps little, but enough to go on."""
+        """Lives on without a slot: keeps little of its past, but enough to go on."""
         self.move("evict")
-        self.generation += 1  # what the engine still sends is nobody's
+        self.generation += 1  # so that what the engine still sends is dropped
         self._computed.clear()
         self._snapshots.clear()
         self.course.untold = None
@@ -112,20 +112,20 @@ class Session(Flow):
     def feed(
         self, symbols: list[int], now: float, *, in_time: bool = False
     ) -> tuple[list[Committed], Plan | None]:
-        """Commits given symbols as they are; returns them, unless there are very many.
+        """Commits given symbols as they are; also returns them, unless there are very many.
 
         Args:
-            in_time: while it plays, they take the place of as many that would have come.
+            in_time: whether, while it plays, they replace as many of the next symbols, in time.
 
         Raises:
-            ProtocolError: `bad_state`: the engine is far behind with what was fed before.
+            ProtocolError: `bad_state`: the engine is far behind with earlier feeds.
         """
         start = self.position
         if symbols and self.course.behind(start) + len(symbols) > MOST_BEHIND:
             raise ProtocolError(
                 "bad_state",
                 f"the engine is {self.course.behind(start)} symbols behind what was fed to "
-                f"session {self.name!r}; feed more when it has come through them",
+                f"session {self.name!r}; feed more when it has caught up",
             )
         velocities = [self.codec.velocity(symbol) for symbol in symbols]
         if in_time and self.status is Status.PLAYING:
@@ -144,7 +144,7 @@ class Session(Flow):
         self._give_up(start)
         if self.course.untold is None:
             self.course.untold = start
-        # A long feed is read from the journal, when its turn comes.
+        # Viewers are sent a long feed from the journal; see `LONG_FEED`.
         fed = list(self.journal.since(start)) if in_time or len(symbols) <= LONG_FEED else []
         return fed, self.next_part()
 
@@ -179,11 +179,11 @@ class Session(Flow):
         return self.restore_plan()
 
     def restore_plan(self) -> Plan:
-        """Brings an engine that knows nothing of this session to its position; perhaps by parts:
-        see `next_part`.
+        """The plan that brings an engine which does not know this session to its position.
+        A long past follows in parts: see `next_part`.
 
         Raises:
-            ProtocolError: `bad_position`: its past is not known far enough.
+            ProtocolError: `bad_position`: too little of its past is kept.
         """
         self.check_past(self.position, "position")
         start, state = self.journal.snapshot_before(self.position) or (0, b"")
@@ -194,12 +194,12 @@ class Session(Flow):
         return self._plan(start, stop, state, before)
 
     def next_part(self) -> Plan | None:
-        """The next part of the past that the engine is to be told, if it is ready for one."""
+        """The plan with the next part of the past, if there is one and the engine is ready."""
         part = self.course.next_part(self.position)
         return None if part is None else self._plan(*part)
 
     def _give_up(self, position: int) -> None:
-        """Drops what is computed from a position on and not committed."""
+        """Begins a generation: drops what is computed from a position on and not committed."""
         self.generation += 1
         self.course.turn(self.generation, position)
         while self._computed and self.position + len(self._computed) > position:
@@ -208,7 +208,7 @@ class Session(Flow):
             self._snapshots.pop()
 
     def _plan(self, start: int, stop: int, state: bytes = b"", before: bytes = b"") -> Plan:
-        """What the engine is to do from `start` on; what stands before `stop` is given."""
+        """The plan for the engine from `start` on; symbols before `stop` are injected."""
         last = NEVER if self.course.untold is None else stop  # later changes come with their part
         schedule = tuple(
             (n, engine_settings(controls, self.card))
@@ -219,16 +219,16 @@ class Session(Flow):
         return Plan(self.key, self.generation, start, schedule, injected, state, before)
 
     def check_past(self, position: int, name: str) -> None:
-        """Checks that a position can be gone back to.
+        """Checks that the session can go back to a position.
 
         Raises:
-            ProtocolError: `bad_position`.
+            ProtocolError: `bad_position`: it cannot; the message says how far it can.
         """
         earliest = self.journal.earliest_from(self.log.first)
         if earliest is None:
             raise ProtocolError(
                 "bad_position",
-                f"the past of session {self.name!r} is not known far enough to go on from; "
+                f"too little of the past of session {self.name!r} is kept to go on from; "
                 "open another, or reset it",
                 field=name,
             )
@@ -242,7 +242,7 @@ class Session(Flow):
     # From the engine
 
     def receive(self, generation: int, position: int, symbol: int, now: float) -> None:
-        """Takes a computed symbol; one of an older plan is dropped."""
+        """Takes a computed symbol; drops one of an older plan."""
         if generation != self.generation:
             return
         assert position == self.position + len(self._computed)
@@ -253,12 +253,12 @@ class Session(Flow):
         self.course.came(generation, position + 1)
 
     def starves(self, now: float) -> bool:
-        """Whether what came last may sound on and on, for want of what should follow it."""
+        """Whether the next symbol is so late that notes of the last one may be left sounding."""
         if self.status is not Status.PLAYING or self._computed:
             return False
         if now <= self.next_due + self.timing.starved or self.position == self.journal.first:
             return False
-        return not self.journal[self.position - 1].fed  # which sounds nothing
+        return not self.journal[self.position - 1].fed  # fed symbols do not sound
 
     def receive_snapshot(self, generation: int, position: int, state: bytes) -> None:
         """Takes a state; it counts once the symbols before it are committed."""
@@ -276,7 +276,7 @@ class Session(Flow):
         self._hold_past()
 
     def _hold_past(self) -> None:
-        """The journal lets nothing go that the latest state has to be followed by."""
+        """Makes the journal keep all symbols that are needed to go on from the latest state."""
         latest = self.journal.snapshot_before(self.position)
         self.journal.needed = latest[0] - 1 if latest else 0
 

@@ -1,4 +1,4 @@
-"""What a stream's symbols sound, where it takes several to spell a note. No I/O, and no time."""
+"""The sounds of a stream in which several symbols spell a note. No I/O, and no time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from stream_rnn.codecs.base import Codec, Sound
 from stream_rnn.sessions.journal import Committed, Journal
 
-READ_BACK = 512  # symbols that are read again to know what those after them sound
+READ_BACK = 512  # symbols that are read again to find the sounds of those after them
 
 
 class Spelling:
@@ -17,8 +17,8 @@ class Spelling:
     Attributes:
         there: whether the codec spells notes at all; if not, nothing here does anything.
         sound: what the latest symbol began to sound.
-        beats: that have sounded of the tune, when that has sounded too. A tune begins at 0, after
-            the pause. After `recall` it is not known where no tune has begun for long.
+        beats: of the tune up to the end of `sound`. A tune begins at 0, after the pause before
+            it. After `recall`, a tune is counted from `READ_BACK` symbols ago at most.
     """
 
     def __init__(self, codec: Codec) -> None:
@@ -26,10 +26,10 @@ class Spelling:
         self.there = self._reading is not None
         self.sound: Sound | None = None
         self.beats = 0.0
-        self._between = False  # two tunes: what sounds next is the pause
+        self._between = False  # two tunes: the next sound is the pause
 
     def read(self, symbol: int, *, fed: bool) -> None:
-        """Takes the next symbol; nothing that was fed sounds."""
+        """Takes the next symbol; fed symbols do not sound."""
         if self._reading is None:
             return
         self._reading, self.sound = self._reading.after(symbol)
@@ -43,14 +43,14 @@ class Spelling:
             self.beats, self._between = 0.0, False
 
     def recall(self, journal: Journal) -> None:
-        """Begins anew, with a past."""
+        """Begins anew, after the past in a journal."""
         self._reading, self.sound = self._codec.reading(), None
         self.beats, self._between = 0.0, False
         for _ in self._read_on(journal, journal.position):
             pass
 
     def told(self, journal: Journal, start: int) -> Iterator[Committed]:
-        """What was committed from `start` on, with what it sounded."""
+        """Committed symbols from `start` on, with their sounds."""
         if self.there:
             return Spelling(self._codec)._read_on(journal, start)
         return journal.since(start)

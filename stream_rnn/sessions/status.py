@@ -1,4 +1,4 @@
-"""What a session may be doing, and what leads from one to the other."""
+"""What a session may be doing, and the actions that lead from one status to another."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Status(enum.Enum):
     CLOSED = "closed"
 
 
-# A transition that is not in here raises `bad_state`.
+# A transition that is not in this table raises `bad_state`.
 TRANSITIONS: dict[tuple[Status, str], Status] = {
     (Status.PLAYING, "play"): Status.PLAYING,
     (Status.PAUSED, "play"): Status.PLAYING,

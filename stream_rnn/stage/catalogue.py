@@ -1,4 +1,4 @@
-"""The models that sessions can be opened with, and those that are there but cannot be loaded."""
+"""The models that sessions can be opened with, and why others cannot be loaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Catalogue(Mapping[str, Model]):
     """Models by name, without those that are left out.
 
     Attributes:
-        left_out: why a model is left out, by its name.
+        left_out: the reason why a model is left out, by its name.
     """
 
     def __init__(self, models: Mapping[str, Model]) -> None:

@@ -9,12 +9,12 @@ from stream_rnn.timed_queue import TimedQueue
 
 
 class CommitTimes:
-    """One time for each key, and which comes first.
+    """One time for each key, and the earliest of them.
 
-    An entry that has been replaced stays in the queue until it comes up, and is skipped.
+    A replaced entry stays in the queue until its time comes first; then it is skipped.
 
     Attributes:
-        on_sooner: called when the first time is about to become an earlier one.
+        on_sooner: called when the earliest time is about to become an earlier one.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class CommitTimes:
         self._times: dict[int, float] = {}
 
     def set(self, key: int, when: float) -> None:
-        """Sets a key's time; infinity for none."""
+        """Sets a key's time; infinity removes it."""
         if when == math.inf:
             self._times.pop(key, None)
         elif self._times.get(key) != when:

@@ -1,4 +1,4 @@
-"""Hands out the symbols whose time has come, and tells of what begins to hold with them."""
+"""Hands out the symbols whose time has come, and announces changes that come into force."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from stream_rnn.stage.engines import Engines
 from stream_rnn.stage.events import controlled_event, symbol_event, touch_event
 from stream_rnn.stage.failures import Failures
 from stream_rnn.stage.limits import Counters
-from stream_rnn.stage.registry import Roster
+from stream_rnn.stage.roster import Roster
 from stream_rnn.stage.replay import replay
 from stream_rnn.stage.subscribers import Audience, Beat, NoteContext
 
 
 class Commits:
-    """Commits, for all sessions, and shows what was committed to those who view them.
+    """Commits symbols for all sessions, and shows them to the sessions' viewers.
 
     Attributes:
         times: when each session has something to commit next, by its key.
@@ -35,7 +35,7 @@ class Commits:
         self._failures, self._counters = failures, counters
 
     def tick(self, now: float) -> None:
-        """Commits and hands out everything that is due for it."""
+        """Commits and hands out everything whose commit time has come."""
         for key in self.times.due(now):
             if (session := self._roster.by_key.get(key)) is None:
                 continue
@@ -46,7 +46,7 @@ class Commits:
         self._engines.flush(now)
 
     def touch(self, session: Session, now: float) -> None:
-        """Something about a session's future has changed."""
+        """Follows up a change of a session's future: its credit, its commit time, what is due."""
         self._engines.credit(session)
         self.times.set(session.key, session.commit_time())
         if session.commit_time() <= now:
@@ -64,7 +64,7 @@ class Commits:
         self.times.set(session.key, session.commit_time())
 
     def _between(self, session: BandSession, now: float) -> bool:
-        """Hands out what comes before a band's next symbol, if something does."""
+        """Hands out one touch or feeds one held gesture, if one is due; returns whether it did."""
         if (played := session.take_touch(now)) is not None:
             self.show_touch(session, played)
         elif (held := session.take_held(now)) is not None:
@@ -79,7 +79,7 @@ class Commits:
         """Commits given symbols; see `Session.feed`.
 
         Raises:
-            ProtocolError: the engine is far behind with what was fed before.
+            ProtocolError: the engine is far behind with earlier feeds.
         """
         start = session.position
         fed, plan = session.feed(symbols, now, in_time=in_time)
@@ -95,7 +95,7 @@ class Commits:
         self._tell_changes(session)
 
     def show_touch(self, session: BandSession, played: Played) -> None:
-        """A finger of an ensemble's player, for all who view the session."""
+        """Shows a touch of an ensemble's player to all viewers of the session."""
         context = NoteContext(session.controls, played.due)
         self._audience.show(session.name, touch_event(session, played), context)
 

@@ -1,4 +1,4 @@
-"""What sessions go through as their engines speak, fall silent, die and come back."""
+"""What happens to sessions when their engines send results, fall silent, die or come back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stream_rnn.stage.engines import Engines
 from stream_rnn.stage.failures import Failures
 from stream_rnn.stage.limits import Counters
 from stream_rnn.stage.link import EngineLink, unpack_batch
-from stream_rnn.stage.registry import Roster
+from stream_rnn.stage.roster import Roster
 from stream_rnn.stage.subscribers import Audience
 from stream_rnn.wire import events
 
@@ -26,7 +26,7 @@ log = logging.getLogger("stream_rnn.engine_life")
 
 
 class EngineLife:
-    """Takes what each engine says, and its death and return, which concern its sessions only."""
+    """Handles each engine's results, silence, death and return, for that engine's sessions."""
 
     def __init__(
         self,
@@ -41,19 +41,19 @@ class EngineLife:
         self._roster, self._audience, self._models = roster, audience, models
         self._engines, self._commits = engines, commits
         self._failures, self._counters = failures, counters
-        self._starving: set[int] = set()  # keys of sessions, at the last look
+        self._starving: set[int] = set()  # keys of sessions that starved at the last look
 
-    # What an engine says
+    # When an engine sends something
 
     def said(self, link: EngineLink, events: Sequence[EngineEvent], now: float) -> None:
-        """Takes an engine's results, and hands out what is due already."""
+        """Takes an engine's results, and hands out those that are due already."""
         link.heard = now
         for event in events:
             match event:
                 case Doing(keys):
                     link.suspicion.computes(np.frombuffer(keys, np.int64).tolist())
                     if len(events) == 1:
-                        return  # what it is at, it is at: nothing else is to be done now
+                        return  # no results, so nothing to hand out
                 case Batch():
                     self._receive(link, event, now)
                 case Snapshot(key, generation, position, state):
@@ -67,7 +67,7 @@ class EngineLife:
         self._commits.tick(now)
 
     def _session(self, link: EngineLink, key: int | None) -> Session | None:
-        """The session of a key, if this engine has it still."""
+        """The session of a key, if this engine still has it."""
         session = None if key is None else self._roster.by_key.get(key)
         return session if session is not None and self._engines.of(session) is link else None
 
@@ -88,21 +88,21 @@ class EngineLife:
                 self._failures.of_gateway(session)
             self._counters.stalls += session.stalls - before
 
-    # When it says nothing
+    # When it sends nothing
 
     def unanswered_for(self, link: EngineLink, now: float) -> float:
-        """For how many seconds sessions have been waiting for an engine that says nothing."""
+        """Seconds that stalled sessions have waited for a silent engine; 0 if it is down."""
         waited_for = any(session.status is Status.STALLED for session in self._sessions(link))
         return max(0.0, now - link.heard) if waited_for and link.up else 0.0
 
     def look(self, now: float) -> None:
         """Silences sessions that starve; to be called every second or so.
 
-        Their engine is there and does not answer: notes end as when it dies. With its next
-        symbol a session plays on.
+        Their engine is there but does not answer, so their notes end as if it had died. A session
+        plays on with its next symbol.
         """
-        # Two looks in a row: if the gateway itself stood still, the engine's answers
-        # have not been read yet.
+        # A session must starve at two looks in a row: after a standstill of the gateway itself,
+        # the engine's answers have not been read yet.
         before, self._starving = self._starving, {s.key for s in self._roster if s.starves(now)}
         starving = [self._roster.by_key[key] for key in self._starving & before]
         if starving:
@@ -117,14 +117,14 @@ class EngineLife:
     # When it dies
 
     def lose(self, link: EngineLink, now: float) -> None:
-        """An engine has died: its sessions that play stall until `regain`.
+        """Handles an engine's death: those of its sessions that play stall until `regain`.
 
-        A session that it dies of again and again is closed.
+        A session that makes the engine die again and again is closed.
         """
         link.up = False
         if (guilty := self._session(link, link.suspicion.died(now))) is not None:
-            log.error("the engine dies of session %r, which is closed", guilty.name)
-            self._failures.give_up(guilty, "the engine died three times as it computed it")
+            log.error("session %r makes the engine die again and again; closing it", guilty.name)
+            self._failures.give_up(guilty, "the engine died three times while computing it")
         self._counters.engine_deaths += 1
         for session in self._sessions(link):
             playing = session.status is Status.PLAYING
@@ -133,14 +133,14 @@ class EngineLife:
                 self._tell(session, events.Paused)
 
     def met(self, link: EngineLink, ready: Ready) -> None:
-        """An engine has been started, and says what it is; see `regain` for what follows."""
+        """Takes what an engine that has started says of itself; `regain` follows."""
         link.ready = ready
         self.leave_out(link, ready.left_out)
 
     def leave_out(self, link: EngineLink, models: Mapping[str, str]) -> None:
-        """An engine could not load some models, by name and why.
+        """Takes the models that an engine could not load, with the reasons.
 
-        Sessions of those that no engine has loaded are put away.
+        Sessions of models that no engine has loaded are evicted.
         """
         link.left_out = models
         gone = {name: why for name, why in models.items() if not self._engines.can_play(name)}
@@ -156,7 +156,7 @@ class EngineLife:
                 self._audience.tell(session.name, events.error_event(error, session=session.name))
 
     def regain(self, link: EngineLink, now: float) -> None:
-        """An engine is back and knows nothing: its sessions go on where they were."""
+        """Restores the sessions of an engine that is back: they go on where they were."""
         link.up, link.heard = True, now
         if level := link.suspicion.caution:
             link.be_cautious(level)

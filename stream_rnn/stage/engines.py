@@ -1,4 +1,4 @@
-"""The engines of a stage: which session is computed by which, each engine with its own link."""
+"""The engines of a stage, each with its own link, and which engine computes which session."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from stream_rnn.stage.link import Computer, EngineLink
 
 
 class Engines:
-    """A pool of engines. A session is placed when it is opened, where there are fewest.
+    """A pool of engines. A new session goes to the engine that has the fewest.
 
-    It stays there while it has a slot: an engine that dies is waited for, since its sessions
-    would cost the other engines their time, and it is back within seconds.
+    It stays there while it has a slot, even if the engine dies: the engine is back within seconds,
+    and to move its sessions would cost the other engines much time.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Engines:
         self._of: dict[int, EngineLink] = {}  # by key of a session that has a slot
 
     def add(self, engine: Computer) -> EngineLink:
-        """One more engine, which is up; it can be given sessions at once."""
+        """Adds an engine that is up; it can be given sessions at once."""
         link = EngineLink(engine)
         self._links.append(link)
         return link
@@ -31,11 +31,11 @@ class Engines:
 
     @property
     def up(self) -> bool:
-        """Whether every engine is there."""
+        """Whether every engine is up."""
         return all(link.up for link in self._links)
 
     def of(self, session: Session) -> EngineLink | None:
-        """The engine that a session has a slot of, if it has one."""
+        """The engine on which a session has a slot, if it has one."""
         return self._of.get(session.key)
 
     def waits(self, session: Session) -> bool:
@@ -47,10 +47,10 @@ class Engines:
         """Whether there is an engine that has loaded a model."""
         return any(model not in link.left_out for link in self._links)
 
-    # What sessions need, each of its own engine
+    # Each of these goes to the session's own engine
 
     def open(self, session: Session) -> None:
-        """Asks for a slot: where the session had one, unless its model cannot be played there."""
+        """Asks for a slot, on the same engine as before unless it could not load the model."""
         link = self._of.get(session.key)
         if link is None or session.card.name in link.left_out:
             self._release(session)
@@ -59,7 +59,7 @@ class Engines:
         link.open(session)
 
     def _place(self, model: str) -> EngineLink:
-        """The engine for one more session of a model: there, up, and with the fewest sessions."""
+        """The best engine for a model: one that can load it, is up, and has the fewest sessions."""
         return min(
             self._links, key=lambda link: (model in link.left_out, not link.up, link.sessions)
         )
@@ -71,10 +71,10 @@ class Engines:
         return link
 
     def restore(self, session: Session) -> None:
-        """Brings an engine that knows nothing of a session to where it is.
+        """Brings an engine that does not know a session to the session's position.
 
         Raises:
-            ProtocolError: its past is not known far enough.
+            ProtocolError: too little of the session's past is kept.
         """
         plan = session.restore_plan()
         self.open(session)
@@ -82,7 +82,7 @@ class Engines:
         self.credit(session)
 
     def plan(self, session: Session, plan: Plan | None) -> None:
-        """Passes on what changes a session's future, if anything does."""
+        """Passes on a plan for a session, if there is one."""
         if plan is not None and (link := self._of.get(session.key)) is not None:
             link.plan(session, plan)
 
@@ -97,6 +97,6 @@ class Engines:
             link.close(session)
 
     def flush(self, now: float) -> None:
-        """Sends what has gathered."""
+        """Sends the gathered commands of all engines."""
         for link in self._links:
             link.flush(now)

@@ -1,4 +1,4 @@
-"""What viewers are told of a session, from what the session is and does."""
+"""The events that viewers are sent, made from a session and from what happens to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stream_rnn.wire import events
 
 
 def opened_event(session: Session) -> events.Opened:
-    """What a session is, for who has come to view it."""
+    """What a session is, for a viewer that has just come."""
     controls = session.controls
     return events.Opened(
         session.name,
@@ -30,11 +30,11 @@ def opened_event(session: Session) -> events.Opened:
 def controlled_event(
     session: Session, position: int, changed: Iterable[str], before: Iterable[Entry] = ()
 ) -> events.Controlled:
-    """What was changed, and all that is in force from there on.
+    """A change of controls, with all controls that are in force from there on.
 
     Args:
         position: of the first symbol that obeys.
-        before: what was pending, some of which the change has taken the place of.
+        before: the changes that were pending, some of which this change may have withdrawn.
     """
     change = _change(session, position, changed)
     names = tied(change.changed)
@@ -54,16 +54,16 @@ def _change(session: Session, position: int, changed: Iterable[str]) -> events.C
 
 
 def rewound_event(session: Session, position: int) -> events.Rewound:
-    """A new past holds, which goes on from `position`."""
+    """Tells that the session has a new past, and goes on from `position`."""
     controls = session.controls_at(position).to_json()
     return events.Rewound(session.name, position, controls, session.epoch)
 
 
 def symbol_event(session: Session, committed: Committed, epoch: int | None = None) -> events.Symbol:
-    """A committed symbol, as clients are told of it.
+    """A committed symbol, as clients see it.
 
     Args:
-        epoch: of the past that it is told of; none: the session's present one.
+        epoch: the past to which it belongs; none for the session's present one.
     """
     shown = session.codec.event(committed.symbol)
     if session.spells:
@@ -81,7 +81,7 @@ def symbol_event(session: Session, committed: Committed, epoch: int | None = Non
 
 
 def _sounds(session: Session, committed: Committed) -> list[events.SpeltNote]:
-    """What begins with a symbol, in place of what sounded before; nothing: it goes on."""
+    """The note or rest that begins with a symbol and ends the one before; empty if none does."""
     sound = committed.sound
     if sound is None:
         return []
@@ -90,7 +90,7 @@ def _sounds(session: Session, committed: Committed) -> list[events.SpeltNote]:
 
 
 def touch_event(session: BandSession, played: Played) -> events.Touch:
-    """A finger of an ensemble's player, between the symbols."""
+    """A touch of an ensemble's player, which falls between the symbols."""
     touch = played.touch
     point = events.TouchPoint(
         played.player,

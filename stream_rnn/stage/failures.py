@@ -1,4 +1,4 @@
-"""What goes wrong with one session stays with it, and the others play on."""
+"""Keeps the failure of one session from the others, which play on."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from stream_rnn.sessions.status import Status
 
 log = logging.getLogger("stream_rnn.failures")
 
-MOST, WITHIN = 3, 60.0  # failures of a session's computing, in so many seconds: it is given up
+MOST, WITHIN = 3, 60.0  # engine failures within so many seconds, at which a session is given up
 
 
 class Failures:
-    """Mends a session that failed, or gives it up.
+    """Restores a session that failed, or gives it up.
 
     Args:
-        restore: brings a session's engine to where the session is.
-        close: ends a session, with what its subscribers are told.
+        restore: brings the engine to a session's position.
+        close: ends a session, and sends its viewers the error.
     """
 
     def __init__(
@@ -33,27 +33,29 @@ class Failures:
         self._times: dict[int, deque[float]] = {}  # by key
 
     def of_gateway(self, session: Session) -> None:
-        """Ends a session in which an exception was raised, which is being handled, by a bug."""
-        log.exception("session %r failed; it is closed", session.name)
-        self.give_up(session, "the server failed at it; its log says more")
+        """Ends a session in which a bug of the gateway raised the exception now being handled."""
+        log.exception("session %r failed; closing it", session.name)
+        self.give_up(session, "a bug in the server; its log says more")
 
     def of_engine(self, failed: Failed, session: Session | None, now: float) -> None:
-        """The engine could not compute something: it begins anew, from the session's past."""
+        """Restores the session when the engine failed to compute it, unless it fails too often."""
         if session is None or session.status is Status.EVICTED:
             log.error("engine: %s", failed.message)
             return
         if 0 < failed.generation < session.course.begun:
-            return  # it has begun anew since
+            return  # the engine has begun the session anew since
         log.error("engine: session %r: %s", session.name, failed.message)
-        times = self._times.setdefault(session.key, deque(maxlen=MOST))
+        times = self._times.pop(session.key, deque(maxlen=MOST))
         times.append(now)
+        recent = {key: t for key, t in self._times.items() if now - t[-1] < WITHIN}
+        self._times = {**recent, session.key: times}
         if len(times) == MOST and now - times[0] < WITHIN:
             self.give_up(session, failed.message)
         else:
             self.restore(session)
 
     def restore(self, session: Session) -> None:
-        """Brings the engine to where a session is, if that can be done."""
+        """Brings the engine to a session's position; gives the session up if that fails."""
         if session.status is Status.EVICTED:
             return
         try:

@@ -1,4 +1,4 @@
-"""Sessions that nobody listens to: they pause, are put away, give way to others, are forgotten."""
+"""Sessions without listeners: they pause, are evicted, make room for others, are forgotten."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from stream_rnn.stage.commit_times import CommitTimes
 from stream_rnn.stage.engines import Engines
 from stream_rnn.stage.limits import Limits
 from stream_rnn.stage.memory import size, trim_histories, trim_states
-from stream_rnn.stage.registry import Roster
+from stream_rnn.stage.roster import Roster
 from stream_rnn.system import return_memory
 
-MUCH = 4_000_000  # bytes
+MUCH = 4_000_000  # bytes dropped, at which memory is given back to the system
 
 
 class Idleness:
-    """Looks after them, and after the memory that sessions take.
+    """Looks after idle sessions, and after the memory that all sessions take.
 
     Args:
         close: ends a session for good.
@@ -34,10 +34,10 @@ class Idleness:
         self._roster, self._limits, self._close = roster, limits, close
         self._engines, self._times = engines, times
         roster.give_way = self.give_way
-        self._most = 0  # bytes, since memory was given back last
+        self._most = 0  # peak size of all pasts, since memory was given back last
 
     def sweep(self, now: float) -> None:
-        """Does what is due; to be called every second or so."""
+        """Pauses, evicts, forgets and trims what is due; to be called every second or so."""
         for session in self._roster:
             if session.idle_since is None or session.status is Status.EVICTED:
                 continue
@@ -53,9 +53,9 @@ class Idleness:
         self._give_back()
 
     def _give_back(self) -> None:
-        """Sees to it that what sessions have let go is free for other programs, too.
+        """Gives the memory that sessions have dropped back to the system.
 
-        Not for little, since it takes time; and before it is so much that symbols would be late.
+        It takes time for each megabyte: so not for little, but before symbols would be late.
         """
         total = sum(size(session) for session in self._roster)
         self._most = max(self._most, total)
@@ -64,10 +64,10 @@ class Idleness:
             return_memory()
 
     def give_way(self) -> bool:
-        """Puts away the session that is missed least, so that there is room for another.
+        """Evicts the session that is missed least, so that there is room for another.
 
-        Paused ones go first, and of those the one that has been left for longest. One that is
-        viewed stays, and so does one that plays for a place of the house's own.
+        Paused ones go first, and of those the one whose last client left first. A session that
+        a client views stays, and so does one that plays for one of the server's own sinks.
 
         Returns:
             Whether there was one.
@@ -88,10 +88,10 @@ class Idleness:
         return True
 
     def bring_back(self, session: Session, now: float) -> None:
-        """Gives a session that was put away a place again.
+        """Gives an evicted session a slot again.
 
         Raises:
-            ProtocolError: `too_many_sessions`, or its past is not known far enough.
+            ProtocolError: `too_many_sessions`, or too little of its past is kept.
         """
         self._roster.check_room()
         plan = session.restore_plan()
@@ -111,7 +111,7 @@ class Idleness:
         self._times.set(session.key, float("inf"))
 
     def _forget(self) -> None:
-        """Closes those put away that are too many, or take too much; the longest left first."""
+        """Closes evicted sessions that are too many or take too much memory, longest left first."""
         away = [session for session in self._roster if session.status is Status.EVICTED]
         away.sort(key=lambda session: session.left_at or 0.0)
         room = self._limits.away_mb * 1e6

@@ -1,4 +1,4 @@
-"""How sessions come to life, are joined, fork, and end."""
+"""How sessions are opened, viewed, forked, played and closed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stream_rnn.stage.engines import Engines
 from stream_rnn.stage.events import opened_event
 from stream_rnn.stage.limits import Model
 from stream_rnn.stage.opening import Openings
-from stream_rnn.stage.registry import Roster
+from stream_rnn.stage.roster import Roster
 from stream_rnn.stage.replay import replay, resume
 from stream_rnn.stage.subscribers import Asker, Audience, Viewer
 from stream_rnn.wire import events
@@ -20,7 +20,7 @@ from stream_rnn.wire import messages as wire
 
 
 class Lifecycle:
-    """Opens and closes the sessions of a stage, and lets them be viewed and play."""
+    """Opens, forks, plays and closes the sessions of a stage, and attaches viewers to them."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Lifecycle:
         self._engines, self._commits = engines, commits
 
     def open(self, asker: Asker | None, message: wire.Open, now: float) -> None:
-        """A new session, which its opener views, if it can be shown symbols.
+        """Opens a session, which the asker then views, if it is a `Viewer`.
 
         Raises:
             ProtocolError: it cannot be opened.
@@ -48,17 +48,17 @@ class Lifecycle:
     def change_model(
         self, asker: Asker | None, old: Session, message: wire.Control, now: float
     ) -> None:
-        """Another model plays under the same name, for the same listeners.
+        """Has another model play under the same name, for the same listeners.
 
         Raises:
-            ProtocolError: it cannot.
+            ProtocolError: the model is unknown, or a control is not allowed.
         """
         new, playing = self._openings.of_another_model(old, message), old.playing
         self._engines.close(old)
         self._commits.times.set(old.key, math.inf)
         old.move("close")
         session = self._roster.renew(old, new.model, new.log, new.journal)
-        # What sounds ends by this, wherever it sounds, and what is shown is shown no more.
+        # At this event every viewer ends its notes and clears what it shows.
         reset = events.Reset(session.name, 0, session.epoch)
         self._audience.broadcast(reset)
         self._begin(asker, session, message.id, play=playing, prime=new.prime, now=now)
@@ -66,10 +66,10 @@ class Lifecycle:
     def fork(
         self, asker: Asker | None, parent: Session, model: Model, message: wire.Fork, now: float
     ) -> None:
-        """A session that parts from another at some position.
+        """Opens a session that shares another's past up to some position.
 
         Raises:
-            ProtocolError: it cannot be made.
+            ProtocolError: it cannot be opened, or the position is not kept.
         """
         at = parent.position if message.at is None else message.at
         playing = parent.playing  # now, since it may give way to its fork
@@ -90,7 +90,7 @@ class Lifecycle:
         prime: list[int],
         now: float,
     ) -> None:
-        """A session that was just made comes to life, and all who view it hear of it."""
+        """Starts a session that was just made, and announces it to its viewers."""
         self._engines.restore(session)
         session.start(now)
         if play:
@@ -104,20 +104,20 @@ class Lifecycle:
         self._commits.touch(session, now)
 
     def _await_engine(self, session: Session) -> None:
-        """A session made while its engine is down waits for it like the others."""
+        """Lets a session that starts while its engine is down wait for it, like the others."""
         if self._engines.waits(session):
             session.move("lose_engine")
 
     def attach(
         self, viewer: Asker | None, session: Session, message: wire.Attach, now: float
     ) -> None:
-        """A client views a session, and is told what it has missed.
+        """Lets a client view a session, and sends it what it has missed.
 
         Raises:
-            ProtocolError: it cannot have seen what it says, or cannot be shown symbols.
+            ProtocolError: `after` is beyond the session's position, or the client is no `Viewer`.
         """
         if not isinstance(viewer, Viewer):
-            raise ProtocolError("bad_state", "only who can be shown symbols can attach")
+            raise ProtocolError("bad_state", "this client cannot attach: it takes no symbols")
         start, rewound = resume(session, message.after, message.epoch)
         self._view(viewer, session)
         viewer.tell(opened_event(session).answering(message.id))
@@ -137,7 +137,7 @@ class Lifecycle:
             session.left_at = None
 
     def play(self, session: Session, asker: Asker | None, id: wire.Id, now: float) -> None:
-        """Lets a session run."""
+        """Lets a session play."""
         if session.status is not Status.PLAYING:
             session.start(now)
         session.move("play")
@@ -148,7 +148,7 @@ class Lifecycle:
         self._audience.broadcast(playing, asker, id)
 
     def let_sound(self, session: Session) -> None:
-        """What is played sounds in the house, if it is a fork that did not before."""
+        """Adds the server's sinks to a fork that is played for the first time."""
         was_silent, session.silent = session.silent, False
         for sink in self._audience.sinks_for(session.name) if was_silent else ():
             self._view(sink, session)
@@ -169,6 +169,6 @@ class Lifecycle:
         self._commits.times.set(session.key, math.inf)
 
     def give_up(self, session: Session, error: ProtocolError) -> None:
-        """Ends a session that cannot go on; its viewers are told why."""
+        """Ends a session that cannot go on, and tells its viewers why."""
         self._audience.tell(session.name, events.error_event(error, session=session.name))
         self.close(session, reason="internal")

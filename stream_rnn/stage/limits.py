@@ -14,7 +14,7 @@ from stream_rnn.midi.messages import LATENESS, Pong
 from stream_rnn.sessions.controls import default_controls
 from stream_rnn.sessions.journal import HISTORY
 
-SAID = 300  # letters of what is wrong with symbols
+SAID = 300  # characters of a codec's error that a client is sent
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Model:
 
     @cached_property
     def controls(self) -> dict[str, Any]:
-        """The controls that a session of it starts with, as clients see them."""
+        """The controls that a session of this model starts with, as clients see them."""
         return default_controls(self.card, seed=0).to_json()
 
 
@@ -42,14 +42,14 @@ class Limits:
     Attributes:
         sessions: how many may be open at once.
         sessions_per_viewer: how many one client may open.
-        away: how many sessions that were put away are remembered.
+        away: how many evicted sessions are remembered.
         prime: symbols in a prime or a feed.
         history: symbols of a session that are kept, at least.
         history_mb: megabytes that the symbols of all sessions may take.
-        states_mb: megabytes that the states of all may take, which they are rewound with.
-        away_mb: megabytes that all that were put away may take.
+        states_mb: megabytes that the states of all sessions, by which they rewind, may take.
+        away_mb: megabytes that all evicted sessions may take.
         idle_pause: seconds without a listener until a session pauses; infinity for never.
-        idle_away: seconds until it is put away.
+        idle_away: seconds without a listener until a session is evicted.
     """
 
     sessions: int = 256
@@ -64,10 +64,10 @@ class Limits:
     idle_away: float = 3600.0
 
     def parse(self, codec: Codec, value: object, name: str) -> list[int]:
-        """The symbols of what a client sent as `name`.
+        """The symbols in the value that a client sent as field `name`.
 
         Raises:
-            ProtocolError: they are not of the codec's domain, or too many.
+            ProtocolError: the value is not of the codec's domain, or has too many symbols.
         """
         self._check_length(codec, value, name)
         try:
@@ -82,7 +82,7 @@ class Limits:
         return symbols
 
     def _check_length(self, codec: Codec, value: object, name: str) -> None:
-        """Refuses what is too many symbols in any case, which it would take long to read."""
+        """Refuses a value that is certainly too long, before time is spent on parsing it."""
         items = value if isinstance(value, list) else []
         texts = [value] if isinstance(value, str) else [i for i in items if isinstance(i, str)]
         letters, most = sum(map(len, texts)), self.prime * getattr(codec, "letters", LETTERS)
@@ -98,9 +98,9 @@ class MidiLateness:
     """How late MIDI messages were sent; see `midi.messages.Pong`.
 
     Attributes:
-        counts: of all so far, by `midi.messages.LATENESS`.
-        total: seconds, of all so far together.
-        worst: seconds, of the last moment.
+        counts: messages so far, by lateness; the bounds are `midi.messages.LATENESS`.
+        total: summed lateness of all messages so far, in seconds.
+        worst: the greatest lateness in the latest report, in seconds.
     """
 
     counts: list[int] = field(default_factory=lambda: [0] * (len(LATENESS) + 1))
@@ -108,7 +108,7 @@ class MidiLateness:
     worst: float = 0.0
 
     def add(self, pong: Pong) -> None:
-        """Counts the messages of a moment."""
+        """Adds the messages of one report."""
         self.counts = [a + b for a, b in zip(self.counts, pong.late, strict=True)]
         self.total += pong.total
         self.worst = pong.worst

@@ -1,4 +1,4 @@
-"""The stage's end of the conversation with one engine: what sessions need, as messages."""
+"""The stage's end of the conversation with one engine: turns what sessions need into messages."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from stream_rnn.engine.messages import Batch, Caution, Close, Command, Credits, 
 from stream_rnn.sessions.session import Session
 from stream_rnn.stage.suspicion import Suspicion
 
-MOST_WAITING = 32  # commands of a session
-AT_ONCE = 64  # commands, before it is asked again whether there is room
+MOST_WAITING = 32  # commands of a session that wait for room
+AT_ONCE = 64  # commands that are sent before the engine is asked again whether it has room
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,18 @@ class Computer(Protocol):
 
 
 class EngineLink:
-    """Gathers commands until `flush`. While the engine is down there is nobody to tell.
+    """Gathers commands until `flush`. While the engine is down they are dropped.
 
-    While the engine has no room for more they wait here: for each session a few, and where
-    there would be more, one that begins anew in place of them all.
+    While the engine has no room for more they wait here. For each session at most `MOST_WAITING`
+    wait; more are replaced by one plan that begins the session anew.
 
     Attributes:
         up: whether the engine is there.
-        heard: when the engine last said something.
+        heard: when the engine last sent something.
         ready: what the engine said of itself when it was started last.
         left_out: models that it could not load, and why.
         sessions: how many sessions it has.
-        suspicion: which of them it dies of, if it dies again and again.
+        suspicion: finds out which of them it dies of, if it dies again and again.
     """
 
     def __init__(self, engine: Computer) -> None:
@@ -64,7 +64,7 @@ class EngineLink:
         self.sessions = 0
         self.suspicion = Suspicion()
         self.engine = engine
-        self._first: list[Command] = []  # closings give slots to those that open
+        self._first: list[Command] = []  # sent first: a `Close` frees the slot for an `Open`
         self._waiting: dict[int, list[Command]] = {}  # by session
         self._credit_due: dict[int, Session] = {}
 
@@ -73,11 +73,11 @@ class EngineLink:
         self._waiting[session.key] = [Open(session.key, session.card.name)]
 
     def plan(self, session: Session, plan: Plan) -> None:
-        """Passes on what changes a session's future."""
+        """Passes on a session's new plan."""
         waiting = self._waiting.setdefault(session.key, [])
         if len(waiting) >= MOST_WAITING:
             plan = session.restore_plan()
-        if plan.state or plan.position == 0:  # which makes up for all that came before
+        if plan.state or plan.position == 0:  # begins anew: plans before it are obsolete
             waiting[:] = [command for command in waiting if isinstance(command, Open)]
         waiting.append(plan)
 
@@ -96,7 +96,7 @@ class EngineLink:
         self._first.append(Caution(level))
 
     def flush(self, now: float) -> None:
-        """Sends what has gathered: the credits of all sessions in one message, last."""
+        """Sends the gathered commands; the credits of all sessions go last, in one message."""
         if not self.up:
             self._first, self._waiting, self._credit_due = [], {}, {}
         while (self._first or self._waiting or self._credit_due) and self.engine.has_room():
@@ -111,7 +111,7 @@ class EngineLink:
 
 def _credit(sessions: list[Session], now: float) -> Credits:
     credits = [session.credit(now) for session in sessions]
-    # `array` and not NumPy, which takes longer to begin; most often it is one session.
+    # `array`, since NumPy is slower for few items, and most often there is one session.
     return Credits(
         array("q", [s.key for s in sessions]).tobytes(),
         array("q", [a.until for a in credits]).tobytes(),

@@ -1,4 +1,4 @@
-"""How much memory the sessions' pasts may take, all together, and what is let go beyond that."""
+"""Keeps the memory of all sessions' pasts together within bounds."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Sequence
 from stream_rnn.sessions.session import Session
 
 FEW = 4  # states that a session keeps in any case
-SHORT = 2000  # symbols that it keeps in any case
-ENTRY = 600  # bytes of a change of controls, about
+SHORT = 2000  # symbols that a session keeps in any case
+ENTRY = 600  # bytes of a change of controls, roughly
 
 
 def size(session: Session) -> int:
-    """Bytes that a session's past takes, about."""
+    """Bytes that a session's past takes, roughly."""
     return session.journal.size + session.journal.states_size + ENTRY * len(session.log)
 
 
 def trim_states(sessions: Sequence[Session], megabytes: float) -> None:
-    """Thins out the states of those that have most, until all together fit."""
+    """Thins out the states of the sessions that have most, until all together fit."""
     journals = sorted((s.journal for s in sessions), key=lambda j: j.states_size, reverse=True)
     total, most = sum(journal.states_size for journal in journals), megabytes * 1e6
     if total <= most:
         return
-    # One share for all that have more than it, and some room, so that this is done seldom.
+    # Each shrinks to an equal share. The total goes below the limit, so that this is rare.
     share = 0.8 * most / len(journals)
     for journal in journals:
         before = journal.states_size
@@ -34,7 +34,7 @@ def trim_states(sessions: Sequence[Session], megabytes: float) -> None:
 
 
 def trim_histories(sessions: Sequence[Session], megabytes: float) -> None:
-    """Lets go of the oldest symbols of those that have most, until all together fit."""
+    """Drops the oldest symbols of the sessions that have most, until all together fit."""
     most = megabytes * 1e6
     total = sum(session.journal.size for session in sessions)
     for session in sorted(sessions, key=lambda s: s.journal.size, reverse=True):

@@ -1,4 +1,4 @@
-"""What a session begins with: as its opener asks, or when another model plays under its name."""
+"""What a session begins with, when it is opened and when another model takes over its name."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from stream_rnn.stage.catalogue import Catalogue
 from stream_rnn.stage.limits import Limits, Model
 from stream_rnn.wire import messages as wire
 
-PRIME = 256  # of the latest symbols, as many as the new model is given
-TUNE = 1024  # the same, of a stream of tunes, which are given whole or not at all
+PRIME = 256  # latest symbols of a session that another model is primed with, at most
+TUNE = 1024  # the same in a stream of tunes, where it is the latest tune, whole, or nothing
 
 
 @dataclass(frozen=True)
 class Beginning:
-    """A session's model and controls, its empty past, and what it is primed with."""
+    """A session's model and controls, its empty past, and the symbols that prime it."""
 
     model: Model
     log: ControlLog
@@ -34,7 +34,7 @@ class Beginning:
 
 
 class Openings:
-    """What sessions begin with.
+    """Makes the beginnings of sessions.
 
     Args:
         models: by the name they are opened by.
@@ -44,10 +44,10 @@ class Openings:
         self._models, self._limits, self._tempi = models, limits, tempi
 
     def opened(self, message: wire.Open) -> Beginning:
-        """A session that is opened.
+        """The beginning of a session that is opened.
 
         Raises:
-            ProtocolError: there is no such model, or its controls or prime cannot be.
+            ProtocolError: there is no such model, or a control or the prime is not allowed.
         """
         model = self._models.find(message.model)
         seed = secrets.randbelow(MAX_SEED) if message.seed is None else message.seed
@@ -58,13 +58,13 @@ class Openings:
         return self._beginning(model, controls, prime or [])
 
     def of_another_model(self, session: Session, message: wire.Control) -> Beginning:
-        """A session in which another model is to play.
+        """The beginning of a session in which another model is to play.
 
         Raises:
-            ProtocolError: there is no such model, or one of the controls cannot be.
+            ProtocolError: there is no such model, or one of the controls is not allowed.
         """
         if message.at != "now":
-            raise ProtocolError("bad_value", "a model changes now, at no beat or bar", field="at")
+            raise ProtocolError("bad_value", 'a model can only be changed at "now"', field="at")
         model = self._models.find(message.model or "")
         controls = controls_for(session, model, message.controls, self._tempi)
         return self._beginning(model, controls, prime_for(session, model.codec))
@@ -79,18 +79,18 @@ def controls_for(
 ) -> Controls:
     """The controls that another model begins with in a session.
 
-    What was set in the session and means something to the model is kept; the rest is as the model
-    has it. The seed is kept in any case.
+    Controls that were set in the session and mean something to the new model are kept; the others
+    take the new model's defaults. The seed is always kept.
 
     Raises:
-        ProtocolError: one of the changes cannot be.
+        ProtocolError: one of the changes is not allowed.
     """
     tempi.check(changes, model.codec)
     now = session.log.at(session.position)
     new, card = first_controls(model, now.seed, tempi), model.card
     was = asdict(first_controls(Model(session.card, session.codec), now.seed, tempi))
     kept = {name: value for name, value in asdict(now).items() if value != was[name]}
-    kept.pop("rate", None)  # beats are music's own; how many steps one has is the model's
+    kept.pop("rate", None)  # bpm is kept instead: models differ in their steps per beat
     if keeps_own_time(model.codec) or keeps_own_time(session.codec):
         kept.pop("bpm", None)
     if "artist" in kept:
@@ -109,15 +109,15 @@ def first_controls(model: Model, seed: int, tempi: Tempi) -> Controls:
 
 
 def prime_for(session: Session, codec: Codec) -> list[int]:
-    """The latest symbols of a session as another model's codec has them.
+    """The latest symbols of a session, translated for another model's codec.
 
-    None where the domain is another, or where they cannot be said in that codec.
+    Empty if the domains differ, or if that codec cannot express them.
     """
     if codec.domain != session.codec.domain:
         return []
     past = _recent(session)
     if codec.transitions is not None:
-        # Those who take turns begin with the first.
+        # Players take turns: skip to a symbol that can follow the begin-and-end symbol.
         while past and not codec.transitions[codec.boundary, past[0]]:
             past.pop(0)
     if codec.to_json() == session.codec.to_json() or not past:
@@ -139,5 +139,5 @@ def _recent(session: Session) -> list[int]:
         if session.codec.boundary in past:
             past = past[len(past) - past[::-1].index(session.codec.boundary) :]
         elif start > 0:
-            return []  # the tune's beginning, with its key and its metre, is too long ago
+            return []  # the tune's beginning, with its key and metre, is too far back
     return past

@@ -1,4 +1,4 @@
-"""Paces the stage: wakes when something is due, handles all of it, sleeps again."""
+"""Paces the stage: wakes when something is due, handles all that is due, and sleeps again."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class Alarm:
 
 
 class Ticking(Protocol):
-    """What acts on the stage by the time, such as a performer who has played and waits."""
+    """Something that acts on the stage at set times, such as MIDI input that waits to answer."""
 
     def next_time(self) -> float:
-        """When it wants to act next; infinity if nothing waits."""
+        """When it wants to act next; infinity if it does not."""
         ...
 
     def tick(self, now: float) -> None:
@@ -52,10 +52,10 @@ class Ticking(Protocol):
 
 
 async def play_out(stage: Stage, clock: Clock, others: Sequence[Ticking] = ()) -> None:
-    """Ticks for ever, whatever fails in one tick. Cancelled at shutdown.
+    """Ticks for ever, even if a tick fails; to be cancelled at shutdown.
 
     Args:
-        others: they act before the stage hands out what is due, and may change it.
+        others: act before the stage hands out what is due, and may change that.
     """
     alarm, faults = Alarm(), _Faults()
     stage.times.on_sooner = alarm.ring
@@ -81,7 +81,7 @@ async def play_out(stage: Stage, clock: Clock, others: Sequence[Ticking] = ()) -
 
 
 class _Faults:
-    """Tells of exceptions that should not be, but not a thousand times a second."""
+    """Logs unexpected exceptions, but at most one a second."""
 
     def __init__(self) -> None:
         self._told = -math.inf

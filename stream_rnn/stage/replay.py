@@ -1,4 +1,4 @@
-"""What a viewer is sent of a session's past: from where on, and what it has to know first."""
+"""Sends viewers a session's past: from where on, and what they have to know first."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from stream_rnn.wire import events
 def resume(
     session: Session, after: int | None, epoch: int | None
 ) -> tuple[int | None, events.Rewound | None]:
-    """Where a viewer goes on that has seen a session's past up to `after`.
+    """Where to go on for a viewer that has seen a session's past up to `after`.
 
     Args:
-        epoch: which past that was; none: the viewer does not say.
+        epoch: the epoch of that past; none if the viewer does not say.
 
     Returns:
-        The first position to send, none for what comes live; and `rewound`, where a part of
+        The first position to send, none for live symbols only; and `rewound`, if a part of
         what the viewer has seen is no longer the session's past.
 
     Raises:
@@ -29,7 +29,7 @@ def resume(
     if after is None:
         if epoch is not None:
             raise ProtocolError(
-                "bad_value", "epoch says in which past `after` counts; name both", field="epoch"
+                "bad_value", "epoch says which past `after` belongs to; send both", field="epoch"
             )
         return None, None
     parting = None if epoch is None else session.epochs.parting(epoch)
@@ -57,9 +57,9 @@ def replay(viewer: Viewer, session: Session, start: int) -> None:
 def _past(session: Session, start: int, stop: int, epoch: int) -> Iterator[events.Past]:
     """The symbols of an epoch from `start` to `stop`, read while the session goes on.
 
-    What the journal lets go meanwhile is a `gap`. Where a new past begins meanwhile, the old one
-    is told up to the place where they part, and the rest of it is gone: a `gap`, too. Live symbols
-    of the old past may still wait behind that, before the viewer hears of the new one.
+    Symbols that the journal drops meanwhile become a `gap`. If a new past begins meanwhile, the
+    old one is sent up to the position where they part, and a `gap` covers the rest. The viewer may
+    still get live symbols of the old past after that, before it hears of the new one.
     """
     n = start
     while n < (end := _end(session, stop, epoch)):

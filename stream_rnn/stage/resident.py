@@ -1,4 +1,4 @@
-"""The sessions that `serve.toml` names: open from the start, and never without a listener."""
+"""The sessions that `serve.toml` names: open from the start, and always counted as viewed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stream_rnn.wire import messages as wire
 
 
 class _Opener:
-    """Opens one session: what it opens counts against nobody else's limit."""
+    """Asks for one session, and keeps a refusal. Each session has its own, so no limit is met."""
 
     def __init__(self) -> None:
         self.refusal: str | None = None
@@ -23,10 +23,10 @@ class _Opener:
 
 
 def open_sessions(stage: Stage, sessions: Iterable[SessionConfig], now: float) -> None:
-    """Opens what a configuration names.
+    """Opens the sessions that a configuration names.
 
     Raises:
-        ConfigError: one of them cannot be opened; it names which, and says why.
+        ConfigError: one of them cannot be opened; the message says which, and why.
     """
     for wanted in sessions:
         opener = _Opener()

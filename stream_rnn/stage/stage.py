@@ -1,7 +1,7 @@
-"""Every session, between the clients and the engines. Synchronous; the time is passed in.
+"""The stage: all sessions, between the clients and the engines. Synchronous; time is passed in.
 
-Clients' messages come in by `handle`; what the engines say by `engine_life`; and `tick`
-hands out what is due.
+`handle` takes clients' messages, `engine_life` takes what the engines send, and `tick` hands
+out what is due.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from stream_rnn.stage.idleness import Idleness
 from stream_rnn.stage.lifecycle import Lifecycle
 from stream_rnn.stage.limits import Counters, Limits, Model
 from stream_rnn.stage.opening import Openings
-from stream_rnn.stage.registry import Roster
+from stream_rnn.stage.roster import Roster
 from stream_rnn.stage.subscribers import Asker, Audience, Sink, Viewer
 from stream_rnn.wire import events
 from stream_rnn.wire import messages as wire
@@ -35,16 +35,16 @@ log = logging.getLogger("stream_rnn.stage")
 
 
 class Stage:
-    """The sessions.
+    """All sessions, and everything that can be asked of them.
 
     Args:
         models: by the name they are opened by.
-        rollback: the engines'.
-        tempi: what sessions may follow; see `retime`.
+        rollback: length of the engines' rollback window, in symbols.
+        tempi: the tempo sources that sessions may follow; see `retime`.
 
     Attributes:
-        engines: which compute the sessions; add one before any session is opened.
-        engine_life: to be told what the engines say, and when they die and are back.
+        engines: compute the sessions; add one before any session is opened.
+        engine_life: must be told what the engines send, and when they die and are back.
         times: when each session has something to commit next.
     """
 
@@ -78,18 +78,18 @@ class Stage:
             self.counters,
         )  # fmt: skip
 
-    # The house's own
+    # The server's own outputs and observers
 
     def add_sink(self, sink: Sink) -> None:
-        """A place of the house's own, which views every session that it wants."""
+        """Adds an output of the server's own, which views every session that it wants."""
         self._audience.add_sink(sink)
 
     def observe(self, tell: Callable[[events.Event], None]) -> None:
-        """The news of every session, for one of the house who does not count as a listener."""
+        """Sends the news of every session to an observer, which does not count as a listener."""
         self._audience.observers.append(tell)
 
     def at_panic(self, end_notes: Callable[[], None]) -> None:
-        """For one of the house who views no session, and is to end what sounds by it."""
+        """Has `end_notes` called at a panic, for a part of the server that views no session."""
         self._audience.panics.append(end_notes)
 
     def keep(self, name: str) -> None:
@@ -103,9 +103,9 @@ class Stage:
     # Clients
 
     def handle(self, asker: Asker | None, message: wire.Message, now: float) -> None:
-        """Does what is asked, and answers whoever asks, if it is somebody; what was wrong is told.
+        """Does what a message asks, and answers the asker, if there is one; errors go there, too.
 
-        Who opens, forks or attaches views the session from then on, if it is a `Viewer`.
+        An asker that opens, forks or attaches views the session from then on, if it is a `Viewer`.
         """
         try:
             match message:
@@ -121,11 +121,11 @@ class Stage:
             self.refuse(asker, error, getattr(message, "session", None), message.id)
         except Exception:
             log.exception("%r could not be done", message)
-            failed = ProtocolError("internal", "the server failed at this; its log says more")
+            failed = ProtocolError("internal", "a bug made this fail; the server's log says more")
             name = getattr(message, "session", None) or ""
             self.refuse(asker, failed, name or None, message.id)
             if name in self.sessions:
-                self._failures.restore(self.sessions[name])  # its past is what holds
+                self._failures.restore(self.sessions[name])  # to the last committed symbol
         self.engines.flush(now)
 
     def refuse(
@@ -146,7 +146,7 @@ class Stage:
         if session.status is Status.EVICTED and not isinstance(message, wire.Close):
             self.models.find(session.card.name)
             self._idleness.bring_back(session, now)
-        told: events.SessionEvent | None = None  # all hear of it
+        told: events.SessionEvent | None = None  # sent to all viewers
         match message:
             case wire.Attach():
                 self._lifecycle.attach(asker, session, message, now)
@@ -200,14 +200,14 @@ class Stage:
         self._commits.touch(session, now)
 
     def leave(self, viewer: Viewer, now: float) -> None:
-        """A client has gone; what it opened stays for a while."""
+        """Removes a client that has gone; the sessions that it opened stay for a while."""
         for name in self._audience.leave(viewer):
             self.sessions[name].left_at = now
             if not self._audience.count(name):
                 self.sessions[name].idle_since = now
 
     def panic(self, asker: Asker | None, now: float, id: wire.Id = None) -> None:
-        """Silence: what plays is paused, and every sink ends whatever it sounds."""
+        """Pauses every session that plays, and makes every sink end its notes."""
         for session in self._roster:
             if session.playing:
                 self._audience.broadcast(_pause(session), asker, id)
@@ -216,11 +216,11 @@ class Stage:
         self.engines.flush(now)
 
     def retime(self, source: str, now: float, *, cue: bool = False, tell: bool = False) -> None:
-        """The tempo of a source has changed: whoever follows it goes on in the new one.
+        """Makes the sessions that follow a source go on in its new tempo.
 
         Args:
-            cue: whether its beat begins at this moment.
-            tell: whether the viewers should hear of it.
+            cue: whether the source's beat begins at this moment.
+            tell: whether viewers are told.
         """
         for session in self._roster:
             if session.controls.sync != source or session.status is Status.EVICTED:
@@ -235,13 +235,11 @@ class Stage:
     # As time passes
 
     def tick(self, now: float) -> None:
-        """Commits and hands out everything that is due for it."""
+        """Commits and hands out everything whose commit time has come."""
         self._commits.tick(now)
 
     def sweep(self, now: float) -> None:
-        """Sees to what nobody listens to, and silences what starves; to be called every second
-        or so.
-        """
+        """Looks after idle and starving sessions; to be called every second or so."""
         self.engine_life.look(now)
         self._idleness.sweep(now)
         self.engines.flush(now)

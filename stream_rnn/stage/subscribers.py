@@ -1,4 +1,4 @@
-"""Who views which session, and who opened how many."""
+"""Which viewers each session has, and which sessions each client opened."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from stream_rnn.sessions.controls import Controls
 from stream_rnn.wire import events
 from stream_rnn.wire.messages import Id
 
-log = logging.getLogger("stream_rnn.audience")
+log = logging.getLogger("stream_rnn.subscribers")
 
 
 @dataclass(frozen=True)
 class Beat:
-    """Where a symbol stands in its stream or its tune, and how long it lasts, in beats."""
+    """A symbol's place in its stream or tune, and its length, in beats."""
 
     place: float
     beats: float
@@ -26,12 +26,12 @@ class Beat:
 
 @dataclass(frozen=True)
 class NoteContext:
-    """What it takes to sound a symbol, besides the symbol.
+    """What a viewer needs to sound a symbol, besides the symbol.
 
     Attributes:
-        controls: in force for it.
+        controls: those in force for the symbol.
         ends: when the next symbol is due, if nothing changes until then.
-        beat: none for what was fed beside the beat, and for streams that keep their own time.
+        beat: none for symbols fed off the beat, and for streams that keep their own time.
     """
 
     controls: Controls
@@ -40,37 +40,37 @@ class NoteContext:
 
 
 class Asker(Protocol):
-    """Whoever asks something of the stage, and is answered."""
+    """A party that sends the stage messages, and is answered."""
 
     def tell(self, event: events.Event) -> None:
-        """An answer, or news of a session. It may not wait."""
+        """Takes an answer, or news of a session. It must not block."""
         ...
 
 
 @runtime_checkable
 class Viewer(Asker, Protocol):
-    """A client, whatever protocol it speaks. None of these may wait."""
+    """A client that takes symbols, by any protocol. None of its methods may block."""
 
     def symbol(self, event: events.Live, context: NoteContext) -> None:
-        """A live symbol, which may be dropped for a client that is slow."""
+        """Takes a live symbol, which may be dropped for a client that is slow."""
         ...
 
     def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
-        """Symbols of the past, to be made when their turn comes, and a `gap` for those that are
-        gone by then.
+        """Takes symbols of the past, to be read when the client has room for them. A `gap` stands
+        for those that are gone by then.
         """
         ...
 
 
 class Sink(Viewer, Protocol):
-    """A place of the house's own: a MIDI port, an OSC target, a recording."""
+    """An output of the server's own: a MIDI port, an OSC target, a recording."""
 
     def wants(self, session: str, *, silent: bool = False) -> bool:
-        """Whether it views a session of that name; see `fits`."""
+        """Whether it wants to view a session of that name; see `fits`."""
         ...
 
     def panic(self) -> None:
-        """Ends whatever sounds, at once."""
+        """Ends all its notes, at once."""
         ...
 
 
@@ -78,8 +78,8 @@ def fits(pattern: str, session: str, *, silent: bool = False) -> bool:
     """Whether a session's name fits a pattern of the configuration, such as `band-*`.
 
     Args:
-        silent: whether the session is a fork that nobody has let play yet. A pattern for all,
-            such as `*`, is not meant for it.
+        silent: whether the session is a fork that no client has played yet. Patterns of wildcards
+            only, such as `*`, do not fit it.
     """
     return fnmatchcase(session, pattern) and not (silent and not pattern.strip("*?"))
 
@@ -88,8 +88,8 @@ class Audience:
     """The viewers of every session.
 
     Attributes:
-        observers: of the house, which hear the news of all sessions and view none.
-        panics: called at a panic; each ends all notes of one of the house's sinks.
+        observers: parts of the server that get the news of all sessions and view none.
+        panics: called at a panic; each ends the notes of one of the server's outputs.
     """
 
     def __init__(self) -> None:
@@ -101,17 +101,17 @@ class Audience:
         self.panics: list[Callable[[], None]] = []
 
     def add_sink(self, sink: Sink) -> None:
-        """A place of the house's own, for which alone no session need be kept."""
+        """Adds a sink. A session that only sinks view may be evicted to make room."""
         self._sinks.append(sink)
         self.panics.append(sink.panic)
 
     def sinks_for(self, name: str, *, silent: bool = False) -> list[Sink]:
-        """Those that want a session; see `Sink.wants`."""
+        """The sinks that want to view a session; see `Sink.wants`."""
         asked = {"silent": True} if silent else {}
         return [sink for sink in self._sinks if sink.wants(name, **asked)]
 
     def panic(self) -> None:
-        """Every place of the house's own ends whatever it sounds."""
+        """Makes every output of the server's own end its notes."""
         for end_notes in self.panics:
             try:
                 end_notes()
@@ -119,7 +119,7 @@ class Audience:
                 log.exception("%r failed to end its notes", end_notes)
 
     def add_session(self, name: str, opener: Asker | None) -> None:
-        """A session that nobody views yet, on its opener's account."""
+        """Adds a session that nobody views yet; it counts towards its opener's limit."""
         self._viewers[name] = {}
         self._opened.setdefault(opener, set()).add(name)
 
@@ -131,19 +131,19 @@ class Audience:
             names.discard(name)
 
     def opened(self, asker: Asker | None) -> int:
-        """How many sessions there are that this client opened."""
+        """How many sessions that a client opened are still there."""
         return len(self._opened.get(asker, ()))
 
     def keep(self, name: str) -> None:
-        """A session counts as viewed for as long as it is open."""
+        """Makes a session count as viewed for as long as it is open."""
         self._kept.add(name)
 
     def view(self, name: str, viewer: Viewer) -> None:
-        """A client views a session from now on."""
+        """Adds a viewer to a session."""
         self._viewers[name][viewer] = None
 
     def leave(self, viewer: Viewer) -> list[str]:
-        """A client is gone; returns the sessions that no other client views."""
+        """Removes a client that has gone; returns the sessions that it was the last to view."""
         self._opened.pop(viewer, None)
         viewed = [name for name, viewers in self._viewers.items() if viewer in viewers]
         for name in viewed:
@@ -151,21 +151,21 @@ class Audience:
         return [name for name in viewed if self.left(name)]
 
     def left(self, name: str) -> bool:
-        """Whether no client views a session; the house's own places may."""
+        """Whether no client views a session; the server's own sinks do not count."""
         return name not in self._kept and self._viewers[name].keys() <= set(self._sinks)
 
     def of(self, name: str) -> list[Viewer]:
-        """Who views a session."""
+        """The viewers of a session."""
         return list(self._viewers[name])
 
     def count(self, name: str) -> int:
-        """How many view a session."""
+        """How many viewers a session has."""
         return len(self._viewers[name]) + (name in self._kept)
 
     def tell(
         self, name: str, event: events.Event, asker: Asker | None = None, id: Id = None
     ) -> None:
-        """News of a session, for all; the asker hears it with its `id`, viewing or not."""
+        """Sends news of a session to all viewers, and with its `id` to the asker, viewer or not."""
         for viewer in self.of(name):
             if viewer is not asker:
                 self.say(name, viewer, event)
@@ -175,12 +175,12 @@ class Audience:
     def broadcast(
         self, event: events.SessionEvent, asker: Asker | None = None, id: Id = None
     ) -> None:
-        """News of a session, for all and for the observers."""
+        """Sends news of a session to all viewers, the asker and the observers."""
         self.tell(event.session, event, asker, id)
         self.inform(event)
 
     def show(self, name: str, event: events.Live, context: NoteContext) -> None:
-        """A live symbol, for all."""
+        """Sends a live symbol to all viewers."""
         for viewer in self.of(name):
             try:
                 viewer.symbol(event, context)
@@ -188,14 +188,14 @@ class Audience:
                 self._drop(name, viewer)
 
     def say(self, name: str, viewer: Asker, event: events.Event) -> None:
-        """The same for one of them."""
+        """Sends an event to one of them; a viewer that raises is dropped."""
         try:
             viewer.tell(event)
         except Exception:
             self._drop(name, viewer)
 
     def inform(self, event: events.Event) -> None:
-        """News of a session, for the observers."""
+        """Sends news of a session to the observers."""
         for observe in self.observers:
             try:
                 observe(event)
@@ -203,8 +203,8 @@ class Audience:
                 log.exception("an observer failed at %r", event)
 
     def _drop(self, name: str, viewer: Asker) -> None:
-        """A bug in one place that a session is heard is not the session's end elsewhere."""
-        log.exception("%s failed; it hears no more of session %r", type(viewer).__name__, name)
+        """Drops a viewer that raised, so that its bug does not harm the other viewers."""
+        log.exception("%s failed; it gets no more of session %r", type(viewer).__name__, name)
         viewers = self._viewers.get(name, {})
         if isinstance(viewer, Viewer) and viewer in viewers:
             del viewers[viewer]

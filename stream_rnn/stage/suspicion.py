@@ -1,44 +1,44 @@
-"""Which session an engine dies of, if it dies again and again."""
+"""Finds the session that makes an engine die again and again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-YOUNG = 10.0  # seconds after its start within which an engine's death is one of a row
+YOUNG = 10.0  # seconds after its start within which an engine's death counts as one of a row
 
 
 class Suspicion:
     """What is known of one engine's deaths. No I/O, and the time is passed in.
 
-    An engine that has died says, once it is back, which sessions it is about to compute before it
-    does, and when it is done with them: `caution` 1. If it dies again within `YOUNG` seconds, those
-    it was at are suspects, and the next engine computes one session at a time: 2. A session that
-    was a suspect then, and that the engine was at, alone, when it died once more, is what it dies
-    of. So two deaths in a row must come in the midst of computing the same session: an engine that
-    is killed from outside, or while it does nothing, hardly ever makes one look guilty.
+    After its first death an engine works with `caution` 1: before it computes sessions it says
+    which, and afterwards that it is done. If it dies again within `YOUNG` seconds, the sessions
+    that it was computing are suspects, and the next engine, with `caution` 2, computes one at a
+    time. If it dies once more while computing one suspect alone, that session is the cause. So two
+    deaths in a row must happen while the same session is computed: an engine that is killed from
+    outside, or while it does nothing, hardly ever makes a session look guilty.
     """
 
     def __init__(self) -> None:
         self._began = -YOUNG
         self._deaths = 0  # in a row
-        self._at: frozenset[int] = frozenset()  # keys of sessions
+        self._at: frozenset[int] = frozenset()  # keys of sessions that it is computing
         self._suspects: frozenset[int] = frozenset()
 
     @property
     def caution(self) -> int:
-        """How the engine is to work; see `engine.messages.Caution`."""
+        """The level of caution for the engine; see `engine.messages.Caution`."""
         return min(self._deaths, 2)
 
     def began(self, now: float) -> None:
-        """The engine has started."""
+        """Notes that the engine has started."""
         self._began, self._at = now, frozenset()
 
     def computes(self, keys: Iterable[int]) -> None:
-        """What the engine is at from now on; nothing: it is done."""
+        """Notes which sessions the engine is computing from now on; none: it is done."""
         self._at = frozenset(keys)
 
     def died(self, now: float) -> int | None:
-        """The engine has died.
+        """Notes that the engine has died.
 
         Returns:
             The key of the session that it died of, once that is known.
@@ -56,7 +56,7 @@ class Suspicion:
         return guilty
 
     def calms(self, now: float) -> bool:
-        """Whether an engine that was to be cautious need not be any more; true once."""
+        """Whether a cautious engine has lived long enough to stop being cautious; true once."""
         calm = self._deaths > 0 and now - self._began >= YOUNG
         if calm:
             self._deaths, self._suspects = 0, frozenset()

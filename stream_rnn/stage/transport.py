@@ -1,6 +1,6 @@
-"""Passes on what beats from outside do: their tempo, and their start and stop.
+"""Passes external tempo, start and stop on to the sessions that follow them.
 
-A client of the stage like any other, but for `Stage.retime`. No I/O, and the time is passed in.
+It acts as a client of the stage, except for `Stage.retime`. No I/O, and the time is passed in.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from stream_rnn.stage.stage import Stage
 from stream_rnn.wire import events
 from stream_rnn.wire import messages as wire
 
-log = logging.getLogger("stream_rnn.conductor")
+log = logging.getLogger("stream_rnn.transport")
 
 Transport = Literal["start", "stop", "continue"]
 
-BPM = (10.0, 1000.0)  # what is taken for a tempo
-NEWS = 0.1  # a change of bpm that viewers are told of
-NEWS_PAUSE = 0.5  # seconds between tellings
+BPM = (10.0, 1000.0)  # tempi outside are taken for errors
+NEWS = 0.1  # change of bpm from which on viewers are told
+NEWS_PAUSE = 0.5  # seconds between two such events, at least
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class TransportFollower:
     """Applies tempo and transport of each source to the sessions that follow it.
 
     Args:
-        stage: whose `tempi` it keeps up to date.
+        stage: has the sessions; the follower keeps its `tempi` up to date.
     """
 
     def __init__(self, stage: Stage) -> None:
@@ -43,9 +43,9 @@ class TransportFollower:
         self._told: dict[str, _Told] = {}
 
     def set_tempo(self, source: str, tempo: Tempo | None, now: float) -> None:
-        """A source's beat, or none any more: then its followers keep their own.
+        """Sets a source's tempo; with none, its followers go on in their own.
 
-        One that cannot be played to, as of a broken clock, is passed over.
+        An impossible tempo, as from a broken clock, is ignored.
         """
         heard = self._stage.tempi.heard
         if tempo is None:
@@ -64,10 +64,10 @@ class TransportFollower:
         self._stage.retime(source, now, tell=news)
 
     def transport(self, source: str, action: Transport, now: float) -> None:
-        """What was pressed at the source.
+        """Applies a start, continue or stop that came from a source.
 
-        `start`: the beat that was set last is at its beginning: who follows begins with it.
-        `continue`: they play on. `stop`: they pause.
+        `start`: the beat that was set last begins now, and its followers with it. `continue`:
+        they play on. `stop`: they pause.
         """
         log.info("%s: %s", source, action)
         for session in list(self._stage.sessions.values()):

@@ -1,4 +1,4 @@
-"""What a terminal's signals do to what sounds; and the children's sessions."""
+"""What a terminal's signals do to sounding notes; and the children's process sessions."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_child_is_in_a_session_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has none")
 def test_a_hang_up_that_is_ignored_stays_so(models: Path) -> None:
-    """As `nohup` has it."""
+    """As with `nohup`, which has SIGHUP ignored."""
     code = (
         "import asyncio, os, signal, sys\n"
         "from stream_rnn.serve.signals import Signals\n"
@@ -126,7 +126,7 @@ def test_a_hang_up_that_is_ignored_stays_so(models: Path) -> None:
 
 
 class Hung:
-    """An engine that says nothing, and where it would be waited for."""
+    """An engine that says nothing; it also stands for its `EngineLife` and `EngineLink`."""
 
     def __init__(self) -> None:
         self.killed = asyncio.Event()

@@ -1,4 +1,4 @@
-"""An ensemble on stage: people take parts, and fingers move between the symbols."""
+"""An ensemble on stage: people take players' parts, and touches fall between the symbols."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_two_people_may_play_and_even_four(stages: Path) -> None:
     [
         ("s", {"gesture": 9}, "gesture must be 0 to 8, not 9"),
         ("s", {"gesture": 1, "player": 4}, "player must be 0 to 3, not 4"),
-        ("v", {"gesture": 1}, "has no players to lead: its model speaks text"),
+        ("v", {"gesture": 1}, "has no players to lead: its model is of domain 'text'"),
         ("x", {"gesture": 1}, "there is no session 'x'"),
     ],
 )

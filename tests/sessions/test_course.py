@@ -47,7 +47,7 @@ def test_of_plans_too_long_ago_nothing_holds() -> None:
 
 
 class Pipe:
-    """Between a stage and its engine: counts, and may be full."""
+    """Stands between a stage and its engine: counts what passes, and may be full."""
 
     def __init__(self, house: House) -> None:
         self.house, self.full, self.sent, self.largest = house, False, 0, 0

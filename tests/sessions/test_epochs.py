@@ -45,8 +45,8 @@ class SlowEar(Ear):
 
 
 def client_view(messages: list[dict[str, Any]]) -> dict[int, str]:
-    """What a client holds that follows the protocol: the text by position. It also holds that
-    symbols come in order, and that each is of the past that it was last told of.
+    """The text, by position, that a client which follows the protocol has at the end. Also checks
+    that symbols come in order, and that each is of the epoch that the client was last told.
     """
     text: dict[int, str] = {}
     n, epoch = None, 0
@@ -158,7 +158,7 @@ def test_a_slow_reader_is_told_what_is_let_go_while_it_reads(house: House) -> No
     slow.read(50)
     for _ in range(4):
         house.say(ear, "feed", session="s", symbols="b" * 200)
-        house.engine.pump(house.clock.now())  # what it has not come through is not let go
+        house.engine.pump(house.clock.now())  # the journal keeps what is not computed
     first = house.stage.sessions["s"].journal.first
     assert first > 300
     slow.read()
@@ -208,7 +208,7 @@ def test_of_many_pasts_little_is_kept_and_no_parting_is_told_too_late() -> None:
         epochs.begin(began[-1])
         assert len(epochs._partings) <= KEPT
     for i in range(20):
-        began.append(10**6 + i)  # ever later: each is remembered by itself
+        began.append(10**6 + i)  # rising, so none ends another
         epochs.begin(began[-1])
     for epoch in range(epochs.now):
         told = epochs.parting(epoch)

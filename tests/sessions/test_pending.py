@@ -1,4 +1,4 @@
-"""A change that waits for its beat or bar: told, replaced by a later one, told when it holds."""
+"""A change that waits for its beat or bar: announced, perhaps replaced, announced in force."""
 
 import random
 from pathlib import Path

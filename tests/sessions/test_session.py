@@ -280,7 +280,7 @@ def piano() -> Session:
 
 
 def play_events(s: Session) -> list[tuple[float, dict[str, object]]]:
-    """Plays the chord; returns what happens when, but for the passing of time."""
+    """Plays the chord; returns its note events, and when each is due."""
     start = s.next_due
     for i, symbol in enumerate(encode_notes(CHORD).tolist()):
         s.receive(s.generation, s.position + i, symbol, start)

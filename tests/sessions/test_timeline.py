@@ -67,7 +67,7 @@ def test_many_small_changes_never_put_a_symbol_off() -> None:
     for n in range(1, 5):
         last = advance(line, n, TEMPO)
     due = line.next_due
-    for i in range(300):  # a clock that trembles, and an engine that is 200 ms late
+    for i in range(300):  # a jittering clock, and an engine that is 200 ms late
         now = last + i / 1000
         line.retime(now, 4, rate=10.0, tempo=Tempo(120.0, 0.0, 100.0 + 0.001 * (-1) ** i))
         assert line.next_due == pytest.approx(due, abs=0.0011)

@@ -68,7 +68,7 @@ def test_everybody_hears_of_it_and_of_the_new_stream(house: House) -> None:
         since = one.messages[one.messages.index(about[1]) + 1 :]
         assert [m["n"] for m in since] == list(range(len(since))) and len(since) > 10
         assert all("notes" in m and m["epoch"] == 1 for m in since)
-    assert not stranger.of("symbol")  # who does not view it does not view it now
+    assert not stranger.of("symbol")  # a client that did not view it still does not
 
 
 def test_the_stream_is_that_of_the_model_from_position_0(house: House, folder: Path) -> None:

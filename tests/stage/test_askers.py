@@ -1,4 +1,4 @@
-"""Who asks something of the stage need not view anything, nor be there to be answered."""
+"""An asker of the stage need not be a viewer, and there may be none to answer."""
 
 from typing import Any
 

@@ -16,7 +16,7 @@ NAMES = ("a", "b", "c", "d")
 
 
 class TwoEngines(House):
-    """A house with a second engine."""
+    """A `House` with a second engine."""
 
     def __init__(self, models: Path) -> None:
         super().__init__(models)
@@ -117,7 +117,7 @@ def test_a_model_that_one_engine_cannot_load_is_played_by_the_other(house: TwoEn
     assert "verse" in house.stage.models
     for name, ear in ears.items():
         assert not ear.of("error") and len(ear.stream(name)) > 60, name
-    # When no engine has it, its sessions are put away, and those who view them are told why.
+    # When no engine has the model, its sessions are evicted, and their viewers are told why.
     house.lose_engine()
     house.start_engine()
     life.leave_out(house.link, {"verse": "its weights are gone"})

@@ -1,4 +1,4 @@
-"""What fails in one session, one model or one place stays there."""
+"""A failure in one session, one model or one sink does not harm the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fork sounds for who made it, and in the house only once it is played, or has a place there."""
+"""Only a fork's opener hears it, and sinks that name it; all sinks do once it is played."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def fork(house: House, name: str = "main-2") -> Ear:
 
 
 def ports(synth: Synth) -> set[int]:
-    """On which ports something began since the last look."""
+    """The ports on which notes began since the last call."""
     sent, synth.sent = synth.listen(), []
     return {port for _, port, data in sent if data[0] >> 4 == 9}
 

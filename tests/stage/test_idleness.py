@@ -22,7 +22,7 @@ def house(models: Path) -> House:
 
 
 class HouseSink(Ear):
-    """A place of the house's own that views everything, such as a MIDI port."""
+    """A sink that views everything, such as a MIDI port."""
 
     def wants(self, session: str) -> bool:
         return True
@@ -67,7 +67,7 @@ def test_what_was_left_longest_gives_way_but_nothing_that_is_viewed(house: House
     full = house.join()
     house.say(full, "open", model="verse", session="g")
     assert full.last("error")["code"] == "too_many_sessions"
-    house.say(full, "attach", session="a")  # nor is there room for one that was put away
+    house.say(full, "attach", session="a")  # nor is there room for an evicted one
     assert full.last("error")["code"] == "too_many_sessions"
     assert not c.of("paused")
 
@@ -203,7 +203,7 @@ def test_states_of_all_together_have_a_bound(house: House) -> None:
     assert journals(house, "a", "b") == [90, 10]
     trim_states(sessions, 0.05)
     assert sum(journals(house, "a", "b")) <= 50
-    assert journals(house, "b") == [10]  # who has few gives none
+    assert journals(house, "b") == [10]  # a session with few states keeps them
     assert sessions[0].journal.snapshot_before(sessions[0].position) == (90, bytes(1000))
     trim_states(sessions, 0.0)
     assert min(journals(house, "a", "b")) >= 2

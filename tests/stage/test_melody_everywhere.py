@@ -23,14 +23,14 @@ Heard = list[tuple[float, int, bool]]  # when, which pitch, whether it begins
 
 
 class Places:
-    """All the places that a session can sound in, on one stage."""
+    """Every kind of output that a session can have, on one stage."""
 
     def __init__(self, folder: Path, codec: AbcCodec | TablatureCodec) -> None:
         make_categorical_model(folder / "models" / "tunes", codec)
         self.house, self._file = House(folder / "models"), folder / "take.mid"
         clock = self.house.clock
         self.sent: list[Timed] = []
-        # No letter is a note here, and that is no matter to what spells notes.
+        # `text=False` makes letters silent, but not those that spell notes.
         self.midi = MidiSink([MidiOut(port="x", text=False)], self.sent.extend, list, clock.now)
         self.midi.ports(["there"])
         self.recorder = Recorder(self._file, "*", clock.now)

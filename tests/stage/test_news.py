@@ -1,4 +1,4 @@
-"""What anybody does to a session is told to all who view it, by whatever way it was asked for."""
+"""All viewers of a session are told what any client does to it, by whatever protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An engine that dies of one session again and again: it is closed, and the others play on."""
+"""A session that makes its engine die again and again is closed, and the others play on."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ from stream_rnn.stage.suspicion import YOUNG, Suspicion
 
 
 class Death(BaseException):
-    """Of a process, which no `except Exception` holds up."""
+    """The death of a process, which no `except Exception` catches."""
 
 
 def deadly(monkeypatch: pytest.MonkeyPatch, method: str, is_fatal: Callable[..., bool]) -> None:

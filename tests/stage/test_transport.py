@@ -1,4 +1,4 @@
-"""Sessions in the time of others: a whole stage, on a clock that the test moves."""
+"""Sessions that follow an external tempo: a whole stage, on a clock that the test moves."""
 
 import math
 from itertools import pairwise
@@ -26,12 +26,12 @@ def dues(ear: Ear, session: str = "a") -> list[tuple[int, float]]:
 
 
 def steps(ear: Ear, tempo: Tempo, session: str = "a") -> list[tuple[int, float]]:
-    """(n, step of the grid) of the same."""
+    """(n, step of the grid) of the symbols that were not fed."""
     return [(n, tempo.beat_at(due) * PER_BEAT) for n, due in dues(ear, session)]
 
 
 def in_phase(heard: list[tuple[int, float]], cycle: int) -> bool:
-    """Whether each symbol stands where its number says."""
+    """Whether each symbol stands on the step of the beat that its position asks for."""
     return all(abs(math.remainder(step - n, cycle)) < 1e-4 for n, step in heard)
 
 

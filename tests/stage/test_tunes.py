@@ -1,4 +1,4 @@
-"""Tunes, whose symbols spell out notes, in the time of others."""
+"""Tunes, whose symbols spell notes, on an external beat."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ class Player:
 
 
 def heard(played: list[Committed], tempo: Tempo = SYNC) -> list[tuple[int | None, float]]:
-    """(pitch, sixteenth of the source)"""
+    """(pitch, sixteenth on the source's beat) of each note."""
     return [(c.sound.pitch, tempo.beat_at(c.due) * 4) for c in played if c.sound]
 
 
 def written(tokens: list[str], start: float) -> list[tuple[int | None, object]]:
-    """The same as it is written, without the last note."""
+    """(pitch, sixteenth) of a tune as it is written, without the last note."""
     notes, at = [], start
     for pitch, eighths in melody(tokens):
         notes.append((pitch, pytest.approx(at, abs=1e-5)))

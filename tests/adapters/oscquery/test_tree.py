@@ -51,7 +51,7 @@ def test_a_control_has_all_that_a_fader_needs() -> None:
     assert node == {
         "FULL_PATH": "/rnn/main/temperature", "TYPE": "f", "ACCESS": 3, "VALUE": [0.5],
         "RANGE": [{"MIN": 0.0, "MAX": 100.0}],
-        "DESCRIPTION": "how daring: 0 is always the likeliest",
+        "DESCRIPTION": "how daring: 0 always draws the likeliest",
     }  # fmt: skip
     assert norm["FULL_PATH"] == "/rnn/main/temperature/norm" and norm["VALUE"] == [0.25]
     assert get("/rnn/main/artist", "RANGE") == {"RANGE": [{"VALS": ["Ada", "Bo"]}]}

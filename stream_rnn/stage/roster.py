@@ -1,4 +1,4 @@
-"""Which sessions there are: found by name, made within the limits, and struck off."""
+"""The sessions that there are: finds them by name, makes them within the limits, removes them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Roster:
     """The sessions, by name and by the key that the engine knows them by.
 
     Args:
-        rollback: the engine's.
+        rollback: length of the engines' rollback window, in symbols.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Roster:
         return session
 
     def free_name(self, model: str) -> str:
-        """A name for a session that was given none."""
+        """An unused name for a session that was given none."""
         stem = re.sub(r"[^A-Za-z0-9_.\-]", "-", model)[:48]
         return next(name for n in self._numbers if (name := f"{stem}-{n}") not in self.by_name)
 
     def make(
         self, asker: Asker | None, name: str, model: Model, controls: ControlLog, journal: Journal
     ) -> Session:
-        """A session on a client's account.
+        """Makes a session, which counts towards a client's limit.
 
         Raises:
             ProtocolError: `session_exists` or `too_many_sessions`.
@@ -90,7 +90,7 @@ class Roster:
         return session
 
     def renew(self, old: Session, model: Model, controls: ControlLog, journal: Journal) -> Session:
-        """A session of another model in the place of one, with its name and its listeners."""
+        """Replaces a session by one of another model, with the same name and listeners."""
         del self.by_key[old.key]
         new = self._add(old.name, model, controls, journal)
         new.epochs = old.epochs
@@ -100,7 +100,7 @@ class Roster:
         return new
 
     def check_room(self) -> None:
-        """Sees to it that one more session can be active.
+        """Makes sure that there is room for one more active session; may evict another.
 
         Raises:
             ProtocolError: `too_many_sessions`.
