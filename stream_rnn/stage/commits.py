@@ -10,8 +10,8 @@ from stream_rnn.stage.engines import Engines
 from stream_rnn.stage.events import controlled_event, symbol_event, touch_event
 from stream_rnn.stage.failures import Failures
 from stream_rnn.stage.limits import Counters
-from stream_rnn.stage.roster import Roster
 from stream_rnn.stage.replay import replay
+from stream_rnn.stage.roster import Roster
 from stream_rnn.stage.subscribers import Audience, Beat, NoteContext
 
 

@@ -12,8 +12,8 @@ from stream_rnn.stage.engines import Engines
 from stream_rnn.stage.events import opened_event
 from stream_rnn.stage.limits import Model
 from stream_rnn.stage.opening import Openings
-from stream_rnn.stage.roster import Roster
 from stream_rnn.stage.replay import replay, resume
+from stream_rnn.stage.roster import Roster
 from stream_rnn.stage.subscribers import Asker, Audience, Viewer
 from stream_rnn.wire import events
 from stream_rnn.wire import messages as wire
