@@ -116,8 +116,7 @@ class Core:
         self._since: dict[str, float] = {}
         self._served: dict[str, int] = {}  # the number of each model's latest batch
         self._batches = 0
-        # Of each model's latest catch-up step: its number, and the last slot in it.
-        self._caught: dict[str, tuple[int, int]] = {}
+        self._caught: dict[str, tuple[int, int]] = {}  # by model: its latest catch-up, last slot
         self._turns = 0  # catch-up steps so far
         self._caught_up = 0.0  # when the latest catch-up step was, or when none was needed
 

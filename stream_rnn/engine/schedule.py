@@ -15,13 +15,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Choice:
-    """What to step, and when to ask again.
+    """`slots` to step now, or none and the time to ask again: `wake`, perhaps infinite.
 
-    Attributes:
-        slots: to step now; perhaps none.
-        wake: the time to ask again, perhaps infinite; now, if there are slots to step.
-        deadline: the earliest one of the slots that are ready; infinite if none is.
-        gathering: whether the other ready slots go on waiting for a fuller batch.
+    `deadline` is the earliest of all ready slots. `gathering` is whether the ready slots that are
+    not stepped now go on waiting for a fuller batch.
     """
 
     slots: NDArray[np.int64]

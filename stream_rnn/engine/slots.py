@@ -151,9 +151,9 @@ class Slots:
         """Drops what was computed from a position on; returns the next position to compute.
 
         That is the position after it if a symbol is injected there and the step for that
-        position has been made with the same settings. A step reads only the symbol *before* its
-        own, so its state stays valid. A client that feeds a symbol and waits for the next one
-        therefore waits for a single step, not two.
+        position has been made, with the same artists. A step reads only the symbol *before* its
+        own, so the state that it made stays valid. A client that feeds a symbol and waits for the
+        next one therefore waits for a single step, not two.
         """
         if position == 0 and not self._states.holds(slot, 0):
             self._states.begin(slot)

@@ -173,8 +173,7 @@ class _Sequence(torch.autograd.Function):
             enter, forget, candidate, leave = gates[t].view(rows, 4, width).unbind(1)
             d_hidden += d_hiddens[t]
             torch.mul(d_hidden, squashed[t], out=d_leave)
-            # With y the function's value, the slope of tanh is 1 - y ** 2, of the logistic
-            # function y - y ** 2.
+            # At a value y, tanh has the slope 1 - y ** 2, and the logistic function y - y ** 2.
             d_hidden.mul_(leave)
             d_cell.add_(d_hidden).addcmul_(d_hidden.mul_(squashed[t]), squashed[t], value=-1)
             torch.mul(d_cell, candidate, out=d_enter)

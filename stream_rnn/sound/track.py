@@ -16,9 +16,7 @@ class Track:
 
     Attributes:
         channel: MIDI channel, from 0, if the place has channels.
-        voice: knows what sounds there.
-        due: when the latest symbol begins, in seconds.
-        ends: when it ends.
+        due, ends: when the latest symbol begins and ends, in seconds.
     """
 
     channel: int = 0

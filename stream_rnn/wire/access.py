@@ -129,8 +129,7 @@ class Access:
         """Whether the `Host` of a request may name this server.
 
         If the name server of evil.example points that name at this machine (DNS rebinding), a
-        browser takes pages from evil.example for the server's own. But their `Host` gives them
-        away.
+        browser takes its pages for the server's own. But their `Host` gives them away.
         """
         if self.loopback:
             return host is not None and (is_loopback(host.host) or host.host in self._known)

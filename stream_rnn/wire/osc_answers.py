@@ -12,7 +12,7 @@ Message = tuple[str, tuple[Any, ...]]
 
 LED_BY_NETWORK = -1  # instead of a gesture: not all OSC programs have a value for "none"
 MAX_INT = 2**31 - 1
-# Bytes of an error, which may quote its cause. So the datagram is small enough for any network.
+# The most bytes of an error's text, which may quote a client: so no network splits the datagram.
 MAX_REASON = 800
 MAX_ADDRESS = 200
 

@@ -128,11 +128,7 @@ def state(slots: Slots, row: int) -> bytes:
 
 
 def played_straight_on(past: Past) -> tuple[list[int], bytes]:
-    """Plays the same history in a slot that computes only one symbol ahead.
-
-    Returns:
-        The symbols, and the slot's last state.
-    """
+    """The symbols and the last state of a slot that plays this history one symbol at a time."""
     slots, made = make_slots(), []
     row = slots.open(1)
     for n, symbol in enumerate(past.symbols):

@@ -124,7 +124,7 @@ def test_the_addresses_without_a_session() -> None:
     assert asked("/rnn/unsubscribe", "main", 0) == [Unsubscribe("main")]
     assert asked("/rnn/sessions") == [ListSessions()]
     assert asked("/rnn/models", 1) == asked("/rnn/models", "?") == [ListModels()]
-    assert asked("/rnn/panic", 0) == [Panic()], "whatever it was sent by"
+    assert asked("/rnn/panic", 0) == [Panic()], "whatever its arguments"
     assert asked("/rnn/panic") == [Panic()]
     assert asked("/rnn/models") == [ListModels()]
     assert asked("/rnn/midi/learn", "temperature") == [Learn("temperature")]

@@ -129,17 +129,14 @@ class ExactKernel:
     def artist_bias(self, blend: Tensor) -> Tensor:
         """The first layer's constant input, `[gates]`, for a blend `[artists]`.
 
-        This sum is not exact. It need not be: it is computed for one session at a time, and only
-        from that session's blend.
+        The sum is not exact, and need not be: it is computed for one session's blend alone.
         """
         named = torch.nonzero(blend).flatten()
         weighted = blend[named, None] * self._artists[named]
         return (self._biases[0] + weighted.sum(0)).float()
 
     def recurrent(self, state: State) -> list[Tensor]:
-        """The part of a step that needs no symbol: per layer, the recurrent product
-        `[rows, gates]`.
-        """
+        """The part of a step that needs no symbol: the recurrent products, `[rows, gates]` each."""
         products = zip(self._recurrent, state.hidden, strict=True)
         return [product(self._rounded(hidden)) for product, hidden in products]
 
