@@ -288,7 +288,7 @@ def test_a_tensor_too_many_is_named(folder: Path) -> None:
         (lambda d: d["architecture"].pop("hidden"), "architecture.hidden is missing; it must be"),
         (lambda d: d["architecture"].update(hidden=10**9), "hidden is 1000000000; it must be a"),
         (lambda d: d["architecture"].update(hidden=-1), "hidden is -1; it must be a whole number"),
-        (lambda d: d["architecture"].update(hidden=16_384, layers=64), "weights; there may be"),
+        (lambda d: d["architecture"].update(hidden=16_384, layers=64), "weights, and the most is"),
         (lambda d: d["architecture"].update(head="bernoulli"), "head is 'bernoulli'; it must be"),
         (lambda d: d["artists"].append("Dot"), "artists is 3; it must be 4, since so many artists"),
         (lambda d: d["codec"].update(characters="abc"),

@@ -1,4 +1,4 @@
-"""The gateway's one interface to an engine, and its two forms: inline and a child process."""
+"""The gateway's interface to an engine, and its two forms: in this process and as a child."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ START_TIMEOUT = 60.0
 
 
 class Engine(Protocol):
-    """Where commands go. Events come by a callback given to the constructor, and so does word
-    that it has ended without having been stopped. After that it can be started again.
+    """Takes commands. Events arrive through a callback given to the constructor; so does the news
+    that the engine has ended without having been stopped. It can then be started again.
     """
 
     @property
     def name(self) -> str:
-        """What a log calls it, such as `engine 4711`."""
+        """The engine's name in logs, such as `engine 4711`."""
         ...
 
     @property
     def ready(self) -> Ready | None:
-        """What it said of itself when it was started last; none before."""
+        """The engine's report on itself from its latest start; None before the first."""
         ...
 
     async def start(self) -> Ready:
-        """Starts it, without any session, and waits until its models are loaded.
+        """Starts the engine, without any session, and waits until its models are loaded.
 
         Raises:
-            EngineError: it could not start; the message says why.
+            EngineError: the engine could not start; the message says why.
         """
         ...
 
     def send(self, commands: Sequence[Command]) -> None:
-        """Hands over commands; never waits. Where nothing runs they are lost."""
+        """Hands over commands; never waits. If the engine is not running, they are lost."""
         ...
 
     def has_room(self) -> bool:
-        """Whether it takes more commands now, instead of having many to read."""
+        """Whether to send more commands now; false while many wait for the engine to read them."""
         ...
 
     def kill(self) -> None:
-        """Ends it at once, as if it had died."""
+        """Ends the engine at once, as if it had died."""
         ...
 
     def stop(self) -> None:
-        """Ends it for good."""
+        """Ends the engine for good; its death is not reported."""
         ...
 
 
@@ -60,7 +60,7 @@ class InlineEngine:
     """An engine in this process, stepped by `pump`; for tests.
 
     Args:
-        make: makes what computes, as a process does when it starts.
+        make: makes the core at each start.
         on_events: called with each batch of events.
         on_death: called by `kill`.
     """
@@ -81,7 +81,7 @@ class InlineEngine:
         return self.begin()
 
     def begin(self) -> Ready:
-        """Starts it."""
+        """Starts the engine; `start`, for callers that are not coroutines."""
         self._core = self._make()
         self._core.say = self._on_events
         self.ready = self._core.ready()
@@ -103,7 +103,7 @@ class InlineEngine:
         self._core = None
 
     def pump(self, now: float, most: float = math.inf) -> int:
-        """Steps until nothing is left to do at `now`, or `most` batches are done."""
+        """Steps until nothing is left to do at `now`, or `most` batches are done: how many."""
         batches = 0
         while batches < most and self._core is not None:
             events, wake = self._core.step(now)
@@ -122,7 +122,7 @@ class ChildEngine:
         options: `EngineOptions` as JSON values.
         on_events: called with each batch of events.
         on_death: called when the process ends without having been stopped.
-        on_room: called when it takes commands again after `has_room` was false.
+        on_room: called when `has_room` is true again after it was false.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The engine: commands in, symbols out, no sockets and no timetable.
 
-It steps, among all sessions with credit, those whose next symbol is due first. The time is
-passed in, only to judge how near that is.
+Among all sessions with credit, the engine steps those whose next symbol is due first. The
+time is passed in, and only tells the engine how near a deadline is.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ from stream_rnn.errors import CheckpointError, ConfigError, EngineError, StreamR
 
 log = logging.getLogger("stream_rnn.engine")
 
-# Those who have a long past to come through wait while others want anything, at most so long.
+# A session catches up when many injected symbols lie before it. It waits while other sessions
+# have steps to make, but no longer than PATIENCE.
 PATIENCE = 0.05  # seconds
-FEW = 8  # rows of a step then
-SOME = 16  # rows of one while the others' next step is near
-LONG = 0.01  # seconds, in which that is
+FEW = 8  # rows of a catch-up step that is made while another session is urgent
+SOME = 16  # rows of a catch-up step when the next urgent step is less than LONG away
+LONG = 0.01  # seconds
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,15 @@ class EngineOptions:
     """How an engine is built.
 
     Attributes:
-        models: folders, by the name sessions open them by.
-        fingerprints: of their cards, as the gateway has read them.
+        models: the models' folders, by the names under which sessions open them.
+        fingerprints: the fingerprint of each model's card, as the gateway read it.
         device: `auto` (CUDA where there is one), `cpu` or `cuda`.
-        sessions: how many fit, of each model.
-        batch: the most sessions stepped together.
-        rollback: positions that can be gone back to; look-ahead is below it.
-        margin: seconds to a deadline within which nothing is waited for.
-        batch_window: seconds that work may wait for a fuller batch.
+        sessions: how many sessions each model has room for.
+        batch: the most sessions that are stepped together.
+        rollback: the number of positions in a rollback window; look-ahead is less.
+        margin: the deadline margin: a session whose deadline is closer than this, in seconds, is
+            stepped at once.
+        batch_window: the longest, in seconds, that work may wait for a fuller batch.
     """
 
     models: dict[str, Path]
@@ -67,10 +69,10 @@ class EngineOptions:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of a name.
+    """The torch device for `auto`, `cpu` or `cuda`.
 
     Raises:
-        ConfigError: CUDA was asked for and is not there.
+        ConfigError: `cuda` was asked for, and torch finds no CUDA device.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -83,12 +85,12 @@ class Core:
     """Sessions of several models on one device.
 
     Attributes:
-        left_out: models that cannot be loaded, and why: the others are served.
-        say: takes what must be known before it goes on; see `Doing`.
+        left_out: the models that could not be loaded, and why; the others are served.
+        say: called with events that the gateway must have before the engine goes on; see `Doing`.
 
     Raises:
-        ConfigError: the device is not there.
-        EngineError: no model can be loaded.
+        ConfigError: there is no such device on this machine.
+        EngineError: none of the models can be loaded.
     """
 
     def __init__(self, options: EngineOptions) -> None:
@@ -105,25 +107,25 @@ class Core:
                 self._models[name] = self._load(folder, options.fingerprints.get(name))
             except StreamRnnError as error:
                 self.left_out[name] = str(error)
-            except Exception as error:  # whatever is in a folder concerns that model only
+            except Exception as error:  # a broken folder must not affect the other models
                 log.exception("%s cannot be loaded", folder)
                 self.left_out[name] = f"{folder}: cannot be loaded: {error!r}"
         if options.models and not self._models:
             raise EngineError("; ".join(self.left_out.values()))
         self._where: dict[int, tuple[Slots, int]] = {}
         self._since: dict[str, float] = {}
-        self._served: dict[str, int] = {}  # which batch was a model's last
+        self._served: dict[str, int] = {}  # the number of each model's latest batch
         self._batches = 0
-        self._caught: dict[str, tuple[int, int]] = {}  # a model's turn to catch up, and which slot
-        self._turns = 0
-        self._caught_up = 0.0  # when somebody last did
+        self._caught: dict[str, tuple[int, int]] = {}  # by model: its latest catch-up, last slot
+        self._turns = 0  # catch-up steps so far
+        self._caught_up = 0.0  # when the latest catch-up step was, or when none was needed
 
     def _load(self, folder: Path, fingerprint: str | None) -> Slots:
         card = read_card(folder)
         if fingerprint not in (None, card.fingerprint):
             raise CheckpointError(
-                f"{folder}: is another model than when this server started, and its sessions would "
-                "go on as something else; start the server anew to play it"
+                f"{folder}: the model has been replaced since this server started, so its sessions "
+                "cannot go on with it; restart the server to play the new model"
             )
         codec, network = card.make_codec(), load_network(folder, card)
         assert boundary_is_zero(codec)
@@ -137,14 +139,14 @@ class Core:
         )
 
     def ready(self) -> Ready:
-        """What the engine says first."""
+        """The first event that the engine sends."""
         numerics = {slots.kernel.numerics for slots in self._models.values()}
         return Ready(
             str(self.device), self._options.rollback, self.left_out, tuple(sorted(numerics))
         )
 
     def apply(self, commands: Sequence[Command]) -> list[EngineEvent]:
-        """Takes commands. One that cannot be followed is answered with `Failed`."""
+        """Applies commands. Returns a `Failed` for each that could not be applied."""
         failed: list[EngineEvent] = []
         for command in commands:
             if self._caution and isinstance(command, Plan):
@@ -153,12 +155,12 @@ class Core:
                 self._apply(command)
             except Exception as error:
                 if not isinstance(error, EngineError):
-                    log.exception("a command could not be followed")
+                    log.exception("a command failed")
                 failed.append(self._fail(command, error))
         return [*failed, Doing()] if self._caution else failed
 
     def _fail(self, command: Command, error: Exception) -> Failed:
-        """A session stands still until it is told anew, from its beginning or from a state."""
+        """Halts the command's session until a plan restarts it, from position 0 or a state."""
         key = None if isinstance(command, Credits | Caution) else command.key
         generation = command.generation if isinstance(command, Plan) else 0
         if key in self._where:
@@ -171,7 +173,7 @@ class Core:
             case Open(key, model):
                 if model not in self._models:
                     raise EngineError(self.left_out.get(model, f"there is no model {model!r}"))
-                if key in self._where:  # begins anew
+                if key in self._where:  # the session begins anew
                     slots, slot = self._where.pop(key)
                     slots.close(slot)
                 slots = self._models[model]
@@ -180,7 +182,7 @@ class Core:
                 slots, slot = self._find(key)
                 slots.plan(slot, command)
             case Close(key):
-                if key in self._where:  # it may have been withdrawn before it was there
+                if key in self._where:  # the opening may have failed, or never been sent
                     slots, slot = self._where.pop(key)
                     slots.close(slot)
             case Caution(level):
@@ -204,11 +206,11 @@ class Core:
         return self._where[key]
 
     def step(self, now: float) -> tuple[list[EngineEvent], float]:
-        """Steps the most urgent batch, if any is to be stepped now.
+        """Steps the most urgent batch, if one is to be stepped now.
 
         Returns:
-            What came of it, and when to ask again: at once (`now`), later, or (infinity)
-            not before a command comes.
+            The events of that step, and when to call again: at once (`now`), at a later time,
+            or not before a command comes (infinity).
         """
         behind: dict[str, NDArray[np.int64]] = {}
         choices = {
@@ -216,8 +218,8 @@ class Core:
             for name, slots in self._models.items()
             if not slots.empty
         }
-        # Among models that are late already, each has its turn: one that has too much to do
-        # must not stop the others.
+        # Models whose deadlines have passed take turns: one with too much to do must not stop
+        # the others.
         urgent = min(
             (name for name, choice in choices.items() if len(choice.slots)),
             key=lambda name: (max(choices[name].deadline, now), self._served.get(name, -np.inf)),
@@ -227,7 +229,7 @@ class Core:
         if not behind:
             self._caught_up = now
         elif urgent is None or now - self._caught_up >= PATIENCE:
-            # So few rows that who is woken for meanwhile is not late for it.
+            # Few enough rows that a session which becomes urgent meanwhile is not late.
             rows = FEW if urgent is not None else SOME if wake < now + LONG else None
             self._caught_up = now
             return self._catch_up(behind, rows), now
@@ -242,10 +244,10 @@ class Core:
     def _catch_up(
         self, behind: dict[str, NDArray[np.int64]], rows: int | None
     ) -> list[EngineEvent]:
-        """Steps some of those who have a long past to come through, each model in its turn."""
+        """Steps some of the sessions that catch up; models and slots take turns."""
         name = min(behind, key=lambda name: self._caught.get(name, (-1, -1)))
         slots, (_, last) = self._models[name], self._caught.get(name, (-1, -1))
-        # In a circle: those after who was the last, and then the first.
+        # Round robin: first the slots after the last one stepped, then those from the start.
         order = np.argsort(behind[name] <= last, kind="stable")
         batch = behind[name][order[: min(rows or slots.batch, slots.batch)]]
         self._turns += 1
@@ -253,7 +255,7 @@ class Core:
         return self._advance(slots, batch)
 
     def _advance(self, slots: Slots, batch: NDArray[np.int64]) -> list[EngineEvent]:
-        """Steps a batch; if it is to be cautious it says so before, and after."""
+        """Steps a batch. A cautious engine says `Doing` before the step and after it."""
         if not self._caution:
             return self._attempt(slots, batch)
         events: list[EngineEvent] = []
@@ -263,7 +265,7 @@ class Core:
         return [*events, Doing()]
 
     def _attempt(self, slots: Slots, batch: NDArray[np.int64]) -> list[EngineEvent]:
-        """Steps a batch. What cannot be stepped is found out one by one, and stands still."""
+        """Steps a batch. If that fails, steps its sessions singly and halts those that fail."""
         try:
             return list(slots.advance(batch))
         except Exception as error:
@@ -280,10 +282,10 @@ class Core:
         return events
 
     def precompute(self) -> bool:
-        """Does ahead what can be, for one session; to be called while `step` does nothing.
+        """Precomputes part of one session's next step; to be called while `step` is idle.
 
         Returns:
-            Whether there was something.
+            Whether there was anything to precompute.
         """
         if self._caution:
             return False

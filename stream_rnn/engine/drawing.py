@@ -1,4 +1,4 @@
-"""How the next symbols of several slots are drawn: by each one's settings and random numbers."""
+"""Draws the next symbols of several slots, each by its own settings and random numbers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from stream_rnn.nets.baselines import Network
 
 
 class Drawing:
-    """The settings in force of each slot, and the draw.
+    """The current settings of each slot, and the draw.
 
     Args:
-        count: of slots.
+        count: the number of slots.
     """
 
     def __init__(self, network: Network, codec: Codec, count: int) -> None:
@@ -32,15 +32,14 @@ class Drawing:
         self._density = np.zeros(count)
         self._seed = np.zeros(count, np.int64)
         self._allowed = np.zeros((count, a.symbols), np.bool_)
-        self._never = np.zeros(a.symbols)
-        self._never[list(codec.suppressed)] = -np.inf
-        # By the symbol before, where symbols take turns.
-        self._turns = (
+        self._suppressed = np.zeros(a.symbols)
+        self._suppressed[list(codec.suppressed)] = -np.inf
+        self._transitions = (  # [symbol before, symbol]
             None if codec.transitions is None else np.where(codec.transitions, 0.0, -np.inf)
         )
 
     def follow(self, slot: int, settings: Settings) -> None:
-        """Makes these settings a slot's."""
+        """Makes these the current settings of a slot."""
         self._temperature[slot] = settings.temperature
         self._top_k[slot], self._top_p[slot] = settings.top_k, settings.top_p
         self._density[slot], self._seed[slot] = settings.density, settings.seed
@@ -56,20 +55,21 @@ class Drawing:
         positions: NDArray[np.int64],
         before: Callable[[], NDArray[Any]],
     ) -> NDArray[Any]:
-        """The symbols at some positions.
+        """Draws the symbol at each position.
 
         Args:
             logits: `[rows, outputs]`.
-            before: gives the symbol before each, where it matters; the boundary at position 0.
+            before: returns the symbols before the positions (the begin-and-end symbol before
+                position 0); called only if the model has a transition mask.
         """
         a = self._architecture
         numbers = uniforms(self._seed[slots], positions, draw_lanes(a.head, a.symbols))
         temperature = self._temperature[slots]
         if a.head == "categorical":
             limits = self._top_k[slots], self._top_p[slots]
-            logits = logits + self._never
-            if self._turns is not None:
-                logits += self._turns[before()]
+            logits = logits + self._suppressed
+            if self._transitions is not None:
+                logits += self._transitions[before()]
             return draw_categorical(logits, numbers, temperature, *limits)
         density, allowed = self._density[slots], self._allowed[slots]
         return self._draw_keys(logits, numbers, temperature, density, allowed)

@@ -1,12 +1,12 @@
-"""What the gateway and an engine say to each other.
+"""The messages between the gateway and an engine.
 
-The engine keeps no timetable. The gateway gives each session *credit*: it may be computed
-up to some position, the next symbol being due at some time. Whatever changes a session's
+The engine keeps no timetable. The gateway gives each session *credit*: the engine may compute
+it up to some position, and its next symbol is due at some time. Whatever changes a session's
 future (an opening, a control, a feed, a rewind) is one command, `Plan`: "from this position,
-these controls and these given symbols". A plan has a generation, which comes back with each
-symbol, so that symbols computed under an older plan are recognised and dropped.
+these controls and these injected symbols". A plan has a generation, and each symbol comes back
+with the generation it was computed under, so the gateway can drop symbols of older plans.
 
-Symbols travel as the bytes of their codec (`Codec.pack`), a batch at a time.
+Symbols travel as bytes made by the codec (`Codec.pack`), a batch at a time.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from msgspec import Struct
 
 
 class Settings(Struct, frozen=True, array_like=True):
-    """What the network and the draw need of a session's controls.
+    """The part of a session's controls that the network and the draw need.
 
     Attributes:
         temperature: 0 for the likeliest symbol.
-        top_k: draw among so many; 0 for all.
-        top_p: draw among the likeliest that together have this probability.
-        density: added to every Bernoulli logit.
+        top_k: draw among this many of the likeliest symbols; 0 for all.
+        top_p: draw among the likeliest symbols that together have this probability.
+        density: added to every key's logit.
         seed: of the random numbers.
-        artists: the blend's weights, adding up to 1, or empty.
-        allowed: packed symbol of the keys that may sound; empty for all.
+        artists: the weights of the artist blend, which add up to 1; or empty.
+        allowed: the keys that may sound, as a packed symbol; empty for all.
     """
 
     temperature: float = 1.0
@@ -40,23 +40,24 @@ class Settings(Struct, frozen=True, array_like=True):
 
 
 class Open(Struct, frozen=True, tag=True, array_like=True):
-    """Takes a slot for a session, known from here on by its key."""
+    """Takes a slot for a session. Later messages name the session by its key."""
 
     key: int
     model: str
 
 
 class Plan(Struct, frozen=True, tag=True, array_like=True):
-    """From `position` on, the session's future is this.
+    """A session's future from `position` on.
 
     Attributes:
         generation: comes back with each symbol computed under this plan.
-        position: the first position it rules. Unless `state` is given it must be within
-            the rollback window: at most `rollback - 1` before what is computed.
+        position: the plan's first position. Unless `state` is given it must be within the
+            rollback window: at most `rollback - 1` before the next position to compute.
         schedule: (position, settings), the first at `position` or before.
-        injected: packed symbols that take the positions from `position` on; they are
-            computed through but not sent back.
-        state: the recurrent state before `position`, with `before`, the symbol there.
+        injected: packed symbols for the positions from `position` on; the network steps
+            through them, but they are not sent back.
+        state: the recurrent state before `position`, in portable form, or empty.
+        before: with `state`, the packed symbol before `position`.
     """
 
     key: int
@@ -69,10 +70,10 @@ class Plan(Struct, frozen=True, tag=True, array_like=True):
 
 
 class Credits(Struct, frozen=True, tag=True, array_like=True):
-    """Sessions may be computed up to `until` (exclusive).
+    """Lets sessions be computed up to `until` (exclusive).
 
-    `position` is due at `due`, and each symbol after it `interval` seconds later. All are
-    arrays as bytes, an element a session: int64, int64, int64, float64, float64.
+    The symbol at `position` is due at `due`, and each later one `interval` seconds after the one
+    before. All are arrays as bytes, one element per session: int64 (three), float64 (two).
     """
 
     keys: bytes
@@ -89,11 +90,11 @@ class Close(Struct, frozen=True, tag=True, array_like=True):
 
 
 class Caution(Struct, frozen=True, tag=True, array_like=True):
-    """How an engine is to work when those before it have died.
+    """Makes an engine cautious, because engines before it have died.
 
     Attributes:
-        level: 0: as usual. 1: it says `Doing` before it computes anything, and after. 2: it also
-            computes one session at a time.
+        level: 0: as usual. 1: the engine sends `Doing` before and after it computes anything.
+            2: it also computes one session at a time.
     """
 
     level: int
@@ -106,9 +107,10 @@ class Ready(Struct, frozen=True, tag=True, array_like=True):
     """The engine has loaded its models.
 
     Attributes:
-        device: that it computes on.
-        numerics: the names of what it computes by; see `engine.kernels.protocol`.
-        left_out: models that could not be loaded, and why.
+        device: the device that it computes on.
+        rollback: the number of positions in a rollback window.
+        left_out: the models that could not be loaded, and why.
+        numerics: the names of its kernels' arithmetic; see `engine.kernels.protocol`.
     """
 
     device: str
@@ -139,11 +141,12 @@ class Snapshot(Struct, frozen=True, tag=True, array_like=True):
 
 
 class Failed(Struct, frozen=True, tag=True, array_like=True):
-    """The engine cannot start, or could not do what was asked; a sentence for people.
+    """The engine cannot start, or a command or a step failed.
 
     Attributes:
-        key: of the session that is no longer computed; none where it concerns no session.
-        generation: of the plan that failed.
+        message: a sentence for people.
+        key: the session that is no longer computed; None if the failure concerns no session.
+        generation: the generation of the plan that failed.
     """
 
     message: str
@@ -152,7 +155,7 @@ class Failed(Struct, frozen=True, tag=True, array_like=True):
 
 
 class Doing(Struct, frozen=True, tag=True, array_like=True):
-    """What a cautious engine is about to compute: `keys` (int64); none: it is done."""
+    """The sessions a cautious engine is about to compute: `keys` (int64). Empty: it is done."""
 
     keys: bytes = b""
 

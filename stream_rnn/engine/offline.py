@@ -1,4 +1,4 @@
-"""One stream, made as fast as the machine can: for `sample`, and for samples in training."""
+"""Makes one stream as fast as the machine can: for `sample`, and for samples in training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def generate(
     length: int,
     progress: Callable[[int], None] = lambda symbols: None,
 ) -> list[int]:
-    """The prime, and `length` symbols more: what a session of the server would stream."""
+    """The prime and `length` more symbols, the same that a session of the server would stream."""
     slots = Slots(network, codec, count=1, rollback=2, batch=1)
     slot = slots.open(0)
     injected = b"".join(symbol.to_bytes(codec.width, "little") for symbol in prime)

@@ -1,8 +1,8 @@
-"""Parts of steps that may come, made while there is nothing else to do.
+"""Parts of future steps, precomputed while the engine has nothing else to do.
 
-Who feeds a paused session waits for the step that reads what was fed. A good part of that step
-does not depend on it: the products of the state that was there before. They stay good until
-that state is another.
+A client that feeds a paused session waits for the step that reads the fed symbol. A good part of
+that step does not depend on the symbol: the recurrent weights' products with the state before it.
+These products stay valid until that state changes.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from torch import Tensor
 
 
 class Precomputed:
-    """By slot, what a kernel's `recurrent` made for one position.
+    """For each slot, the products that a kernel's `recurrent` made for one position.
 
     Args:
-        count: of slots.
+        count: the number of slots.
 
     Attributes:
-        position: by slot; -1 where there is nothing.
+        position: by slot, the position of the products; -1 where there are none.
     """
 
     def __init__(self, count: int) -> None:
@@ -31,12 +31,12 @@ class Precomputed:
         self._products[slot], self.position[slot] = products, position
 
     def forget(self, slot: int) -> None:
-        """The state is another."""
+        """Drops a slot's products, since its state has changed."""
         self._products.pop(slot, None)
         self.position[slot] = -1
 
     def take(self, slots: NDArray[np.int64], positions: NDArray[np.int64]) -> list[Tensor] | None:
-        """What there is for a step, if that is of one session; forgets what the step overwrites."""
+        """A single session's products for its step; forgets those that the step makes invalid."""
         if not self._products:
             return None
         kept = self.position[slots]

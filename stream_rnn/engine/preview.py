@@ -13,7 +13,7 @@ TEMPERATURE = 0.8
 
 
 def preview(network: Network, card: Card, step: int) -> str:
-    """A sample of each of a few artists, or one; a roll is drawn a row a frame."""
+    """A sample of each of up to three artists (or one, without artists), as text."""
     codec = card.make_codec()
     count = len(card.artists)
     chosen = sorted({count * i // 3 for i in range(3)}) if count else [0]

@@ -32,7 +32,7 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
 
     def say(events: Sequence[EngineEvent]) -> None:
         connection.sendall(frame(encode(events)))
-        # Linux likes to wake a reader on the writer's processor, where it would wait for our slice.
+        # Linux tends to wake the reader on our processor, where it would wait until we are done.
         give_way()
 
     models = options.pop("models")
@@ -47,7 +47,7 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
     core.say = say
     say([core.ready()])
     gc.collect()
-    gc.freeze()  # what is loaded stays, so no collection need look at it again
+    gc.freeze()  # the models stay loaded, so no collection need look at them again
     reader, wake = FrameReader(), math.inf
     is_spoken_to = waiter(connection)
     while True:
@@ -63,18 +63,18 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
         if events:
             say(events)
         elif wake > time.monotonic() and core.precompute():
-            wake = 0.0  # there may be more
+            wake = 0.0  # there may be more to precompute
 
 
 def main() -> None:
     """Entry point of the child."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    # A supervisor may send these to every process. They are for the gateway, which ends us when
-    # it has drained.
+    # A supervisor may send these signals to every process. Only the gateway acts on them; it ends
+    # the engine once it has drained.
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    be_batch()  # the gateway, which wakes us, has more to do than to send to us
+    be_batch()  # waking the engine must not interrupt the gateway, which has more to do
     connection = child_end(sys.argv[1])
     try:
         serve(connection, json.loads(sys.argv[2]))

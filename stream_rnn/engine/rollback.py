@@ -17,8 +17,8 @@ class RollbackWindow:
     """The positions of the states in the rollback windows of several slots.
 
     Args:
-        count: of slots.
-        places: of a window; the state before position `n` lies at `n % places`.
+        count: the number of slots.
+        places: the places in each window; the state before position `n` lies at `n % places`.
     """
 
     def __init__(self, count: int, places: int) -> None:
@@ -26,23 +26,23 @@ class RollbackWindow:
         self._places = places
 
     def place(self, slot: int, position: int) -> int:
-        """Where the state before a position lies, if it is there, among the places of all slots."""
+        """The place, among those of all slots, where the state before a position is kept."""
         return slot * self._places + position % self._places
 
     def holds(self, slot: int, position: int) -> bool:
-        """Whether the state before a position is there."""
+        """Whether the window holds the state before a position."""
         return bool(self._at[self.place(slot, position)] == position)
 
     def put(self, places: NDArray[np.int64], positions: NDArray[np.int64]) -> None:
-        """States were written."""
+        """Records that the states before `positions` were written into `places`."""
         self._at[places] = positions
 
     def forget_after(self, slot: int, position: int) -> None:
-        """The states after that before a position belong to a future that will not be."""
+        """Forgets the states beyond the one before `position`: their future was given up."""
         part = self._at[slot * self._places : (slot + 1) * self._places]
         part[part > position] = NOTHING
 
     def restart(self, slot: int, position: int) -> None:
-        """Only the state before one position is there."""
+        """Forgets all states of a slot but the one before `position`, which was just written."""
         self._at[slot * self._places : (slot + 1) * self._places] = NOTHING
         self._at[self.place(slot, position)] = position

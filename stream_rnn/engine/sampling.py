@@ -1,9 +1,9 @@
-"""Drawing symbols from logits, with random numbers that are a function of the position.
+"""Draws symbols from logits, with random numbers that are a function of the position.
 
-Nothing here depends on what else is in the batch: each row's draw uses its own logits, its
-own settings and numbers hashed from (seed, position, lane). It is done in NumPy, whose
-functions give an element the same result wherever it stands, and whose sums along a row do
-not depend on the number of rows.
+A row's draw does not depend on the other rows of the batch: it uses the row's own logits and
+settings, and numbers hashed from (seed, position, lane). It is done in NumPy, whose functions
+give an element the same result wherever it stands in an array, and whose sums along a row do not
+depend on the number of rows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stream_rnn.nets.heads import Kind
 NEWTON_STEPS = 6
 STRIDE = 4.0
 LEAST = 1e-30
-FAR = 300.0  # logits, in temperatures, that are as good as infinitely far away
+FAR = 300.0  # logits, divided by the temperature: as good as infinite
 
 Floats = NDArray[np.floating[Any]]
 
@@ -54,7 +54,7 @@ def uniforms(
 
 
 def draw_lanes(head: Kind, symbols: int) -> int:
-    """How many uniform numbers one draw takes: one, or for a chord at most one a key."""
+    """How many uniform numbers one draw is given: one, or for a chord one per key."""
     return 1 if head == "categorical" else symbols
 
 
@@ -65,13 +65,13 @@ def draw_categorical(
     top_k: NDArray[np.int64],
     top_p: Floats,
 ) -> NDArray[np.int64]:
-    """One index a row, by inversion of the cumulative distribution.
+    """Draws one index per row, by inversion of the cumulative distribution.
 
     Args:
-        logits: `[rows, symbols]`; -inf for what must not be drawn.
+        logits: `[rows, symbols]`; -inf for symbols that must not be drawn.
         uniform: `[rows, 1]` in [0, 1).
-        temperature: `[rows]`, 0 for the likeliest (the first of equals).
-        top_k: `[rows]`, 0 for no limit. Equals of the k-th stay in.
+        temperature: `[rows]`, 0 for the likeliest symbol (the first among equals).
+        top_k: `[rows]`, 0 for no limit. Symbols as likely as the k-th stay in.
         top_p: `[rows]`, 1 for no limit (nucleus sampling, Holtzman et al. 2019).
 
     Returns:
@@ -85,7 +85,7 @@ def draw_categorical(
     if len(limited):
         weights[limited] = _truncated(weights[limited], top_k[limited], top_p[limited])
     cumulative = weights.cumsum(1)
-    # u < 1 and in steps of 2**-32, so that u * total < total: an index of weight 0 is never hit.
+    # u is below 1, in steps of 2**-32. So u * total < total, and weight 0 is never drawn.
     drawn = (cumulative <= uniform * cumulative[:, -1:]).sum(1)
     return np.asarray(np.where(temperature > 0, drawn, greedy))
 
@@ -98,7 +98,7 @@ def _truncated(
     width = weights.shape[1]
     k = np.where(top_k > 0, np.minimum(top_k, width), width)
     reached = ordered.cumsum(1)
-    before = reached - ordered  # weight of what is likelier
+    before = reached - ordered  # the weight of all likelier symbols
     p_count = (before < top_p[:, None] * reached[:, -1:]).sum(1)
     count = np.minimum(k, np.maximum(p_count, 1))
     least = np.take_along_axis(ordered, count[:, None] - 1, axis=1)
@@ -112,12 +112,12 @@ def draw_bernoulli(
     density: Floats,
     allowed: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Keys that sound, `[rows, keys]` bool, each on its own.
+    """Draws the keys that sound, `[rows, keys]` bool, each independently.
 
-    Temperature alone would change how many keys sound: most have a chance below a half, which
-    a low temperature takes away and a high one raises. So the logits are shifted, all of a row
-    by as much, until as many keys are to be expected as at temperature 1. What temperature then
-    decides is how surprising they are; how many is `density`'s to say.
+    Temperature alone would change how many keys sound: most have a chance below a half, which a
+    low temperature lowers and a high one raises. So all logits of a row are shifted by the same
+    amount, until the expected number of keys is that of temperature 1. Temperature then decides
+    only how surprising the keys are, and `density` how many they are.
 
     Args:
         logits: `[rows, keys]`.
@@ -139,7 +139,7 @@ def draw_bernoulli(
 
 
 def logistic(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The chance whose logit is x; of NaN, NaN."""
+    """The probability whose logit is x; NaN for NaN."""
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x))
 
 
@@ -151,18 +151,18 @@ def tempered_chances(
 ) -> NDArray[np.float64]:
     """Chances `logistic((logits + shift) / temperature)` that add up to `wanted` in each row.
 
-    To within a few thousandths of a key, by Newton's method for `shift / temperature` and the
-    logarithm of the sum. It begins where the key that is the `wanted`-th in order of likelihood
-    has a chance of a half, so that the slope is not 0, and strides are bounded, so that they do
-    not leave for where it is. The number of steps is fixed: a row's result must not depend on
-    when other rows are done.
+    The sum is right to a few thousandths of a key. Newton's method solves for
+    `shift / temperature`, on the logarithm of the sum. It starts where the `wanted`-th likeliest
+    key has a chance of a half, so that the slope is not 0, and its steps are bounded, so that they
+    do not reach where it is 0. The number of steps is fixed, because a row's result must not
+    depend on when other rows converge.
     """
     barred = np.where(allowed, logits, -np.inf)
-    # fmin and fmax pass over what is not a number: a network that diverged in training.
+    # fmin and fmax ignore NaN, which a network that diverged in training gives.
     last = np.fmax(np.fmin(np.ceil(wanted), allowed.sum(1)) - 1, 0).astype(np.int64)
     middle = np.take_along_axis(np.sort(barred, axis=1), -1 - last[:, None], axis=1)
     middle[np.isneginf(middle)] = 0
-    # odds[key] * exp(-x) is what a chance has against it: no more exponentials of every key.
+    # odds[key] * exp(-x) are the odds against a key: each Newton step takes one exponential a row.
     odds = np.exp(np.clip((middle - barred) / temperature[:, None], -FAR, FAR))
     x = np.zeros(len(logits))
     for _ in range(NEWTON_STEPS):

@@ -1,8 +1,8 @@
 """Which sessions to step, and when: earliest deadline first, in full batches where time allows.
 
 A step of sixteen rows takes less than twice as long as a step of one, so work is gathered into a
-batch while no deadline is near. A session near its deadline is stepped at once, without the rest:
-the fewer the rows, the sooner the step is done.
+batch while no deadline is near. A session near its deadline is stepped at once, without the
+others, because a step of fewer rows is done sooner.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Choice:
-    """`slots` to step now, or (none) the time to ask again: `wake`, perhaps infinite.
+    """`slots` to step now, or none and the time to ask again: `wake`, perhaps infinite.
 
-    `gathering` is whether other sessions go on waiting for a fuller batch meanwhile.
+    `deadline` is the earliest of all ready slots. `gathering` is whether the ready slots that are
+    not stepped now go on waiting for a fuller batch.
     """
 
     slots: NDArray[np.int64]
@@ -39,14 +40,15 @@ def choose(
     margin: float,
     batch_window: float,
 ) -> Choice:
-    """The most urgent sessions, up to a batch of them.
+    """Chooses the most urgent sessions, up to a batch of them.
 
     Args:
         ready: slots with credit left.
-        deadlines: of each of them, in seconds on the engine's clock.
+        deadlines: the deadline of each slot, in seconds on the engine's clock.
+        now: the current time on that clock.
         since: when work began to wait.
-        batch: the rows of a batch.
-        margin: a deadline closer than this is stepped for at once, in seconds.
+        batch: the most rows of a batch.
+        margin: a slot whose deadline is closer than this, in seconds, is stepped at once.
         batch_window: the longest that work may wait for a fuller batch, in seconds.
     """
     if not len(ready):
@@ -61,6 +63,6 @@ def choose(
             return Choice(hurried, now, first, gathering=len(hurried) < len(ready))
         return Choice(ready, now, first)
     if len(ready) > batch:
-        # Ties go to the lower slot, so that the same load is stepped in the same order.
+        # Among equal deadlines the lower slot goes first, so the same load keeps the same order.
         ready = ready[np.argsort(deadlines, kind="stable")[:batch]]
     return Choice(ready, now, first)

@@ -1,9 +1,9 @@
 """One model's sessions in the engine: preallocated slots of state, plan and credit.
 
-Each slot keeps a *rollback window* of recent states, so that a plan which changes the future from a
-position that is computed but not committed can go on from the state of that position. For
-position `n`, the place `n % rollback` holds the state before the step that makes symbol `n`, and
-symbol `n` itself once it is made.
+Each slot keeps a *rollback window* of recent states. A plan may change the future from a position
+that is computed but not committed; the session then goes on from the state kept for that position.
+For position `n`, the place `n % rollback` holds the state before the step that makes symbol `n`,
+and symbol `n` itself once it is made.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from stream_rnn.nets.baselines import Network
 NEVER = np.iinfo(np.int64).max
 SNAPSHOT_EVERY = 256
 _AROUND = np.array([[-1], [0], [1]])  # the positions before, here and after
-PROMPT = 32  # injected symbols; more are come through when nobody else wants anything
-BATCH = 64  # most rows of a step; what a step gives does not depend on it
+PROMPT = 32  # a session with more injected symbols to step through has to catch up: see `ready`
+BATCH = 64  # most rows of a step; the results do not depend on it
 
 
 class Slots:
     """The sessions of one model.
 
     Args:
-        network: the model's, on the device to step on.
-        codec: the model's.
-        count: how many sessions fit.
-        rollback: how many positions a slot remembers.
+        network: the model's network, on the device that is to step it.
+        codec: the model's codec.
+        count: the number of slots.
+        rollback: the number of positions in each slot's rollback window.
         batch: the most rows of a step.
     """
 
@@ -49,27 +49,27 @@ class Slots:
         self.codec, self.rollback, self.batch = codec, rollback, batch
         self.kernel = make_kernel(network)
 
-        # On the device: what the network reads and writes. Here: the draw and what it needs.
+        # States and biases lie on the device; the draw and its inputs lie in NumPy arrays.
         self._states = States(self.kernel, count, rollback)
         self.device = self._states.device
         self._artist_bias = torch.zeros(count, self.kernel.gates, device=self.device)
-        self._artists: dict[int, tuple[float, ...]] = {}  # whose bias that is
-        self._artists_from = np.zeros(count, np.int64)  # and since which position
+        self._artists: dict[int, tuple[float, ...]] = {}  # the blend that the bias was made for
+        self._artists_from = np.zeros(count, np.int64)  # the position since which it holds
         self._drawing = Drawing(network, codec, count)
         keys = (a.symbols,) if a.keys else ()
         self._symbols = np.zeros((count * rollback, *keys), np.float32 if keys else np.int64)
 
         self.key = np.full(count, -1, np.int64)
         self.generation = np.zeros(count, np.int64)
-        self.next = np.zeros(count, np.int64)  # position that the next step makes
+        self.next = np.zeros(count, np.int64)  # the position whose symbol the next step makes
         self.until = np.zeros(count, np.int64)
-        self._halted = np.zeros(count, np.bool_)  # what was asked for could not be done
+        self._halted = np.zeros(count, np.bool_)  # a plan or a step of the session failed
         self._due_position = np.zeros(count, np.int64)
         self._due = np.zeros(count, np.float64)
         self._interval = np.zeros(count, np.float64)
-        self._change = np.full(count, NEVER, np.int64)  # where the schedule goes on
+        self._change = np.full(count, NEVER, np.int64)  # the next position of the schedule
         self._injected_end = np.zeros(count, np.int64)
-        self._fed_end = np.full(count, -1, np.int64)  # the same, where anything is injected
+        self._fed_end = np.full(count, -1, np.int64)  # the same, but -1 if nothing is injected
         self._schedule: dict[int, list[tuple[int, Settings]]] = {}
         self._injected: dict[int, tuple[int, NDArray[Any]]] = {}
         self._precomputed = Precomputed(count)
@@ -97,7 +97,7 @@ class Slots:
         self._free.append(slot)
 
     def halt(self, slot: int) -> None:
-        """Computes nothing more of a session, until there is another plan."""
+        """Computes nothing more for a session until it gets another plan."""
         self.until[slot] = self.next[slot]
         self._halted[slot] = True
 
@@ -107,23 +107,24 @@ class Slots:
         self._due_position[slot], self._due[slot], self._interval[slot] = position, due, interval
 
     def plan(self, slot: int, plan: Plan) -> None:
-        """Goes back to the plan's position, or to the state it brings, and follows it.
+        """Goes back to the plan's position, or to the state in the plan, and follows the plan.
 
         Raises:
-            EngineError: that position's state is not there; nothing is changed then.
+            EngineError: the slot has no state for that position, or the plan's state does not
+                fit; nothing is changed then.
         """
         behind, start = int(self.next[slot]), plan.position
         injected = self.codec.unpack(plan.injected)
         schedule = sorted(plan.schedule, key=lambda entry: entry[0])
         if self._halted[slot] and not plan.state and start > 0:
-            raise EngineError("an earlier plan could not be followed")
+            raise EngineError("the session failed; only a plan from 0 or a state restarts it")
         if plan.state:
             self._restore(slot, plan)
             following = start
         elif start > behind:
-            # What stands before the plan is injected and not computed through yet: keep it.
+            # The symbols before the plan are injected and not yet stepped through: keep them.
             if self._injected_end[slot] != start:
-                raise EngineError(f"nothing is known between {behind} and {start}")
+                raise EngineError(f"the plan is from {start}, but no symbol is known from {behind}")
             start, earlier = self._injected[slot]
             injected = np.concatenate([earlier[behind - start :], injected])
             start, following = behind, behind
@@ -135,7 +136,7 @@ class Slots:
         self._injected[slot] = (start, injected)
         self._injected_end[slot] = start + len(injected)
         self._fed_end[slot] = start + len(injected) if len(injected) else -1
-        # What is injected has happened already, so it needs no credit.
+        # Injected symbols are already history, so they need no credit.
         self.until[slot] = max(following, self._injected_end[slot])
         self._schedule[slot] = schedule
         self._change[slot] = schedule[0][0] if schedule else NEVER
@@ -147,18 +148,19 @@ class Slots:
         injected: NDArray[Any],
         schedule: list[tuple[int, Settings]],
     ) -> int:
-        """Gives up the future from a position on; returns the position that the next step makes.
+        """Drops what was computed from a position on; returns the next position to compute.
 
-        That is the one after it, if a symbol is injected upon it and the step has been made that
-        would be made now: a step reads the symbol *before* its own. So a client that feeds a
-        symbol and waits for the next one waits for one step and not for two.
+        That is the position after it if a symbol is injected there and the step for that
+        position has been made, with the same artists. A step reads only the symbol *before* its
+        own, so the state that it made stays valid. A client that feeds a symbol and waits for the
+        next one therefore waits for a single step, not two.
         """
         if position == 0 and not self._states.holds(slot, 0):
             self._states.begin(slot)
         if not self._states.holds(slot, position):
             behind = self.next[slot]
             raise EngineError(
-                f"position {position} is out of the rollback window of {self.rollback} at {behind}"
+                f"position {position} is not in the rollback window of {self.rollback} at {behind}"
             )
         artists = [settings.artists for start, settings in schedule if start <= position][-1:]
         known = (
@@ -166,7 +168,7 @@ class Slots:
             and self._states.holds(slot, position + 1)
             and self._artists_from[slot] <= position
             and artists == [self._artists.get(slot)]
-            and (position + 1) % SNAPSHOT_EVERY != 0  # a plan's snapshots are its own
+            and (position + 1) % SNAPSHOT_EVERY != 0  # this plan must make its own snapshot
         )
         self._states.forget_after(slot, position + known)
         if known:
@@ -183,22 +185,23 @@ class Slots:
 
     @property
     def empty(self) -> bool:
-        """Whether there is no session."""
+        """Whether no slot is in use."""
         return len(self._free) == len(self.key)
 
     def ready(
         self, now: float, margin: float
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-        """Slots with credit left, and each one's deadline; and those far behind a past.
+        """Slots with credit left; the deadline of each; and the slots that have to catch up.
 
-        Who catches up on what is injected lies behind its own timetable, perhaps far. That must
-        not set it before those who are late through no doing of their own. And who is paused
-        has no timetable, but what is fed to it is often fed to hear what comes of it: so that
-        is computed at once, up to the first symbol after it, though not before those who are
-        late. So is the symbol that it stands at, whether it will be asked for or another one
-        fed in its place: see `_go_back`. `margin` is `schedule.choose`'s.
+        A slot has to catch up while more than PROMPT injected symbols lie before it, and has no
+        deadline meanwhile. With fewer, its deadline may be past because it was fed late; it must
+        not overtake sessions that are late through no fault of their own.
 
-        A session that has a long past to come through has no deadline at all meanwhile.
+        A paused session has no timetable. But a client often feeds a paused session to hear the
+        answer, so the fed symbols and the first one after them are computed at once, though not
+        before sessions that are late. So is the symbol at a paused session's position: the client
+        may ask for it, or feed another in its place (see `_go_back`). `margin` is that of
+        `schedule.choose`.
         """
         (slots,) = (self.next < self.until).nonzero()
         positions = self.next[slots]
@@ -216,12 +219,10 @@ class Slots:
         return slots, deadlines, behind
 
     def precompute(self) -> bool:
-        """Precomputes a part of the step that a paused session takes when it is fed.
-
-        See `precomputed`.
+        """Precomputes part of a step for one paused session; see `precomputed`.
 
         Returns:
-            Whether there was one to make.
+            Whether there was anything to precompute.
         """
         (fed,) = (np.isinf(self._due) & (self._fed_end >= 0)).nonzero()
         if not len(fed):
@@ -237,14 +238,15 @@ class Slots:
         return True
 
     def advance(self, slots: NDArray[np.int64]) -> list[Batch | Snapshot]:
-        """Steps some sessions, at most a batch of them, by one symbol each."""
+        """Steps some sessions, at most a batch, by one symbol each."""
         positions = self.next[slots]
         for slot in slots[positions >= self._change[slots]]:
             self._follow_schedule(int(slot))
         places = slots * self.rollback + (positions + _AROUND) % self.rollback
         before, here, _ = places
         symbols = self._symbols[before]
-        symbols[positions == 0] = 0  # every codec's boundary is symbol 0: index 0, or no keys
+        # Every codec's begin-and-end symbol is 0: index 0, or no keys.
+        symbols[positions == 0] = 0
         _, at, after = rows_of(places, self.device)
         (row,) = rows_of(slots[None], self.device)
 
@@ -261,7 +263,7 @@ class Slots:
     def _made(
         self, hidden: Tensor, slots: NDArray[np.int64], positions: NDArray[np.int64]
     ) -> NDArray[Any]:
-        """The symbols of a step: what is injected, or else what is drawn."""
+        """The symbols of a step: injected where the plan gives one, else drawn."""
         (free,) = (positions >= self._injected_end[slots]).nonzero()
         if len(free) == len(slots):
             return self._draw(hidden, slots, positions)
@@ -281,7 +283,7 @@ class Slots:
         return self._drawing.draw(logits, slots, positions, lambda: self._before(slots, positions))
 
     def _before(self, slots: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[Any]:
-        """The symbol before each position; every codec's boundary is symbol 0."""
+        """The symbol before each position; the begin-and-end symbol, 0, before position 0."""
         before: NDArray[Any] = self._symbols[
             slots * self.rollback + (positions - 1) % self.rollback
         ]
@@ -329,5 +331,5 @@ class Slots:
 
 
 def boundary_is_zero(codec: Codec) -> bool:
-    """Whether a codec keeps the promise that `advance` relies on."""
+    """Whether a codec's begin-and-end symbol is 0, as `advance` assumes."""
     return not any(int_to_bytes(codec.boundary, codec.width))

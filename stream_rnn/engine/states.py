@@ -16,15 +16,15 @@ from stream_rnn.engine.kernels import Kernel
 from stream_rnn.engine.rollback import RollbackWindow
 from stream_rnn.nets.network import State
 
-Rows = int | Tensor  # one, or the indices of several
+Rows = int | Tensor  # the index of one row, or the indices of several
 
 
 class States(RollbackWindow):
     """Preallocated states, by place.
 
     Args:
-        count: of slots.
-        places: of a slot's rollback window.
+        count: the number of slots.
+        places: the number of places in each slot's rollback window.
     """
 
     def __init__(self, kernel: Kernel, count: int, places: int) -> None:
@@ -34,7 +34,7 @@ class States(RollbackWindow):
         self.device = self.hidden.device
 
     def begin(self, slot: int) -> None:
-        """Puts the state in place that every stream begins with; there is no other."""
+        """Forgets a slot's states and writes the zero state that every stream begins with."""
         self.restart(slot, 0)
         place = self.place(slot, 0)
         self.hidden[:, place] = 0
@@ -45,7 +45,7 @@ class States(RollbackWindow):
         return State(taken(self.hidden, 1, rows), taken(self.cell, 1, rows))
 
     def write(self, rows: Rows, state: State) -> None:
-        """Puts states into some places; `put` says of which positions they are."""
+        """Writes states into some places. The caller records their positions with `put`."""
         _write(self.hidden, rows, state.hidden)
         _write(self.cell, rows, state.cell)
 
@@ -54,14 +54,14 @@ class States(RollbackWindow):
         return self.take(self.place(slot, position))
 
     def exported(self, slot: int, position: int) -> bytes:
-        """The same in portable form."""
+        """The state before a position in portable form; see `kernels.portable`."""
         return self._kernel.export_state(self.before(slot, position))
 
     def restore(self, slot: int, position: int, data: bytes) -> None:
-        """Puts the state before a position in place, of its portable form.
+        """Makes a state in portable form the only one of a slot, as the state before a position.
 
         Raises:
-            EngineError: it is not one of this model and these numerics; nothing is changed then.
+            EngineError: the state is of another model or other numerics; nothing is changed then.
         """
         state = self._kernel.import_state(data)
         self.restart(slot, position)
@@ -69,17 +69,18 @@ class States(RollbackWindow):
 
 
 def rows_of(places: NDArray[np.int64], device: torch.device) -> Sequence[Rows]:
-    """Some rows of places, each as what `taken` and `States.write` take."""
+    """Each row of `places`, `[n, rows]`, in the form that `taken` and `States.write` take."""
     if places.shape[1] == 1:
         return [int(place) for place in places[:, 0]]
     return torch.from_numpy(places).to(device).unbind()
 
 
-# One row is a view: an index in a tensor, made and looked up, takes longer than its arithmetic.
+# A single row is taken as a view: making and following an index tensor would take longer than
+# the arithmetic on the row.
 
 
 def taken(part: Tensor, axis: int, rows: Rows) -> Tensor:
-    """Some rows of a tensor."""
+    """Some rows of a tensor along `axis`."""
     if isinstance(rows, int):
         return part.narrow(axis, rows, 1)
     return part.index_select(axis, rows)
@@ -93,9 +94,9 @@ def _write(part: Tensor, rows: Rows, value: Tensor) -> None:
 
 
 def _room(part: Tensor, places: int) -> Tensor:
-    """Room for a part of so many states, `[layers, places, width]`, which are zero."""
+    """Zeros for one part (hidden or cell) of the states, `[layers, places, width]`."""
     shape = (part.shape[0], places, part.shape[2])
     if part.device.type != "cpu":
         return torch.zeros(shape, device=part.device)
-    # NumPy's zeros take up no memory before they are written, and most models have few sessions.
+    # NumPy's zeros take no memory until they are written, and most models have few sessions.
     return torch.from_numpy(np.zeros(shape, np.float32))

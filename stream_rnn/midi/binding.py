@@ -1,8 +1,8 @@
-"""What the program needs of a MIDI driver, whichever Python binding of RtMidi is installed.
+"""One interface to the MIDI driver for both Python bindings of RtMidi.
 
-There are two, since neither has wheels everywhere: python-rtmidi ends at Python 3.12, and
-supriya-midi is a pre-release. `load` takes the one that can be imported. What differs between
-them ends here: the numbers of their systems, their exceptions, what their callbacks are given.
+There are two bindings, because neither has wheels everywhere: python-rtmidi ends at Python 3.12,
+and supriya-midi is a pre-release. `load` takes the one that can be imported. Their differences
+stay behind this interface: the numbers of MIDI systems, exceptions and callback arguments.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stream_rnn.errors import StreamRnnError
 
 SYSTEMS = ("alsa", "jack", "core", "windows")  # MIDI systems, as `[midi] api` names them
 
-# The module that speaks with each, and what to install for it.
+# Our module for each binding, and the package to install for it.
 BINDINGS = {
     "stream_rnn.midi.python_rtmidi": "python-rtmidi",
     "stream_rnn.midi.supriya": "supriya-midi",
@@ -28,41 +28,41 @@ TO_INSTALL = "'python-rtmidi>=1.5,<2'" if sys.version_info < (3, 13) else "supri
 
 
 class NoMidi(StreamRnnError):
-    """There is no MIDI system here, or none of the kind that was asked for."""
+    """This machine has no MIDI system, or not the one that was asked for, or no binding."""
 
 
 class DriverError(StreamRnnError):
-    """The driver refused what was asked of it."""
+    """The driver refused a request."""
 
 
 class Output(Protocol):
-    """An end of ours that sends. Each method raises `DriverError` if the driver refuses."""
+    """A sending port of our own. Each method raises `DriverError` if the driver refuses."""
 
     def ports(self) -> list[str]:
-        """The names of all ports that it could be connected to."""
+        """The names of all ports that this one can be connected to."""
 
     def open(self, index: int, name: str) -> None:
-        """Connects it to a port by its place among `ports`; `name` is what ours is called."""
+        """Connects to a port, given by its index in `ports`; `name` is our own port's name."""
 
     def open_virtual(self, name: str) -> None:
-        """Makes a port that others connect to."""
+        """Makes a port that other programs connect to."""
 
     def send(self, data: bytes) -> None:
         """Sends one message now.
 
         Raises:
-            ValueError: it is no message.
+            ValueError: `data` is not a MIDI message.
         """
 
     def close(self) -> None:
-        """Disconnects it; it may be opened again."""
+        """Disconnects; the port may be opened again."""
 
     def delete(self) -> None:
-        """Gives it back to the driver, for good."""
+        """Returns the port to the driver for good."""
 
 
 class Input(Protocol):
-    """An end of ours that hears: as `Output`, but it listens instead of sending."""
+    """A receiving port of our own: like `Output`, but it listens instead of sending."""
 
     def ports(self) -> list[str]: ...
     def open(self, index: int, name: str) -> None: ...
@@ -71,27 +71,27 @@ class Input(Protocol):
     def delete(self) -> None: ...
 
     def listen(self, hear: Callable[[bytes], None]) -> None:
-        """Calls with each message that comes, on a thread of the driver's.
+        """Calls `hear` with each message that comes in, on one of the driver's threads.
 
-        It holds for as long as the input does, however often that is closed and opened.
+        This stays in force until `delete`, however often the port is closed and opened.
         """
 
 
 class Binding(Protocol):
-    """A binding that was imported."""
+    """An imported binding."""
 
     def systems(self) -> Sequence[str]:
-        """Those of `SYSTEMS` that it was built with, the likeliest first."""
+        """Those of `SYSTEMS` that the binding was built with, the likeliest first."""
 
     def output(self, system: str, client: str) -> Output:
-        """A new end that sends.
+        """A new sending port.
 
         Raises:
             DriverError: the system is not running.
         """
 
     def input(self, system: str, client: str) -> Input:
-        """A new end that hears.
+        """A new receiving port.
 
         Raises:
             DriverError: the system is not running.
@@ -100,11 +100,11 @@ class Binding(Protocol):
 
 @functools.cache
 def _import() -> Binding | str:
-    """The binding, or what is missing. Kept, since the MIDI process asks four times a second."""
+    """The binding, or what to install. Cached: the MIDI process asks four times a second."""
     if sys.platform == "linux":
-        # The wheels carry a libjack of their own, and that of supriya-midi is too old for the
-        # jackd of Debian 12 ("protocol mismatch"); neither is PipeWire's. The system's own
-        # libjack is what speaks with the server that runs here, and what is loaded first counts.
+        # The wheels bring their own libjack. That of supriya-midi is too old for the jackd of
+        # Debian 12 ("protocol mismatch"), and neither is PipeWire's. The system's libjack fits
+        # the server that runs here. It is loaded first, so the bindings use it.
         with contextlib.suppress(OSError):
             ctypes.CDLL("libjack.so.0", mode=ctypes.RTLD_GLOBAL)
     reasons = []
@@ -125,7 +125,7 @@ def load() -> Binding:
     """The binding that is installed here.
 
     Raises:
-        NoMidi: none is; the message says what to install.
+        NoMidi: there is none; the message says what to install.
     """
     found = _import()
     if isinstance(found, str):

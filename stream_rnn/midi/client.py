@@ -26,8 +26,8 @@ class ChildMidi:
     """The MIDI process, on the running event loop.
 
     Args:
-        options: its ports.
-        on_event: called with each thing that it says.
+        options: the wanted ports.
+        on_event: called with each report from the process.
         on_death: called when the process ends without having been stopped.
     """
 
@@ -54,10 +54,10 @@ class ChildMidi:
         return self._child.pid
 
     async def start(self) -> None:
-        """Starts the process and waits for its first word on the ports.
+        """Starts the process and waits for its first report on the ports.
 
         Raises:
-            StreamRnnError: it did not start.
+            StreamRnnError: the process did not start.
         """
         self._waiting = []
         try:
@@ -66,7 +66,7 @@ class ChildMidi:
             raise StreamRnnError(f"the MIDI process did not start: {error}") from None
 
     def play(self, messages: Sequence[tuple[float, int, bytes]]) -> None:
-        """Messages for their moments: what comes in one go goes in one frame."""
+        """Plays messages, (time, port, bytes). One turn of the event loop sends a single frame."""
         if messages and not self._waiting:
             asyncio.get_running_loop().call_soon(self._flush)
         self._waiting += messages
@@ -77,7 +77,7 @@ class ChildMidi:
             self._waiting = []
 
     def end_notes(self) -> None:
-        """Forgets what waits and ends what sounds."""
+        """Drops all waiting messages and ends all sounding notes."""
         self._waiting = []
         self._child.send(encode([EndNotes()]))
 
@@ -86,6 +86,6 @@ class ChildMidi:
         self._child.send(encode([Ping()]))
 
     def stop(self) -> None:
-        """Lets the process end what sounds, and then itself."""
+        """Lets the process end all sounding notes, and then itself."""
         self._flush()
         self._child.stop(1.0)

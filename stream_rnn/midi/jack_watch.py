@@ -1,9 +1,9 @@
-"""What JACK tells of its ports and cords, and RtMidi does not pass on.
+"""Listens to JACK's notices about ports and cords (connections), which RtMidi does not pass on.
 
-RtMidi has names of ports only. A synthesizer that is back under its old name before anybody
-looked is a new port with no cord to it; a cord that somebody takes out in a patchbay leaves what
-sounds there sounding; and of a server that dies nothing is heard at all. ALSA, Core MIDI and
-Windows have no such watch: see docs/midi.md.
+RtMidi only knows the names of ports. A synthesizer that is back under its old name before anybody
+looked is a new port, with no cord to it. A cord that is taken out in a patchbay leaves notes
+sounding. And the death of the server goes unnoticed. ALSA, Core MIDI and Windows have no such
+notices: see docs/midi.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from stream_rnn.midi.ports import quiet
 
 @dataclass(frozen=True)
 class Made:
-    """A port of this name was registered."""
+    """A port with this name was registered."""
 
     name: str
 
@@ -38,12 +38,12 @@ class Watch:
     """A JACK client that listens to the server's notices.
 
     Args:
-        client: our name among MIDI clients; JACK numbers those of one name.
-        on_death: called once when the server dies, on a thread of JACK's.
-        on_news: called when there is something in `news`, on a thread of JACK's.
+        client: our name among MIDI clients; JACK adds numbers to equal names.
+        on_death: called once when the server dies, on one of JACK's threads.
+        on_news: called when `news` has a new entry, on one of JACK's threads.
 
     Raises:
-        jack.JackError: there is no server.
+        jack.JackError: no server is running.
     """
 
     def __init__(
@@ -72,16 +72,16 @@ class Watch:
         self._client.activate()
 
     def ours(self) -> set[str]:
-        """The names of the ports of ours that there are."""
+        """The names of our own ports."""
         return {port.name for port in self._client.get_ports(self._pattern)}
 
     def has_cord(self, ours: str, theirs: str) -> bool:
-        """Whether a port of ours is connected to another."""
+        """Whether our port `ours` is connected to the port `theirs`."""
         with contextlib.suppress(self._error):
             port = self._client.get_port_by_name(ours)
             return theirs in {p.name for p in self._client.get_all_connections(port)}
         return False
 
     def close(self) -> None:
-        """Watches no more."""
+        """Stops listening."""
         self._client.close()

@@ -1,6 +1,6 @@
-"""What the gateway and the MIDI process say to each other.
+"""The messages between the gateway and the MIDI process.
 
-Ports go by their number in the options that the process was started with. All times are on
+A port is given by its index in the options that the process was started with. All times are on
 the machine's monotonic clock, which both processes read.
 """
 
@@ -13,14 +13,14 @@ from msgspec import Struct
 
 
 class PortSpec(Struct, frozen=True):
-    """A port that is wanted: part of a name, or with `virtual` the name of one to make."""
+    """A wanted port: part of its name, or with `virtual` the name of a port to make."""
 
     name: str
     virtual: bool = False
 
 
 class MidiOptions(Struct, frozen=True):
-    """How the process is started."""
+    """The options with which the process is started."""
 
     api: str = "auto"
     client: str = "stream-rnn"
@@ -29,26 +29,26 @@ class MidiOptions(Struct, frozen=True):
 
 
 class Play(Struct, frozen=True, tag=True, array_like=True):
-    """Messages to send at their moments: (time, number of the port, bytes)."""
+    """Messages to send at their times: (time, index of the port, bytes)."""
 
     messages: tuple[tuple[float, int, bytes], ...]
 
 
 class EndNotes(Struct, frozen=True, tag=True, array_like=True):
-    """Forget what waits, and end what sounds, at once and on every port."""
+    """Drop all waiting messages and end all sounding notes, at once and on every port."""
 
 
 class Ping(Struct, frozen=True, tag=True, array_like=True):
-    """Are you there? It also says that the gateway is."""
+    """Asks for a `Pong`, and shows that the gateway is alive."""
 
 
 Command = Play | EndNotes | Ping
 
 
 class Ports(Struct, frozen=True, tag=True, array_like=True):
-    """What each port is connected to now; none for what is not to be found.
+    """The name that each port is connected to now; None if there is no such port.
 
-    `trouble` says what is wrong with MIDI as a whole, if anything is.
+    `trouble` says what is wrong with MIDI as a whole; it is empty if nothing is.
     """
 
     outs: tuple[str | None, ...]
@@ -65,32 +65,32 @@ class Heard(Struct, frozen=True, tag=True, array_like=True):
 
 
 class Unheard(Struct, frozen=True, tag=True, array_like=True):
-    """Messages of an input may be missing: a cord to it was taken out, or much was lost. Keys
-    that were down are taken to be up.
+    """Messages of an input may be missing: a cord to it was taken out, or some were dropped. The
+    gateway takes all keys that were down to be up.
     """
 
     port: int
 
 
 class Silenced(Struct, frozen=True, tag=True, array_like=True):
-    """All that sounded on some port is ended at `time`, be it by command or not: the messages
-    that do it may be heard again.
+    """All notes on some port are ended at `time`, by command or not. The messages that end them
+    may come in again at an input.
     """
 
     time: float
 
 
-# Seconds that a message may be late: the upper edges of `Pong.late`, whose last has none.
+# Upper edges, in seconds, of the bins of `Pong.late`; its last bin has none.
 LATENESS = (0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 
 
 class Pong(Struct, frozen=True, tag=True, array_like=True):
-    """Of what was sent since the last one.
+    """How late the messages sent since the last `Pong` were, when the driver had taken them.
 
     Attributes:
-        late: how many messages were so late, by `LATENESS`, when the driver had taken them.
-        worst: the lateness of the latest, in seconds.
-        total: of all together.
+        late: a histogram: the number of messages in each bin of `LATENESS`.
+        worst: the greatest lateness, in seconds.
+        total: the sum of all, in seconds.
     """
 
     late: tuple[int, ...]

@@ -1,7 +1,7 @@
-"""What is to be sent when, and what sounds. No I/O, and the time is passed in.
+"""Keeps the messages that wait to be sent, and the notes that sound. No I/O; time is passed in.
 
-Several streams may sound the same key of the same channel. The key is struck again for each,
-and ends with the last of them, so that on the wire every note-on has its note-off.
+Several streams may sound the same key of the same channel. The key is struck again for each and
+ends with the last of them, so that on the wire every note-on has its note-off.
 """
 
 from __future__ import annotations
@@ -14,34 +14,35 @@ Key = tuple[int, int]  # channel 0 to 15, pitch
 
 NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
 ALL_NOTES_OFF = 123
-LATELY = 5.0  # seconds; longer than it can take until a cord that was taken out is told of
+LATELY = 5.0  # seconds; the notice that a cord was taken out comes sooner than this
 
 
 class Player:
-    """Messages in wait for some ports.
+    """The waiting messages and the sounding notes of some ports.
 
     Args:
-        ports: how many.
+        ports: the number of ports.
     """
 
     def __init__(self, ports: int) -> None:
         self._waiting: TimedQueue[tuple[int, bytes]] = TimedQueue()
         self._sounding: list[Counter[Key]] = [Counter() for _ in range(ports)]
-        self._hanging: list[set[Key]] = [set() for _ in range(ports)]
+        self._hanging: list[set[Key]] = [set() for _ in range(ports)]  # keys on a lost port
         self._there = [True] * ports
         self._ended: list[deque[tuple[float, Key]]] = [deque(maxlen=4096) for _ in range(ports)]
+        # The keys that may sound on at a target whose cord was taken out, by target.
         self._cut: list[dict[str, set[Key]]] = [{} for _ in range(ports)]
 
     def push(self, time: float, port: int, data: bytes) -> None:
-        """A message for its moment; those of one moment keep their order."""
+        """Adds a message to send at a time; messages of the same time keep their order."""
         self._waiting.push(time, (port, data))
 
     def first(self) -> float:
-        """When the next message is due; infinity if none waits."""
+        """The time of the next message; infinity if none waits."""
         return self._waiting.first()
 
     def due(self, now: float) -> list[tuple[float, int, bytes]]:
-        """The messages whose moment has come, as (time, port, bytes)."""
+        """Takes the messages whose time has come, as (time, port, bytes)."""
         ready = []
         for time, (port, data) in self._waiting.due(now):
             if self._there[port]:
@@ -65,7 +66,7 @@ class Player:
         return [data]
 
     def end_notes(self) -> list[tuple[int, bytes]]:
-        """Forgets what waits; returns what ends everything that sounds, as (port, bytes)."""
+        """Drops all waiting messages; returns those that end all notes, as (port, bytes)."""
         self._waiting.clear()
         ends = [(port, end) for port in range(len(self._there)) for end in self._ends(port)]
         for sounding in self._sounding:
@@ -75,12 +76,12 @@ class Player:
     def _ends(self, port: int) -> list[bytes]:
         keys = self._sounding[port] if self._there[port] else {}
         ends = [note_off(key) for key in keys]
-        # For a synthesizer that lost a note-off on the way.
+        # In case a note-off is lost on its way to the synthesizer.
         channels = sorted({channel for channel, _ in keys})
         return ends + [bytes((CONTROL | channel, ALL_NOTES_OFF, 0)) for channel in channels]
 
     def lose(self, port: int) -> None:
-        """The port is gone; what sounded there may sound still."""
+        """Marks a port as gone, and remembers the notes that may still sound there."""
         if self._there[port]:
             self._there[port] = False
             self._hanging[port] |= set(self._sounding[port]).union(*self._cut[port].values())
@@ -88,7 +89,7 @@ class Player:
             self._cut[port].clear()
 
     def find(self, port: int) -> list[bytes]:
-        """The port is back; returns what ends all that was left sounding."""
+        """Marks a port as back; returns messages that end the notes left sounding there."""
         self._there[port] = True
         self._sounding[port] = Counter(self._hanging[port])
         ends = self._ends(port)
@@ -97,15 +98,15 @@ class Player:
         return ends
 
     def unplug(self, port: int, target: str, now: float) -> None:
-        """The port is there, but its cord to a target was taken out: what sounds there goes on."""
+        """Notes that a port's cord to a target was taken out: sounding notes go on there."""
         if self._there[port]:
             lately = {key for at, key in self._ended[port] if at > now - LATELY}
             self._cut[port].setdefault(target, set()).update(self._sounding[port], lately)
 
     def plug(self, port: int, target: str) -> list[bytes] | None:
-        """A cord was put in; returns what ends all that should not sound there any more.
+        """Notes that a cord was put in; returns messages that end the notes left at its target.
 
-        None if it is not one that was taken out before. What is held on the port goes on.
+        None if the cord was not taken out before. Notes that the port still holds go on.
         """
         left = self._cut[port].pop(target, None)
         if left is None:
@@ -116,7 +117,7 @@ class Player:
         return self.harmless(port, ends)
 
     def harmless(self, port: int, ends: list[bytes]) -> list[bytes]:
-        """Of messages that end notes, those that end nothing of what sounds now."""
+        """Of messages that end notes, those that do not end a note that sounds now."""
         keys = {key for key, count in self._sounding[port].items() if count}
         busy = {channel for channel, _ in keys}
 

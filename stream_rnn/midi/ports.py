@@ -1,8 +1,8 @@
 """MIDI ports: found by name, lost, and found again.
 
-Nothing here waits for long but the driver itself: when a JACK server dies, python-rtmidi spins
-for ever while it holds the interpreter lock. So whoever uses this runs in a process of its own,
-ends it when `jack_watch` says that the server has gone, and is watched from outside.
+Only the driver can block: when a JACK server dies, python-rtmidi spins for ever while it holds
+the interpreter lock. So this code runs in a process of its own, which ends when `jack_watch`
+reports the server's death and which the gateway watches.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ log = logging.getLogger("stream_rnn.midi")
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Hides what the C libraries write to stderr, which is much when a server is absent."""
+    """Hides the C libraries' output on stderr. Without a MIDI server they write a lot."""
     sys.stderr.flush()
     saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
@@ -36,16 +36,16 @@ def quiet() -> Iterator[None]:
 
 
 def pick_api(name: str) -> str:
-    """The MIDI system of a name; for `auto`, the first that works here.
+    """The MIDI system with this name; for `auto`, the first that works here.
 
     Raises:
-        NoMidi: it does not work, or there is no binding to it.
+        NoMidi: the system is not running, or there is no binding for it.
     """
     binding = load()
     wanted = [name] if name in SYSTEMS else binding.systems()
     for system in wanted:
         if system not in binding.systems():
-            continue  # RtMidi would take another in its place
+            continue  # RtMidi would use another system instead
         try:
             with quiet():
                 binding.output(system, "stream-rnn-test").delete()
@@ -57,7 +57,7 @@ def pick_api(name: str) -> str:
 
 
 def port_names(system: str, client: str = "stream-rnn-ports") -> tuple[list[str], list[str]]:
-    """The names of all ports to send to, and of all to hear."""
+    """The names of all ports that can be sent to, and of all that can be listened to."""
     binding = load()
     with quiet():
         out, ear = binding.output(system, client), binding.input(system, client)
@@ -69,10 +69,10 @@ def port_names(system: str, client: str = "stream-rnn-ports") -> tuple[list[str]
 
 
 def find_port(wanted: str, names: Sequence[str], own: str) -> int | None:
-    """Where a port stands among names: the same name, or else the first that has it as a part.
+    """The index of a wanted port in `names`: the same name, or else the first that contains it.
 
-    Case does not matter. Our own ports are passed over: nobody wants to hear themselves. JACK
-    numbers clients of one name (`stream-rnn-01`).
+    Case does not matter. Our own ports are skipped, because nobody wants to hear themselves. JACK
+    adds numbers to equal client names (`stream-rnn-01`).
     """
     plain, ours = wanted.casefold(), re.compile(re.escape(own) + r"(-\d+)?:")
     others = [(i, n.casefold()) for i, n in enumerate(names) if not ours.match(n)]
@@ -84,11 +84,11 @@ def find_port(wanted: str, names: Sequence[str], own: str) -> int | None:
 
 
 class Port:
-    """A port that is wanted, connected or not.
+    """A wanted port, connected or not.
 
     Args:
-        spec: which.
-        make: makes its end in the driver: an `Output` or an `Input`.
+        spec: the port that is wanted.
+        make: makes our own port, an `Output` or an `Input`.
         client: our name among MIDI clients.
     """
 
@@ -96,20 +96,18 @@ class Port:
         self.spec, self._client = spec, client
         self._rt = make()
         self.connected: str | None = None
-        self.own: str | None = None  # what our own end is called, where that is known
-        self._refused = False  # and told so, for this connection
+        self.own: str | None = None  # the name of our own port, if it is known
+        self._refused = False  # a refusal by the driver was logged for this connection
 
     def check(self) -> bool:
-        """Looks whether the port is (still) there, and opens it if it came; true if so
-        something changed.
-        """
+        """Looks for the wanted port and connects to it; returns whether it came or went."""
         before = self.connected
         if self.spec.virtual:
             return before is None and self._make()
         try:
             names = self._rt.ports()
         except DriverError:
-            return False  # the system is going; its death is told of elsewhere
+            return False  # the system is dying, which is reported elsewhere
         if before is not None:
             if before in names:
                 return False
@@ -129,22 +127,22 @@ class Port:
     def _make(self) -> bool:
         try:
             self._rt.open_virtual(self.spec.name)
-        except DriverError as error:  # Windows cannot make any
+        except DriverError as error:  # Windows has no virtual ports
             if not self._refused:
-                log.warning("a port %r cannot be made here: %s", self.spec.name, error)
+                log.warning("the virtual port %r cannot be made: %s", self.spec.name, error)
             self._refused = True
             return False
         self.connected = self.spec.name
         return True
 
     def drop(self) -> None:
-        """What it is connected to is gone; `check` looks for another."""
+        """Disconnects from a port that is gone; `check` looks for it again."""
         self.connected = self.own = None
-        with contextlib.suppress(DriverError):  # nor need it be closed, then
+        with contextlib.suppress(DriverError):  # the driver may have closed it already
             self._rt.close()
 
     def send(self, data: bytes) -> None:
-        """Sends a message now. What the driver does not take is lost: its port is going."""
+        """Sends a message now. If the driver refuses, the message is lost: its port is going."""
         try:
             self._rt.send(data)
         except DriverError as error:
@@ -153,10 +151,10 @@ class Port:
             self._refused = True
 
     def listen(self, hear: Callable[[bytes], None]) -> None:
-        """Calls with each message that comes, on a thread of the driver's."""
+        """Calls `hear` with each message that comes in, on one of the driver's threads."""
         self._rt.listen(hear)
 
     def close(self) -> None:
-        """Closes it."""
+        """Closes the port for good."""
         self._rt.close()
         self._rt.delete()

@@ -1,7 +1,7 @@
-"""MIDI as a process of its own: waits for each message's exact moment, and watches the ports.
+"""The MIDI process: sends each message at its exact time, and watches the ports.
 
-Started by `midi.client.ChildMidi` as `python -m stream_rnn.midi.process END OPTIONS`. When the
-pipe closes, however the gateway ended, it ends every note and then itself.
+`midi.client.ChildMidi` starts it as `python -m stream_rnn.midi.process END OPTIONS`. When the
+pipe closes, however the gateway ended, the process ends every note and then itself.
 """
 
 from __future__ import annotations
@@ -44,22 +44,22 @@ from stream_rnn.system import be_prompt
 log = logging.getLogger("stream_rnn.midi")
 
 SCAN = 0.25  # seconds between looks at the ports
-GAP = 0.003  # a look takes up to a millisecond, so it waits for a gap in the music of so much
-SILENT_GATEWAY = 3.0  # seconds without a word from the gateway until it is taken for hung
-BACKLOG = 1 << 20  # bytes that wait for a gateway that does not read; then it hears no more
-LAST_WORDS = 0.1  # seconds that the driver has to send what was said last
+GAP = 0.003  # seconds; a look takes up to a millisecond, so it waits for such a gap in the music
+SILENT_GATEWAY = 3.0  # seconds without a message from the gateway until it is taken to hang
+BACKLOG = 1 << 20  # bytes that may wait for a gateway that does not read; then input is dropped
+LAST_WORDS = 0.1  # seconds that the driver has to send the last messages
 PRIORITY = 10
 GONE = 3  # exit code: the MIDI server has died
 
 
 class Process:
-    """The loop and what it holds."""
+    """The MIDI process's loop."""
 
     def __init__(self, connection: socket.socket, options: MidiOptions) -> None:
         self._connection, self._options = connection, options
         connection.setblocking(False)
         self._unsaid = bytearray()
-        self._deaf = False  # what is heard finds no room
+        self._deaf = False  # incoming messages are being dropped
         self._player = Player(len(options.outs))
         self._rack = Rack(options, self._player, self._tell, self._hear, self._die, self._ring)
         self._heard: deque[Heard] = deque()
@@ -105,7 +105,7 @@ class Process:
                     self._obey(body)
             elif time.monotonic() - spoken > SILENT_GATEWAY:
                 if self.end_notes():
-                    log.error("the gateway says nothing; what sounded was ended")
+                    log.error("no message from the gateway for %g s; notes ended", SILENT_GATEWAY)
                 spoken = float("inf")
 
     def _obey(self, body: bytes) -> None:
@@ -120,12 +120,12 @@ class Process:
                     self._say([self._account()])
 
     def _say(self, events: Sequence[Report]) -> None:
-        """Never waits for the gateway: notes have to end though it hang."""
+        """Sends reports; never waits, because notes have to end even if the gateway hangs."""
         deaf = len(self._unsaid) > BACKLOG
         if deaf:
             events = [event for event in events if not isinstance(event, Heard)]
             if not self._deaf:
-                log.error("the gateway does not read; what is heard is lost")
+                log.error("the gateway does not read; incoming MIDI messages are lost")
         elif self._deaf:
             events = [*(Unheard(number) for number in range(len(self._rack.ins))), *events]
         self._deaf = deaf
@@ -140,10 +140,10 @@ class Process:
         except BlockingIOError:
             pass
         except (BrokenPipeError, ConnectionResetError):
-            self._unsaid.clear()  # that it is gone is seen where it is read from
+            self._unsaid.clear()  # the next read sees that the gateway is gone
 
     def _tell(self, events: Sequence[Report]) -> None:
-        """Says something of the ports, after what was heard on them before."""
+        """Sends reports on the ports, after the messages that came in on them before."""
         self._say([*self._take_heard(), *events])
 
     def _take_heard(self) -> list[Report]:
@@ -157,7 +157,7 @@ class Process:
         return Pong(tuple(counts), max(late, default=0.0), sum(late))
 
     def end_notes(self) -> bool:
-        """Ends what sounds; says whether something did."""
+        """Ends all sounding notes; returns whether there were any."""
         ends = self._player.end_notes()
         if ends:
             self._say([Silenced(time.monotonic())])
@@ -175,7 +175,7 @@ class Process:
         self._scanned = now
         self._rack.look(first)
 
-    # On threads of the driver's
+    # Called on the driver's threads
 
     def _hear(self, port: int, data: bytes) -> None:
         self._heard.append(Heard(port, time.monotonic(), data))
@@ -186,14 +186,14 @@ class Process:
         self._ring()
 
     def _ring(self) -> None:
-        with contextlib.suppress(OSError):  # it rings already, or we are at the end
+        with contextlib.suppress(OSError):  # the bell's buffer is full, or the process is ending
             self._bell.send(b"!")
 
 
 def _hurry() -> None:
-    """Real-time priority where the system grants it: see docs/installations.md."""
+    """Takes real-time priority where the system grants it: see docs/installations.md."""
     be_prompt(PRIORITY)
-    sys.setswitchinterval(5e-4)  # seconds that what is heard may keep what is due waiting
+    sys.setswitchinterval(5e-4)  # seconds that a thread with input may delay a message that is due
     gc.collect()
     gc.freeze()
 
@@ -201,8 +201,8 @@ def _hurry() -> None:
 def main() -> int:
     """Entry point of the child."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    # A supervisor may send these to every process. They are for the gateway, which ends us when
-    # it has drained.
+    # A supervisor may send these signals to every process. Only the gateway acts on them; it ends
+    # this process once it has drained.
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -218,7 +218,7 @@ def main() -> int:
         process.end_notes()
         time.sleep(LAST_WORDS)
     logging.shutdown()
-    # Not by way of the driver's own clean-up, which can hang when its server has died.
+    # Skip the driver's own clean-up, which can hang when its server has died.
     os._exit(code)
 
 

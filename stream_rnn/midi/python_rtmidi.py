@@ -1,7 +1,7 @@
-"""python-rtmidi (1.5), which has wheels up to Python 3.12.
+"""The binding python-rtmidi (1.5), which has wheels up to Python 3.12.
 
-It does not tell when a JACK server dies: it goes on "sending", and after some 2,300 messages
-spins for ever while it holds the interpreter lock. See `jack_watch`.
+It does not report the death of a JACK server: it goes on "sending", and after some 2,300 messages
+it spins for ever while it holds the interpreter lock. See `jack_watch`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class _Input(_End):
 
     def close(self) -> None:
         super().close()
-        self._listen()  # closing forgets it
+        self._listen()  # closing removes the callback
 
 
 class _Binding:

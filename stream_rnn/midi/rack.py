@@ -1,6 +1,7 @@
-"""The ports of the MIDI process: looked for, opened, lost, and what their going means.
+"""The ports of the MIDI process: finds and opens them, and acts when they go or come back.
 
-What ends notes that somebody was left with goes out here; what was lost on the way in is told.
+When a port comes back, the rack sends messages that end the notes left sounding there. When input
+may have been lost, it reports that to the gateway.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from stream_rnn.midi.ports import Port, pick_api, quiet
 
 log = logging.getLogger("stream_rnn.midi")
 
-REPEATS = 3  # looks at the ports after which what ends notes was sent again: see `_end`
+REPEATS = 3  # how often messages that end notes are sent again, once a look: see `_end`
 
 
 class Rack:
     """The ports, connected or not.
 
     Args:
-        options: which are wanted.
-        player: knows what sounds on them.
-        tell: takes what the gateway should know.
-        hear: takes each message that comes in, as (port, bytes), on a thread of the driver's.
-        die: called when the MIDI server dies, on a thread of JACK's.
-        ring: called when `learn_of_cords` has something to do, on a thread of JACK's.
+        options: the wanted ports.
+        player: knows which notes sound on them.
+        tell: called with reports for the gateway.
+        hear: called with each incoming (port, bytes), on one of the driver's threads.
+        die: called when the MIDI server dies, on one of JACK's threads.
+        ring: called when `learn_of_cords` has something to do, on one of JACK's threads.
     """
 
     def __init__(
@@ -46,12 +47,12 @@ class Rack:
         self._hear, self._die, self._ring = hear, die, ring
         self.outs: list[Port] = []
         self.ins: list[Port] = []
-        self.trouble = "not looked yet"
+        self.trouble = "the ports have not been looked for yet"
         self.watch: Watch | None = None
         self._repeats: deque[tuple[int, int, list[bytes]]] = deque()  # (how often, port, messages)
 
     def look(self, first: bool) -> None:
-        """Looks for what came and what went; to be called a few times a second."""
+        """Looks for ports that came or went; to be called a few times a second."""
         trouble = self.trouble
         if trouble:
             self._open_system()
@@ -59,7 +60,7 @@ class Rack:
         self._check_ports(first or trouble != self.trouble)
 
     def _check_ports(self, changed: bool) -> None:
-        """Looks for what came and what went; tells of it, or if something else has `changed`."""
+        """Looks for ports that came or went; reports all ports if any did, or if `changed`."""
         for number, port in enumerate(self.outs):
             if self._check(port):
                 changed = True
@@ -71,7 +72,7 @@ class Rack:
             self._tell_ports()
 
     def _check(self, port: Port) -> bool:
-        """As `Port.check`; on JACK the name of our own end becomes known, too."""
+        """`Port.check`; on JACK, also finds out the name of our own port."""
         watch = self.watch if port.connected is None else None
         before = watch.ours() if watch else set()
         changed = port.check()
@@ -86,9 +87,9 @@ class Rack:
         self._tell([Ports(outs, ins, self.trouble)])
 
     def _end(self, number: int, ends: list[bytes], repeats: int = REPEATS) -> None:
-        """Ends what was left sounding on a port that is connected anew.
+        """Ends the notes that were left sounding on a port that is connected again.
 
-        While JACK takes up a connection it may drop messages, so there they are sent again.
+        JACK may drop messages while it makes a connection, so on JACK they are sent repeatedly.
         """
         if not ends:
             return
@@ -104,7 +105,7 @@ class Rack:
             if self.outs[number].connected is not None:
                 self._end(number, self._player.harmless(number, ends), left)
 
-    # What JACK tells
+    # JACK's notices
 
     def learn_of_cords(self) -> None:
         """Reads JACK's notices."""
@@ -116,7 +117,7 @@ class Rack:
                 self._see_made(self.watch, news.name)
 
     def _see_made(self, watch: Watch, name: str) -> None:
-        """A port was made. If we were connected to one of that name, that was another."""
+        """A port was made. If we were connected to this name, the old port is gone."""
         gone = [
             port for port in (*self.outs, *self.ins)
             if port.connected == name and port.own and not watch.has_cord(port.own, name)
@@ -139,7 +140,7 @@ class Rack:
             elif (ends := self._player.plug(number, cord.target)) is not None:
                 self._end(number, ends)
                 log.info(
-                    "MIDI port %r: connected to %s again; what sounded there has ended",
+                    "MIDI port %r: connected to %s again; notes left sounding there were ended",
                     port.spec.name, cord.target,
                 )  # fmt: skip
         for number, port in enumerate(self.ins):
@@ -170,4 +171,4 @@ class Rack:
             return
         self.trouble = ""
         for number in range(len(options.outs)):
-            self._player.lose(number)  # until it is found
+            self._player.lose(number)  # until the port is found

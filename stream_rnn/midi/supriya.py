@@ -1,7 +1,7 @@
-"""supriya-midi (26.10b4), which has wheels for Python 3.11 to 3.14, Linux on ARM among them.
+"""The binding supriya-midi (26.10b4), with wheels for Python 3.11 to 3.14, also for Linux on ARM.
 
-It says when a JACK server has died: the next message is refused. It says as warnings what
-others raise, and not before its end is used; so each end is used once when it is made.
+When a JACK server has died, it refuses the next message. It reports as warnings what the other
+binding raises, and only when a port is first used; so each port is used once when it is made.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _NUMBERS = {
 
 class _End:
     def __init__(self, make: Callable[..., Any], system: str, client: str) -> None:
-        # What the driver complained of. It may do so on a thread of its own, where raising,
-        # which supriya-midi does unless told otherwise, would end the process.
+        # The driver's error messages. They may come on a thread of its own, where an exception,
+        # which supriya-midi raises by default, would end the process.
         self._complaints: list[str] = []
         try:
             self._rt = make(_NUMBERS[system], client)
@@ -70,7 +70,7 @@ class _End:
             with self._told():
                 really()
         except DriverError:
-            self._rt.close_port()  # it holds itself to be open
+            self._rt.close_port()  # the binding believes that the port is open
             raise
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
-"""What has to be known to build a network, and how large its tensors are then. Without torch.
+"""The description of a network, and the sizes of its tensors. Without torch.
 
-So whoever reads a card can hold it against its weights before anything is allocated.
+So a card can be checked against its weights before anything is allocated.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from stream_rnn.errors import CheckpointError
 from stream_rnn.schema import number, one_of, table, whole
 
 Kind = Literal["categorical", "bernoulli", "nade"]
-"""What a network can have at its end."""
+"""The heads that a network can have."""
 
 FITTING: dict[Head, tuple[Kind, ...]] = {
     "categorical": ("categorical",),
     "bernoulli": ("bernoulli", "nade"),
 }
-"""The heads that a codec's symbols can be read with."""
+"""The heads that fit a codec, by the codec's own `head`."""
 
 GATES = {"lstm": 4, "mi-lstm": 4, "gru": 3, "tanh": 1}
-"""The recurrent cells, and how many sums each unit of theirs takes."""
+"""The recurrent cells, and the number of sums that each of their units takes."""
 
 BASELINES = ("uniform", "unigram", "markov")
-LONGEST = {"categorical": 12, "bernoulli": 12}  # orders: of keys a table doubles with each
+LONGEST = {"categorical": 12, "bernoulli": 12}  # highest orders; each doubles a table of keys
 
 MOST_SYMBOLS = 65_536
 MOST_UNITS = 16_384
@@ -35,7 +35,7 @@ MOST_LAYERS = 64
 MOST_PARAMETERS = 2**28  # a gigabyte of 32-bit floats
 
 Shape = tuple[int | None, ...]
-"""Of a tensor; None where any size will do."""
+"""The shape of a tensor; None where any size will do."""
 
 _SHARE = number(0.0, 0.999)
 _ENDS = {"symbols": whole(1, MOST_SYMBOLS), "artists": whole(0, MOST_SYMBOLS)}
@@ -61,22 +61,22 @@ _COUNTING = table(
 
 @dataclass(frozen=True)
 class Architecture:
-    """What has to be known to build a network.
+    """The description from which a recurrent network is built.
 
     Attributes:
-        symbols: inputs and outputs for a symbol.
-        artists: how many artists the input vector has; 0 for none.
+        symbols: the number of inputs and outputs for a symbol.
+        artists: the number of artists in the input vector; 0 for none.
         hidden: units in a layer.
-        layers: how many layers are stacked.
-        head: how the outputs are read, see `heads`.
-        cell: which recurrent cell, of `GATES`.
+        layers: the number of stacked layers.
+        head: how the outputs are read; see `heads`.
+        cell: the recurrent cell, one of `GATES`.
         dropout: share of units dropped in training, between layers and before the head.
-        head_hidden: hidden units of the head itself, where it is `nade`.
+        head_hidden: hidden units of the head itself, if it is `nade`.
         weight_drop: share of recurrent weights dropped in training, anew for each chunk
-            (DropConnect, as Merity, Keskar and Socher 2017 have it, arXiv 1708.02182).
+            (DropConnect, in the form of Merity, Keskar and Socher 2017, arXiv 1708.02182).
 
     Raises:
-        CheckpointError: there is no such network, or it would be too large.
+        CheckpointError: the values do not describe a network, or it would be too large.
     """
 
     symbols: int
@@ -94,12 +94,12 @@ class Architecture:
         if (self.head == "nade") != (self.head_hidden > 0):
             raise CheckpointError(
                 f"architecture.head_hidden is {self.head_hidden}, and the head {self.head!r}; "
-                "units of its own are what nade has, and no other head"
+                "it must be at least 1 for nade, and 0 for other heads"
             )
         if (parameters := self.parameters) > MOST_PARAMETERS:
             raise CheckpointError(
-                f"architecture has {parameters:,} weights; there may be {MOST_PARAMETERS:,}: "
-                "take fewer hidden units or layers"
+                f"architecture has {parameters:,} weights, and the most is {MOST_PARAMETERS:,}: "
+                "use fewer hidden units or layers"
             )
 
     @property
@@ -109,16 +109,16 @@ class Architecture:
 
     @property
     def outputs(self) -> int:
-        """How many numbers the head is given for a symbol."""
+        """The number of outputs that the head gets for a symbol."""
         return self.symbols + self.head_hidden
 
     @property
     def parameters(self) -> int:
-        """How many weights there are."""
+        """The number of weights."""
         return sum(math.prod(shape) for shape in self.tensors().values())
 
     def tensors(self) -> Mapping[str, tuple[int, ...]]:
-        """The shapes of its weights, by the names that `RecurrentNetwork` has for them."""
+        """The shapes of the weights, by their names in `RecurrentNetwork`."""
         rows, units = GATES[self.cell] * self.hidden, self.head_hidden
         vectors = ["bias_ih", "bias_hh"]
         if self.cell == "mi-lstm":
@@ -146,17 +146,17 @@ class Architecture:
 
 @dataclass(frozen=True)
 class CountingArchitecture:
-    """What has to be known to read a baseline's tables.
+    """The description by which a baseline's tables are read.
 
     Attributes:
-        symbols: outputs for a symbol.
-        artists: how many artists the card has; they make no difference.
+        symbols: the number of outputs for a symbol.
+        artists: the number of artists in the card; they make no difference.
         head: how the outputs are read.
         cell: one of `BASELINES`.
-        order: of `markov`, how many symbols are looked back upon.
+        order: for `markov`, the number of symbols (or frames) in the longest context.
 
     Raises:
-        CheckpointError: there is no such baseline.
+        CheckpointError: the values do not describe a baseline.
     """
 
     symbols: int
@@ -180,11 +180,11 @@ class CountingArchitecture:
 
     @property
     def levels(self) -> int:
-        """How many lengths of context there are, the empty one included; none for uniform."""
+        """The number of context lengths, including the empty context; 0 for uniform."""
         return 0 if self.cell == "uniform" else self.order + 1
 
     def tensors(self) -> Mapping[str, Shape]:
-        """The shapes of its tables: see `NGrams` and `KeyChains`."""
+        """The shapes of the tables: see `NGrams` and `KeyChains`."""
         if self.keys:
             return dict.fromkeys(("frames", "sounding"), (self.symbols, 2**self.order))
         return dict.fromkeys(("branches", "symbols", "counts"), (None,))
@@ -203,7 +203,7 @@ def architecture_from_json(data: Mapping[str, Any]) -> Architecture | CountingAr
     """The architecture that a card describes.
 
     Raises:
-        CheckpointError: it describes none.
+        CheckpointError: the card does not describe a possible one.
     """
     one_of(*GATES, *BASELINES).check(data.get("cell", "lstm"), "architecture.cell")
     counted = data.get("cell") in BASELINES

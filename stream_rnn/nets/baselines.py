@@ -1,11 +1,11 @@
-"""Networks that are no networks: what can be foretold by counting, to hear and to score beside.
+"""Baselines: models that only count, to be heard and scored beside the recurrent networks.
 
-*uniform* takes every symbol for as likely as any other, *unigram* counts how often each comes,
-and *markov* counts what came after the last few symbols, as many as its order. Of keys each is
-counted on its own: how often it sounds, after what it did in the last few frames.
+*uniform* gives every symbol the same probability, *unigram* counts how often each occurs, and
+*markov* counts what follows the last few symbols, as many as its order. In piano rolls each key
+is counted on its own: how often it sounds, given what it did in the last few frames.
 
-They offer what the recurrent networks do, so that all that takes those takes these: logits for
-the symbol after each, and a state that is a value. The artist makes no difference to them.
+Baselines have the interface of recurrent networks, so the same code can use both: they give
+logits for the symbol after each, and their state is a value. They ignore the artist.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from stream_rnn.errors import CheckpointError
 from stream_rnn.nets.architecture import CountingArchitecture as CountingArchitecture
 from stream_rnn.nets.network import RecurrentNetwork, State
 
-MOST = 2**24  # contexts: a state holds which one as a float32, exact up to here
-LANES = 32  # see engine/kernels/exact.py: a logarithm is to be the same wherever it stands
-FEW = 256  # contexts among which it is not worth while to look for those that are alike
-ROOT = 1  # the empty context; 0 is one that was never met
+MOST = 2**24  # contexts: a state holds a context's number as a float32, which is exact up to here
+LANES = 32  # see engine/kernels/exact.py: a logarithm must not depend on its place in the tensor
+FEW = 256  # up to so many contexts, looking for equal ones takes longer than it saves
+ROOT = 1  # the node of the empty context; 0 stands for a context that was never counted
 
 
 class CountingNetwork(nn.Module):
-    """What both kinds of table have in common.
+    """The common base of both kinds of baseline.
 
-    A state is the *context*, `[rows, width]` whole numbers as floats, 0 before any symbol.
+    The state is the *context*: `[rows, width]` whole numbers as floats, 0 before any symbol.
 
     Attributes:
-        width: numbers in a context.
-        chords: no joint head; see `RecurrentNetwork`.
+        width: the numbers in a context.
+        chords: None, since baselines have no joint head; see `RecurrentNetwork`.
     """
 
     width: int
@@ -53,9 +53,9 @@ class CountingNetwork(nn.Module):
         raise NotImplementedError
 
     def logits(self, contexts: Tensor) -> Tensor:
-        """Of what comes after a context, `[rows, symbols]` of `[rows, width]`.
+        """Logits of the next symbol, `[rows, symbols]`, given contexts `[rows, width]`.
 
-        A row is the same to the bit whatever the others are, and however many.
+        A row's logits do not depend, to the bit, on the other rows or their number.
         """
         raise NotImplementedError
 
@@ -66,32 +66,32 @@ class CountingNetwork(nn.Module):
         return State(zeros, zeros[..., :0])
 
     def forward(self, symbols: Tensor, artists: Tensor, state: State) -> tuple[Tensor, State]:
-        """Runs a stretch of symbols; see `RecurrentNetwork.forward`. Artists are passed over."""
+        """Runs a stretch of symbols; see `RecurrentNetwork.forward`. Artists are ignored."""
         contexts = self.contexts(symbols, state.hidden[0])
         logits = self.logits(contexts.flatten(0, 1))
         return logits.view(*contexts.shape[:2], -1), State(contexts[None, :, -1], state.cell)
 
 
 Network = RecurrentNetwork | CountingNetwork
-"""What an engine steps and `eval` scores."""
+"""A model that an engine can step and `eval` can score."""
 
 
 class NGrams(CountingNetwork):
-    """What came after the last few symbols: interpolated Kneser-Ney, modified.
+    """Counts of the symbols after each context: interpolated modified Kneser-Ney smoothing.
 
-    Chen and Goodman 1999, "An empirical study of smoothing techniques for language modeling":
-    from every count something is taken away, and what that leaves is shared out as the context
-    that is one symbol shorter has it, and so on to the uniform distribution. But in a shorter
-    context a symbol counts for as many as there are different symbols before the whole: what
-    comes after one thing only is not likely after others.
+    Chen and Goodman 1999, "An empirical study of smoothing techniques for language modeling".
+    A discount is taken from every count. The probability that this frees is shared out by the
+    distribution of the context one symbol shorter, and so on down to the uniform distribution.
+    In the shorter contexts a string counts once for each different symbol before it: a symbol
+    that only ever follows one other symbol is not likely after the rest.
 
-    The strings that were met are the nodes of a tree, numbered by length, and in order: a
-    string's children are it and one symbol more. Tables, all of whole numbers:
+    The strings that were counted are the nodes of a tree, numbered by length and then in order.
+    A string's children are the strings one symbol longer. The tables hold whole numbers:
 
-    * `branches`, `[contexts]`: how many each has, of the strings of up to `order` symbols, the
-      empty one first;
-    * `symbols`, `[strings]`: the last of each, the empty string's left out;
-    * `counts`, `[strings]`: how often it was met, or after how many different symbols.
+    * `branches`, `[contexts]`: the number of children of each string of up to `order` symbols,
+      the empty one first;
+    * `symbols`, `[strings]`: the last symbol of each string but the empty one;
+    * `counts`, `[strings]`: how often each occurs, or after how many different symbols.
 
     Raises:
         CheckpointError: the tables do not fit together.
@@ -112,7 +112,7 @@ class NGrams(CountingNetwork):
             self.register_buffer(name, table)
         branches, symbols, counts = (tables[n].long() for n in ("branches", "symbols", "counts"))
         starts = self._levels(branches, symbols, counts)
-        # Derived, by node: node 0 was never met, 1 is the root, then all in order.
+        # Derived tables, by node: 0 is "never counted", 1 the root, then the strings in order.
         parents = torch.repeat_interleave(torch.arange(len(branches)) + ROOT, branches)
         keys = parents * a.symbols + symbols
         if not bool((keys[1:] > keys[:-1]).all()):
@@ -126,7 +126,7 @@ class NGrams(CountingNetwork):
             shares[first:last] = (counts[level] - taken) / totals[parents[level]].clamp(min=1)
             kept = torch.zeros_like(backoff).index_add_(0, parents[level], taken)
             backoff = torch.where(kept > 0, kept / totals.clamp(min=1), backoff)
-        contexts = len(backoff) - 2  # strings that may be one
+        contexts = len(backoff) - 2  # the strings that are short enough to be contexts
         derived = {
             "_keys": keys[:contexts],
             "_first": pad(branches.cumsum(0) - branches + 2, (1, 0)),
@@ -139,7 +139,7 @@ class NGrams(CountingNetwork):
             self.register_buffer(name, table, persistent=False)
 
     def _levels(self, branches: Tensor, symbols: Tensor, counts: Tensor) -> list[int]:
-        """The first node of each level of the tree, below the root, and one past the last."""
+        """The first node of each level of the tree below the root, and the end of the last."""
         a, starts, low, high = self.architecture, [2], 0, 1
         for _ in range(a.levels):
             starts.append(starts[-1] + int(branches[low:high].sum()))
@@ -155,7 +155,7 @@ class NGrams(CountingNetwork):
         return starts
 
     def contexts(self, symbols: Tensor, before: Tensor) -> Tensor:
-        # A context of n symbols is one of n - 1, a symbol earlier, and this symbol.
+        # A context of n symbols is the previous position's context of n - 1, and this symbol.
         rows, time = symbols.shape
         found = before.new_zeros(rows, time, self.width)
         parent = torch.full((rows, time), ROOT, device=symbols.device)
@@ -175,7 +175,7 @@ class NGrams(CountingNetwork):
 
     def _logits(self, contexts: Tensor) -> Tensor:
         a, rows = self.architecture, len(contexts)
-        columns = (a.symbols // LANES + 1) * LANES  # one more at least, to throw things away
+        columns = (a.symbols // LANES + 1) * LANES  # at least one extra, to be thrown away
         chances = torch.full((rows, columns), 1 / a.symbols, device=contexts.device).double()
         node = torch.full((rows,), ROOT, device=contexts.device)
         for n in range(a.levels):
@@ -186,21 +186,22 @@ class NGrams(CountingNetwork):
             nth = torch.arange(int(count.max()) if rows else 0, device=node.device)
             at = torch.where(nth < count, self._first.take(node)[:, None] + nth, 0)
             column = torch.where(nth < count, self._symbol.take(at), a.symbols)
-            chances.scatter_add_(1, column, self._share.take(at))  # one term each
+            chances.scatter_add_(1, column, self._share.take(at))  # one term for each symbol
         return chances.log_()[:, : a.symbols].float()
 
 
 class KeyChains(CountingNetwork):
-    """What each key did after what it had done in the last few frames.
+    """How often each key sounds, given what it did in the last few frames.
 
-    Counts of a context are eked out with what one frame less would foretell, as much of it as
-    there are different things that came (Witten and Bell 1991, method C), down to a half. That
-    makes surer with each frame of what never changed; so no chance is surer than if in half a
-    frame of all that were counted it had been otherwise. A context is a number a key, whose last
-    bit is the last frame. Silence came before it all.
+    The counts of a context are interpolated with the estimate of the context one frame shorter,
+    which weighs as many frames as there are different outcomes in the counts (Witten and Bell
+    1991, method C); the shortest is interpolated with a half. For a key that never changed, each
+    further frame would make this more certain. So no probability is closer to 0 or 1 than half a
+    frame in all that were counted. A context is one number per key, whose last bit is the latest
+    frame; before the first frame there was silence.
 
-    Tables, `[88, 2 ** order]`: `frames`, how often a context was met, and `sounding`, how
-    often the key sounded then.
+    Tables, `[88, 2 ** order]`: `frames`, how often a context occurred, and `sounding`, how often
+    the key sounded after it.
 
     Raises:
         CheckpointError: the tables do not fit together.
@@ -222,13 +223,13 @@ class KeyChains(CountingNetwork):
         chances = torch.full((a.symbols, 1), 0.5, dtype=torch.float64)
         least = 0.5 / (int(frames[0].sum()) + 1)
         for n in range(a.levels):
-            # Earlier frames than the last n: the high bits, summed over.
+            # The high bits, which are the frames before the last n, are summed over.
             total = frames.view(a.symbols, -1, 2**n).sum(1)
             heard = sounding.view(a.symbols, -1, 2**n).sum(1)
             kinds = (heard > 0).long() + (heard < total).long()
             shorter = chances.repeat(1, 2 if n else 1)
-            eked = (heard + kinds * shorter) / (total + kinds).clamp(min=1)
-            chances = torch.where(total > 0, eked, shorter).clamp(least, 1 - least)
+            smoothed = (heard + kinds * shorter) / (total + kinds).clamp(min=1)
+            chances = torch.where(total > 0, smoothed, shorter).clamp(least, 1 - least)
         self.register_buffer("_logits", torch.logit(chances).float(), persistent=False)
 
     def contexts(self, symbols: Tensor, before: Tensor) -> Tensor:
@@ -249,7 +250,7 @@ class KeyChains(CountingNetwork):
 def counting_network(
     architecture: CountingArchitecture, tables: Mapping[str, Tensor]
 ) -> CountingNetwork:
-    """The baseline of some tables; see `NGrams` and `KeyChains`."""
+    """The baseline that has these tables; see `NGrams` and `KeyChains`."""
     kind = NGrams if architecture.head == "categorical" else KeyChains
     return kind(architecture, tables)
 
@@ -273,12 +274,12 @@ def narrow(table: Tensor) -> Tensor:
 
 
 def _discounts(counts: Tensor) -> Tensor:
-    """What is taken from a count of 0, 1, 2, and of 3 or more, `[4]` (Chen and Goodman 1999)."""
+    """The discounts for counts of 0, 1, 2, and 3 or more, `[4]` (Chen and Goodman 1999)."""
     n = [int((counts == i).sum()) for i in range(1, 5)]
     if not all(n):
         return torch.tensor([0.0, 0.5, 1.0, 1.5], dtype=torch.float64)
     y = n[0] / (n[0] + 2 * n[1])
-    least = 0.05  # something must be left for what was never met
+    least = 0.05  # some probability must be left for strings that never occurred
     exact = [i - (i + 1) * y * n[i] / n[i - 1] for i in (1, 2, 3)]
     bounded = [min(max(d, least), i - least) for i, d in enumerate(exact, 1)]
     return torch.tensor([0.0, *bounded], dtype=torch.float64)

@@ -1,12 +1,12 @@
-"""The recurrent cells, as a step sees them: what becomes of the sums once they are made.
+"""The recurrent cells as a step uses them: from the gates' sums to the new state.
 
 Training runs whole sequences through other code (`network.py`, `multiplicative.py`). A test
-holds the two together, for each cell.
+checks, for each cell, that the two agree.
 
-A hyperbolic tangent is taken by the logistic function, `tanh(x) = 2 * logistic(2 * x) - 1`,
-to within 1e-7. On a CPU that is four times as fast. And torch leaves `tanh` to a vector
-library that promises nothing of an element in another place, while its logistic function
-takes each element alone, wherever a row is a whole number of vectors.
+The hyperbolic tangent is computed with the logistic function, `tanh(x) = 2 * logistic(2 * x) - 1`,
+to within 1e-7. On a CPU this is four times as fast. Also, torch leaves `tanh` to a vector library
+which does not promise that an element gives the same result in another place. Torch's logistic
+function does treat every element alike, if a row is a whole number of vectors.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from stream_rnn.nets.architecture import GATES
 Update = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """A step of a layer, `(inputs, recurrent, hidden, cell, parameters) -> (hidden, cell)`.
 
-    inputs: `[rows, gates * hidden]`, the product with what comes from below, and a bias.
+    inputs: `[rows, gates * hidden]`, the product with the inputs from below, plus a bias.
         Overwritten.
     recurrent: `[rows, gates * hidden]`, the product with the hidden state. Overwritten.
     hidden, cell: `[rows, hidden]`, the state; `cell` is `[rows, 0]` for cells without one.
@@ -34,10 +34,10 @@ class Cell:
     """A kind of recurrent cell.
 
     Attributes:
-        gates: sums that each unit takes.
-        remembers: whether it has a cell state beside the hidden one.
-        parameters: numbers for each sum, beside weights and a bias.
-        update: one step.
+        gates: the number of sums that each unit takes.
+        remembers: whether there is a cell state beside the hidden state.
+        parameters: numbers for each sum, apart from weights and a bias.
+        update: computes one step.
     """
 
     gates: int
@@ -59,10 +59,10 @@ def _lstm(
 def _multiplicative_lstm(
     inputs: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, parameters: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """An LSTM whose gates multiply what they sum (Wu et al. 2016, arXiv 1606.06630).
+    """An LSTM whose gates also multiply their two sums (Wu et al. 2016, arXiv 1606.06630).
 
-    Parameters: alpha, of the product of both sums; beta of the recurrent one, beta of the
-    inputs' one, and the bias.
+    Parameters: alpha, the factor of the two sums' product; beta of the recurrent sum; beta of the
+    inputs' sum; and the bias.
     """
     alpha, beta_recurrent, beta_inputs, bias = parameters
     slope = (inputs * alpha).add_(beta_recurrent)
@@ -72,7 +72,7 @@ def _multiplicative_lstm(
 def _gru(
     inputs: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, parameters: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Cho et al. 2014, in the form of torch: the reset gate comes after the product.
+    """Cho et al. 2014, in torch's form: the reset gate is applied after the recurrent product.
 
     The gates are in torch's order: reset, update, candidate. Parameters: the bias of the
     recurrent sums.

@@ -1,8 +1,8 @@
-"""How a network's outputs are read; and the joint head of chords.
+"""The heads, which are ways to read a network's outputs; and the joint head of chords.
 
-* `categorical`: logits of one index.
-* `bernoulli`: a logit a key; keys sound independently of each other.
-* `nade`: keys that depend on each other, see `Chords`.
+* `categorical`: the logits of one index.
+* `bernoulli`: one logit per key; keys sound independently of each other.
+* `nade`: keys that depend on each other; see `Chords`.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from stream_rnn.nets.architecture import Kind as Kind
 
 
 class Chords(nn.Module):
-    """The joint head: a frame's keys one after the other, each by those above it that sound.
+    """The joint head: a frame's keys one after the other, each given the sounding keys above it.
 
-    A neural autoregressive distribution estimator over keys whose biases the recurrent network
-    gives (RNN-NADE: Boulanger-Lewandowski et al. 2012, arXiv 1206.6392; NADE: Larochelle and
-    Murray 2011). Keys are asked from the top down: the melody first, then what harmonises it.
+    A neural autoregressive distribution estimator over keys, whose biases come from the recurrent
+    network (RNN-NADE: Boulanger-Lewandowski et al. 2012, arXiv 1206.6392; NADE: Larochelle and
+    Murray 2011). Keys go from the top down: first the melody, then the notes that harmonise it.
 
-        logit of a key = bias + keys . tanh(mood + sum of voices of the sounding keys above)
+        logit of a key = bias + keys . tanh(hidden_bias + sum of voices of the sounding keys above)
 
-    with `[bias, mood]` the network's outputs. What is in the tanh changes only where a key
-    sounds, so a frame of n notes takes n + 1 products and not 88: one a *stage*. The 88 sums
-    of the textbook's recurrence are the same.
+    where `[bias, hidden_bias]` are the network's outputs. The argument of tanh changes only at a
+    key that sounds. So a frame of n notes takes n + 1 products, one for each *stage*, and not 88;
+    the result is that of the textbook's recurrence over 88 keys.
 
     Args:
-        keys: how many.
-        units: of the hidden layer; NADE's, not the network's.
+        keys: the number of keys.
+        units: the units of NADE's own hidden layer.
     """
 
     def __init__(self, keys: int, units: int) -> None:
@@ -38,20 +38,20 @@ class Chords(nn.Module):
         self.keys = nn.Parameter(torch.randn(units, keys) * units**-0.5)
 
     def logits(self, outputs: Tensor, chords: Tensor) -> Tensor:
-        """Logits of each key, given those above it.
+        """The logit of each key, given the keys above it.
 
         Args:
-            outputs: the network's, `[..., keys + units]`.
+            outputs: the network's outputs, `[..., keys + units]`.
             chords: `[..., keys]`, 0 or 1.
 
         Returns:
-            `[..., keys]`.
+            The logits, `[..., keys]`.
         """
         keys, chords = len(self.voices), chords.float()
-        bias, mood = outputs[..., :keys], outputs[..., keys:]
-        above = chords.flip(-1).cumsum(-1).flip(-1) - chords  # how many sound above a key
+        bias, hidden_bias = outputs[..., :keys], outputs[..., keys:]
+        above = chords.flip(-1).cumsum(-1).flip(-1) - chords  # how many keys sound above each
         stages = torch.arange(int(chords.sum(-1).max()) + 1, device=chords.device)
         heard = chords[..., None, :] * (above[..., None, :] < stages[:, None])
-        units = torch.tanh(mood[..., None, :] + heard @ self.voices)
+        units = torch.tanh(hidden_bias[..., None, :] + heard @ self.voices)
         by_stage: Tensor = units @ self.keys  # [..., stages, keys]
         return bias + by_stage.gather(-2, above[..., None, :].long()).squeeze(-2)

@@ -1,10 +1,10 @@
-"""Whole sequences through LSTM layers with multiplicative integration, for training.
+"""Runs whole sequences through LSTM layers with multiplicative integration, for training.
 
 From Wu, Zhang, Zhang, Bengio and Salakhutdinov 2016 (arXiv 1606.06630), appendix A: each gate is
-`alpha * Wx * Uh + beta_h * Uh + beta_x * Wx + b`, with elementwise products. All but `Uh` is
-computed for the whole sequence at once: only `Uh` waits for the step before. The gradient is
-written out, so that the weights' part of it, too, is one product for the whole sequence, and
-what is elementwise is done while it is in the cache.
+`alpha * Wx * Uh + beta_h * Uh + beta_x * Wx + b`, with elementwise products. `Wx` is computed
+for the whole sequence at once; only `Uh` has to wait for the step before. The gradient is written
+out by hand. So the weights' gradient, too, is one product for the whole sequence, and elementwise
+operations are done while their values are in the cache.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-# Where public implementations begin: there, or at 1 throughout (Caffe2's MILSTMCell). What the
-# paper's own experiments began with could not be looked up.
+# The initial values of public implementations; Caffe2's MILSTMCell has 1 throughout. Those of the
+# paper's own experiments could not be found.
 ALPHA, BETA = 1.0, 0.5
 PARAMETERS = ("alpha", "beta_hh", "beta_ih", "bias")
 
 
 class MultiplicativeLSTM(nn.Module):
-    """Stacked layers; the parameters are named as in `nn.LSTM`.
+    """Stacked layers. The parameters are named as in `nn.LSTM`.
 
     Args:
-        inputs: into the first layer.
+        inputs: the number of inputs of the first layer.
         hidden: units in a layer.
-        layers: how many.
+        layers: the number of layers.
         dropout: share of units dropped between layers.
         weight_drop: share of recurrent weights dropped.
     """
@@ -58,9 +58,9 @@ class MultiplicativeLSTM(nn.Module):
         """The first layer's product with its inputs.
 
         Args:
-            symbols: `[..., symbols]` floats, or `[...]` indices: a one-hot vector's product is
-                a row of a table.
-            extra: `[..., artists]`, beside them; its time may be 1 for all steps.
+            symbols: `[..., symbols]` floats, or `[...]` indices, for which the product is a row
+                of a table.
+            extra: the artist blend, `[..., artists]`; its time may be 1 for all steps.
 
         Returns:
             `[..., 4 * hidden]`.
@@ -76,16 +76,16 @@ class MultiplicativeLSTM(nn.Module):
         return product
 
     def forward(self, first: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Any]:
-        """Runs a stretch.
+        """Runs a stretch of a sequence.
 
         Args:
-            first: `[rows, time, 4 * hidden]`, of `first`.
+            first: `[rows, time, 4 * hidden]`, from `first`.
             state: hidden and cell, `[layers, rows, hidden]` each.
 
         Returns:
             The last layer's outputs, `[rows, time, hidden]`, and the new state.
         """
-        product = first.transpose(0, 1)  # steps first, so that each is one piece of memory
+        product = first.transpose(0, 1)  # time first, so that each step is contiguous
         hidden: list[Tensor] = []
         cell: list[Tensor] = []
         outputs = product
@@ -146,7 +146,7 @@ class _Sequence(torch.autograd.Function):
             slope = torch.addcmul(beta_hh, alpha, below[t])
             torch.addcmul(bias, beta_ih, below[t], out=gates[t]).addcmul_(slope, products[t])
             enter, forget, candidate, leave = gates[t].view(rows, 4, width).unbind(1)
-            # tanh(x) = 2 * logistic(2 * x) - 1: one function for all gates, and a faster one.
+            # tanh(x) = 2 * logistic(2 * x) - 1: the same function for all gates, and faster.
             candidate += candidate
             gates[t].sigmoid_()
             candidate.mul_(2).sub_(1)
@@ -173,7 +173,7 @@ class _Sequence(torch.autograd.Function):
             enter, forget, candidate, leave = gates[t].view(rows, 4, width).unbind(1)
             d_hidden += d_hiddens[t]
             torch.mul(d_hidden, squashed[t], out=d_leave)
-            # The slope of tanh is 1 - tanh ** 2, that of the logistic function y - y ** 2.
+            # At a value y, tanh has the slope 1 - y ** 2, and the logistic function y - y ** 2.
             d_hidden.mul_(leave)
             d_cell.add_(d_hidden).addcmul_(d_hidden.mul_(squashed[t]), squashed[t], value=-1)
             torch.mul(d_cell, candidate, out=d_enter)

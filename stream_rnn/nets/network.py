@@ -1,11 +1,11 @@
-"""The one definition of a network: recurrent layers over one-hot symbols and an artist.
+"""The definition of the recurrent networks: layers over one-hot symbols and an artist.
 
-Each step's input is the symbol before, as a one-hot vector (or a frame's 0s and 1s), beside
-a vector over the artists: a one-hot vector in training, any convex blend when performing.
-The recurrent state is a value, passed in and handed back.
+Each step's input is the symbol before, as a one-hot vector (or a frame's 0s and 1s), together
+with a vector over the artists: a one-hot vector in training, any convex blend when performing.
+The recurrent state is a value that is passed in and handed back.
 
-`RecurrentNetwork.forward` runs whole sequences, through torch's fused kernels where it has the
-cell, for training and scoring. To step, a kernel (`engine/kernels`) takes the weights from
+For training and scoring, `RecurrentNetwork.forward` runs whole sequences, through torch's fused
+kernels where torch has the cell. For stepping, a kernel (`engine/kernels`) takes the weights from
 `layer_weights`.
 """
 
@@ -24,19 +24,19 @@ from stream_rnn.nets.multiplicative import PARAMETERS, MultiplicativeLSTM
 
 
 class State(NamedTuple):
-    """Recurrent state, `[layers, rows, hidden]` each; `cell` has width 0 where there is none."""
+    """Recurrent state, `[layers, rows, hidden]` each; `cell` has width 0 if the cell has none."""
 
     hidden: Tensor
     cell: Tensor
 
 
 class LayerWeights(NamedTuple):
-    """One layer, as `cells.Update` wants it.
+    """One layer's weights, in the form that `cells.Update` takes.
 
     Attributes:
         inputs: `[inputs, gates * hidden]`.
         recurrent: `[hidden, gates * hidden]`.
-        bias: `[gates * hidden]`, added to the inputs' product.
+        bias: `[gates * hidden]`, added to the product with the inputs.
         parameters: `[parameters, gates * hidden]`.
     """
 
@@ -47,7 +47,7 @@ class LayerWeights(NamedTuple):
 
 
 class RecurrentNetwork(nn.Module):
-    """Stacked recurrent layers, a linear map to the outputs, and what else the head has.
+    """Stacked recurrent layers, a linear map to the outputs, and perhaps the joint head.
 
     Attributes:
         chords: the joint head, or None.
@@ -63,8 +63,8 @@ class RecurrentNetwork(nn.Module):
         self.chords = Chords(a.symbols, a.head_hidden) if joint else None
         for name, parameter in self.recurrent.named_parameters():
             if name == "weight_ih_l0":
-                # Only a few of these inputs are 1 at a time, as in an embedding, and like one
-                # they start at unit variance; torch's 1/sqrt(hidden) drowns them.
+                # As with an embedding, only a few inputs are 1 at a time. So these weights start
+                # at unit variance; at torch's 1/sqrt(hidden) their effect would drown.
                 nn.init.normal_(parameter)
             elif "weight_hh" in name:
                 for gate in parameter.data.chunk(CELLS[a.cell].gates):
@@ -99,7 +99,7 @@ class RecurrentNetwork(nn.Module):
         return State(zeros, torch.zeros_like(zeros[..., : a.hidden * CELLS[a.cell].remembers]))
 
     def encode(self, symbols: Tensor) -> Tensor:
-        """Inputs of symbols: `[...]` indices or `[..., 88]` keys, to floats `[..., symbols]`."""
+        """Symbols (`[...]` indices or `[..., 88]` keys) as inputs: floats `[..., symbols]`."""
         if not self.architecture.keys:
             return nn.functional.one_hot(symbols.long(), self.architecture.symbols).float()
         return symbols.float()
@@ -113,8 +113,8 @@ class RecurrentNetwork(nn.Module):
             state: the state before the first of them.
 
         Returns:
-            Outputs for the symbol after each, `[rows, time, outputs]`, and the new state. They
-            are its logits, unless the head is `nade`, which makes those of them.
+            Outputs for the symbol after each, `[rows, time, outputs]`, and the new state. The
+            outputs are logits, unless the head is `nade`, which computes logits from them.
         """
         blend = artists if artists.ndim == 3 else artists[:, None, :]
         if isinstance(self.recurrent, MultiplicativeLSTM):
@@ -131,7 +131,7 @@ class RecurrentNetwork(nn.Module):
     def _run(self, inputs: Tensor, state: Tensor | tuple[Tensor, ...]) -> Sequence[Tensor]:
         """Torch's layers over `[rows, time, inputs]`: the outputs, and the parts of the state."""
         a, layers = self.architecture, self.recurrent
-        # What `nn.LSTM` and its kind do, but with weights of our own.
+        # As `nn.LSTM` and its siblings do, but with weights that may have been dropped.
         kernels: dict[str, Callable[..., Sequence[Tensor]]]
         kernels = {"lstm": torch.lstm, "gru": torch.gru, "tanh": torch.rnn_tanh}
         share = a.weight_drop if self.training else 0.0

@@ -1,4 +1,4 @@
-"""What sounding reads of a symbol and of a touch, and the notes that they carry."""
+"""The parts of symbols and touches that `Voice` and `Track` read, and the notes they carry."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from msgspec import Struct
 
 
 class SpeltNote(Struct, frozen=True):
-    """A note that several symbols spell, and that begins to sound with the last of them.
+    """A note that several symbols spell. It begins to sound with the last of them.
 
     Attributes:
-        pitch: MIDI; none for a rest.
+        pitch: MIDI pitch; None for a rest.
         seconds: its length.
-        n: the symbol at which it is written.
+        n: the position of the symbol that names the note.
     """
 
     pitch: int | None
@@ -26,11 +26,11 @@ class TouchPoint(Struct, frozen=True):
     """A player's finger on a surface.
 
     Attributes:
-        player: of an ensemble, from 0.
+        player: the player's number in the ensemble, from 0.
         x: 0 to 1, from left to right.
         y: 0 to 1, from bottom to top.
-        down: 1, or 0 where the finger is lifted.
-        pitch: MIDI, that `x` has in the session's scale.
+        down: 1, or 0 when the finger is lifted.
+        pitch: the MIDI pitch of `x` in the session's scale.
     """
 
     player: int
@@ -41,7 +41,7 @@ class TouchPoint(Struct, frozen=True):
 
 
 class Symbol(Protocol):
-    """What sounding reads of a symbol; see `wire.events.Symbol`."""
+    """The parts of a symbol that are read here; see `wire.events.Symbol`."""
 
     @property
     def touch(self) -> None: ...
@@ -64,7 +64,7 @@ class Symbol(Protocol):
 
 
 class Touched(Protocol):
-    """What sounding reads of a finger's touch; see `wire.events.Touch`."""
+    """The parts of a finger's touch that are read here; see `wire.events.Touch`."""
 
     @property
     def touch(self) -> TouchPoint: ...

@@ -1,4 +1,4 @@
-"""What one session plays in one place: on a port, at an OSC address, into a recording."""
+"""What one session plays in one place: a MIDI port, an OSC address or a recording."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ DRUM_CHANNEL = 9  # 0 to 15; people call it 10
 
 @dataclass
 class Track:
-    """What sounds there, and the times of the latest symbol.
+    """The notes that sound in the place, and the times of the latest symbol.
 
     Attributes:
-        channel: MIDI channel, from 0, where there is one.
+        channel: MIDI channel, from 0, if the place has channels.
+        due, ends: when the latest symbol begins and ends, in seconds.
     """
 
     channel: int = 0
@@ -25,23 +26,23 @@ class Track:
     _touched: dict[int, float] = field(default_factory=dict)  # by player
 
     def channel_of(self, note: Note) -> int:
-        """The channel of a note: an ensemble's players have one each, from the track's own on.
+        """The channel of a note. An ensemble's players have one each, from the track's own on.
 
-        The drums' channel is passed over, unless all is for drums.
+        They skip the drum channel, unless the track itself is on it.
         """
         channel = self.channel + note.player
         return (channel + (self.channel < DRUM_CHANNEL <= channel)) % 16
 
     def follow(self, symbol: Symbol | Touched, ends: float) -> float:
-        """Takes the times of the next symbol; returns when its notes change.
+        """Takes the times of the next symbol; returns when notes are to change for it.
 
-        Not before what was handed out already has begun: what is fed is due at once, and would
-        end a note first that is about to begin. (A gesture of an ensemble sounds nothing itself,
-        and may be handed out before the touches of the one before it.)
+        That is never before an earlier symbol begins: a fed symbol is due at once, and would
+        otherwise end a note that has yet to begin. (An ensemble's gesture makes no sound itself
+        and may be handed out before the previous gesture's touches, so it changes no time.)
         """
         self.ends = ends
         if symbol.touch is not None:
-            # A finger waits for itself only, since players are not handed out in one order.
+            # A touch waits only for touches of its own player: the players are not in one order.
             player = symbol.touch.player
             at = self._touched[player] = max(self._touched.get(player, 0.0), symbol.due)
             self.due = max(self.due, at)
@@ -52,10 +53,10 @@ class Track:
         return self.due
 
     def quiet_at(self, now: float, tail: float = 0.0) -> float:
-        """When what sounds is to end, if nothing follows.
+        """When the sounding notes are to end if no symbol follows.
 
-        Not before what was handed out already has begun; and it may ring on for `tail`
-        seconds, as long as its symbol lasts.
+        That is not before the latest symbol begins. The notes may ring on for `tail` seconds
+        more, but no longer than that symbol lasts.
         """
         start = max(now, self.due)
         return max(start, min(self.ends, start + tail))

@@ -1,7 +1,8 @@
-"""Symbols as notes: what begins and what ends when a symbol sounds, in any protocol.
+"""Symbols as notes: which notes begin and end when a symbol sounds, in any protocol.
 
-A `Voice` follows one stream towards one place, and remembers what it left sounding there, so
-that whatever begins also ends. No I/O and no time: a symbol's notes begin when it is due.
+A `Voice` follows one stream in one place and remembers which notes it left sounding there, so
+every note that begins also ends. It does no I/O and has no clock: a symbol's notes begin when
+the symbol is due.
 """
 
 from __future__ import annotations
@@ -14,21 +15,21 @@ from typing import Any
 from stream_rnn.codecs.snippets import loudness
 from stream_rnn.sound.symbols import SpeltNote, Symbol, Touched, TouchPoint
 
-# Letters by how common they are in English. The commonest sound near middle C, on a major
-# pentatonic scale, alternately above and below it; so a verse hovers, and rare letters leap.
+# Letters in order of their frequency in English. The commonest sound near middle C, on a major
+# pentatonic scale, alternately above and below it. So a verse hovers, and rare letters leap.
 LETTERS = "etaoinshrdlcumwfgypbvkjxqz"
 PENTATONIC = (0, 2, 4, 7, 9)
 MIDDLE_C = 60
-ACCENT = 24  # a capital is louder by so much
+ACCENT = 24  # added to the velocity of a capital letter
 MAX_VELOCITY = 127
-LONGEST = 5.0  # seconds that a performance may hold a key; of the notes of its corpus 99.9 % end
+LONGEST = 5.0  # seconds that a performance may hold a key; 99.9 % of its corpus's notes are shorter
 RING = 2.0  # seconds that a plucked string rings on, if nothing ends it
-UNSCALED = 80  # the `velocity` control at which dynamics are as the stream has them
+UNSCALED = 80  # the `velocity` control that leaves the stream's own dynamics as they are
 
 
 @dataclass(frozen=True)
 class Note:
-    """A key that begins, or one that ends (`velocity` 0); `player` of an ensemble, or 0."""
+    """A note that begins, or one that ends (`velocity` 0); `player` is 0 outside ensembles."""
 
     pitch: int
     velocity: int
@@ -37,16 +38,16 @@ class Note:
 
 @dataclass(frozen=True)
 class _String:
-    """A string of an instrument, as the owner of what it sounds."""
+    """A string of an instrument, as the owner of the pitch that it sounds."""
 
     number: int
 
 
 def letter_pitch(character: str) -> int | None:
-    """The MIDI pitch of a character: of its plain letter or digit; none for a rest.
+    """The MIDI pitch of a character's plain letter or digit; None for a rest.
 
-    Digits are low notes, an octave and more below the letters' middle; whatever else there
-    is, spaces and line ends above all, is silent.
+    Digits are low notes, an octave and more below middle C. All other characters, such as
+    spaces and line ends, are rests.
     """
     plain = unicodedata.normalize("NFKD", character)[:1].lower()
     rank = LETTERS.find(plain) if plain else -1
@@ -63,50 +64,50 @@ def _degree(degree: int) -> int:
 
 
 def is_verse(symbol: Symbol | Touched) -> bool:
-    """Whether a symbol is a letter, which may be a note and need not; not a notation's token."""
+    """Whether a symbol is a letter of a text (note or rest), and not a token of a notation."""
     if symbol.touch is not None or symbol.text is None:
         return False
     return len(symbol.text) == 1 and symbol.event is None and symbol.sounds is None
 
 
 class Voice:
-    """What of one stream sounds in one place.
+    """The notes of one stream that sound in one place.
 
-    A key that stands in successive frames is held. It is struck again where the symbol says
-    so (`onsets`), and in texts, where each letter is a note of its own. A finger of an
-    ensemble's player sounds while it is down: another key where it moves to another pitch.
+    A key that is in successive frames is held. It is struck again where the symbol says so
+    (`onsets`), and in texts, where each letter is a note of its own. A finger of an ensemble's
+    player sounds while it is down, and plays a new note when it moves to another pitch.
 
     Args:
-        led: whether players sound whose gestures a person makes.
+        led: whether players that a person leads sound here too, though their touches are fed.
     """
 
     def __init__(self, *, led: bool = False) -> None:
         self._led = led
         self._fingers: dict[int, int] = {}  # pitch, by player
-        self._sounding: dict[int, float] = {}  # since when
-        # Which pitch a performance's key, or a string, was given when it began. It ends as that,
-        # whatever `transpose` has become.
+        self._sounding: dict[int, float] = {}  # when each pitch began
+        # The pitch at which a performance's key, or a string, began. It ends at that pitch, even
+        # if `transpose` has changed since.
         self._keys: dict[Hashable, int] = {}
 
     @property
     def sounding(self) -> tuple[int, ...]:
-        """The pitches that were begun and not ended."""
+        """The pitches that have begun and not ended."""
         return tuple(self._sounding)
 
     def play(
         self, symbol: Symbol | Touched, *, velocity: int = UNSCALED, transpose: int = 0
     ) -> list[Note]:
-        """What changes when a symbol sounds: what ends first, then what begins.
+        """The notes that end and begin when a symbol sounds; those that end come first.
 
         Args:
-            symbol: with `notes` and perhaps `onsets`; or `event`, which is `{"on": pitch}`,
+            symbol: has `notes` and perhaps `onsets`; or `event`, which is `{"on": pitch}`,
                 `{"off": pitch}`, `{"velocity": v}`, `{"shift": seconds}`, `{"rest": 1}`,
                 `{"end": 1}`, or `{"string": s, "note": pitch}`, which ends the string's last
-                note; or `sounds`, which take the place of what sounded, if there are any; or
-                `text`; or a touch. One that was fed is shown and not sounded.
-            velocity: of what begins; where the stream has dynamics of its own (the symbol's
-                `velocity`) they are scaled by it, 80 leaving them as they are.
-            transpose: semitones. What falls off the MIDI range is silent.
+                note; or `sounds`, which, if there are any, replace the sounding notes; or
+                `text`; or a touch. A fed symbol is shown but does not sound.
+            velocity: of the notes that begin. If the stream has dynamics of its own (the symbol's
+                `velocity`), this scales them; 80 leaves them as they are.
+            transpose: semitones. Pitches outside the MIDI range are silent.
         """
         if symbol.touch is not None:
             return self._touch(symbol.touch, symbol.fed and not self._led, velocity, transpose)
@@ -122,7 +123,7 @@ class Voice:
             return [*self._overdue(due), *play(symbol.event, loud, transpose, due)]
         pitches, struck = symbol.notes or (), symbol.onsets or ()
         if text is not None:
-            # What is longer than a letter is a token of a notation, such as a bar line.
+            # A text longer than one letter is a token of a notation, such as a bar line.
             if len(text) > 1:
                 return self._overdue(due)
             pitch = letter_pitch(text)
@@ -137,16 +138,16 @@ class Voice:
         return [Note(p, 0) for p in ended] + [Note(p, velocity) for p in begun]
 
     def _fed(self, event: Mapping[str, Any]) -> list[Note]:
-        """What was fed sounds where it was played. Here it ends what it is in the place of."""
+        """The notes that a fed symbol ends. Its own notes sound only where a person plays them."""
         if "off" in event:
             return self._let_go(event["off"])
-        # A performance's keys are added to those that sound, and a lead's gesture is not the
-        # others'; a frame or a letter replaces what sounds.
+        # A performance's key is added to those that sound, and a leader's gesture leaves the other
+        # players alone; a frame or a letter replaces the sounding notes.
         added = {"on", "velocity", "shift", "gesture"} & event.keys()
         return [] if added else self.release()
 
     def _overdue(self, due: float) -> list[Note]:
-        """Ends what has sounded too long: a network may forget to let a key go."""
+        """Ends notes that have sounded too long: a network may forget to release a key."""
         strings = {pitch for key, pitch in self._keys.items() if isinstance(key, _String)}
         longest = {p: RING if p in strings else LONGEST for p in self._sounding}
         ended = [p for p, since in self._sounding.items() if due - since > longest[p]]
@@ -157,14 +158,14 @@ class Voice:
     def _event(
         self, event: Mapping[str, Any], velocity: int, transpose: int, due: float
     ) -> list[Note]:
-        if "end" in event or "rest" in event:  # of the piece, and of all that sounds
+        if "end" in event or "rest" in event:
             return self.release()
         if "on" in event:
             return self._strike(event["on"], event["on"] + transpose, velocity, due)
         return self._let_go(event["off"]) if "off" in event else []
 
     def _strike(self, key: Hashable, pitch: int, velocity: int, due: float) -> list[Note]:
-        """A key or a string begins at a pitch, of which it is the only owner from now on."""
+        """Begins a pitch for a key or a string, which is from now on the pitch's only owner."""
         ended = self._let_go(key)
         if not 0 <= pitch < 128:
             return ended
@@ -211,7 +212,7 @@ class Voice:
         return [*ended, Note(pitch, loudness(touch.y, velocity), player)]
 
     def release(self) -> list[Note]:
-        """Ends all that sounds."""
+        """Ends all sounding notes."""
         ended = [Note(p, 0) for p in self._sounding]
         ended += [Note(p, 0, player) for player, p in self._fingers.items()]
         self._sounding, self._keys, self._fingers = {}, {}, {}

@@ -1,4 +1,4 @@
-"""Who may talk to the server: by address, host, origin and token. Pure checks; no I/O."""
+"""Decides who may talk to the server, by address, host, origin and token. No I/O."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True)
 class AllowList:
-    """Whose packets are taken. This machine's always are.
+    """The senders whose packets are accepted. Packets from this machine always are.
 
     Attributes:
-        networks: those of others; none for everybody, which is for sockets on the loopback.
+        networks: the accepted networks; empty for everybody, as on a loopback socket.
     """
 
     networks: tuple[Network, ...] = ()
@@ -31,12 +31,12 @@ class AllowList:
         """The list for a socket on an address.
 
         Args:
-            host: the address that is listened on.
+            host: the address that the socket listens on.
             allow: addresses and networks, such as `192.168.1.0/24`.
 
         Raises:
-            ConfigError: something that is neither, or nothing at all for an address that can
-                be reached from elsewhere.
+            ConfigError: an entry is neither, or there is no entry although other machines can
+                reach the address.
         """
         networks = []
         for text in allow:
@@ -49,20 +49,20 @@ class AllowList:
                 ) from None
         if not networks and not is_loopback(host):
             raise ConfigError(
-                f"[osc] host = {host!r} can be reached from elsewhere: say whose packets are "
-                'taken, such as allow = ["192.168.1.0/24"]'
+                f"[osc] host = {host!r} can be reached from other machines: say whose packets "
+                'are accepted, such as allow = ["192.168.1.0/24"]'
             )
         return cls(tuple(networks))
 
     def admits(self, host: str) -> bool:
-        """Whether a sender at an address may be heard."""
+        """Whether packets from a sender's address are accepted."""
         if not self.networks:
             return True
         try:
             address = ipaddress.ip_address(host)
         except ValueError:
             return False
-        # What a socket for both families calls ::ffff:192.168.1.7.
+        # A socket for both address families reports 192.168.1.7 as ::ffff:192.168.1.7.
         address = getattr(address, "ipv4_mapped", None) or address
         return address.is_loopback or any(address in network for network in self.networks)
 
@@ -72,10 +72,10 @@ class Access:
     """The rules for requests.
 
     Attributes:
-        loopback: the server is bound to loopback.
-        token: asked of everybody, as `Authorization: Bearer TOKEN` or `?token=TOKEN`.
-        origins: pages from elsewhere that browsers may connect from; the server's own may.
-        names: of this machine.
+        loopback: whether the server is bound to loopback.
+        token: required of everybody, as `Authorization: Bearer TOKEN` or `?token=TOKEN`.
+        origins: the other servers whose pages may connect; the server's own pages always may.
+        names: the names of this machine.
     """
 
     loopback: bool = True
@@ -87,28 +87,28 @@ class Access:
     def of(
         cls, host: str, token: str | None, origins: Iterable[str] = (), names: Iterable[str] = ()
     ) -> Access:
-        """The rules for a server on an address.
+        """The rules for a server that listens on the address `host`.
 
         Raises:
-            ConfigError: one of the origins is none.
+            ConfigError: one of the origins is malformed.
         """
         given = frozenset(str(Origin.given(text)) for text in origins)
         return cls(is_loopback(host), token, given, frozenset(name.lower() for name in names))
 
     def allows(self, origin: str | None) -> bool:
-        """Whether pages from an origin were allowed by name, so that they get CORS headers."""
+        """Whether an origin is on the list of allowed origins, so that it gets CORS headers."""
         parsed = Origin.parse(origin or "")
         return parsed is not None and str(parsed) in self.origins
 
     def refusal(
         self, headers: Mapping[str, str], query: str, *, preflight: bool = False
     ) -> tuple[int, str] | None:
-        """HTTP status and reason if a request is to be refused.
+        """HTTP status and reason if a request is to be refused, else None.
 
         Args:
             headers: by lower-case name.
             query: the URL's query string.
-            preflight: it only asks what it may do, and carries no token.
+            preflight: whether this is a CORS preflight request, which carries no token.
         """
         said = headers.get("host", "")
         host = Authority.parse(said)
@@ -126,14 +126,14 @@ class Access:
         return None
 
     def _answers_to(self, said: str, host: Authority | None) -> bool:
-        """Whether a `Host` may name this server.
+        """Whether the `Host` of a request may name this server.
 
-        A page from evil.example, which its name server lets point here, is the server's own page
-        to a browser. It cannot hide that it asked for evil.example.
+        If the name server of evil.example points that name at this machine (DNS rebinding), a
+        browser takes its pages for the server's own. But their `Host` gives them away.
         """
         if self.loopback:
             return host is not None and (is_loopback(host.host) or host.host in self._known)
-        if self.token is not None or not said:  # such a page has no token; browsers send a Host
+        if self.token is not None or not said:  # a rebound page has no token, but sends a Host
             return True
         return host is not None and (host.is_private or host.host in self._known)
 
@@ -157,9 +157,9 @@ class Access:
 
 
 def same_token(given: str, token: str) -> bool:
-    """Whether a token is the right one; the time that this takes does not tell.
+    """Whether a token is the right one, compared in constant time.
 
-    A header's bytes, which HTTP libraries hand over as Latin-1, may be UTF-8.
+    HTTP libraries decode a header as Latin-1, even if its bytes are UTF-8. So both are tried.
     """
     utf8 = given.encode("utf-8", "surrogatepass")
     try:
@@ -167,7 +167,7 @@ def same_token(given: str, token: str) -> bool:
     except UnicodeEncodeError:
         latin = utf8
     right = token.encode("utf-8", "surrogatepass")
-    # Both are compared, whichever it is.
+    # `|`, not `or`: both are always compared, so that the time is constant.
     return hmac.compare_digest(utf8, right) | hmac.compare_digest(latin, right)
 
 
@@ -175,8 +175,8 @@ def _refused_page(said: str) -> str:
     origin = Origin.parse(said)
     if origin is None:
         return (
-            f"pages without an address ({said[:80]!r}) may not connect, such as one that was "
-            "opened as a file: serve it over HTTP, and allow that address with --origin"
+            f"pages without an address ({said[:80]!r}), such as pages opened as files, may not "
+            "connect: serve the page over HTTP, and allow its address with --origin"
         )
     return (
         f"pages from {origin} may not connect; to allow them, start the server with "

@@ -1,7 +1,7 @@
-"""Controls as they are written in flat words and numbers, where there is no JSON. No I/O.
+"""Reads control values that are written as plain words and numbers instead of JSON. No I/O.
 
-OSC's arguments are such words, and so is the value of a MIDI pad. What the values mean is checked
-by `control_values`; here it is only how they may be written.
+OSC arguments and the values of MIDI pads are such words. This module only reads the notation;
+`control_values` checks what the values mean.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Any
 from stream_rnn.control_table import TABLE
 from stream_rnn.errors import ProtocolError
 
-MAX_INT = 2**31 - 1  # what an int of OSC can be
+MAX_INT = 2**31 - 1  # the largest OSC int
 
 _PITCHES = re.compile(r"\s*(?:\d{1,3}(?:\s+|$))*")
 
 
 def value_of(name: str, words: tuple[Any, ...], where: str = "") -> Any:
-    """A control's value, as the protocol's `control` has it.
+    """A control's value, in the form that the protocol's `control` message takes.
 
     Args:
-        name: a control.
+        name: the control's name.
         words: strings and numbers.
-        where: what stands before the control's name in an error, such as `/rnn/SESSION/`.
+        where: put before the control's name in errors, such as `/rnn/SESSION/`.
 
     Raises:
         ProtocolError: `bad_value`: the words do not fit the control.
@@ -42,7 +42,7 @@ def value_of(name: str, words: tuple[Any, ...], where: str = "") -> Any:
 
 
 def whole(words: tuple[Any, ...], where: str) -> Any:
-    """A whole number; one that is larger than an int of OSC may come as a string of digits."""
+    """A whole number. One that is larger than an OSC int may come as a string of digits."""
     match words:
         case (str(text),) if text.isdecimal() and text.isascii() and len(text) <= 16:
             return int(text)
@@ -50,7 +50,7 @@ def whole(words: tuple[Any, ...], where: str) -> Any:
 
 
 def one(kind: type, where: str, words: tuple[Any, ...]) -> Any:
-    """The only word; a number of either sort where one is wanted, if it loses nothing."""
+    """The only word, which must be of a kind. An int and an equal float stand for each other."""
     if len(words) == 1:
         value = words[0]
         number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -74,9 +74,9 @@ def _blend(words: tuple[Any, ...], where: str) -> dict[str, Any]:
 
 
 def _shares(text: Any) -> tuple[Any, ...]:
-    """Names and weights, where a text is a blend as it is shown: `Emily Dickinson=0.25 Bo=0.75`.
+    """Names and weights of a blend in one text, such as `Emily Dickinson=0.25 Bo=0.75`.
 
-    Nothing where it is a name.
+    Empty if the text is only a name.
     """
     if not isinstance(text, str) or "=" not in text:
         return ()
@@ -96,7 +96,7 @@ def _shares(text: Any) -> tuple[Any, ...]:
 
 def _pitches(words: tuple[Any, ...]) -> Any:
     match words:
-        case (str(text),) if _PITCHES.fullmatch(text):  # as they are shown
+        case (str(text),) if _PITCHES.fullmatch(text):  # as the server shows them
             return [int(pitch) for pitch in text.split()] or None
         case (str(scale),):
             return scale

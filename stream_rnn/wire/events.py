@@ -1,9 +1,8 @@
-"""Everything a client is told, in any protocol: a struct for each answer, each piece of news
-and each symbol.
+"""The events that clients receive, in any protocol: answers, news and symbols, each a struct.
 
-JSON (`Event.json`), OSC (`wire.osc_answers`) and MIDI encode from these. `docs/protocol.md`
-explains them; a test holds that it names every type and every field. A field that has a default is
-left out of the JSON where it has that value.
+JSON (`Event.json`), OSC (`wire.osc_answers`) and MIDI are encoded from these structs.
+`docs/protocol.md` explains them; a test checks that it names every type and every field. A field
+with its default value is left out of the JSON.
 """
 
 from __future__ import annotations
@@ -26,33 +25,33 @@ class Event(
     Struct, frozen=True, omit_defaults=True, kw_only=True, dict=True, tag_field="type",
     tag=lambda name: name.lower(),
 ):  # fmt: skip
-    """What every event may carry: the `id` of the request that it answers."""
+    """The base of all events. Each may carry the `id` of the request that it answers."""
 
     id: Id = None
 
     @property
     def type(self) -> str:
-        """Its name, as `paused`."""
+        """The event's name, such as `paused`."""
         return str(self.__struct_config__.tag)
 
     @cached_property
     def json(self) -> str:
-        """The JSON text, made once for all who are told."""
+        """The JSON text, encoded once for all clients."""
         return _encoder.encode(self).decode()
 
     def answering(self, id: Id) -> Self:
-        """The same, as the answer to a request with that `id`."""
+        """The same event as the answer to a request with that `id`."""
         return self if id is None else msgspec.structs.replace(self, id=id)
 
 
-# Of a connection, or of the server
+# Events of a connection or of the server
 
 
 class ModelInfo(Struct, frozen=True):
     """A model as clients see it.
 
     Attributes:
-        controls: what a session of it starts with.
+        controls: the values that a session of this model starts with.
     """
 
     name: str
@@ -68,7 +67,7 @@ class Hello(Event, frozen=True):
 
     Attributes:
         time: on the server's clock.
-        controls: by name, each with what may be said of it; see `control_table`.
+        controls: by name, the properties of each control, such as its range; see `control_table`.
     """
 
     version: int
@@ -79,7 +78,7 @@ class Hello(Event, frozen=True):
 
 
 class Pong(Event, frozen=True):
-    """Answers `ping`: its `t0`, and when it was received and answered, on the server's clock."""
+    """Answers `ping`: its `t0`, and when the ping was received (`t1`) and answered (`t2`)."""
 
     t0: float | int
     t1: float
@@ -87,7 +86,7 @@ class Pong(Event, frozen=True):
 
 
 class Error(Event, frozen=True):
-    """What was wrong, and where."""
+    """A request failed: what was wrong, and where."""
 
     code: str
     message: str
@@ -96,7 +95,7 @@ class Error(Event, frozen=True):
 
 
 class Learned(Event, frozen=True):
-    """A MIDI controller moves a control from now on: `cc`, or a `number` of another `kind`.
+    """A MIDI controller now moves a control: `cc`, or a `number` of another `kind`.
 
     Only OSC asks for this.
     """
@@ -114,17 +113,17 @@ class Forgotten(Event, frozen=True):
     control: str
 
 
-# Of a session
+# Events of a session
 
 
 class SessionEvent(Event, frozen=True):
-    """What is told of a session."""
+    """An event of a session."""
 
     session: str
 
 
 class PositionEvent(SessionEvent, frozen=True):
-    """What is told of a session at a position: that of the next symbol."""
+    """An event of a session, with the position of its next symbol."""
 
     position: int
 
@@ -133,9 +132,9 @@ class Change(Struct, frozen=True, omit_defaults=True):
     """A change of controls.
 
     Attributes:
-        position: of the first symbol that obeys.
-        controls: all that are in force there.
-        changed: the names that were asked for, sorted.
+        position: the position of the first symbol that obeys.
+        controls: all controls in force there.
+        changed: the names of the controls that the request set, sorted.
         pending: whether the position is still to come.
     """
 
@@ -146,17 +145,17 @@ class Change(Struct, frozen=True, omit_defaults=True):
 
 
 class Cancelled(Struct, frozen=True):
-    """Controls that will not change at a position any more."""
+    """A pending change of controls that will not happen."""
 
     position: int
     changed: list[str]
 
 
 class Opened(SessionEvent, frozen=True):
-    """A session as it is, for a client that begins to view it, and when its model changes.
+    """The state of a session, for a client that begins to view it, and when its model changes.
 
     Attributes:
-        silent: whether it is a fork that does not sound in the house yet.
+        silent: whether it is a fork that does not yet sound at the server's own outputs.
         pending: changes that are still to come.
     """
 
@@ -174,7 +173,7 @@ class Controlled(SessionEvent, frozen=True):
     """Controls change; the fields are those of `Change`.
 
     Attributes:
-        cancelled: pending changes that this one takes the place of.
+        cancelled: pending changes that this one replaces.
     """
 
     position: int
@@ -185,7 +184,7 @@ class Controlled(SessionEvent, frozen=True):
 
 
 class Led(SessionEvent, frozen=True):
-    """A player's part in an ensemble is led by a person, or (no gesture) by the network again."""
+    """A person leads a player's part in an ensemble, or (no gesture) the network does again."""
 
     position: int
     player: int
@@ -193,36 +192,36 @@ class Led(SessionEvent, frozen=True):
 
 
 class Fed(PositionEvent, frozen=True):
-    """Symbols were fed, up to the position."""
+    """Symbols were fed. The position is the one after them."""
 
 
 class Playing(PositionEvent, frozen=True):
-    """It runs; with the reason `engine` since that is back."""
+    """The session runs. The reason `engine`: because the engine is back."""
 
     reason: str | None = None
 
 
 class Paused(PositionEvent, frozen=True):
-    """It is held; with the reason `engine` since that is gone, or does not answer."""
+    """The session is paused. The reason `engine`: the engine is gone or does not answer."""
 
     reason: str | None = None
 
 
 class Reset(PositionEvent, frozen=True):
-    """It begins again, with a new past."""
+    """The session begins again, with a new past."""
 
     epoch: int
 
 
 class Rewound(PositionEvent, frozen=True):
-    """It goes on from an earlier position, with a new past and the controls in force there."""
+    """The session goes on from an earlier position, with a new epoch and the controls there."""
 
     controls: dict[str, Any]
     epoch: int
 
 
 class Closed(SessionEvent, frozen=True):
-    """It is no more; with the reason `internal` where the server failed."""
+    """The session has ended. The reason `internal`: the server failed."""
 
     reason: str | None = None
 
@@ -235,14 +234,15 @@ class Gap(SessionEvent, frozen=True):
 
 
 class Symbol(SessionEvent, frozen=True):
-    """A committed symbol. Its codec says what it is: `text`, `event`, `notes` or `onsets`.
+    """A committed symbol. Its codec fills in some of `text`, `event`, `notes` and `onsets`.
 
     Attributes:
+        n: its position.
         due: seconds on the server's clock.
-        sounds: the note that begins with it, where several symbols spell one; else empty.
+        sounds: in streams whose symbols spell notes, the note that begins with this one, if any.
         velocity: of the key that it strikes.
         fed: whether it was put into the stream from outside.
-        epoch: of the past that it belongs to.
+        epoch: the number of the past that it belongs to.
     """
 
     touch: ClassVar[None] = None
@@ -260,11 +260,11 @@ class Symbol(SessionEvent, frozen=True):
 
 
 class Touch(SessionEvent, frozen=True):
-    """A finger of an ensemble's player, between the symbols.
+    """A touch by a finger of an ensemble's player, between the symbols.
 
     Attributes:
         due: seconds on the server's clock.
-        fed: whether a person makes the gesture.
+        fed: whether a person made the gesture.
     """
 
     due: float
@@ -277,5 +277,5 @@ Past = Symbol | Gap
 
 
 def error_event(error: ProtocolError, *, session: str | None = None, id: Id = None) -> Error:
-    """What a client is told of a mistake."""
+    """The event that reports an error to a client."""
     return Error(error.code, str(error), error.field, session, id=id)

@@ -1,7 +1,7 @@
-"""What the headers `Host` and `Origin` name: strings in, values out.
+"""Parses the headers `Host` and `Origin`: strings in, values out.
 
-The grammar is narrower than that of URLs. A name that one parser reads as `localhost` and
-another as `evil.example` matches nothing here.
+The grammar is narrower than that of URLs. It rejects any text that one parser would read as
+`localhost` and another as `evil.example`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _AUTHORITY = re.compile(
 _ORIGIN = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>.*)", re.ASCII | re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# Domains that no public name server answers for, so that a page from elsewhere cannot have one
-# that leads here.
+# Domains that no public name server answers for. A page from elsewhere cannot make such a name
+# point to this machine.
 PRIVATE = ("local", "localhost", "lan", "home.arpa", "internal")
 
 
@@ -33,7 +33,7 @@ def is_loopback(host: str) -> bool:
         address = ipaddress.ip_address(host)
     except ValueError:
         return False
-    # Python 3.13 counts ::ffff:127.0.0.1, which is no name of this server, and older ones do not.
+    # Python 3.13, unlike older ones, calls ::ffff:127.0.0.1 loopback. It is no name of the server.
     return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
 
 
@@ -43,7 +43,7 @@ class Authority:
 
     Attributes:
         host: in lower case; an IP address in its usual form, without brackets.
-        port: none where it is not written.
+        port: None if it is not given.
     """
 
     host: str
@@ -51,7 +51,7 @@ class Authority:
 
     @classmethod
     def parse(cls, text: str) -> Authority | None:
-        """The value of a `Host` header; none if it is not exactly a host and perhaps a port."""
+        """Parses a `Host` header; None unless it is exactly a host, or a host and a port."""
         match = _AUTHORITY.fullmatch(text)
         if match is None or len(text) > 260:
             return None
@@ -59,7 +59,7 @@ class Authority:
         if port is not None and port > 65_535:
             return None
         name = (match["name"] or match["v6"]).lower()
-        # What ends in a number is an address to every browser, also 127.1 or 0x7f.1.
+        # To browsers every name that ends in a number is an address, even 127.1 or 0x7f.1.
         if match["v6"] or _NUMBER.fullmatch(name.rpartition(".")[2]):
             try:
                 name = str(ipaddress.ip_address(name))
@@ -71,7 +71,7 @@ class Authority:
 
     @property
     def is_address(self) -> bool:
-        """Whether it is an IP address, which no name server has a hand in."""
+        """Whether the host is an IP address, which no name server resolves."""
         try:
             ipaddress.ip_address(self.host)
         except ValueError:
@@ -80,9 +80,9 @@ class Authority:
 
     @property
     def is_private(self) -> bool:
-        """Whether public name servers have no say in where it leads.
+        """Whether no public name server resolves the host.
 
-        An address, a name without dots, and a name in a domain for private use.
+        That holds for addresses, for names without dots and for domains for private use.
         """
         return self.is_address or "." not in self.host or self.host.endswith(_SUFFIXES)
 
@@ -100,7 +100,7 @@ class Origin:
 
     Attributes:
         scheme: in lower case.
-        place: its host; a port that is the scheme's own is left out.
+        place: the host and port; the scheme's default port is left out.
     """
 
     scheme: str
@@ -108,7 +108,7 @@ class Origin:
 
     @classmethod
     def parse(cls, text: str) -> Origin | None:
-        """The value of an `Origin` header; none for `null` and what is not an origin."""
+        """Parses an `Origin` header; None for `null` and for anything that is not an origin."""
         match = _ORIGIN.fullmatch(text)
         place = Authority.parse(match["rest"]) if match else None
         if match is None or place is None:
@@ -120,10 +120,10 @@ class Origin:
 
     @classmethod
     def given(cls, text: str) -> Origin:
-        """What somebody wrote as `--origin`: upper case and a final slash make no difference.
+        """Parses the value of `--origin`. Upper case and a final slash make no difference.
 
         Raises:
-            ConfigError: it is no origin.
+            ConfigError: the text is not an origin.
         """
         bare = text.strip().removesuffix("/")
         scheme, colon, rest = bare.partition("://")
@@ -140,20 +140,20 @@ class Origin:
                 "HTTP (python3 -m http.server) and give that address"
             )
         elif not colon:
-            why = "it begins with http:// or https://"
+            why = "it must begin with http:// or https://"
         elif "/" in rest:
             why = "leave out the path"
         elif "*" in rest:
-            why = "patterns are not taken; repeat --origin for each"
+            why = "patterns are not accepted; repeat --origin for each"
         else:
-            why = "it is not a host and perhaps a port"
+            why = "it is not a host, or a host and a port"
         raise ConfigError(
             f"--origin {text}: {why}. An origin is scheme://host or scheme://host:port, such as "
             "https://stage.example"
         )
 
     def is_at(self, host: Authority) -> bool:
-        """Whether a page from here is one of the server that a `Host` names."""
+        """Whether this is the origin of the server that a `Host` header names."""
         default = _DEFAULT_PORTS.get(self.scheme)
         return (
             default is not None

@@ -1,4 +1,4 @@
-"""Requests to learn a MIDI controller, and to forget it. Any protocol may carry them."""
+"""Requests to learn a MIDI controller and to forget it. Any protocol may carry them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from stream_rnn.wire.messages import Id
 
 @dataclass(frozen=True)
 class Learn:
-    """The next MIDI controller that moves is to move this control, or to do this action.
+    """The next MIDI controller that moves will move this control, or do this action.
 
     Attributes:
         options: names and values, such as `low` and 0.5; see docs/midi.md.
-        id: what the answers carry, so that the asker knows them.
+        id: the id that the answers carry, so that the asker recognises them.
     """
 
     control: str
@@ -25,6 +25,6 @@ class Learn:
 
 @dataclass(frozen=True)
 class Forget:
-    """No MIDI controller moves this control any more; none named: no control at all."""
+    """Disconnects a control from its MIDI controllers; without a name, all controls."""
 
     control: str | None = None

@@ -1,7 +1,7 @@
 """The WebSocket protocol, version 1: text to requests. No sockets. Answers are in `wire.events`.
 
-`docs/protocol.md` explains it to those who write clients. The structs here are the table
-that decoder and documentation share.
+`docs/protocol.md` explains it to authors of clients. The structs here are the table that the
+decoder and the documentation share.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Request(
     Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", kw_only=True,
     tag=lambda name: name.lower(),
 ):  # fmt: skip
-    """What every message from a client may carry."""
+    """The base of all messages from clients. The answers carry the same `id`."""
 
     id: Id = None
 
@@ -55,9 +55,9 @@ class Attach(Request, frozen=True):
 
 
 class Control(Request, frozen=True):
-    """Changes controls; `controlled` says which symbol is the first to obey.
+    """Changes controls; `controlled` answers with the position of the first symbol that obeys.
 
-    With `model` another model plays in the session, from position 0; `opened` says so.
+    With `model` another model plays in the session, from position 0; then `opened` answers.
     """
 
     session: Name
@@ -67,7 +67,7 @@ class Control(Request, frozen=True):
 
 
 class Feed(Request, frozen=True):
-    """Puts symbols into the stream; `in_time` in the place of as many that would have come."""
+    """Puts symbols into the stream; with `in_time` they replace as many that are to come."""
 
     session: Name
     symbols: str | list[Any]
@@ -75,7 +75,7 @@ class Feed(Request, frozen=True):
 
 
 class Lead(Request, frozen=True):
-    """Takes a player's part in an ensemble, and holds a gesture; none gives the part back."""
+    """Takes a player's part in an ensemble and holds a gesture; null gives the part back."""
 
     session: Name
     gesture: Annotated[int, Meta(ge=0, le=255)] | None
@@ -83,7 +83,7 @@ class Lead(Request, frozen=True):
 
 
 class Touch(Request, frozen=True):
-    """A finger on a surface, by which a player's part in an ensemble is played."""
+    """A finger's touch on a surface, which plays a player's part in an ensemble."""
 
     session: Name
     x: Annotated[float, Meta(ge=0, le=1)]
@@ -93,7 +93,7 @@ class Touch(Request, frozen=True):
 
 
 class Step(Request, frozen=True):
-    """Asks a paused session for some symbols at once."""
+    """Asks a paused session for `count` symbols at once."""
 
     session: Name
     count: Annotated[int, Meta(ge=1, le=MAX_STEPS)] = 1
@@ -106,7 +106,7 @@ class Play(Request, frozen=True):
 
 
 class Pause(Request, frozen=True):
-    """Holds a session."""
+    """Pauses a session."""
 
     session: Name
 
@@ -167,11 +167,11 @@ _UNKNOWN_FIELD = re.compile(r"unknown field `(.*?)`")
 
 
 def decode(text: str | bytes) -> Message:
-    """The message of a frame.
+    """Decodes the message in a frame.
 
     Raises:
         ProtocolError: `bad_json`, `unknown_type`, `unknown_field` or `bad_message`; the
-            message says what was wrong and `field` where.
+            error's text says what was wrong, and its `field` says where.
     """
     try:
         return _decoder.decode(text)
@@ -215,7 +215,7 @@ def _types() -> list[str]:
 
 
 def request_id(text: str | bytes) -> Id:
-    """The `id` of a message that could not be decoded, if it can still be made out."""
+    """The `id` of a message that could not be decoded, if it can be found."""
     try:
         value = msgspec.json.decode(text)
     except (msgspec.MsgspecError, RecursionError, UnicodeError):

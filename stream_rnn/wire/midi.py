@@ -1,6 +1,6 @@
-"""MIDI: the bytes that come in as events, and the system messages that go out. No ports.
+"""MIDI: incoming bytes to events, and the system messages that go out. No ports.
 
-Any bytes may come; what is no event that anybody here wants is passed over.
+Any bytes may come in; anything that is not one of the events below is skipped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CONTINUE = b"\xfb"
 STOP = b"\xfc"
 
 PULSES_PER_BEAT = 24
-PULSES_PER_SIXTEENTH = 6  # what song positions count
+PULSES_PER_SIXTEENTH = 6  # song positions count sixteenths
 MAX_SONG_POSITION = 1 << 14
 
 ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF = 120, 121, 123
@@ -35,7 +35,7 @@ class NoteOn:
 
 @dataclass(frozen=True)
 class NoteOff:
-    """A key is let go."""
+    """A key is released."""
 
     channel: int
     pitch: int
@@ -85,7 +85,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Clock:
-    """A pulse: 24 are a beat."""
+    """A clock pulse; 24 make a beat."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Continue:
-    """The next pulse is the one that the song position says, or that the stop left."""
+    """The next pulse is the one at the song position, or the one after the last `Stop`."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class SongPosition:
-    """Where the next `Continue` goes on."""
+    """The position from which the next `Continue` goes on."""
 
     sixteenths: int
 
@@ -118,9 +118,9 @@ _REALTIME: dict[int, MidiEvent] = {0xF8: Clock(), 0xFA: Start(), 0xFB: Continue(
 
 
 class Reader:
-    """The bytes of one port, however they are cut, as events.
+    """Turns the bytes of one port, however they are split, into events.
 
-    System exclusive messages are let pass unread: whatever their length, nothing is kept.
+    It skips system exclusive messages and stores nothing of them, however long they are.
     """
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class Reader:
         events: list[MidiEvent] = []
         for byte in data:
             if byte >= REALTIME:
-                # These may stand between any two bytes. mido would forget the message around.
+                # These may come inside another message, which mido would then lose.
                 if byte in _REALTIME:
                     events.append(_REALTIME[byte])
                 continue
@@ -170,6 +170,6 @@ def _event(message: mido.Message) -> MidiEvent | None:
 
 
 def song_position(sixteenths: int) -> bytes:
-    """The message that says where a `CONTINUE` goes on; it wraps after 1,024 bars."""
+    """The song position message, for a `CONTINUE` that follows; it wraps after 1,024 bars."""
     position = sixteenths % MAX_SONG_POSITION
     return bytes((0xF2, position & 0x7F, position >> 7))

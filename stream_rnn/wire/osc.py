@@ -1,6 +1,6 @@
 """OSC 1.0: messages to datagrams and back. No sockets, and the time is passed in.
 
-python-osc builds what goes out; what comes in is read by `osc_reading`.
+python-osc builds outgoing packets; `osc_reading` reads incoming ones.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ MAX_FLOAT = (2 - 2**-23) * 2.0**127
 
 
 def message_bytes(address: str, *arguments: Any) -> bytes:
-    """One message: int, float, str and bytes arguments only, which every program takes.
+    """One message, with only int, float, str and bytes arguments, which every program accepts.
 
-    An int that four bytes do not hold goes as a float, and a float that they do not as infinity.
+    An int that does not fit in four bytes is sent as a float; a float that does not, as infinity.
     """
     return _build(address, arguments).dgram  # type: ignore[no-any-return]
 
 
 def bundle_bytes(time: float, messages: Iterable[tuple[str, tuple[Any, ...]]]) -> bytes:
-    """A bundle of messages, to be done at a time (seconds since 1970)."""
+    """A bundle of messages that are to take effect at a time (seconds since 1970)."""
     builder = OscBundleBuilder(time)  # type: ignore[arg-type]
     for address, arguments in messages:
         builder.add_content(_build(address, arguments))

@@ -1,4 +1,4 @@
-"""Events as OSC addresses and arguments: answers, errors, news, notes."""
+"""Turns events (answers, errors, news and notes) into OSC addresses and arguments."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from stream_rnn.wire import events
 
 Message = tuple[str, tuple[Any, ...]]
 
-LED_BY_NETWORK = -1  # in the place of a gesture, since OSC has nothing that is none everywhere
+LED_BY_NETWORK = -1  # instead of a gesture: not all OSC programs have a value for "none"
 MAX_INT = 2**31 - 1
-# Bytes of an error, which may quote what it is about: a datagram that no network cuts in pieces.
+# The most bytes of an error's text, which may quote a client: so no network splits the datagram.
 MAX_REASON = 800
 MAX_ADDRESS = 200
 
 
 def answers(event: events.Event) -> list[Message]:
-    """An event that is no symbol, as addresses and arguments."""
+    """An event as addresses and arguments; not for symbols and touches."""
     match event:
         case events.Error(code=code, message=reason, id=id):
             reason, about = _short(reason, MAX_REASON), _short(str(id or ""), MAX_ADDRESS)
@@ -53,14 +53,14 @@ def _of_session(event: events.SessionEvent) -> list[tuple[Any, ...]]:
 
 
 def session_messages(sessions: Iterable[events.Opened]) -> list[Message]:
-    """The answer to `/rnn/sessions`, from each one's `opened`: the same, after its name."""
+    """The answer to `/rnn/sessions`: each session's name, then the arguments of its `opened`."""
     return [("/rnn/session", (opened.session, *_standing(opened))) for opened in sessions]
 
 
 def _standing(opened: events.Opened) -> tuple[Any, ...]:
-    """How a session stands: model, position, seed, and whether it plays.
+    """The state of a session: model, position, seed, and whether it plays.
 
-    The seed is a string, since many are larger than an OSC int, and a float is not exact.
+    The seed is a string, because many are larger than an OSC int and a float is not exact.
     """
     return opened.model, opened.position, str(opened.seed), int(opened.playing)
 
@@ -71,7 +71,7 @@ def _short(text: str, most: int) -> str:
 
 
 def flat(value: Any) -> int | float | str:
-    """A control's value as one OSC argument; a seed that an OSC int does not hold as a string."""
+    """A control's value as one OSC argument; an int too large for OSC becomes a string."""
     if isinstance(value, int) and abs(value) > MAX_INT:
         return str(value)
     if isinstance(value, dict):
@@ -82,6 +82,6 @@ def flat(value: Any) -> int | float | str:
 
 
 def note_messages(session: str, notes: Iterable[Note], seconds: float) -> list[Message]:
-    """`/note` messages: a key that begins, and (velocity 0, no seconds) one that ends."""
+    """`/note` messages. A note that ends has velocity 0 and 0 seconds."""
     address = f"/rnn/{session}/note"
     return [(address, (n.pitch, n.velocity, seconds if n.velocity else 0.0)) for n in notes]

@@ -1,4 +1,4 @@
-"""Controls as the messages that set them, so that a fader of the same address follows. No I/O."""
+"""Sends controls as the messages that set them, so a fader at the same address follows. No I/O."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from stream_rnn.control_table import NORMS, TABLE
 from stream_rnn.wire import events
 from stream_rnn.wire.osc_answers import Message, flat
 
-TIED = frozenset({"rate", "bpm"})  # who sets one moves both
+TIED = frozenset({"rate", "bpm"})  # setting one changes both
 SILENT_WHERE_EMPTY = frozenset(n for n, row in TABLE.items() if row.kind in ("blend", "pitches"))
 
 
 def touched(names: Iterable[str]) -> set[str]:
-    """The controls that change where some are set."""
+    """The controls that change when these are set."""
     found = set(names)
     return found | TIED if found & TIED else found
 
 
 def value_message(session: str, name: str, value: Any) -> Message:
-    """A control's value at its own address, as the type that it has."""
+    """A control's value at its own address, as an argument of the control's own OSC type."""
     shown = float(value) if TABLE[name].osc_type == "f" else flat(value)
     return f"/rnn/{session}/{name}", (shown,)
 
 
 def norm_of(name: str, value: float) -> float:
-    """Where a fader stands that goes from 0 to 1; of values beyond its range, at an end."""
+    """The place, 0 to 1, of a control's fader; values beyond its range are at one of its ends."""
     return NORMS[name].place(value)
 
 
 def norm_message(session: str, name: str, value: float) -> Message:
-    """The same at the address of its fader from 0 to 1."""
+    """A control's value at the address of its fader from 0 to 1."""
     return f"/rnn/{session}/{name}/norm", (norm_of(name, value),)
 
 
@@ -41,8 +41,8 @@ def fader_messages(
     """The messages of some controls, by control.
 
     Args:
-        controls: as the WebSocket protocol shows them.
-        names: of those that have changed; none for all that mean something to the session.
+        controls: the controls, as in the WebSocket protocol.
+        names: those that have changed; None for all that the session has.
     """
     messages: dict[str, list[Message]] = {}
     wanted = TABLE if names is None else touched(names)
@@ -58,9 +58,9 @@ def fader_messages(
 
 
 def news_of_faders(event: events.Event) -> dict[str, list[Message]]:
-    """The messages of the controls that an event says are in force now, by control.
+    """The messages for the controls that an event puts in force, by control.
 
-    A pending change is told again when it holds.
+    A pending change gives none; it is announced again when it takes effect.
     """
     match event:
         case events.Controlled(pending=False):

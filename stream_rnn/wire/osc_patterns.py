@@ -1,4 +1,4 @@
-"""OSC address patterns, where an address or an argument names sessions. No I/O."""
+"""OSC address patterns, in addresses and arguments that name sessions. No I/O."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ MAX_PATTERN = 256
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a text stands for several names."""
+    """Whether a text is a pattern, which may stand for several names."""
     return not set(text).isdisjoint("*?[{")
 
 
 def fits(pattern: str, name: str) -> bool:
-    """Whether a name is among those that a good pattern matches."""
+    """Whether a well-formed pattern matches a name."""
     return bool(matching(pattern, [name], or_none=True))
 
 
 def matching(pattern: str, names: Iterable[str], *, or_none: bool = False) -> list[str]:
-    """The names that an OSC address pattern matches; a plain name is itself.
+    """The names that an OSC address pattern matches; a plain name gives itself.
 
     Args:
-        or_none: whether it may match nothing.
+        or_none: whether the pattern may match nothing.
 
     Raises:
-        ProtocolError: a pattern that is malformed, or matches nothing.
+        ProtocolError: the pattern is malformed, or it matches nothing.
     """
     if not is_pattern(pattern):
         return [pattern]
     if pattern.count("*") > MAX_STARS or len(pattern) > MAX_PATTERN:
-        # Each star multiplies the ways to match; a few are all that anyone needs.
-        raise ProtocolError("bad_pattern", f"at most {MAX_STARS} stars in a pattern")
+        # Each star multiplies the time that a match may take.
+        limits = f"at most {MAX_STARS} stars and {MAX_PATTERN} characters"
+        raise ProtocolError("bad_pattern", f"an address pattern may have {limits}")
     regex = ""
     for piece in re.findall(r"\*|\?|\[[^\]]*\]|\{[^}]*\}|.", pattern):
         if piece == "*":

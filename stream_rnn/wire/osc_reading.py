@@ -1,7 +1,7 @@
-"""OSC that comes in: datagrams to messages. No sockets, and the time is passed in.
+"""Incoming OSC: datagrams to messages. No sockets, and the time is passed in.
 
-Read here and not by python-osc (1.10.2), which loops for ever on an element of negative size,
-forgets which messages are late, and throws a whole bundle away for one message in it.
+python-osc (1.10.2) is not used for this: it loops for ever on an element of negative size, loses
+which messages are late, and drops a whole bundle because of one bad message.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ NTP_TO_UNIX = 2_208_988_800  # seconds from 1900 to 1970
 _INT = struct.Struct(">i")
 _TIMETAG = struct.Struct(">Q")
 _NUMBERS = {"i": _INT, "f": struct.Struct(">f"), "d": struct.Struct(">d"), "h": struct.Struct(">q")}
-# What needs no bytes. An impulse ("I", of OSC 1.1) is the message itself: no argument.
+# Types without bytes. An impulse ("I", OSC 1.1) only says that the message came: no argument.
 _CONSTANTS = {"T": (True,), "F": (False,), "N": (None,), "I": ()}
 _REFUSED = {
-    "r": "colours (type 'r') mean nothing here; send i, f or s",
+    "r": "colours (type 'r') are not read; send i, f or s",
     "m": "MIDI messages (type 'm') are not read; send a pitch as i to /rnn/SESSION/feed",
 }
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A message and when it is to be done: seconds since 1970, or none for at once."""
+    """A message and the time at which it is to take effect: seconds since 1970; None: at once."""
 
     time: float | None
     address: str
@@ -43,7 +43,7 @@ class Timed:
 
 @dataclass(frozen=True)
 class Fault:
-    """A message that cannot be read, in the place where it stood; the others of its bundle can."""
+    """A message that cannot be read, in its place among the messages of its bundle that can."""
 
     time: float | None
     address: str
@@ -55,21 +55,21 @@ def _bad(message: str) -> ProtocolError:
 
 
 def read_packet(data: bytes) -> list[Timed | Fault]:
-    """The messages of a packet, in the order they are to be done.
+    """The messages of a packet, in the order in which they are to take effect.
 
     Raises:
-        ProtocolError: `bad_packet`: it is not known where its messages begin and end.
+        ProtocolError: `bad_packet`: the packet cannot be divided into messages.
     """
     messages = [_message(time, element) for time, element in _elements(data)]
-    # Stable, so that messages of one time keep their order; at once comes first.
+    # The sort is stable, so messages of the same time keep their order. At once comes first.
     return sorted(messages, key=lambda m: -math.inf if m.time is None else m.time)
 
 
 def parse_packet(data: bytes) -> list[Timed]:
-    """The same, of a packet that is wholly good.
+    """The messages of a packet, all of which must be readable.
 
     Raises:
-        ProtocolError: `bad_packet`, also where only one of its messages is.
+        ProtocolError: `bad_packet`: the packet or one of its messages cannot be read.
     """
     messages = list[Timed]()
     for message in read_packet(data):
@@ -80,7 +80,7 @@ def parse_packet(data: bytes) -> list[Timed]:
 
 
 def _elements(data: bytes) -> list[tuple[float | None, bytes]]:
-    """The messages of a packet as they came, without believing any size in it."""
+    """The messages of a packet in their order. No size given in the packet is trusted."""
     if not data or len(data) > MAX_PACKET:
         raise _bad(f"a packet has 4 to {MAX_PACKET} bytes, not {len(data)}")
     found: list[tuple[float | None, bytes]] = []
@@ -104,7 +104,7 @@ def _walk(data: bytes, time: float | None, depth: int) -> Iterator[tuple[float |
     time = None if stamp == IMMEDIATELY else _seconds(stamp)
     while at < len(data):
         if at + _INT.size > len(data):
-            raise _bad(f"{len(data) - at} bytes too many in a bundle")
+            raise _bad(f"{len(data) - at} bytes too many at the end of a bundle")
         (size,) = _INT.unpack_from(data, at)
         at += _INT.size
         if not 0 < size <= len(data) - at:
@@ -131,7 +131,7 @@ def _message(time: float | None, data: bytes) -> Timed | Fault:
 
 
 def _arguments(data: bytes, at: int, address: str) -> tuple[Any, ...]:
-    if at == len(data):  # as programs of before OSC 1.0 say that there are none
+    if at == len(data):  # programs older than OSC 1.0 send no type tags if there are no arguments
         return ()
     if data[at] != ord(","):
         raise _bad(f"{address} has arguments without type tags, which cannot be told apart; "
@@ -158,7 +158,7 @@ def _arguments(data: bytes, at: int, address: str) -> tuple[Any, ...]:
 
 
 def _value(tag: str, data: bytes, at: int, address: str) -> tuple[Any, int]:
-    """A value of some bytes, and where the next one begins."""
+    """The value at an offset in `data`, and the offset of the next one."""
     try:
         if tag in _NUMBERS:
             number = _NUMBERS[tag]
@@ -192,11 +192,11 @@ def _blob(data: bytes, at: int, address: str) -> tuple[bytes, int]:
 def _string(data: bytes, at: int) -> tuple[str, int]:
     end = data.find(b"\0", at)
     if end < 0:
-        raise _bad("a string without its end")
+        raise _bad("a string without a zero at its end")
     stop = end + 4 - (end - at) % 4
     if stop > len(data) or any(data[end:stop]):
         raise _bad("a string that is not padded with zeros")
     try:
         return data[at:end].decode(), stop
-    except UnicodeDecodeError:  # as programs without Unicode write it
+    except UnicodeDecodeError:  # from a program without Unicode
         return data[at:end].decode("latin-1"), stop

@@ -1,6 +1,6 @@
-"""What OSC addresses ask for. `docs/osc.md` is their map for people.
+"""Turns OSC addresses and arguments into requests; `docs/osc.md` explains the addresses.
 
-Addresses and arguments become the same requests as WebSocket's messages, by the same table.
+Most become the same requests as the WebSocket protocol's messages, checked by the same table.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ TOKEN = "/rnn/token"
 
 @dataclass(frozen=True)
 class Subscribe:
-    """Symbols of a session, to the sender, or to another port of its machine.
+    """Send a session's symbols to the sender, or to another port of its machine.
 
     Attributes:
-        after: the last symbol that it has; none: it begins with what comes now.
+        after: the position of the last symbol that the sender has; None: begin with the next.
     """
 
     session: str
@@ -37,7 +37,7 @@ class Subscribe:
 
 @dataclass(frozen=True)
 class Unsubscribe:
-    """No more of them."""
+    """Send no more of a session's symbols."""
 
     session: str
     port: int | None = None
@@ -45,8 +45,8 @@ class Unsubscribe:
 
 @dataclass(frozen=True)
 class Reply:
-    """Answers, errors and symbols for the sender go to this port of its machine from now on;
-    0: to the one it sends from. For programs that cannot hear where they send from.
+    """Send the sender's answers, errors and symbols to this port of its machine; 0: to the port
+    it sends from. For programs that cannot receive on the port they send from.
     """
 
     port: int
@@ -54,8 +54,9 @@ class Reply:
 
 @dataclass(frozen=True)
 class Feedback:
-    """Values at the faders' own addresses as they change, to the sender or to that port of its
-    machine, of the sessions that are listened to there; or no more of them.
+    """Send values to the faders' own addresses as they change (or stop it, if `on` is false).
+
+    They go to the sender, or to a port of its machine, for the sessions it subscribes to there.
     """
 
     port: int | None = None
@@ -64,10 +65,10 @@ class Feedback:
 
 @dataclass(frozen=True)
 class Ask:
-    """What a control stands at.
+    """Asks for the value of a control.
 
     Attributes:
-        name: of the control, with `/norm` behind it where that is asked for.
+        name: the control's name, followed by `/norm` to ask for its fader's place.
     """
 
     session: str
@@ -76,31 +77,31 @@ class Ask:
 
 @dataclass(frozen=True)
 class Pong:
-    """The number that we have sent to a port of the sender's machine, to see who is there."""
+    """Returns the number that the server sent in `/rnn/ping`, to prove that somebody listens."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class Token:
-    """The server's token, which other machines have to know."""
+    """Gives the server's token, which other machines need."""
 
     token: str
 
 
 @dataclass(frozen=True)
 class Panic:
-    """Silence: every session that plays is paused."""
+    """Pauses every session that plays and ends all notes."""
 
 
 @dataclass(frozen=True)
 class ListModels:
-    """Which models are there?"""
+    """Asks for the list of models."""
 
 
 @dataclass(frozen=True)
 class ListSessions:
-    """Which sessions are there?"""
+    """Asks for the list of sessions."""
 
 
 Request = (
@@ -121,7 +122,7 @@ Request = (
 
 
 def requests(address: str, arguments: tuple[Any, ...], sessions: Iterable[str]) -> list[Request]:
-    """What an address asks for; several where SESSION is a pattern, none of a button let go.
+    """The requests of a message: several if SESSION is a pattern, none for a released button.
 
     The `id` of each is the address, so that answers and errors can name it.
 
@@ -129,13 +130,13 @@ def requests(address: str, arguments: tuple[Any, ...], sessions: Iterable[str]) 
         sessions: the names that a pattern may match.
 
     Raises:
-        ProtocolError: no such address, or arguments that do not fit it.
+        ProtocolError: there is no such address, or the arguments do not fit it.
     """
     parts = address.split("/")[1:]
     if len(parts) < 2 or parts[0] != "rnn":
         raise ProtocolError("unknown_address", "addresses are /rnn/SESSION/ACTION; see docs/osc.md")
     if any(isinstance(a, float) and not math.isfinite(a) for a in arguments):
-        raise ProtocolError("bad_value", f"{address} takes no number that is infinite or none")
+        raise ProtocolError("bad_value", f"{address} takes no number that is infinite or NaN")
     if len(parts) == 2:
         return _general(parts[1], arguments)
     name, action = parts[1], "/".join(parts[2:])
@@ -158,14 +159,14 @@ _GENERAL = {
 
 
 def _general(action: str, arguments: tuple[Any, ...]) -> list[Request]:
-    if action == "panic":  # by whatever means
+    if action == "panic":  # whatever its arguments
         return [Panic()]
     lists: dict[str, Request] = {"models": ListModels(), "sessions": ListSessions()}
     if action in lists:
         return [] if _let_go(arguments) else [lists[action]]
     if action not in _GENERAL:
         raise ProtocolError("unknown_address", f"there is no /rnn/{action}; see docs/osc.md")
-    # To Python a boolean is a number.
+    # To Python a boolean is a number, but none of these takes one.
     match action, () if any(isinstance(a, bool) for a in arguments) else arguments:
         case "subscribe", (str(session),):
             return [Subscribe(session)]
@@ -199,10 +200,10 @@ def _general(action: str, arguments: tuple[Any, ...]) -> list[Request]:
 
 
 def _let_go(arguments: tuple[Any, ...]) -> bool:
-    """Whether this is a button that is let go.
+    """Whether the message is the release of a button.
 
-    Touch controllers send 1 when a button is pressed and 0 when it is let go, and who presses
-    it once wants one thing done.
+    Touch controllers send 1 when a button is pressed and 0 when it is released. One press must
+    act only once.
     """
     return len(arguments) == 1 and isinstance(arguments[0], int | float) and arguments[0] == 0
 
@@ -221,7 +222,8 @@ def _midi(action: str, arguments: tuple[Any, ...], address: str) -> Request:
             return Forget(control)
     raise ProtocolError(
         "bad_value",
-        "/rnn/midi/learn takes CONTROL [session] [option value ...], forget CONTROL or nothing",
+        "/rnn/midi/learn takes CONTROL [session] [option value ...]; /rnn/midi/forget takes "
+        "CONTROL or nothing",
     )
 
 
@@ -282,5 +284,5 @@ def _for_session(
 
 
 def _checked(kind: str, **fields: Any) -> wire.Message:
-    """A request, by the same table as WebSocket's."""
+    """A request, checked by the table of the WebSocket protocol."""
     return wire.from_fields({"type": kind, **fields})

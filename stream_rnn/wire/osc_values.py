@@ -1,7 +1,7 @@
-"""The arguments of OSC messages, as the fields of the WebSocket protocol's messages. No I/O.
+"""Turns the arguments of OSC messages into the fields of WebSocket messages. No I/O.
 
-What they mean is checked by the table in `messages`, and by the stage; here it is only how they
-may be written. Each of these raises `ProtocolError` where they are not written so.
+This module only reads the notation, and raises `ProtocolError` if it is wrong. The table in
+`messages` and the stage check what the fields mean.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from stream_rnn.errors import ProtocolError
 from stream_rnn.wire.control_words import one, value_of
 from stream_rnn.wire.osc_answers import LED_BY_NETWORK
 
-SESSION = "/rnn/SESSION/"  # before what an error is about
+SESSION = "/rnn/SESSION/"  # put before an action's name in errors
 
 
 def opening(arguments: tuple[Any, ...]) -> dict[str, Any]:
     """The fields of an `open`."""
     words = list(arguments)
-    # As the last of several words; a model may have that name, too.
+    # Only as the last of several words, because a model may be named "paused".
     play = len(words) < 2 or words[-1] != "paused"
     if not play:
         words.pop()
@@ -65,7 +65,7 @@ def touching(arguments: tuple[Any, ...]) -> dict[str, Any]:
                 **dict(zip(["player"], player, strict=False)),
             }
     raise ProtocolError(
-        "bad_value", "/rnn/SESSION/touch takes x, y (0 to 1), 1 or 0 for lifted, [player]"
+        "bad_value", "/rnn/SESSION/touch takes x, y (0 to 1), down (1, or 0: lifted), [player]"
     )
 
 
@@ -77,7 +77,7 @@ def leading(arguments: tuple[Any, ...]) -> dict[str, Any]:
         case [int(gesture)], int() if gesture >= LED_BY_NETWORK:
             return {"gesture": None if gesture == LED_BY_NETWORK else gesture, "player": player}
     raise ProtocolError(
-        "bad_value", "/rnn/SESSION/lead takes a gesture, or -1 for the network's, [player]"
+        "bad_value", "/rnn/SESSION/lead takes a gesture (-1 for the network's own), [player]"
     )
 
 
@@ -92,7 +92,7 @@ def forking(arguments: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def controls(name: str, form: str, arguments: tuple[Any, ...]) -> tuple[dict[str, Any], str]:
-    """The change of a control, and when: `now`, `beat` or `bar`."""
+    """The change of a control, and when it takes effect: `now`, `beat` or `bar`."""
     at = "now"
     if len(arguments) > 1 and arguments[-1] in ("beat", "bar"):
         arguments, at = arguments[:-1], arguments[-1]
@@ -109,7 +109,7 @@ def controls(name: str, form: str, arguments: tuple[Any, ...]) -> tuple[dict[str
 
 
 def symbols(arguments: tuple[Any, ...]) -> Any:
-    """What is fed: text, the pitches of a frame, or events."""
+    """The symbols to feed: text, the pitches of a frame, or events."""
     if arguments and all(isinstance(a, str) for a in arguments):
         return "".join(arguments)
     kinds, values = arguments[::2], arguments[1::2]

@@ -1,9 +1,9 @@
 """Templates of OSC messages, such as `/dirt/play s superpiano n {note} sustain {seconds}`.
 
-A configured target is spoken to in its own words. A template is an address and arguments,
-parted by spaces: whole numbers, numbers with a point, strings (in quotes where they hold
-spaces or look like numbers), and fields in braces, which are filled in for each note,
-character, symbol or control. No I/O.
+With templates, a configured target gets messages in its own format. A template is an address
+and arguments, separated by spaces: whole numbers, numbers with a point, strings (in quotes if
+they contain spaces or look like numbers), and fields in braces, which are filled in for each
+note, character, symbol, touch or control. No I/O.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from stream_rnn.errors import ConfigError
 from stream_rnn.sound.voice import Note
 from stream_rnn.wire.osc_answers import Message
 
-# By what a template is filled in for: what there is to fill in. A field that is an argument
-# by itself is sent as its value's type: a whole number (pitch, note, velocity, n), a number
-# with a point (gain, seconds), or a string.
+# The fields of each kind of template. A field that is an argument by itself is sent as its
+# value's type: a whole number (pitch, note, velocity, n), a number with a point (gain, seconds),
+# or a string.
 _ALWAYS = frozenset({"n", "seconds", "session"})
 FIELDS: dict[str, frozenset[str] | set[str]] = {
     "note": _ALWAYS | {"pitch", "note", "velocity", "gain", "player"},
@@ -42,7 +42,7 @@ _FLOAT = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
 
 @dataclass(frozen=True)
 class Filled:
-    """An argument with fields in it; one that is nothing but a field keeps its type."""
+    """An argument that contains fields. If it is a single field, the value keeps its type."""
 
     text: str
 
@@ -60,13 +60,13 @@ class Template:
 
     @classmethod
     def parse(cls, text: str, kind: str) -> Template:
-        """The template that a text describes.
+        """Parses a template.
 
         Args:
-            kind: what it is filled in for: `note`, `off`, `char`, `symbol`, `touch` or `control`.
+            kind: `note`, `off`, `char`, `symbol`, `touch` or `control`.
 
         Raises:
-            ConfigError: it names the template, and what is wrong in it.
+            ConfigError: the template is wrong; the message quotes it and says what to change.
         """
         where = f"{kind} = {text!r}"
         words = _words(text, where)
@@ -80,17 +80,19 @@ class Template:
                         f"there are: {known}"
                     )
             if re.search(r"[{}]", _FIELD.sub("", word)):
-                raise ConfigError(f"{where}: a brace that is not closed, or stands alone")
+                raise ConfigError(f"{where}: a brace is not closed, or stands alone")
         if not words or not words[0][0].startswith("/"):
             raise ConfigError(f"{where}: a template begins with an address, such as /dirt/play")
         address = words[0][0]
         if not IN_ADDRESSES.issuperset(_FIELD.findall(address)) or re.search(r"[\s#*,?]", address):
             known = ", ".join(sorted(IN_ADDRESSES))
-            raise ConfigError(f"{where}: an address takes no spaces or # * , ?, and only: {known}")
+            raise ConfigError(
+                f"{where}: an address takes no spaces or # * , ?, and only these fields: {known}"
+            )
         return cls(address, tuple(_argument(*word) for word in words[1:]))
 
     def uses(self, field: str) -> bool:
-        """Whether a field is filled in anywhere."""
+        """Whether the template contains a field."""
         texts = [self.address, *(a.text for a in self.arguments if isinstance(a, Filled))]
         return any(field in _FIELD.findall(text) for text in texts)
 
@@ -98,7 +100,7 @@ class Template:
         """The message, filled in.
 
         Args:
-            values: of all the fields that its kind may have.
+            values: the values of all fields that its kind may have.
         """
         return (
             _fill(self.address, values),
@@ -107,7 +109,7 @@ class Template:
 
 
 def note_values(note: Note) -> dict[str, Any]:
-    """What the fields of a `note` template say of a key that begins, and of `off` of its end."""
+    """The values of a note for the fields of `note` templates (it begins) and `off` (it ends)."""
     return {
         "pitch": note.pitch,
         "note": note.pitch - MIDDLE_C,
@@ -124,7 +126,7 @@ def _words(text: str, where: str) -> list[tuple[str, bool]]:
     while at < len(text):
         found = _WORD.match(text, at)
         if found is None:
-            raise ConfigError(f"{where}: a quote that is not closed, or not by itself")
+            raise ConfigError(f"{where}: a quote is not closed, or is inside a word")
         double, single, plain = found.groups()
         if plain is not None:
             words.append((plain, False))

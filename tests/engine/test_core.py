@@ -1,4 +1,4 @@
-"""The engine's exactness: a session's symbols do not depend on what it is stepped with."""
+"""The engine's exactness: a session's symbols do not depend on the rest of its batches."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_symbols_are_the_same_in_any_grouping(models: Path, device: str, model: 
 def test_a_step_gives_the_same_bits_in_any_group(
     tmp_path: Path, device: str, hidden: int, layers: int
 ) -> None:
-    """Also at the size of a shipped model: a matrix library may change its ways only there."""
+    """At the size of a shipped model too: a matrix library may change its order only there."""
     for make, name in ((make_text_model, "text"), (make_roll_model, "roll")):
         card = make(tmp_path / name, hidden=hidden, layers=layers)
         assert_groups_alike(load_network(tmp_path / name, card).to(device))
@@ -188,7 +188,7 @@ def test_what_is_fed_to_a_paused_session_does_not_wait(models: Path) -> None:
 def test_where_a_paused_session_stands_is_computed_at_once_and_no_more(models: Path) -> None:
     client = Client(models, batch=8)
     client.open(1)
-    client.credit({1: 5}, due=math.inf)  # and stands at 0
+    client.credit({1: 5}, due=math.inf)  # paused at position 0
     client.take(client.core.step(1.0)[0])
     assert list(client.made[1]) == [0]
     assert client.core.step(1.0) == ([], pytest.approx(1.012))
@@ -258,7 +258,7 @@ def feeds(client: Client, key: int, count: int, model: str = "verse") -> None:
 def test_others_keep_their_look_ahead_while_many_have_long_pasts_to_come_through(
     models: Path, feeders: str
 ) -> None:
-    """On a clock of which each step takes as much as it has rows."""
+    """On a clock that each step moves on by an amount that grows with the step's rows."""
     client, rate, now = Client(models), 30.0, 0.0
     live = range(5)
     for key in live:
@@ -296,7 +296,7 @@ def test_those_with_long_pasts_come_through_them_together_and_even_beside_a_load
         feeds(client, key, 300)
     now = 0.0
     for n in range(4000):
-        client.credit({0: n + 1}, due=now)  # one who always wants another at once
+        client.credit({0: n + 1}, due=now)  # a session that always wants a symbol at once
         client.take(client.core.step(now)[0])
         now += 0.01
     assert len(client.made[0]) > 3000

@@ -1,4 +1,4 @@
-"""Random histories of one slot: each symbol is what a slot that never went back would make."""
+"""Random histories of one slot: each symbol is the one that a slot without rollback makes."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Performer:
         )
 
     def compute(self, ahead: int) -> None:
-        """As a credit of so many symbols, at most a rollback of them."""
+        """Computes as a credit of this many symbols would, at most a rollback window of them."""
         until = len(self.past.symbols) + min(ahead, ROLLBACK - 1)
         while self.slots.next[self.row] < until:
             for event in self.slots.advance(np.array([self.row])):
@@ -102,14 +102,14 @@ class Performer:
         self._plan(position, symbols)
 
     def finish(self) -> None:
-        """Holds what has become of it against the same history without detours."""
+        """Compares the result with that of the same history played without rollbacks."""
         self._plan(len(self.past.symbols))
         self.commit(1)
         symbols, last = played_straight_on(self.past)
         assert self.past.symbols == symbols and state(self.slots, self.row) == last
 
     def wait(self) -> None:
-        """Paused, with nothing else to do."""
+        """Pauses; the engine, having nothing else to do, precomputes."""
         position = len(self.past.symbols)
         self.slots.credit(self.row, position + 1, position, math.inf, 0.1)
         self.slots.precompute()
@@ -122,13 +122,13 @@ class Performer:
 
 
 def state(slots: Slots, row: int) -> bytes:
-    """What the next step reads, to the bit."""
+    """The state that the next step reads, as bytes."""
     place = row * ROLLBACK + int(slots.next[row]) % ROLLBACK
     return b"".join(part.numpy().tobytes() for part in slots._states.take(place))
 
 
 def played_straight_on(past: Past) -> tuple[list[int], bytes]:
-    """The same history in a slot that is never more than a symbol ahead; and its last state."""
+    """The symbols and the last state of a slot that plays this history one symbol at a time."""
     slots, made = make_slots(), []
     row = slots.open(1)
     for n, symbol in enumerate(past.symbols):

@@ -42,7 +42,7 @@ events = st.one_of(
 
 
 def bodies(data: bytes, *cuts: int) -> list[bytes]:
-    """What a reader makes of some bytes that come in pieces."""
+    """The bodies that a reader finds in bytes that arrive in pieces."""
     reader, found = FrameReader(), []
     places = [0, *sorted(c % (len(data) + 1) for c in cuts), len(data)]
     for start, stop in zip(places, places[1:], strict=False):

@@ -23,7 +23,7 @@ def make_chords(keys: int = KEYS, units: int = UNITS) -> Chords:
 
 
 def make_outputs(seed: int, keys: int = KEYS, units: int = UNITS) -> NDArray[np.float32]:
-    """Of one row."""
+    """A network's outputs for one row."""
     return np.random.default_rng(seed).normal(size=(1, keys + units)).astype(np.float32)
 
 
@@ -54,7 +54,7 @@ def every_chord(keys: int = KEYS) -> NDArray[np.uint8]:
 def chances(
     head: Chords, outputs: NDArray[np.float32], density: float = 0.0
 ) -> NDArray[np.float64]:
-    """Of every chord, `[chords]`, from the logits that the loss is made of."""
+    """The probability of every chord, `[chords]`, from the logits that the loss uses."""
     chords = torch.from_numpy(every_chord())
     wide = torch.from_numpy(outputs).expand(len(chords), -1)
     on = (head.logits(wide, chords).double() + density).sigmoid()
@@ -77,10 +77,10 @@ def test_each_chord_comes_as_often_as_the_loss_has_it(density: float) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_cold_is_greedy_from_the_top(seed: int) -> None:
-    """The likeliest next key, for as long as it is likelier that one more sounds than none."""
+    """Takes the likeliest next key, as long as another key is likelier than none."""
     head, outputs = make_chords(), make_outputs(seed)
     chords, likely = every_chord(), chances(head, outputs)
-    left = np.arange(len(chords))  # chords that begin, from the top, as what is made
+    left = np.arange(len(chords))  # the chords whose highest keys are those in `made`
     top, made = KEYS, []
     while top:
         rest = chords[left][:, :top]
@@ -114,21 +114,22 @@ def test_a_row_alone_is_drawn_as_in_any_company(units: int) -> None:
             outputs[lanes], numbers[lanes], rest[0][lanes], rest[1][lanes], allowed[lanes]
         )
         np.testing.assert_array_equal(part, whole[lanes])
-    # And so to the last bit, which a draw would seldom show.
-    mood = dice.normal(size=(rows, units)).astype(np.float32)
-    said = draw_chords._said(mood)
+    # The logits are the same to the last bit; a draw would seldom show a difference there.
+    sums = dice.normal(size=(rows, units)).astype(np.float32)
+    whole_logits = draw_chords._hidden_logits(sums)
     for size in [1, 2, 3, *dice.integers(1, rows, 40)]:
         lanes = dice.permutation(rows)[:size]
-        assert draw_chords._said(mood[lanes]).tobytes() == said[lanes].tobytes()
+        part_logits = draw_chords._hidden_logits(sums[lanes])
+        assert part_logits.tobytes() == whole_logits[lanes].tobytes()
 
 
-def test_what_is_said_of_the_keys_is_what_the_network_says() -> None:
-    """But for what rounding to 8 bits may make of it."""
+def test_the_hidden_units_part_of_the_logits_is_the_networks() -> None:
+    """Up to the rounding to 8 bits."""
     head = make_chords(88, 128)
-    mood = np.random.default_rng(3).normal(size=(40, 128)).astype(np.float32)
+    sums = np.random.default_rng(3).normal(size=(40, 128)).astype(np.float32)
     with torch.no_grad():
-        expected = torch.from_numpy(mood).tanh() @ head.keys
-    found = ChordDraw(head)._said(mood)[:, ::-1]
+        expected = torch.from_numpy(sums).tanh() @ head.keys
+    found = ChordDraw(head)._hidden_logits(sums)[:, ::-1]
     np.testing.assert_allclose(found, expected.numpy(), atol=0.02)
 
 
@@ -136,7 +137,7 @@ def test_keys_that_are_not_allowed_never_sound_and_others_go_by_their_silence() 
     head, outputs = make_chords(), make_outputs(1)
     allowed = np.array([True, False, True, True, False])
     expected = chances(head, outputs)
-    for key in np.flatnonzero(~allowed):  # as if the network had found it silent
+    for key in np.flatnonzero(~allowed):  # as if the network had drawn it silent
         with torch.no_grad():
             outputs[:, key] = -1e4
     expected = chances(head, outputs)

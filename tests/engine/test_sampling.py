@@ -52,7 +52,7 @@ def test_a_number_is_a_function_of_seed_position_and_lane_alone() -> None:
     order = np.array([4, 2, 0, 1, 3])
     np.testing.assert_array_equal(uniforms(seeds[order], positions[order], 88), whole[order])
     assert len(np.unique(whole)) == whole.size
-    # Pinned: a stream must be the same after an upgrade, too.
+    # Pinned, because a stream must stay the same after an upgrade.
     assert uniforms(np.array([1]), np.array([0]), 2).tolist() == [
         [0.4327449274715036, 0.4256321778520942]
     ]
@@ -128,8 +128,8 @@ def test_top_p_keeps_the_fewest_that_reach_p_and_one_at_least() -> None:
 
 @pytest.mark.parametrize("width", [1, 7, 86, 88, 97])
 def test_a_row_does_not_depend_on_the_rest_of_its_tile(width: int) -> None:
-    """Chances to the last bit: each uniform number lies at the edge of a chance, where one bit
-    more or less would be seen."""
+    """Each uniform number lies at the edge of a chance, so that a difference in its last bit
+    would show."""
     dice, rows = np.random.default_rng(width), 64
     logits = (dice.normal(size=(rows, width)) * 3).astype(np.float32)
     temperature = np.linspace(0, 3, rows)

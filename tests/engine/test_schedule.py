@@ -66,7 +66,7 @@ def test_a_choice_is_work_or_a_time_to_ask_again_at_which_there_is_work(
     assert len(choice.slots) <= BATCH and choice.deadline == min(deadlines, default=math.inf)
     left = [d for slot, d in enumerate(deadlines, 10) if slot not in choice.slots]
     if len(choice.slots) < min(BATCH, len(deadlines)):
-        assert all(d - NEAR > now for d in left), "who is near a deadline does not wait"
+        assert all(d - NEAR > now for d in left), "a slot near its deadline does not wait"
     if not len(choice.slots) and deadlines:
         assert now < choice.wake <= min(since + COLLECT, min(deadlines) - NEAR)
         assert len(ask(deadlines, now=choice.wake, since=since).slots)

@@ -1,4 +1,4 @@
-"""Slots with every cell: alone or together, and from a snapshot, the symbols are the same."""
+"""Slots with every cell: alone, together or from a snapshot, the symbols are the same."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def settings(key: int) -> Settings:
 
 
 def run(slots: Slots, rows: list[int], steps: int) -> tuple[dict[int, list[int]], list[Snapshot]]:
-    """The symbols by key, and the snapshots."""
+    """Steps some slots. Returns the symbols by key, and the snapshots."""
     made: dict[int, list[int]] = {}
     snapshots = []
     for _ in range(steps):
@@ -102,14 +102,14 @@ def plan_of(key: int, position: int, injected: list[int], slots: Slots, **change
         (20, 0, 1, (0.6, 0.4), 0),
         (20, 5, 1, (1.0, 0.0), 0),  # other artists: another state
         (0, 5, 2, (0.6, 0.4), 1),
-        (0, 30, 2, (0.6, 0.4), 0),  # out of the rollback
+        (0, 30, 2, (0.6, 0.4), 0),  # outside the rollback window
         (SNAPSHOT_EVERY - 1, 5, 1, (0.6, 0.4), 0),  # or the snapshot would be an older plan's
     ],
 )
 def test_what_is_fed_where_a_step_was_made_already(
     head: Kind, position: int, ahead: int, count: int, artists: tuple[float, ...], saved: int
 ) -> None:
-    """It costs a step less, and what follows is what a session with that history has."""
+    """It takes one step less, and the stream goes on as after the same history made directly."""
     slots = make_slots("lstm", head)
     symbols = [3, 1, 4][:count]
     row = slots.open(3)
@@ -152,7 +152,7 @@ def test_the_artists_of_a_moment_before_do_not_count_as_those_of_then() -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_what_is_prepared_changes_no_symbol(cell: str) -> None:
-    """Whatever comes between: more symbols fed, none, going back, other company, a new start."""
+    """Whatever comes between: more fed symbols, none, a rollback, other sessions, a new start."""
     dice = random.Random(2)
     plain, eager = make_slots(cell, "categorical"), make_slots(cell, "categorical")
     both = plain, eager

@@ -1,4 +1,4 @@
-"""Which binding of RtMidi is taken, and what is said where there is none."""
+"""Which binding of RtMidi is loaded, and the message if there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages in wait, and what sounds."""
+"""Waiting messages and sounding notes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ streams = st.lists(
 
 
 def sounding_after(messages: list[tuple[int, bytes]]) -> Counter[tuple[int, int]]:
-    """What sounds on each port when these have been played; a key is never begun twice."""
+    """The keys that sound after these messages, by port; no key may begin twice."""
     sounding: Counter[tuple[int, int]] = Counter()
     for port, data in messages:
         if data[0] == 0x90:
@@ -108,7 +108,7 @@ def test_with_nothing_held_the_channel_is_silenced_too() -> None:
     player.push(1.0, 0, ON)
     player.push(1.2, 0, OFF)
     player.due(1.2)
-    player.unplug(0, "synth", 1.3)  # told of a little late: the end may have been missed
+    player.unplug(0, "synth", 1.3)  # the notice is a little late: the end may have been missed
     assert player.plug(0, "synth") == [OFF, bytes((0xB0, 123, 0))]
     player.unplug(0, "synth", 9.0)
     assert player.plug(0, "synth") == []

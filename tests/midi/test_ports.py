@@ -42,7 +42,7 @@ def test_a_system_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 class Refusing:
-    """An end of ours whose driver says no to everything."""
+    """A port of our own whose driver refuses everything."""
 
     def _no(self, *arguments: object) -> None:
         raise DriverError("no")
@@ -56,7 +56,7 @@ def test_a_driver_that_refuses_everything_ends_nothing_and_is_told_of_once(
     port = Port(PortSpec("mine", virtual=True), Refusing, "stream-rnn")
     assert not any(port.check() for _ in range(5))
     assert port.connected is None
-    assert caplog.text.count("a port 'mine' cannot be made here: no") == 1
+    assert caplog.text.count("the virtual port 'mine' cannot be made: no") == 1
     caplog.clear()
     port = Port(PortSpec("synth"), Refusing, "stream-rnn")
     assert not port.check()

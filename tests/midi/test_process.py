@@ -1,4 +1,4 @@
-"""The loop of the MIDI process, with ports that only remember."""
+"""The loop of the MIDI process, with ports that only record what is sent to them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Rig:
         self.gateway.sendall(frame(encode(commands)))
 
     def hear(self) -> list[Report]:
-        """What has been said by now."""
+        """The reports that have come so far."""
         heard: list[Report] = []
         self.gateway.setblocking(False)
         with contextlib.suppress(BlockingIOError):
@@ -109,7 +109,7 @@ def test_notes_end_though_the_gateway_hangs_while_much_is_heard(rig: Rig) -> Non
     rig.say(Play(((0.0, 0, ON),)))
     rig.until(lambda: ON in rig.port.sent)
     began, count = time.monotonic(), 0
-    while OFF not in rig.port.sent:  # nobody reads
+    while OFF not in rig.port.sent:  # and nobody reads the reports
         for _ in range(200):
             rig.process._hear(0, bytes((0x90, count % 128, 64)))
             count += 1
@@ -128,13 +128,13 @@ def test_what_a_gateway_that_hangs_cannot_take_is_bounded_and_then_all_goes_on(
             time.sleep(0.002)
     rig.until(lambda: not rig.process._heard)
     assert len(rig.process._unsaid) < 100_000
-    assert caplog.text.count("the gateway does not read; what is heard is lost") == 1
+    assert caplog.text.count("the gateway does not read; incoming MIDI messages are lost") == 1
     heard = []
     rig.until(lambda: heard.extend(rig.hear()) or not rig.process._unsaid)
     assert 100 < sum(isinstance(event, Heard) for event in heard) < 60_000
     rig.say(Ping())
     rig.process._hear(0, OFF)
-    # The answer to the ping may come before it or after it.
+    # The answer to the ping may come before this message or after it.
     rig.until(
         lambda: (
             heard.extend(rig.hear()) or any(isinstance(e, Heard) and e.data == OFF for e in heard)
@@ -146,7 +146,7 @@ def test_what_it_ends_by_itself_it_says_before(rig: Rig) -> None:
     rig.say(Play(((0.0, 0, ON),)))
     rig.until(lambda: ON in rig.port.sent)
     before = time.monotonic()
-    rig.until(lambda: OFF in rig.port.sent)  # after the silence of the gateway
+    rig.until(lambda: OFF in rig.port.sent)  # because the gateway has been silent
     told = [event for event in rig.hear() if isinstance(event, Silenced)]
     assert len(told) == 1 and before <= told[0].time <= time.monotonic()
     rig.say(Play(((0.0, 0, ON),)))
@@ -158,7 +158,7 @@ def test_what_it_ends_by_itself_it_says_before(rig: Rig) -> None:
 
 
 class Watch:
-    """JACK's notices, as the test gives them."""
+    """Gives notices as JACK would, made by the test."""
 
     def __init__(self) -> None:
         self.news: deque[Made | Cord] = deque()
@@ -220,7 +220,7 @@ def test_a_port_made_anew_under_its_name_is_lost_and_found(watched: Rig) -> None
 
 
 def test_a_port_that_is_connected_still_was_not_made_anew(watched: Rig) -> None:
-    """The notice that it was there at all comes after it was found."""
+    """The notice that a port was made may come only after the port was found and connected."""
     assert watched.process._rack.watch is not None
     watched.process._rack.watch.cords.add(("me:out", "ear"))  # type: ignore[attr-defined]
     notice(watched, Made("ear"))

@@ -1,4 +1,4 @@
-"""Baselines: their chances add up, and are those that one counts by hand."""
+"""Baselines: their probabilities add up, and are the same as when counted by hand."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def of_rolls(levels: int, *rolls: np.ndarray) -> CountingNetwork:
 
 
 def chances(network: CountingNetwork, symbols: list[int]) -> Tensor:
-    """What comes after these, the boundary before them included, `[symbols]`."""
+    """Probabilities of the next symbol, `[symbols]`, after the begin-and-end symbol and these."""
     logits, _ = network(torch.tensor([[0, *symbols]]), NONE, network.zero_state(1))
     return logits[0, -1].double().exp()
 
 
 def random_text(length: int = 400) -> list[int]:
-    """A text with habits: what comes depends on the two before."""
+    """A text with habits: each symbol depends on the two before it."""
     dice, made = np.random.default_rng(3), [1, 2]
     while len(made) < length:
         likely = 1 + (made[-1] * 2 + made[-2]) % (SIZE - 2)  # never 5
@@ -66,8 +66,8 @@ def test_chances_add_up_after_anything_and_none_is_nothing(levels: int) -> None:
 def test_the_uniform_and_the_unigram_are_what_they_are_called() -> None:
     text = [1, 1, 1, 2, 2, 3, 1, 2, 4, 1]
     assert chances(of_texts(0, text), [3]).tolist() == pytest.approx([1 / SIZE] * SIZE)
-    # 5 ones, 3 twos, 1 three, 1 four, 1 end. No symbol comes twice or four times, so what is
-    # taken away is 0.5 of what came once and 1.5 of what came thrice or more: 4.5 in all.
+    # 5 ones, 3 twos, 1 three, 1 four, 1 end. No symbol occurs twice or four times, so the discount
+    # is 0.5 for each that occurs once, and 1.5 for each that occurs thrice or more: 4.5 in all.
     shared = 4.5 / 11 / SIZE
     expected = [(n - d) / 11 + shared for n, d in
                 ((1, 0.5), (5, 1.5), (3, 1.5), (1, 0.5), (1, 0.5), (0, 0))]  # fmt: skip
@@ -78,9 +78,9 @@ def test_the_uniform_and_the_unigram_are_what_they_are_called() -> None:
 
 def test_a_context_is_that_of_kneser_and_ney_counted_by_hand() -> None:
     # 1 2 1 2 1 3, and an end. After 1: 2 twice, 3 once. Different symbols before: 1 has two
-    # (the boundary, 2), 2 one, 3 one, the end one; five in all.
+    # (the begin-and-end symbol, 2), 2 one, 3 one, the end one; five in all.
     network = of_texts(2, [1, 2, 1, 2, 1, 3])
-    took = (0.5, 1.0, 1.5)  # as there are too few counts to tell how much to take
+    took = (0.5, 1.0, 1.5)  # the default discounts, since there are too few counts for others
     shorter = [0.0] * SIZE
     left = (took[1] + 3 * took[0]) / 5 / SIZE
     for symbol, before in ((1, 2), (2, 1), (3, 1), (0, 1)):
@@ -116,7 +116,7 @@ def test_more_to_look_at_foretells_more_of_what_depends_on_it() -> None:
 
 
 def test_discounts_are_those_of_chen_and_goodman() -> None:
-    # Of the unigram: one symbol once (the end), one twice, two thrice, one four times.
+    # In the unigram one symbol occurs once (the end), one twice, two thrice, one four times.
     text = [1] * 2 + [2] * 3 + [3] * 3 + [4] * 4
     y = 1 / (1 + 2)
     taken = [1 - 2 * y, 2 - 3 * y * 2, 3 - 4 * y * 1 / 2]
@@ -165,7 +165,7 @@ def test_keys_are_counted_one_by_one() -> None:
 
 
 def test_a_key_does_what_it_did_after_its_last_frames() -> None:
-    """Silence was before the first frame; what was never met is what one frame less would say."""
+    """Before the first frame is silence. A context without counts uses the one a frame shorter."""
     one, roll = (4 + 1) / 9, small_roll()
     # After silence: frames 0, 1, 4 (0, 1, 1). After a sound: 2, 3, 5, 6 (1, 0, 1, 0).
     after_0, after_1 = (2 + 2 * one) / (3 + 2), (2 + 2 * one) / (4 + 2)
@@ -185,7 +185,7 @@ def test_a_key_does_what_it_did_after_its_last_frames() -> None:
 @pytest.mark.parametrize("levels", [0, 1, 4])
 @pytest.mark.parametrize("head", ["categorical", "bernoulli"])
 def test_a_stretch_is_the_same_in_parts(head: str, levels: int) -> None:
-    """A state says all that matters of what was before."""
+    """A state holds all that matters of the past."""
     if head == "categorical":
         network, symbols = of_texts(levels, random_text()), torch.randint(SIZE, (3, 40))
     else:

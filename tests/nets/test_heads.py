@@ -1,4 +1,4 @@
-"""The joint head: a distribution over chords, each key by those above it."""
+"""The joint head: a distribution over chords, each key given the keys above it."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def test_logits_are_those_of_the_recurrence_key_by_key() -> None:
     head, chords = make_chords(), every_chord()
     outputs = make_outputs(len(chords))
     found = head.logits(outputs, chords)
-    mood = outputs[:, KEYS:].clone()
+    sums = outputs[:, KEYS:].clone()
     for key in reversed(range(KEYS)):
-        logit = outputs[:, key] + mood.tanh() @ head.keys[:, key]
+        logit = outputs[:, key] + sums.tanh() @ head.keys[:, key]
         torch.testing.assert_close(found[:, key], logit)
-        mood += chords[:, key, None] * head.voices[key]
+        sums += chords[:, key, None] * head.voices[key]
 
 
 @torch.no_grad()
@@ -67,7 +67,7 @@ def test_a_key_is_told_of_those_above_it_and_of_no_other() -> None:
 
 
 def test_it_learns_what_independent_keys_cannot() -> None:
-    """Two of the keys never sound together, a third whenever one of them does: two chords."""
+    """There are two chords: two keys never sound together, and a third sounds in both."""
     chords = torch.tensor([[1, 0, 0, 1, 0, 0], [1, 0, 0, 0, 0, 1]]).float()[:, None]
     losses = {}
     for head, units in (("bernoulli", 0), ("nade", UNITS)):

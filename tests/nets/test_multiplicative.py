@@ -1,4 +1,4 @@
-"""The LSTM with multiplicative integration: its equations, and its written-out gradient."""
+"""The LSTM with multiplicative integration: its equations, and its hand-written gradient."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def make(layers: int, dropout: float = 0.0) -> MultiplicativeLSTM:
 
 
 def by_the_paper(lstm: MultiplicativeLSTM, inputs: Tensor, state: tuple[Tensor, Tensor]) -> Any:
-    """Equation by equation, of inputs `[rows, time, 5]`."""
+    """Follows the paper's equations one by one; the inputs are `[rows, time, 5]`."""
     hidden, cell = list(state[0]), list(state[1])
     outputs = []
     for x in inputs.unbind(1):
@@ -37,7 +37,7 @@ def by_the_paper(lstm: MultiplicativeLSTM, inputs: Tensor, state: tuple[Tensor, 
 
 
 def weighed(outputs: Tensor, after: tuple[Tensor, Tensor]) -> Tensor:
-    """A number that everything has a part in, each with another weight."""
+    """A weighted sum of all results, each with a different weight."""
     parts = [outputs, *after]
     weights = [torch.linspace(-1, 2, p.numel(), dtype=p.dtype).view_as(p) for p in parts]
     total = torch.stack([(p * w).sum() for p, w in zip(parts, weights, strict=True)])
@@ -67,7 +67,7 @@ def test_the_gradient_is_that_of_finite_differences() -> None:
     state = torch.randn(2, 2, 2, 3, dtype=torch.double, requires_grad=True)
 
     def run(inputs: Tensor, state: Tensor, *parameters: Tensor) -> Tensor:
-        # The parameters are moved where they lie.
+        # The parameters are changed in place.
         outputs, after = lstm(lstm.first(inputs, inputs[..., :0]), (state[0], state[1]))
         return torch.cat([outputs.flatten(), *(part.flatten() for part in after)])
 

@@ -23,7 +23,7 @@ def network(head: Kind, layers: int, *, artists: int = 0, cell: str = "lstm") ->
     )
     for name, parameter in made.named_parameters():
         if "bias" in name:
-            torch.nn.init.normal_(parameter)  # so that a bias left out would be seen
+            torch.nn.init.normal_(parameter)  # so that leaving out a bias would show
     return made.eval()
 
 
@@ -89,7 +89,7 @@ def test_the_artist_may_change_at_any_symbol(cell: str) -> None:
 
 @every_cell
 def test_every_cell_learns(cell: str) -> None:
-    """Each symbol twice, then another: what follows is in the state, not in the symbol."""
+    """Each symbol comes twice: only the state, not the symbol, tells what follows."""
     net = network("categorical", 2, artists=2, cell=cell).train()
     symbols = torch.arange(11).repeat_interleave(2).repeat(ROWS, 2)
     blend, optimiser = blends(net), torch.optim.Adam(net.parameters(), 0.02)
@@ -147,7 +147,7 @@ def test_an_architecture_is_remade_from_its_json() -> None:
         ({"hidden": 0}, "hidden is 0; it must be a whole number from 1 to 16384"),
         ({"layers": 1.0}, "layers is 1.0"),
         ({"layers": True}, "layers is True"),
-        ({"hidden": 16_384}, "architecture has 1,074,905,099 weights; there may be 268,435,456"),
+        ({"hidden": 16_384}, "architecture has 1,074,905,099 weights, and the most is 268,435,456"),
         ({"head_hidden": 3}, "head_hidden is 3, and the head 'categorical'"),
         ({"symbols": 10**9}, "symbols is 1000000000"),
         ({"dropout": "half"}, "dropout is 'half'"),
@@ -166,7 +166,7 @@ def test_recurrent_weights_are_dropped_in_training_only(cell: str) -> None:
     net = RecurrentNetwork(Architecture(11, 0, 16, 2, "categorical", cell, weight_drop=0.5))
     symbols, blend, state = stream(net), blends(net), net.zero_state(ROWS)
     first, second = (net(symbols, blend, state)[0] for _ in range(2))
-    # Nothing is recurrent yet at the first symbol; what comes later differs.
+    # The first symbol's outputs depend on no recurrent weight; the later ones differ.
     torch.testing.assert_close(first[:, 0], second[:, 0])
     assert not torch.allclose(first[:, -1], second[:, -1])
     first.sum().backward()

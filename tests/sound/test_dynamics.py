@@ -1,4 +1,4 @@
-"""How loud a performance is: the same for all who hear it, whenever they came."""
+"""A performance is equally loud in every protocol and for every listener, however late."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Hall:
         assert not self.ear.of("error")
 
     def compute(self, *events: dict[str, Any], name: str = "s") -> None:
-        """The engine's next symbols, which are handed out."""
+        """Lets the engine compute symbols and the stage hand them out."""
         session, now = self.stage.sessions[name], self.clock.now()
         for i, symbol in enumerate(CODEC.parse(list(events))):
             session.receive(session.generation, session.position + i, symbol, now)
@@ -86,7 +86,7 @@ class Hall:
         return [m.velocity for m in self.take() if m.type == "note_on" and m.velocity]
 
     def take(self) -> mido.MidiFile:
-        """The recording, which ends with the first look at it."""
+        """The recording; the first call ends it."""
         if not self._ended:
             self._ended = True
             self.recorder.close()

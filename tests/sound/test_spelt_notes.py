@@ -1,4 +1,4 @@
-"""A session whose symbols spell out notes: it keeps their time, and says what each sounds."""
+"""A session whose symbols spell notes keeps the notes' time and reports the notes."""
 
 from __future__ import annotations
 

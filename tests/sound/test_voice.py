@@ -105,7 +105,7 @@ def test_a_key_ends_as_the_pitch_that_it_began_as() -> None:
     assert voice.play({"event": {"off": 60}}, transpose=12) == [Note(60, 0)]
     voice.play({"event": {"on": 60}})
     assert voice.play({"event": {"off": 60}, "fed": True}, transpose=12) == [Note(60, 0)]
-    # Struck again elsewhere, it ends where it was; where it would be heard no more, it only ends.
+    # Struck again at another pitch, the old note ends; beyond the MIDI range, it only ends.
     voice.play({"event": {"on": 60}})
     assert voice.play({"event": {"on": 60}}, transpose=12) == [Note(60, 0), Note(72, 80)]
     assert voice.play({"event": {"on": 60}}, transpose=80) == [Note(72, 0)]
@@ -218,7 +218,7 @@ def test_a_rest_and_the_end_silence_every_string() -> None:
         voice.play({"event": {"string": 2, "note": 59}, "text": "B0 "})
         assert voice.play({"text": "- "}) == []
         assert voice.play({"event": silencing, "text": "x "}) == [Note(64, 0), Note(59, 0)]
-        # What was forgotten does not end another string's note of that pitch.
+        # A string that was silenced does not end another string's later note of that pitch.
         voice.play({"event": {"string": 2, "note": 64}, "text": "B5 "})
         voice.play({"event": {"string": 1, "note": 67}, "text": "e3 "})
         assert voice.sounding == (64, 67)

@@ -35,7 +35,7 @@ def test_a_name_that_an_attackers_dns_points_here_is_refused(host: str) -> None:
     assert refusal is not None
     assert refusal[0] == 421
     assert repr(host) in refusal[1]
-    # On an open address such a page has no token; without one it is refused there, too.
+    # Other machines can reach this server. With a token, such a page fails for lack of it.
     assert status(Access(loopback=False, token="t"), "token=t", host=host) is None
     assert status(Access(loopback=False), host=host) == (421 if host else None)
 
@@ -99,7 +99,7 @@ def test_open_to_anyone_is_not_open_to_a_page_whose_dns_points_here(
 ) -> None:
     access = Access.of("0.0.0.0", None, ["https://stage.example"], ["studio", "studio.example.org"])
     assert status(access, host=host) == expected
-    # The page itself: to a browser it is the server's own.
+    # The page's own origin: to a browser it is that of this server.
     assert status(access, host=host, origin=f"http://{host}") == expected
 
 
@@ -153,7 +153,7 @@ def test_an_origin_may_be_written_in_any_way(given: str, sent: str) -> None:
     access = Access.of("127.0.0.1", None, [given])
     assert access.allows(sent)
     assert status(access, origin=sent) is None
-    # A proxy may leave the name as it was.
+    # A proxy may leave the name in `Host` unchanged.
     assert status(access, host=sent.partition("://")[2], origin=sent) is None
     assert not access.allows("http://evil.example") and not access.allows(None)
 
@@ -161,9 +161,9 @@ def test_an_origin_may_be_written_in_any_way(given: str, sent: str) -> None:
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        ("stage.example", "begins with http:// or https://"), ("", "begins with http"),
+        ("stage.example", "begin with http:// or https://"), ("", "begin with http"),
         ("https://stage.example/rnn", "leave out the path"), ("null", "http.server"),
-        ("https://*.example", "patterns are not taken"), ("https://:80", "not a host"),
+        ("https://*.example", "patterns are not accepted"), ("https://:80", "not a host"),
         ("https://a@stage.example", "not a host"), ("https://stage.example:x", "not a host"),
         ("https://stage.example\\", "not a host"),
     ],

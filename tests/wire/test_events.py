@@ -14,11 +14,11 @@ import pytest
 from stream_rnn.wire import events
 
 DOCS = Path(__file__).parents[2] / "docs"
-OSC_ONLY = {"learned", "forgotten"}  # asked for by OSC alone, and told there
+OSC_ONLY = {"learned", "forgotten"}  # only OSC can ask for these, and only OSC receives them
 
 
 def subclasses(kind: type[events.Event]) -> Iterator[type[events.Event]]:
-    """Those that are sent: others are only stood on."""
+    """The event types that are sent; the others are only base classes."""
     below = kind.__subclasses__()
     for one in below:
         yield from subclasses(one)
@@ -30,7 +30,7 @@ KINDS = {str(kind.__struct_config__.tag): kind for kind in subclasses(events.Eve
 
 
 def fields(kind: Any) -> set[str]:
-    """Names of the fields, of what is in them as well."""
+    """The names of a struct's fields, and of the fields of structs in them."""
     names = set()
     for name, hint in get_type_hints(kind).items():
         if name in kind.__struct_fields__:

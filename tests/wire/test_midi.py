@@ -53,7 +53,7 @@ messages = st.one_of(
 
 
 def meant(message: mido.Message) -> list[midi.MidiEvent]:
-    """What a message should come out as."""
+    """The event that a message should become."""
     match message.type:
         case "note_on" if message.velocity:
             return [NoteOn(message.channel + 1, message.note, message.velocity)]
@@ -95,7 +95,7 @@ def test_no_bytes_whatever_raise(chunks: list[bytes]) -> None:
     reader = Reader()
     for chunk in chunks:
         assert all(isinstance(e, midi.MidiEvent) for e in reader.feed(chunk))
-    # And after all that a whole message is understood.
+    # After all that, a complete message is still read.
     assert reader.feed(b"\x90\x3c\x40")[-1] == NoteOn(1, 60, 64)
 
 

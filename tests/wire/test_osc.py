@@ -69,7 +69,7 @@ def padded(text: bytes) -> bytes:
 
 
 def message(tags: str, data: bytes, address: bytes = b"/a") -> bytes:
-    """As some program writes it."""
+    """The bytes of a message as another program might write them."""
     return padded(address) + padded(tags.encode()) + data
 
 
@@ -116,7 +116,7 @@ def test_what_has_a_meaning_is_read(packet: bytes, arguments: tuple[object, ...]
         (message(",i", b""), "cut short"),
         (message(",d", bytes(4)), "cut short"),
         (message(",i", bytes(8)), "4 bytes too many"),
-        (message(",s", b"abcd"), "without its end"),
+        (message(",s", b"abcd"), "without a zero at its end"),
         (message(",s", b"ab\0x"), "not padded with zeros"),
         (message(",b", struct.pack(">i", -1)), "a blob of -1 bytes"),
         (message(",b", struct.pack(">i", 9)), "a blob of 9 bytes"),

@@ -37,7 +37,7 @@ def control(controls: dict[str, object], at: Literal["now", "bar"] = "now") -> w
 
 
 def asked(address: str, *arguments: object) -> list[Request]:
-    """Through the bytes, as from a real program."""
+    """Encodes a message and reads it back, as if a real program had sent it."""
     (timed,) = osc.parse_packet(osc.message_bytes(address, *arguments))
     return requests(timed.address, timed.arguments, SESSIONS)
 
@@ -124,7 +124,7 @@ def test_the_addresses_without_a_session() -> None:
     assert asked("/rnn/unsubscribe", "main", 0) == [Unsubscribe("main")]
     assert asked("/rnn/sessions") == [ListSessions()]
     assert asked("/rnn/models", 1) == asked("/rnn/models", "?") == [ListModels()]
-    assert asked("/rnn/panic", 0) == [Panic()], "whatever it was sent by"
+    assert asked("/rnn/panic", 0) == [Panic()], "whatever its arguments"
     assert asked("/rnn/panic") == [Panic()]
     assert asked("/rnn/models") == [ListModels()]
     assert asked("/rnn/midi/learn", "temperature") == [Learn("temperature")]
@@ -168,7 +168,7 @@ def test_a_button_that_is_let_go_asks_for_nothing(action: str, zero: object) -> 
     ["/rnn/main/step", "/rnn/main/rewind", "/rnn/main/temperature", "/rnn/ping", "/rnn/main/reset"],
 )
 def test_numbers_that_are_none_are_refused(address: str, number: float) -> None:
-    with pytest.raises(ProtocolError, match="infinite or none") as error:
+    with pytest.raises(ProtocolError, match="infinite or NaN") as error:
         asked(address, number)
     assert error.value.code == "bad_value"
 
@@ -180,7 +180,7 @@ def test_whatever_is_long_is_read_at_once(text: str) -> None:
     for action in (*TABLE, "open", "feed", "prime", "fork", "step", "lead", long):
         with contextlib.suppress(ProtocolError):
             requests(f"/rnn/main/{action}", (long,), SESSIONS)
-    assert time.perf_counter() - begin < 2.0  # what looks back as often as it is long takes minutes
+    assert time.perf_counter() - begin < 2.0  # with backtracking it would take minutes
 
 
 def test_prime_begins_anew() -> None:

@@ -1,4 +1,4 @@
-"""Ways to step sessions; `protocol` says what a kernel is."""
+"""The kernels, which step sessions; `protocol` defines what a kernel is."""
 
 from __future__ import annotations
 

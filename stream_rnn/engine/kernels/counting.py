@@ -1,4 +1,4 @@
-"""The counting kernel: steps a baseline, by the same tables that score it."""
+"""The counting kernel steps a baseline with the tables that also score it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from stream_rnn.nets.network import State
 
 
 class CountingKernel:
-    """A baseline laid out for stepping; `ExactKernel` says what is what.
+    """A baseline laid out for stepping; the methods are described at `ExactKernel`.
 
-    What `CountingNetwork` does is whole numbers and elementwise, so a row is exact as it is.
+    `CountingNetwork` computes with whole numbers and elementwise, so its rows are exact already.
     """
 
     numerics = "counts-1"
-    gates = 0  # the artist makes no difference
+    gates = 0  # baselines ignore the artist
 
     def __init__(self, network: CountingNetwork) -> None:
         self.architecture = network.architecture
@@ -33,7 +33,7 @@ class CountingKernel:
         return blend.new_zeros(0)
 
     def recurrent(self, state: State) -> list[Tensor]:
-        """Nothing: without the symbol there is nothing to be done."""
+        """Nothing: no part of a step can be done without the symbol."""
         return []
 
     def step(
@@ -43,13 +43,13 @@ class CountingKernel:
         state: State,
         recurrent: list[Tensor] | None = None,
     ) -> State:
-        """The state after one symbol more of each row."""
+        """The state after one more symbol of each row."""
         contexts = self._network.contexts(symbols[:, None], state.hidden[0])
         return State(contexts[None, :, 0], state.cell)
 
     @torch.no_grad()
     def logits(self, hidden: Tensor) -> Tensor:
-        """What comes after the contexts `[rows, width]`, `[rows, symbols]`."""
+        """Logits of the next symbol, `[rows, symbols]`, after contexts `[rows, width]`."""
         return self._network.logits(hidden)
 
     def export_state(self, state: State) -> bytes:
@@ -57,7 +57,7 @@ class CountingKernel:
         return pack(self.numerics, state)
 
     def import_state(self, data: bytes) -> State:
-        """A state of one row, of its portable form; see `Kernel.import_state`."""
+        """A state of one row from its portable form; see `Kernel.import_state`."""
         zero = self.zero_state(1)
         parts = unpack(data, self.numerics, [part.shape for part in zero])
         return State(*(part.to(zero.hidden) for part in parts))

@@ -1,16 +1,16 @@
-"""The exact kernel: a row's step gives the same bits, whatever is stepped beside it.
+"""The exact kernel: a row's step gives the same bits, whatever other rows are stepped with it.
 
 A sum of floats depends on the order of summing, and a matrix library chooses the order by the
 number of rows. So no sum here is ever rounded. Before a product, hidden states are rounded to
-multiples of 2**-8, and weights to multiples of a power of two: for each output unit the finest
-for which all its terms together need no more than float32's 24 bits. Then every term and every
-partial sum is exact, in any order, with fused multiply-adds or without, on a CPU or on CUDA
-(in full float32: TF32 must be off), for any number of rows. At a hidden size of 512 that leaves
-weights 8 to 10 bits, which costs less than 0.001 nats; `tests/test_models.py` measures it.
+multiples of 2**-8, and weights to multiples of a power of two. That power is, for each output
+unit, the finest for which the sum of all its terms fits in float32's 24 bits. Every term and
+every partial sum is then exact, in any order, with fused multiply-adds or without, on a CPU or
+on CUDA (in full float32: TF32 must be off), for any number of rows. At a hidden size of 512 this
+leaves weights 8 to 10 bits, which costs less than 0.001 nats; `tests/test_models.py` measures it.
 
-What is left is elementwise. Torch's loops take whole vectors, and the last few elements one by
-one, through other functions; so units are padded with zeros to whole pairs of vectors. Loops
-must not be cut between threads either, or only between rows: one thread, as the engine has.
+Everything else is elementwise. Torch's loops handle whole vectors, and the last few elements
+singly, with other functions. So the units are padded with zeros to whole pairs of vectors. Nor
+may threads split a loop, unless between rows; the engine uses a single thread.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from stream_rnn.engine.kernels.portable import pack, unpack
 from stream_rnn.nets.cells import CELLS
 from stream_rnn.nets.network import RecurrentNetwork, State
 
-HIDDEN_BITS = 8  # of a hidden state, beside its sign, in a product
-BUDGET = 2**24  # float32 holds every integer up to it
+HIDDEN_BITS = 8  # of a hidden state in a product, not counting its sign
+BUDGET = 2**24  # float32 holds every integer up to this one
 LANES = 32  # elements that torch's loops take at once: two vectors, of AVX-512 at most
 
-# A float of this size has its last bit at 2**-HIDDEN_BITS.
+# The last bit of a float32 of this size is worth 2**-HIDDEN_BITS.
 ROUNDER = 1.5 * 2 ** (23 - HIDDEN_BITS)
 
 
@@ -35,28 +35,31 @@ class ExactProduct:
     """A matrix product whose sums are not rounded.
 
     Args:
-        weight: `[inputs, outputs]`; kept rounded.
+        weight: `[inputs, outputs]`; a rounded copy is kept.
         bits: inputs are multiples of `2**-bits`, in [-1, 1].
 
     Attributes:
         weight: `[inputs, outputs]`, multiples of `unit`.
         unit: `[outputs]`, powers of two.
+
+    Raises:
+        ValueError: there are too many inputs for an exact sum.
     """
 
     def __init__(self, weight: Tensor, *, bits: int) -> None:
-        most = BUDGET >> bits  # what a column's weights may add up to, in units
+        most = BUDGET >> bits  # the largest sum of a column's weights, in units
         rounding = (len(weight) + 1) // 2
         if 2 * rounding > most:
             raise ValueError(f"{len(weight)} inputs: an exact product takes {most} at most")
         wide = weight.double()
         total = wide.abs().sum(0).clamp(min=2.0**-64)
         self.unit = torch.exp2(torch.ceil(torch.log2(total / (most - rounding))))
-        # Row by row: for a few rows of inputs the product takes half the time that it takes with
-        # a transposed weight, as the networks have it.
+        # Contiguous: for a few rows of inputs the product takes half the time that it takes with
+        # a transposed view, which is what the networks have.
         self.weight = ((wide / self.unit).round() * self.unit).float().contiguous()
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        """`[rows, outputs]` of `[rows, inputs]`."""
+        """The product, `[rows, outputs]`, with inputs `[rows, inputs]`."""
         return torch.mm(inputs, self.weight)
 
 
@@ -67,12 +70,12 @@ class ExactKernel:
     the artist blend is a constant of the session, so both leave the step.
 
     Args:
-        network: on the device to step on.
+        network: the network, on the device that is to step it.
 
     Attributes:
-        numerics: see `Kernel`; to be renamed when a step gives other bits than before.
-        width: units of a layer, with the padding.
-        gates: of all units of a layer: the elements of an artist bias.
+        numerics: see `Kernel`; must be renamed when a step gives other bits than before.
+        width: units of a layer, including the padding.
+        gates: the gates of all units of a layer, which is the length of an artist bias.
     """
 
     numerics = "float32-exact-1"
@@ -84,7 +87,7 @@ class ExactKernel:
         self.width = -(-a.hidden // LANES) * LANES
         self.gates = self._cell.gates * self.width
         self._recurrent: list[ExactProduct] = []
-        self._below: list[ExactProduct] = []  # of each layer but the first
+        self._below: list[ExactProduct] = []  # input weights of each layer but the first
         self._biases: list[Tensor] = []  # [gates] each
         self._parameters: list[Tensor] = []  # [parameters, gates] each
         for layer in range(a.layers):
@@ -95,23 +98,23 @@ class ExactKernel:
             else:
                 table = self._wide(inputs)  # [symbols + artists, gates]
                 self._table, self._artists = table[: a.symbols], table[a.symbols :].double()
-            # Where a sum is 0, its sign may differ: adding 0, and not -0, makes it 0.
+            # The sign of a sum that is 0 may vary. Adding 0, and never -0, makes it +0.
             self._biases.append(self._wide(bias) + 0.0)
             self._parameters.append(self._wide(parameters) + 0.0)
         self._keys = ExactProduct(self._table, bits=0) if a.keys else None
         head = network.output.weight.t()  # [hidden, outputs]
         self._head = ExactProduct(self._tall(head), bits=HIDDEN_BITS)
         self._head_bias = network.output.bias + 0.0
-        # A tensor, since torch takes twice as long over a Python number.
+        # A tensor, because torch takes twice as long to add a Python number.
         self._rounder = torch.full((self.width,), ROUNDER, device=head.device)
 
     def _wide(self, gates: Tensor) -> Tensor:
-        """`[..., gates of hidden units]`, with padding."""
+        """Pads each gate of `[..., gates * hidden]` from `hidden` to `width` units."""
         blocks = torch.unflatten(gates, -1, (-1, self.architecture.hidden))
         return pad(blocks, (0, self.width - self.architecture.hidden)).flatten(-2)
 
     def _tall(self, weight: Tensor) -> Tensor:
-        """`[hidden, ...]`, with padding."""
+        """Pads `[hidden, ...]` to `[width, ...]`."""
         return pad(weight, (0, 0, 0, self.width - self.architecture.hidden))
 
     def _square(self, weight: Tensor) -> Tensor:
@@ -126,14 +129,14 @@ class ExactKernel:
     def artist_bias(self, blend: Tensor) -> Tensor:
         """The first layer's constant input, `[gates]`, for a blend `[artists]`.
 
-        It is not exact, but made for one session alone, of that blend alone.
+        The sum is not exact, and need not be: it is computed for one session's blend alone.
         """
         named = torch.nonzero(blend).flatten()
         weighted = blend[named, None] * self._artists[named]
         return (self._biases[0] + weighted.sum(0)).float()
 
     def recurrent(self, state: State) -> list[Tensor]:
-        """What a step takes of a state before it knows the symbol: `[rows, gates]` a layer."""
+        """The part of a step that needs no symbol: the recurrent products, `[rows, gates]` each."""
         products = zip(self._recurrent, state.hidden, strict=True)
         return [product(self._rounded(hidden)) for product, hidden in products]
 
@@ -147,10 +150,10 @@ class ExactKernel:
         """One step of each row.
 
         Args:
-            symbols: `[rows]` indices or `[rows, 88]` keys (float): the symbol before.
-            artist_bias: `[rows, gates]` of `artist_bias`.
+            symbols: the symbol before, `[rows]` indices or `[rows, 88]` keys (float).
+            artist_bias: `[rows, gates]`, from `artist_bias`.
             state: `[layers, rows, width]`.
-            recurrent: what `recurrent` made of the state, if it is there already. Overwritten.
+            recurrent: what `recurrent` returned for the state, if it was called. Overwritten.
 
         Returns:
             The new state.
@@ -179,9 +182,9 @@ class ExactKernel:
         return State(torch.stack(hidden), torch.stack(cell))
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """What the head is given, `[rows, outputs]`, of the last layer's `[rows, width]`.
+        """The outputs, `[rows, outputs]`, for the last layer's hidden state, `[rows, width]`.
 
-        They are logits, unless the head makes those of them: see `RecurrentNetwork.forward`.
+        They are logits, unless the head computes logits from them: see `RecurrentNetwork.forward`.
         """
         return self._head(self._rounded(hidden)).add_(self._head_bias)
 
@@ -190,7 +193,7 @@ class ExactKernel:
         return pack(self.numerics, [part[..., : self.architecture.hidden] for part in state])
 
     def import_state(self, data: bytes) -> State:
-        """A state of one row, of its portable form; see `Kernel.import_state`."""
+        """A state of one row from its portable form; see `Kernel.import_state`."""
         zero = self.zero_state(1)
         cut = [part[..., : self.architecture.hidden] for part in zero]
         values = unpack(data, self.numerics, [part.shape for part in cut])
@@ -199,5 +202,5 @@ class ExactKernel:
         return zero
 
     def _rounded(self, hidden: Tensor) -> Tensor:
-        """A hidden state as multiples of 2**-8: those are what a sum with the rounder keeps."""
+        """Rounds a hidden state to multiples of 2**-8, the last bit of its sum with the rounder."""
         return torch.add(hidden, self._rounder).sub_(self._rounder)

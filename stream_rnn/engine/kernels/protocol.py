@@ -1,4 +1,4 @@
-"""What a kernel is: a network laid out for stepping."""
+"""The interface of a kernel, which is a network laid out for stepping."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from stream_rnn.nets.network import State
 
 
 class Kernel(Protocol):
-    """Steps any number of rows at once. Its result for a row depends neither on the other rows
+    """Steps any number of rows at once. The result for a row depends neither on the other rows
     nor on their number.
 
     Attributes:
-        numerics: the name of the arithmetic. Two kernels of one name, made from one network, give
-            the same stream from the same state; of two names, they need not.
-        width: units of a layer, with padding if there is any.
-        gates: elements of an artist bias.
+        numerics: the name of the arithmetic. Kernels of the same name, made from the same network,
+            give the same stream from the same state; kernels of different names need not.
+        width: units of a layer, including padding if there is any.
+        gates: the length of an artist bias.
     """
 
     numerics: str
@@ -29,13 +29,11 @@ class Kernel(Protocol):
         ...
 
     def artist_bias(self, blend: Tensor) -> Tensor:
-        """What a blend `[artists]` adds to a session's every step, `[gates]`."""
+        """The constant `[gates]` that a blend `[artists]` adds to each step of a session."""
         ...
 
     def recurrent(self, state: State) -> list[Tensor]:
-        """What a step takes of a state before it knows the symbol, if there is such a thing:
-        `[rows, gates]` a layer.
-        """
+        """The part of a step that needs no symbol, `[rows, gates]` per layer; perhaps empty."""
         ...
 
     def step(
@@ -49,7 +47,7 @@ class Kernel(Protocol):
         ...
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """What the head makes of the last layer's `[rows, width]`: `[rows, outputs]`."""
+        """The outputs, `[rows, outputs]`, for the last layer's hidden state, `[rows, width]`."""
         ...
 
     def export_state(self, state: State) -> bytes:
@@ -57,9 +55,9 @@ class Kernel(Protocol):
         ...
 
     def import_state(self, data: bytes) -> State:
-        """A state of one row, on the kernel's device, of what `export_state` made.
+        """A state of one row, on the kernel's device, from the bytes of `export_state`.
 
         Raises:
-            EngineError: it is of another form, other numerics or another model.
+            EngineError: the state has another format, other numerics or another model's size.
         """
         ...

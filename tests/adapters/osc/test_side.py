@@ -22,7 +22,7 @@ from stream_rnn.wire import osc
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[osc]\nhost = '0.0.0.0'", "say whose packets are taken"),
+        ("[osc]\nhost = '0.0.0.0'", "say whose packets are accepted"),
         ("[osc]\nallow = ['studio']", "'studio' is neither an address nor a network"),
         ("[[osc.target]]\nport = 1\nnote = '/a {loud}'", "there is no {loud} in a note template"),
     ],

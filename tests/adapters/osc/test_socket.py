@@ -453,7 +453,7 @@ def test_only_who_is_allowed_is_heard_and_nobody_else_is_answered(house: House) 
 @pytest.mark.parametrize(
     ("config", "told"),
     [
-        (OscConfig(host="0.0.0.0"), "say whose packets are taken"),
+        (OscConfig(host="0.0.0.0"), "say whose packets are accepted"),
         (OscConfig(host="192.168.1.5"), "allow = "),
         (OscConfig(allow=("the studio",)), "'the studio' is neither an address nor a network"),
     ],

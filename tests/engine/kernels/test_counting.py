@@ -1,4 +1,4 @@
-"""Baselines in the engine: stepped like any other model, with the same promises."""
+"""Baselines in the engine are stepped like any other model and keep the same promises."""
 
 from __future__ import annotations
 

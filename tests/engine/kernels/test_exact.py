@@ -16,8 +16,8 @@ from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
 
 ROWS, TIME = 3, 40
 
-# Of a logit or a hidden unit, for the networks below: what rounding weights and hidden states
-# to 8 to 11 bits may make of it.
+# The error that rounding weights and hidden states to 8 to 11 bits may cause in a logit or a
+# hidden unit of the networks below.
 TOLERANCE = 0.02
 
 
@@ -31,7 +31,7 @@ def make_network(
     network = RecurrentNetwork(architecture)
     for name, parameter in network.named_parameters():
         if "bias" in name or "alpha" in name or "beta" in name:
-            torch.nn.init.normal_(parameter)  # so that a bias left out would be seen
+            torch.nn.init.normal_(parameter)  # so that leaving out a bias would show
     return network.eval()
 
 
@@ -106,7 +106,7 @@ def test_no_sum_can_pass_what_a_float_holds_and_weights_are_as_fine_as_that_allo
 ) -> None:
     weight = torch.randn(inputs, 40, dtype=torch.float64) * torch.logspace(-8, 4, 40)
     weight[:, 3] = 0
-    weight[:, 4] = weight[:, 4].sign()  # as far from a bell as can be
+    weight[:, 4] = weight[:, 4].sign()  # as far from a normal distribution as possible
     weight[:, 5] = torch.arange(inputs) == 0
     product = ExactProduct(weight, bits=bits)
     sums = integers(product).abs().sum(0) << bits
@@ -120,10 +120,10 @@ def test_no_sum_can_pass_what_a_float_holds_and_weights_are_as_fine_as_that_allo
 
 @pytest.mark.parametrize("rows", [1, 2, 5, 33])
 def test_sums_are_those_of_integers(rows: int) -> None:
-    """Every bit of them, though they go up to the very edge of what a float holds."""
+    """In every bit, although they reach the largest integer that a float32 holds exactly."""
     torch.manual_seed(rows)
     weight = torch.randn(90, 700).t()
-    weight[:, 1] = 0.3  # with inputs of 1: all of one sign, so the largest sum there can be
+    weight[:, 1] = 0.3  # with inputs of 1, all terms have one sign: the largest possible sum
     product = ExactProduct(weight, bits=HIDDEN_BITS)
     assert product.weight.is_contiguous(), "a transposed weight takes twice as long"
     hidden = torch.randint(-(1 << HIDDEN_BITS), (1 << HIDDEN_BITS) + 1, (rows, 700))
@@ -135,7 +135,7 @@ def test_sums_are_those_of_integers(rows: int) -> None:
 
 
 def test_floats_that_are_not_rounded_do_depend_on_the_order() -> None:
-    """Else the tests above would prove nothing."""
+    """Otherwise the tests above would prove nothing."""
     torch.manual_seed(1)
     weight, hidden = torch.randn(512, 64), torch.randn(64, 512).tanh()
     order = torch.randperm(512)

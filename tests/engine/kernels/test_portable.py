@@ -1,4 +1,4 @@
-"""A state goes out and in again, to the bit; one of anything else is refused."""
+"""An exported state is imported to the bit; a state of another kind is refused."""
 
 from collections.abc import Callable
 
