@@ -230,8 +230,8 @@ def test_who_has_the_most_subscriptions_gives_up_the_longest_silent(house: House
     assert subscribers(sent, house) == {("10.0.0.1", 1), ("10.0.0.2", 1), ("10.0.0.2", 2)}
     subscribe("10.0.0.3", 1)
     assert [a for name, a in sent.to(("10.0.0.2", 2)) if name == "/rnn/error"] == [
-        ["too_many_subscriptions", "others have subscribed since; of your machine this address was "
-                                   "silent longest", ""]
+        ["too_many_subscriptions", "a new subscriber needed the room: of your machine's addresses, "
+                                   "this one was silent longest", ""]
     ]  # fmt: skip
     assert subscribers(sent, house) == {("10.0.0.1", 1), ("10.0.0.2", 1), ("10.0.0.3", 1)}
     # Who all have one: the machine that was silent longest.
