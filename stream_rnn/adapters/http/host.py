@@ -42,10 +42,6 @@ class HttpServer(uvicorn.Server):
     Args:
         grace: seconds that clients have to answer the closing handshake. (uvicorn declares an
             int, but any number works.)
-
-    Attributes:
-        when_started: called when the server listens.
-        before_shutdown: awaited before the server closes its connections.
     """
 
     def __init__(self, config: uvicorn.Config, grace: float) -> None:

@@ -1,8 +1,7 @@
 """Keeps one receiver's faders at the values of their controls, whoever changes those.
 
-While a hand moves a fader, nothing is sent to that fader: it would jump, or its program would
-take the value for a move and send it back. Once the hand rests, the fader is sent its control's
-value.
+While a hand moves a fader, nothing is sent to it: it would jump, or its program would take the
+value for a move and send it back. Once the hand rests, it is sent its control's value.
 """
 
 from __future__ import annotations

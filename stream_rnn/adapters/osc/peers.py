@@ -1,10 +1,9 @@
 """All OSC clients, and when they are forgotten.
 
 UDP has no goodbye. A sender without a subscription is forgotten after a while of silence. On this
-machine, a subscription ends when no program has its port open any more, which we can see. One of
-another machine ends when nothing has come from that machine for long. It may also have to make
-room for a new subscription: of the machine with the most subscriptions, the address that has been
-silent for longest is forgotten.
+machine, a subscription ends when no program has its port open any more, which we can see. On other
+machines, it ends when nothing has come from the machine for long, or when room is needed: then,
+of the machine with the most subscriptions, the address that was silent longest is forgotten.
 """
 
 from __future__ import annotations
@@ -108,10 +107,7 @@ class Peers:
     # Reply addresses
 
     def reply_to(self, peer: OscPeer, port: int | None) -> None:
-        """Sets the port of its machine that what is for a peer is sent to; None means its own.
-
-        A port that the peer's first packet names is kept for its machine: see `_follow_names`.
-        """
+        """Sends what is for a peer to this port of its machine from now on; None: to its own."""
         host, own = peer.address
         peer.reply_to, peer.borrows_reply = (host, port or own), False
         self._named.pop(host, None)
@@ -121,9 +117,8 @@ class Peers:
                 del self._named[next(iter(self._named))]
 
     def _follow_names(self, peer: OscPeer) -> None:
-        """Some programs send each message from another port. So answers to a port's first packet
-        go to the reply port that its machine named last. A port that sends again is answered
-        itself.
+        """Some programs send each message from another port. Answers to a port's first packet go
+        to the reply port that its machine named last; a port that sends again is answered itself.
         """
         host, own = peer.address
         port, namer = self._named.get(host, (0, peer.address))
@@ -152,16 +147,12 @@ class Peers:
         away = (peer for peer in self if not is_here(peer.address[0]))
         others = [peer for peer in away if peer.sessions and peer is not subscriber]
         if not others:
+            most = self._options.subscriptions
             raise ProtocolError(
-                "too_many_subscriptions",
-                f"there are {self._options.subscriptions} subscriptions, which is the limit; "
-                "end some with /rnn/unsubscribe",
+                "too_many_subscriptions", f"there are {most} subscriptions, which is the limit"
             )
         loser = min(others, key=lambda peer: (-counts[peer.address[0]], self._heard_at(peer)))
-        reason = (
-            "a new subscriber needed the room: of your machine's addresses, this one was silent "
-            "longest"
-        )
+        reason = "a new subscriber took your place: of your machine, this port was silent longest"
         loser.tell(events.error_event(ProtocolError("too_many_subscriptions", reason)))
         self._forget(loser, now)
 

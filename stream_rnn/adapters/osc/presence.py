@@ -37,8 +37,7 @@ def is_free(address: Address) -> bool:
     host = host.removeprefix(MAPPED)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        # For some microseconds the port is ours. A program that fails to bind it just then has
-        # half a minute to try again.
+        # For some microseconds the port is ours; a program that wants it then has half a minute.
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.bind((host, port))
     except OSError:  # taken, or not permitted to us, which must not cost anyone a subscription

@@ -50,11 +50,7 @@ class Subscriptions:
         stage.observe(self._look_at_news)
 
     def target(self, peer: OscPeer, port: int | None) -> OscPeer:
-        """Returns the peer at a port of a sender's machine, noted as named by the sender.
-
-        Without a port that is the sender; or, if its machine has named a reply port for it, the
-        peer at that port.
-        """
+        """The peer that a sender means by a port; by None, itself, or its machine's reply port."""
         now, (host, _) = self._now(), peer.address
         if port is None and not peer.borrows_reply:
             return self._peers.at(peer.address, now)
@@ -92,8 +88,7 @@ class Subscriptions:
             )
         if sum(len(one.patterns) for one in self._peers) >= MAX_ALL_PATTERNS:
             raise ProtocolError(
-                "too_many_subscriptions",
-                f"there are {MAX_ALL_PATTERNS} patterns of all subscribers, which is the limit",
+                "too_many_subscriptions", f"all {MAX_ALL_PATTERNS} patterns of the server are taken"
             )
         target.patterns[pattern] = None
 
@@ -131,11 +126,7 @@ class Subscriptions:
             )
 
     def _recent(self, target: OscPeer, name: str, after: int, position: int) -> int:
-        """Limits a request for the past to `MAX_PAST` symbols; tells the rest as a gap.
-
-        Returns:
-            The position after which the past is to be shown.
-        """
+        """Limits `after`, so that `MAX_PAST` symbols are shown at most; tells the rest as a gap."""
         earliest = position - MAX_PAST - 1
         if after >= earliest:
             return after

@@ -84,10 +84,8 @@ class PlainForm:
 
 @dataclass(frozen=True)
 class TemplateForm:
-    """Messages for another program, from templates of the configuration.
-
-    With an `off` template, the end of each note has a message. Without one, the `{seconds}` of a
-    note's beginning say how long it lasts.
+    """Messages for another program, from the templates of a target. Without an `off` template,
+    only the `{seconds}` of its beginning tell when a note ends.
 
     Attributes:
         templates: by kind: `note` (one begins), `off` (one ends), `char`, `symbol`, `touch`, and

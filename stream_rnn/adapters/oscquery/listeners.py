@@ -78,8 +78,7 @@ class Listeners:
     def add(self, now: float) -> Listener | None:
         """Adds a client and returns it; None if there is no room.
 
-        If need be, it takes the place of a client that has long been connected without ever
-        listening to a value.
+        If need be, a client that has long been connected and never listened gives way to it.
         """
         if len(self._listeners) >= MAX_LISTENERS:
             silent = (one for one in self._listeners if not one.asked and now - one.since > SILENT)

@@ -1,10 +1,9 @@
 """Ableton Link: the beat that the programs of a network share, through aalink (an extra).
 
-We only listen: nothing here sets the others' tempo. Yet joining could. When programs meet, the
-older Link session wins; when two sessions' ages differ by less than half a second, chance decides.
-And a program that was left alone begins a new session. A program that joined right after another
-had left took the tempo over in 5 of 12 trials (aalink #7), and in none of 22 when it joined after
-0.8 s. So we wait before we join.
+We only listen: nothing here sets the others' tempo. Yet joining could. When two Link sessions
+meet, the older wins, but chance decides if their ages differ by less than half a second. And a
+program that is left alone begins a new session. One that joined right after another had left took
+over the tempo in 5 of 12 trials (aalink #7); after 0.8 s, in none of 22. So we wait before joining.
 """
 
 from __future__ import annotations

@@ -177,8 +177,7 @@ async def _write(websocket: WebSocket, outbox: Outbox, clients: Clients, clock: 
             began = clock.now()
             await websocket.send_text(message)
             if outbox.answering:
-                # One client's request may send an event to many, so what is sent counts as work
-                # for clients too. Of a send that had to wait, at most a slice is charged.
+                # A request may cause events to many clients. Waiting for the socket is not work.
                 clients.attention.charge(min(clock.now() - began, SLICE))
         if websocket.application_state is WebSocketState.CONNECTED:
             await websocket.close(TRY_AGAIN_LATER, "too many unread answers")
