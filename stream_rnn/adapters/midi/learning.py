@@ -42,7 +42,7 @@ def template(request: Learn) -> MidiControl:
         if name not in OPTIONS:
             raise ProtocolError(
                 "bad_value",
-                f"learn has no option {name!r}; its options are: {', '.join(OPTIONS)}",
+                f"there is no option {name!r} of learn; there are: {', '.join(OPTIONS)}",
             )
         fields[name] = bool(value) if name == "pickup" and value in (0, 1) else value
     try:
