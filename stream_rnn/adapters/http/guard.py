@@ -1,4 +1,4 @@
-"""What stands before the applications of both HTTP servers: the rules, CORS, and the log line."""
+"""The middleware of both HTTP servers: checks rules of access, adds CORS, logs refusals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stream_rnn.adapters.http.refusals import RefusalLog
 
 MAX_HEADERS = 100
 MAX_HEADER = 8000  # bytes of one header, and of the path with its query
-MAX_HEAD = 16_384  # bytes of all together
+MAX_HEAD = 16_384  # bytes of all headers together
 SINGLE = ("host", "origin", "authorization")
 METHODS = "GET, HEAD, OPTIONS"
 
@@ -23,7 +23,7 @@ Refusal = tuple[int, str]
 
 
 def excess(target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> Refusal | None:
-    """HTTP status and reason if a request's head is larger than a client of ours needs."""
+    """Returns a refusal (HTTP status, reason) if a request's head is larger than clients need."""
     if len(target) > MAX_HEADER:
         return 414, f"the address is longer than {MAX_HEADER} bytes"
     if len(headers) > MAX_HEADERS:
@@ -37,14 +37,15 @@ def excess(target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> Refusal | N
 
 
 class Guard:
-    """Refuses requests by rules, before anything else sees them.
+    """Checks requests against rules before the application sees them.
 
     Args:
-        app: what answers the others.
-        rules: for a request's scope, headers, and whether it is a preflight: a refusal or none.
-        refusals: which of them are logged.
-        guarded: whether the rules hold for a path.
-        allows: whether an origin's pages may read answers: they get CORS headers.
+        app: the application, which gets the requests that are not refused.
+        rules: called with a request's scope, its headers and whether it is a preflight; returns
+            a refusal, or None.
+        refusals: decides which refusals are logged.
+        guarded: whether the rules apply to a path.
+        allows: whether pages of an origin may read answers. They get CORS headers.
     """
 
     def __init__(
@@ -103,14 +104,14 @@ class Guard:
 
 
 def _with_cors(send: Send, request: Headers) -> Send:
-    """Lets the page that asks read the answer."""
+    """Adds CORS headers, by which the browser lets the asking page read the answer."""
     allowed = {
         "Access-Control-Allow-Origin": request["origin"],
         "Access-Control-Allow-Methods": METHODS,
         "Access-Control-Allow-Headers": "Authorization, Content-Type",
         "Access-Control-Max-Age": "600",
     }
-    # A page from the public network that asks a server on this one: Chromium wants it said.
+    # Chromium wants this consent when a page from the public network asks a local server.
     if "access-control-request-private-network" in request:
         allowed["Access-Control-Allow-Private-Network"] = "true"
 
@@ -126,7 +127,7 @@ def _with_cors(send: Send, request: Headers) -> Send:
 
 
 def _varying(send: Send) -> Send:
-    """Says to caches that the answer is another one for other pages."""
+    """Adds `Vary: Origin`: caches must not give one origin's answer to another."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""One HTTP server of this process: uvicorn, with its signals and its end in our hands."""
+"""An HTTP server of this process: uvicorn, without its signal handlers, and with our shutdown."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ SEND_BUFFER = 1 << 16
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listener on an address; port 0 is any that is free.
+    """Binds a listening socket to an address; port 0 means any free port.
 
     Raises:
-        OSError, OverflowError: it cannot be listened on.
+        OSError, OverflowError: the address cannot be listened on.
     """
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        if sys.platform != "win32":  # where it lets two servers have the same port
+        if sys.platform != "win32":  # there, the option would let two servers share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6 and socket.has_dualstack_ipv6():  # `::` takes IPv4, too
+        if family == socket.AF_INET6 and socket.has_dualstack_ipv6():  # so `::` takes IPv4, too
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        # Connections inherit it: what waits in the kernel for a slow reader is stale, and
-        # should be little beside what waits in its outbox.
+        # Connections inherit this. The kernel's buffer for a slow reader should be small beside
+        # its outbox: what waits in the kernel cannot be dropped, and grows stale.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         listener.bind(address)
     except BaseException:
@@ -37,11 +37,11 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class HttpServer(uvicorn.Server):
-    """uvicorn's server; the process's signals are the composition root's.
+    """uvicorn's server, without its signal handling, which the composition root does.
 
     Args:
-        grace: seconds that clients have to answer the closing handshake. (uvicorn means whole
-            seconds, but only ever waits for so long.)
+        grace: seconds that clients have to answer the closing handshake. (uvicorn declares an
+            int, but any number works.)
     """
 
     def __init__(self, config: uvicorn.Config, grace: float) -> None:
@@ -55,7 +55,7 @@ class HttpServer(uvicorn.Server):
         yield
 
     def ask_to_exit(self) -> None:
-        """What SIGTERM and SIGINT do; a second one does not wait for clients."""
+        """Asks the server to stop, as SIGTERM and SIGINT do; a second call drops the clients."""
         if self.should_exit:
             self.force_exit = True
         self.should_exit = True

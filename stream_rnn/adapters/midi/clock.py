@@ -1,6 +1,6 @@
-"""MIDI clock: pulses that come in as a tempo, and a stream's beat as pulses that go out.
+"""MIDI clock: turns incoming pulses into a tempo, and a stream's beat into outgoing pulses.
 
-No I/O; the times are passed in, on the server's clock, as each message was heard.
+No I/O; times are passed in, on the server's clock: of an incoming message, when it was heard.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ from stream_rnn.stage.transport import Transport
 from stream_rnn.wire import midi
 from stream_rnn.wire.midi import PULSES_PER_BEAT, PULSES_PER_SIXTEENTH
 
-GAP = 0.5  # seconds without a pulse after which the clock is held to have stopped
+GAP = 0.5  # seconds without a pulse after which a clock counts as silent
 
 
 class ClockFollower:
-    """Makes a tempo of a port's clock, start, continue, stop and song position.
+    """Derives tempo and transport from a port's clock, start, continue, stop and song position.
 
     The tempo is a line through the last pulses: see `PulseLine`. A sender may keep its clock
     running while it is stopped. Then the tempo is known before it starts, and the piece goes on
-    at the place where the stop left it.
+    from where it was at the stop.
 
     Args:
         bpm: the tempo until one is heard.
     """
 
     def __init__(self, bpm: float = 120.0) -> None:
-        self.tempo: Tempo | None = None
+        self.tempo: Tempo | None = None  # as it was reported last
         self.last = -math.inf  # when the last pulse came
         self._line = PulseLine(60.0 / bpm / PULSES_PER_BEAT)
         self._offset = 0  # from a pulse's count to its place in the piece
         self._resume = 0  # the place where a continue goes on
-        self._armed: Transport | None = None  # what the next pulse begins
-        self._told = 0  # the count at which a tempo was told of last
+        self._armed: Transport | None = None  # the start or continue that the next pulse does
+        self._told = 0  # the count at which a tempo was last reported
 
     def hear(self, event: midi.MidiEvent, time: float) -> list[Tempo | Transport]:
-        """What a message means: what its sender does, and a tempo: news, or once a beat."""
+        """Takes a message; returns the sender's transport, and its tempo if new or once a beat."""
         match event:
             case midi.Clock():
                 return self._pulse(time)
@@ -56,7 +56,7 @@ class ClockFollower:
         if time - self.last > GAP:
             self._line.clear()
             if self.tempo is not None:
-                # The clock is back: the beat went on meanwhile, as the sessions did.
+                # The clock is back. In its silence the sessions' beat went on: so does the place.
                 place = round(self.tempo.beat_at(time) * PULSES_PER_BEAT)
                 self._offset = place - self._line.count
         self.last = time
@@ -84,40 +84,40 @@ class ClockFollower:
 Timed = tuple[float, bytes]
 TAIL = 0.25  # seconds that a stop may wait for the pulses before it
 LEAD = 0.001  # seconds that a start comes before the pulse that it announces
-# Seconds that pulses of a stream that does not play are handed out ahead. Less than a symbol is,
-# so that none of them comes after the start.
+# Seconds by which the pulses of a paused stream are sent ahead. Symbols are handed out further
+# ahead, so that no pulse of the pause comes after the start.
 AHEAD = 0.015
 
 
 class ClockOut:
-    """A stream's beat as MIDI clock, to be made as its symbols are committed.
+    """Makes MIDI clock from a stream's beat, as its symbols are committed.
 
-    A symbol's pulses are spread over the time until the next one is due. Who receives them is
-    started at position 0, and elsewhere told the position, so that its beats and bars are the
-    stream's.
+    A symbol's pulses are spread over the time until the next symbol is due. Receivers get a
+    start at position 0, and elsewhere the song position and a continue, so that their beats and
+    bars are the stream's.
 
     Args:
         per_beat: symbols in a beat.
         bpm: the stream's tempo.
-        always: whether pulses go on while the stream is paused, in its tempo.
+        always: whether pulses go on in the stream's tempo while it is paused.
 
     Attributes:
         per_beat: as given.
-        bpm: to be kept up to date for the pulses of a pause.
+        bpm: the tempo of pulses in a pause; to be kept up to date.
     """
 
     def __init__(self, per_beat: int, bpm: float = 120.0, *, always: bool = False) -> None:
         self.per_beat, self.bpm, self._always = per_beat, bpm, always
-        self._next: int | None = None  # the position that is expected; none while stopped
-        self._ends = 0.0  # when the last symbol's pulses do
-        self._last = -math.inf  # when the last pulse comes
+        self._next: int | None = None  # the expected position; None while stopped
+        self._ends = 0.0  # when the pulses of the last symbol end
+        self._last = -math.inf  # when the last pulse is due
 
     def symbol(self, n: int, due: float, ends: float, *, fed: bool = False) -> list[Timed]:
-        """The messages of a symbol, as (time, bytes).
+        """Makes the messages of a symbol, as (time, bytes).
 
         Args:
-            due: when it begins, and `ends` when the next one does, in seconds.
-            fed: whether it was; then it has pulses only if it took its place in time.
+            due: when the symbol begins, and `ends` when the next one does, in seconds.
+            fed: whether it was fed. Then it has pulses only if it took a place in the beat.
         """
         if fed and not (n == self._next and due == self._ends):
             return []
@@ -141,14 +141,14 @@ class ClockOut:
         return messages
 
     def stop(self, now: float) -> list[Timed]:
-        """The messages of a stream that pauses, goes back or ends: after its last pulse."""
+        """Makes the stop for a stream that pauses, goes back or ends, after its last pulse."""
         if self._next is None:
             return []
         self._next = None
         return [(max(now, min(self._last, now + TAIL)), midi.STOP)]
 
     def next_time(self) -> float:
-        """When `run_on` has pulses to send; infinity while the stream plays."""
+        """When `run_on` has pulses to send; infinity while the stream plays or if never."""
         if not self._always or self._next is not None:
             return math.inf
         return self._last + self._period - AHEAD
@@ -158,10 +158,10 @@ class ClockOut:
         return 60.0 / self.bpm / PULSES_PER_BEAT
 
     def run_on(self, now: float) -> list[Timed]:
-        """The pulses of a stream that is paused, as far as they are due soon."""
+        """Makes the pulses of a paused stream that are due soon."""
         messages: list[Timed] = []
         while self.next_time() <= now:
-            # After a time in which nobody asked they go on from now, and are not made up for.
+            # Pulses that were missed because this was not called are not made up for.
             self._last = max(self._last + self._period, now)
             messages.append((self._last, midi.CLOCK))
         return messages

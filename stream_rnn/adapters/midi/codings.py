@@ -1,4 +1,4 @@
-"""What the values of a controller mean: a place, or steps of an endless encoder. No I/O.
+"""Codings of controller values: the place of a knob, or steps of an endless encoder. No I/O.
 
 Endless encoders come in three codings. The last is that of Mackie Control's rotary knobs:
 
@@ -18,15 +18,15 @@ from typing import Literal
 Mode = Literal["absolute", "14-bit", "relative-twos", "relative-offset", "relative-sign"]
 
 RELATIVE: tuple[Mode, ...] = ("relative-twos", "relative-offset", "relative-sign")
-MOVED = 4  # steps of 128 that make a movement; less is a worn potentiometer
-FAST = 16  # steps, the most that an encoder is held to turn by in one message
-SLOW = 3  # the same where nothing else speaks for an encoder
-REPEATS = 2  # times that the same value comes again; a potentiometer has no reason to send it
-ENOUGH = 8  # values after which it is an encoder no more if it cannot be any
+MOVED = 4  # steps of 128 that count as a movement; a worn potentiometer may jitter by less
+FAST = 16  # steps that one message of an encoder may have at most
+SLOW = 3  # the same if nothing else speaks for an encoder
+REPEATS = 2  # repeated values that show an encoder; a potentiometer has no reason to repeat one
+ENOUGH = 8  # values after which the kind of a controller is clear
 
 
 def steps(mode: Mode, value: int) -> int:
-    """The steps of an encoder that a value from 0 to 127 means."""
+    """Decodes a value from 0 to 127 as steps of an encoder; negative ones turn it down."""
     match mode:
         case "relative-twos":
             return value if value < 64 else value - 128
@@ -38,12 +38,12 @@ def steps(mode: Mode, value: int) -> int:
 
 
 def guess(values: Sequence[int]) -> Mode | None:
-    """What a controller that sent these values is; none while that cannot be told.
+    """Guesses a controller's mode from the values that it sent; None while that is not clear.
 
-    A place that is moved wanders, and does not send the same value twice. An encoder sends small
-    steps again and again. By one direction alone two's complement and sign and magnitude cannot
-    be told apart, nor an offset from a step down by sign: the first of each pair is taken, until
-    the other direction has been seen.
+    A potentiometer does not send the same value twice in a row; an encoder sends small steps again
+    and again. While an encoder has turned in one direction only, two codings may fit: two's
+    complement or sign and magnitude (up), offset (up) or sign and magnitude (down). Then the
+    first of the two is taken, until the other direction has been seen.
     """
     repeats = sum(before == after for before, after in pairwise(values))
     possible = {

@@ -1,7 +1,7 @@
-"""Knows what we sent ourselves when it comes back in, by a loop or a synthesizer that is chatty.
+"""Recognizes our own messages when they come back in, by a loop or a synthesizer that echoes.
 
-No I/O; the times are passed in. A message that goes out is told of when it is handed over, so
-that its time may lie ahead.
+No I/O; the times are passed in. Outgoing messages are noted when they are handed over, so their
+times may lie ahead.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from stream_rnn.adapters.midi.clock import GAP
 from stream_rnn.midi.player import CONTROL, NOTE_OFF, NOTE_ON
 from stream_rnn.wire import midi
 
-ECHO = 0.15  # seconds within which what we sent may come back
-SOON = 0.005  # seconds by which it may seem to come before it was sent
+ECHO = 0.15  # seconds within which an echo comes back
+SOON = 0.005  # seconds by which an echo may seem to come before its message was sent
 PROGRAM = 0xC0
 SILENCING = (midi.ALL_SOUND_OFF, midi.ALL_NOTES_OFF)
-APART = 8.0  # pulses that are not ours, or do not come back, of a clock that is not ours
-KEPT = 1024  # pulses, at least; ten seconds of a fast clock
-FORGIVEN = 0.004  # of a pulse, with each: some are lost on the way
+APART = 8.0  # mismatches (pulses of only one of two clocks) after which a clock is not ours
+KEPT = 1024  # pulses that are remembered at least: ten seconds of a fast clock
+FORGIVEN = 0.004  # mismatches forgiven with each pulse, since some pulses are lost on the way
 
 _STATUS: dict[type[midi.MidiEvent], int] = {
     midi.Clock: midi.CLOCK[0], midi.Start: midi.START[0], midi.Continue: midi.CONTINUE[0],
@@ -35,10 +35,10 @@ def _lately(sent: float, heard: float) -> bool:
 
 
 class EchoGuard:
-    """Our own notes, silences and clock."""
+    """Remembers the notes, silences, program changes and clocks that we have sent."""
 
     def __init__(self) -> None:
-        self._keys: dict[tuple[int, int], deque[tuple[float, bool]]] = {}  # (when, it begins)
+        self._keys: dict[tuple[int, int], deque[tuple[float, bool]]] = {}  # (when, begins or ends)
         self._silenced: deque[float] = deque(maxlen=64)
         self._programs: deque[tuple[float, int, int]] = deque(maxlen=64)  # when, channel, program
         self._echoed: Counter[tuple[int, int, int]] = Counter()  # port, channel, pitch
@@ -46,7 +46,7 @@ class EchoGuard:
         self._heard: dict[int, _Heard] = {}  # by the port that they are heard on
 
     def sent(self, time: float, data: bytes, port: int = 0) -> None:
-        """A message goes out, at its moment."""
+        """Notes a message that goes out on a port at `time`."""
         if data[0] in _CLOCKWORK:
             self._clocks.setdefault(port, _Sent()).add(time, data[0])
         if data[0] & 0xF0 == PROGRAM:
@@ -62,12 +62,12 @@ class EchoGuard:
             self.silenced(time)
 
     def silenced(self, time: float) -> None:
-        """All that sounded was ended at this moment, channel by channel."""
+        """Notes that all notes were ended at this moment, on every channel."""
         if time not in self._silenced:
             self._silenced.append(time)
 
     def is_echo(self, port: int, event: midi.NoteOn | midi.NoteOff, time: float) -> bool:
-        """Whether a note is our own, or the end of one that was."""
+        """Whether an incoming message is an echo of our note, or ends a note that was an echo."""
         key = port, event.channel, event.pitch
         sent = self._keys.get(key[1:], ())
         if isinstance(event, midi.NoteOn):
@@ -76,32 +76,32 @@ class EchoGuard:
             return echo
         if not self._echoed[key]:
             return False
-        # What begins ends what it is in the place of, so either kind may have ended it.
+        # A note-on of ours also ends the note that it replaces, so either kind may have ended it.
         if any(_lately(at, time) for at, _ in sent) or self.is_own_silence(time):
             self._echoed[key] -= 1
             return True
         if not any(begins for at, begins in list(sent)[-1:] if at <= time):
-            # Ours ended long ago, and its end was lost on the way: this is the player's own.
+            # Our note ended long ago and its echo was lost: this ends a note of the performer's.
             del self._echoed[key]
         return False
 
     def is_own_silence(self, time: float) -> bool:
-        """Whether a message that silences is our own."""
+        """Whether an incoming all-sound-off or all-notes-off is an echo of our own."""
         return any(_lately(at, time) for at in self._silenced)
 
     def is_own_program(self, event: midi.MidiEvent, time: float) -> bool:
-        """Whether a program change is our own."""
+        """Whether an incoming program change is an echo of our own."""
         return isinstance(event, midi.Program) and any(
             _lately(at, time) and (channel, program) == (event.channel, event.program)
             for at, channel, program in self._programs
         )
 
     def is_own_clock(self, port: int, event: midi.MidiEvent, time: float) -> bool:
-        """Whether a pulse, a start, a stop or the like is our own.
+        """Whether an incoming pulse, start, stop or the like is an echo of our own.
 
-        Single pulses look alike, and those of a clock that we follow come at the times of
-        ours. But an echo comes when we have begun, and pulse for pulse; and a start or a stop
-        that we did not send tells that somebody else is there.
+        A single pulse does not tell, since pulses of a clock that we follow come at the times of
+        ours. But an echo begins when our clock does, and matches it pulse for pulse. And a start
+        or a stop that we did not send shows that the clock is another sender's.
         """
         heard = self._heard.setdefault(port, _Heard())
         if isinstance(event, midi.Clock):
@@ -117,7 +117,7 @@ class EchoGuard:
 
 
 class _Sent:
-    """The clock that we send on a port: its pulses by number, the latest of them."""
+    """The clock that we send on a port: its latest pulses, by number, and its transport."""
 
     def __init__(self) -> None:
         self.transport: deque[tuple[float, int]] = deque(maxlen=16)
@@ -125,7 +125,7 @@ class _Sent:
         self._pulses: list[float] = []
 
     def add(self, time: float, status: int) -> None:
-        """One of its messages goes out."""
+        """Notes a message of the clock that goes out."""
         if status != midi.CLOCK[0]:
             self.transport.append((time, status))
             return
@@ -135,12 +135,12 @@ class _Sent:
             del self._pulses[:KEPT]
 
     def time_of(self, number: int) -> float:
-        """When a pulse was sent, or will be; infinity for one that is not known yet."""
+        """When a pulse was sent, or will be; infinity if that is not known yet."""
         place = max(0, number - self._first)
         return self._pulses[place] if place < len(self._pulses) else math.inf
 
     def first_since(self, time: float) -> int:
-        """The number of the first pulse from then on."""
+        """The number of the first pulse at or after a time."""
         return self._first + bisect_left(self._pulses, time)
 
 
@@ -149,17 +149,17 @@ class _Heard:
     """The clock that is heard on a port.
 
     Attributes:
-        others: whether it is known to be somebody else's.
+        others: whether it is known to be another sender's.
     """
 
     others: bool = False
     _ours: _Sent | None = None
     _next: int = 0  # the pulse of ours that should come back next
-    _apart: float = 0.0  # pulses that came and were not ours, or did not come back; fading
+    _apart: float = 0.0  # mismatches so far, less those forgiven; see `APART`
     _last: float = -math.inf
 
     def pulse(self, time: float, clocks: list[_Sent]) -> bool:
-        """Takes a pulse; says whether it is ours."""
+        """Takes a pulse; returns whether it is an echo of one of our clocks."""
         begins, self._last = time - self._last > GAP, time
         if self.others:
             return False

@@ -1,4 +1,4 @@
-"""What a MIDI controller can move or do, and what its place says there. No I/O."""
+"""Maps the places of MIDI controllers (0 to 1) to values of controls. No I/O."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from stream_rnn.wire.control_words import value_of
 
 TOP = 127  # steps from one end of a range to the other
 MOST = 1024  # sessions whose faders are remembered
-ARTIST = "artist "  # and a name: its weight in the blend
+ARTIST = "artist "  # with a name after it: that artist's weight in the blend
 ACTIONS = ("play", "pause", "toggle", "reset", "panic")
 
 Blend = dict[str, float]
 
 
 class Faders:
-    """Places of controllers as changes of controls.
+    """Turns places of controllers into changes of controls.
 
-    The faders of a blend are those of a mixer: each has the place of one artist, and the weights
-    are what they are beside each other. So they are remembered, since a session knows weights
-    only that add up to 1. When somebody else has changed the blend it counts from there.
+    The faders of a blend work like those of a mixer: each belongs to one artist, and the weights
+    follow from the ratio of their places. The places are remembered, since a session knows only
+    weights that add up to 1. When somebody else changes the blend, its weights become the places.
 
     Args:
-        models: by whose artists names are checked.
+        models: the models whose artists may be named.
     """
 
     def __init__(self, models: Mapping[str, Model]) -> None:
         self._artists = {name for model in models.values() for name in model.card.artists}
-        # By session: the places, and the blend that they made.
+        # By session: the places of its faders, and the blend that they made.
         self._mixed: dict[int, tuple[Blend, Blend]] = {}
 
     def check(self, binding: MidiControl) -> None:
-        """Checks that there is something to move or to do, and that its range can be.
+        """Checks that a binding names a control or an action, and that its options fit it.
 
         Raises:
             ProtocolError: `unknown_control`, `unknown_artist` or `bad_value`.
@@ -52,12 +52,12 @@ class Faders:
                 known = ", ".join(TABLE)
                 raise ProtocolError(
                     "unknown_control",
-                    f"{control!r} is no control that has a value; those are: {known}",
+                    f"{control!r} is no control that can be set to a value; those are: {known}",
                 )
             value_of(control, (binding.value,))
         elif binding.program is not None:
             raise ProtocolError(
-                "bad_value", f"a program change has no place to move {control!r} to; name a value"
+                "bad_value", f"a program change cannot move {control!r}; give it a value to set"
             )
         else:
             self._check_range(binding)
@@ -67,8 +67,7 @@ class Faders:
         if any(one is not None for one in unfit) or binding.mode != "absolute":
             raise ProtocolError(
                 "bad_value",
-                f"{binding.control!r} is done, not moved: "
-                "it takes no low, high, value, pickup or mode",
+                f"{binding.control!r} is an action: it takes no low, high, value, pickup or mode",
             )
 
     def _check_range(self, binding: MidiControl) -> None:
@@ -79,14 +78,14 @@ class Faders:
                 raise ProtocolError("unknown_artist", f"no model here has the artist {name!r}")
             if binding.pickup:
                 raise ProtocolError(
-                    "bad_value", f"{control!r} is a weight beside others and has no pickup"
+                    "bad_value", f"{control!r} is a weight in a blend, which takes no pickup"
                 )
         elif control in FADERS:
             least, most = TABLE[control].legal
         else:
             known = ", ".join([*FADERS, ARTIST + "NAME", *ACTIONS])
             raise ProtocolError(
-                "unknown_control", f"{control!r} is no control for a controller; there are: {known}"
+                "unknown_control", f"{control!r} is no control for MIDI; there are: {known}"
             )
         for name, end in (("low", binding.low), ("high", binding.high)):
             if end is not None and not least <= end <= most:
@@ -95,26 +94,26 @@ class Faders:
                 )
 
     def ends(self, binding: MidiControl) -> tuple[float, float]:
-        """The values at the low and the high end of a movement; the first may be the larger."""
+        """The values at places 0 and 1; the first may be the larger."""
         fader = fader_of(binding.control)
         low = fader.least if binding.low is None else binding.low
         return low, fader.most if binding.high is None else binding.high
 
     def value_at(self, binding: MidiControl, place: float) -> float:
-        """The value of a place, from 0 to 1; not rounded."""
+        """The value at a place from 0 to 1, not rounded."""
         low, high = self.ends(binding)
         return replace(fader_of(binding.control), least=low, most=high).value(place)
 
     def step(self, binding: MidiControl) -> float:
-        """What one step of an encoder is: one, of what has whole numbers; below 0 if inverted."""
+        """The value of one encoder step: 1 for whole numbers; negative if the range is inverted."""
         low, high = self.ends(binding)
         size = 1.0 if is_whole(binding.control) else abs(high - low) / TOP
         return math.copysign(size, high - low)
 
     def stepped(self, binding: MidiControl, steps: int, session: Session) -> float | None:
-        """The value that is some steps from the present one; none where there is no such control.
+        """The value some steps from the present one; None if the session has no such control.
 
-        A value that lies outside of the range comes back only by steps towards it.
+        A value outside of the range moves only by steps towards the range.
         """
         now = self.current(binding.control, session)
         if now is None:
@@ -124,7 +123,7 @@ class Faders:
         return min(to, max(most, now)) if to > now else max(to, min(least, now))
 
     def current(self, control: str, session: Session) -> float | None:
-        """The present value of a control, without the tempo that may be followed instead."""
+        """The value that a control is set to, even if the session follows another tempo."""
         controls = session.log.at(session.position)
         if not control.startswith(ARTIST):
             return float(getattr(controls, control))
@@ -134,13 +133,13 @@ class Faders:
         return self._places(session).get(artist, 0.0)
 
     def changes(self, control: str, value: float, session: Session) -> dict[str, Any] | None:
-        """What a controller asks of a session; none for nothing."""
+        """The control changes that set a value in a session; None if nothing is to change."""
         if control.startswith(ARTIST):
             return self._blend(control.removeprefix(ARTIST), value, session)
         return {control: round(value) if is_whole(control) else value}
 
     def _places(self, session: Session) -> Blend:
-        """The faders of a session's blend."""
+        """The places of the faders of a session's blend."""
         now = dict(session.controls.artist or {})
         places, made = self._mixed.get(session.key, ({}, {}))
         return places if _alike(made, now) else now
@@ -156,16 +155,16 @@ class Faders:
         self._mixed[session.key] = places, now
         if len(self._mixed) > MOST:
             del self._mixed[next(iter(self._mixed))]
-        return {"artist": places} if total else None  # all are down: it stays as it is
+        return {"artist": places} if total else None  # with all faders down the blend stays
 
 
 def fader_of(control: str) -> Fader:
-    """The fader of a control, or of an artist's weight."""
+    """The fader range of a control, or of an artist's weight."""
     return FADERS.get(control, WEIGHT)
 
 
 def is_whole(control: str) -> bool:
-    """Whether a control has whole numbers only."""
+    """Whether a control takes only whole numbers."""
     return control in TABLE and TABLE[control].kind == "whole"
 
 

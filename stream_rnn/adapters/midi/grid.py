@@ -1,11 +1,10 @@
-"""The beat of what is recorded as the beat of a MIDI file: times become ticks. No I/O.
+"""Converts the times of a recording to ticks, so that its beat is the MIDI file's. No I/O.
 
-Every symbol of the session that leads has a *knot*: the time when it is due, and the tick where it
-stands. Between knots, time and ticks run evenly. So notes lie exactly on the file's grid whatever
-the tempo does, and the file's tempo changes say how fast it was; what they add up to differs from
-the true times by less than `TOLERANCE`.
+Every symbol of the leading session makes a *knot*: the time when it is due, and the tick where it
+stands. Between knots, ticks are proportional to time. So notes lie exactly on the file's grid
+whatever the tempo does, and tempo changes in the file give the true times, to within `TOLERANCE`.
 
-A gap in the stream (a pause, a rewind) has no beats of its own. It is given as many as bring the
+A gap in the stream (a pause, a rewind) has no beats of its own. It gets as many as bring the
 stream's bars back onto the file's, at a tempo near the last one.
 """
 
@@ -18,12 +17,12 @@ from dataclasses import dataclass
 from stream_rnn.sessions.controls import BEATS_PER_BAR
 
 TICKS_PER_BEAT = 480
-USUAL = 500_000  # microseconds a beat, where nobody says
-SLOWEST = 0xFFFFFF  # that a file can say
+USUAL = 500_000  # microseconds a beat, unless a session leads
+SLOWEST = 0xFFFFFF  # microseconds a beat: the most that a file can hold
 TOLERANCE = 0.0005  # seconds
-SAME = 1e-6  # beats, or seconds: rounding
-BENT = 4.0  # times that one symbol may last longer or shorter than it was said to
-STRETCH = 1.5  # times that a gap may be faster or slower than the music before it
+SAME = 1e-6  # ticks, beats or seconds: differences by rounding
+BENT = 4.0  # factor by which a symbol may last longer or shorter than announced
+STRETCH = 1.5  # factor by which a gap may be slower or faster than the music before it
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,9 @@ class Symbol:
     """A symbol of a stream that has a beat.
 
     Attributes:
-        due: when it begins, and `ends` when the next one is to, in seconds.
+        due: when it begins, and `ends` when the next one is announced, in seconds.
         place: where it stands in its stream or tune, in beats.
-        beats: how long it lasts.
+        beats: how long it lasts, in beats.
     """
 
     due: float
@@ -51,28 +50,28 @@ class Symbol:
 
     @property
     def countable(self) -> bool:
-        """Whether a file can have its tempo."""
+        """Whether a MIDI file can hold its tempo."""
         return 0 < (self.ends - self.due) * 1e6 <= self.beats * SLOWEST
 
 
 class Grid:
-    """Ticks for times, from a beginning on.
+    """Assigns ticks to times, from a beginning on.
 
     Args:
         start: the time of tick 0.
-        tempo: microseconds a beat until a knot says otherwise; none until then.
+        tempo: the file's tempo at the beginning, in microseconds a beat; None if it has none yet.
     """
 
     def __init__(self, start: float, tempo: int | None = None) -> None:
         self._here = Knot(start, 0.0)
-        self._file_time = start  # where the file's tempo changes put that tick
+        self._file_time = start  # the time of that tick by the file's tempo changes
         self._tempo = tempo
         self._ahead: deque[Knot] = deque()
         self._before: tuple[Symbol, float] | None = None  # the last symbol, and its tick
 
     @classmethod
     def led_by(cls, symbol: Symbol) -> Grid:
-        """One that begins at the bar in which this symbol stands."""
+        """Makes a grid that begins with the bar in which this symbol stands."""
         in_bar = symbol.place % BEATS_PER_BAR
         seconds = (symbol.ends - symbol.due) / symbol.beats
         grid = cls(symbol.due - in_bar * seconds)
@@ -80,7 +79,7 @@ class Grid:
         return grid
 
     def follow(self, symbol: Symbol, *, led: bool) -> None:
-        """Takes the next symbol of whoever leads; `led`: the same session as before."""
+        """Takes the leading session's next symbol; `led`: the same session led before."""
         tick = self._continued(symbol) if led else None
         if tick is None:
             tick = self._found(symbol)
@@ -88,7 +87,7 @@ class Grid:
 
     def _take(self, symbol: Symbol, tick: float) -> None:
         while self._ahead and self._ahead[-1].tick >= tick - SAME:
-            self._ahead.pop()  # when the last one was said to end; now it is known
+            self._ahead.pop()  # the announced end of the last symbol; now the true one is known
         self._tie(symbol.due, tick)
         self._tie(symbol.ends, tick + symbol.beats * TICKS_PER_BEAT)
         self._before = symbol, tick
@@ -99,7 +98,7 @@ class Grid:
             self._ahead.append(knot)
 
     def _continued(self, symbol: Symbol) -> float | None:
-        """The tick of a symbol that goes on where the last one ended, if it does."""
+        """The tick of a symbol that continues the last one; None if it does not."""
         if self._before is None:
             return None
         before, tick = self._before
@@ -112,7 +111,7 @@ class Grid:
         return tick if follows and said / BENT <= was <= longest else None
 
     def _found(self, symbol: Symbol) -> float:
-        """The tick of a symbol after a gap: in its place of the bar, or of the beat."""
+        """The tick of a symbol after a gap, at its place in the bar, or else in the beat."""
         last, plain = self._last_before(symbol.due), self.tick(symbol.due)
         length = plain - last.tick
         for cycle in (BEATS_PER_BAR, 1, symbol.beats):
@@ -130,7 +129,7 @@ class Grid:
         return self._ahead[-1] if self._ahead else self._here
 
     def tick(self, time: float) -> float:
-        """The tick of a time, with what is known by now."""
+        """The tick of a time, by the knots that are known so far."""
         left = self._here
         for right in self._ahead:
             if time <= right.time:
@@ -143,7 +142,7 @@ class Grid:
         return left.tick + (time - left.time) * slope
 
     def place(self, messages: Sequence[tuple[float, bytes]]) -> list[tuple[int, bytes]]:
-        """Messages for the file, as (tick, bytes), with the changes of tempo between them.
+        """Converts messages to (tick, bytes), and adds the tempo changes between them.
 
         Args:
             messages: as (seconds, bytes), in order of time, none before those of the last call.
@@ -164,7 +163,7 @@ class Grid:
         return placed
 
     def _stand_at(self, time: float) -> None:
-        """What is written is settled: later knots do not change what lies before."""
+        """Settles all before `time`, which is written: later knots do not change it."""
         tick = self.tick(time)
         if time > self._here.time and tick > self._here.tick:
             self._pass(Knot(time, tick))
@@ -177,7 +176,7 @@ class Grid:
         self._here = knot
 
     def _set_tempo(self, knot: Knot) -> list[tuple[int, bytes]]:
-        """A change of tempo, if without one the next knot came too early or too late."""
+        """Makes a tempo change if the next knot would come too early or too late without one."""
         beats = (knot.tick - self._here.tick) / TICKS_PER_BEAT
         if self._tempo is not None:
             error = self._file_time + beats * self._tempo / 1e6 - knot.time
@@ -194,5 +193,5 @@ class Grid:
 
 
 def _after(knot: Knot, other: Knot) -> bool:
-    """Whether it comes clearly later, in time and on the grid."""
+    """Whether `knot` comes clearly later than `other`, both in time and in ticks."""
     return knot.time > other.time + SAME and knot.tick > other.tick + SAME

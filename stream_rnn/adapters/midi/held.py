@@ -1,46 +1,46 @@
-"""Which keys of a keyboard are down, so that they can be let go without their own note-offs."""
+"""Tracks the keys of a keyboard that are down, to release them when no note-offs come."""
 
 from __future__ import annotations
 
 from stream_rnn.adapters.midi.keyboard import Keys
 from stream_rnn.wire import midi
 
-# Mode messages after which a receiver ends every note of the channel (MIDI 1.0, channel mode
-# messages): all sound off, all notes off, and the four that change omni, mono and poly mode.
+# Channel mode messages of MIDI 1.0 after which a receiver ends every note of the channel: all
+# sound off, all notes off, and the four that change omni, mono and poly mode.
 ENDING = frozenset({midi.ALL_SOUND_OFF, midi.ALL_NOTES_OFF, 124, 125, 126, 127})
-# After these the pedal is up, too.
+# Those after which the pedal counts as up.
 PEDAL_UP = frozenset({midi.ALL_SOUND_OFF, midi.RESET_CONTROLLERS})
 
 
 class HeldKeys:
-    """The keys of one port, on their way to what they play with.
+    """Passes the keys and pedals of one port on to `keys`, and releases those that are down.
 
     Keyboards send "all notes off" when their last key goes up, and sequencers reset every
-    channel when they are started. Such a message ends the keys that this port holds on its
-    channel. It reaches no other key, and it pauses nothing.
+    channel when they are started. Such a message releases the keys that this port holds on its
+    channel. It affects no other keys, and it pauses nothing.
 
     Args:
-        keys: what the keys do.
+        keys: plays the keys.
     """
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
-        self._down: dict[tuple[int, int], None] = {}  # (channel, pitch), in the order of striking
+        self._down: dict[tuple[int, int], None] = {}  # (channel, pitch), the first struck first
         self._pedals: set[int] = set()  # channels whose sustain pedal is down
 
     def note_on(self, event: midi.NoteOn, time: float, now: float) -> None:
-        """A key goes down."""
+        """Handles a key that goes down."""
         self._down[event.channel, event.pitch] = None
         self._keys.note_on(event, time, now)
 
     def note_off(self, event: midi.NoteOff, time: float, now: float) -> None:
-        """A key is let go; one that is not down was a pad, or was let go already."""
+        """Handles a key that goes up. One that is not down was a pad, or is released already."""
         if (event.channel, event.pitch) in self._down:
             del self._down[event.channel, event.pitch]
             self._keys.note_off(event, time, now)
 
     def pedal(self, channel: int, down: bool, time: float) -> None:
-        """The sustain pedal of a channel goes down or up."""
+        """Handles the sustain pedal of a channel."""
         if down:
             self._pedals.add(channel)
         else:
@@ -48,7 +48,7 @@ class HeldKeys:
         self._keys.pedal(down, time)
 
     def mode(self, event: midi.ControlChange, time: float, now: float) -> None:
-        """A channel mode message: controllers 120 to 127."""
+        """Handles a channel mode message: controllers 120 to 127."""
         if event.controller in PEDAL_UP:
             self._lift(event.channel, time)
         if event.controller in ENDING:
@@ -63,7 +63,7 @@ class HeldKeys:
         self._keys.tick(now)
 
     def let_go(self, time: float, now: float) -> None:
-        """Every key and every pedal goes up, on all channels: the port has gone."""
+        """Releases every key and pedal, on all channels, since the port has gone."""
         for channel in sorted(self._pedals):
             self._lift(channel, time)
         for channel in sorted({channel for channel, _ in self._down}):

@@ -1,7 +1,7 @@
-"""MIDI in: what the ports hear, and what becomes of it. No ports, and the time is passed in.
+"""MIDI in: turns incoming messages into requests and a tempo. No I/O; the time is passed in.
 
-The process that has the ports says what they heard and when. Here that becomes requests to
-the stage, as a client would make them, and a tempo for the conductor.
+The MIDI process has the ports and reports what they received, and when. Here these messages
+become requests to the stage, as of any client, and a tempo for the transport follower.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from stream_rnn.wire.learning import Forget, Learn
 log = logging.getLogger("stream_rnn.midi")
 
 SOURCE = "midi"
-PANIC_PAUSE = 1.0  # seconds in which one panic is enough: what it sends may come back
+PANIC_PAUSE = 1.0  # seconds from one panic to the next: its own messages may come back in
 
 
 @dataclass
 class _Ear:
-    """One port that is listened to."""
+    """One input port."""
 
     config: MidiIn
     reader: midi.Reader
@@ -45,17 +45,17 @@ class _Ear:
 
 
 class MidiInput:
-    """The ports that are listened to.
+    """All input ports.
 
     Args:
-        config: its `in_` are the ports, by number.
-        stage: where requests go.
-        conductor: who is told the tempo of a MIDI clock.
-        bpm: until a clock has been heard.
+        config: `in_` lists the ports; a port's number is its index there.
+        stage: gets the requests.
+        conductor: gets tempo and transport of the MIDI clock.
+        bpm: the tempo until a clock has been heard.
 
     Raises:
-        ConfigError: a controller for what is no control, or a file of those that were learnt
-            that cannot be.
+        ConfigError: a controller is bound to something that is no control, or the file of
+            learnt controllers is invalid.
     """
 
     def __init__(
@@ -76,32 +76,32 @@ class MidiInput:
         self._knobs = Knobs(config.control, stage, self, learnt, self._panic)
         self._guard = EchoGuard()
         self._leader: int | None = None  # the port whose clock is followed
-        self._silent_at = math.inf  # when its clock has fallen silent, if no pulse comes
+        self._silent_at = math.inf  # when its clock counts as silent if no pulse comes
         self._panicked = -PANIC_PAUSE
         if self._ears:
             stage.tempi.offer(SOURCE)
         stage.observe(self._turns.tell)
-        stage.at_panic(self._turns.stop)  # somebody wants silence, perhaps while others play
+        stage.at_panic(self._turns.stop)  # a panic may come while others hold their keys
 
     @property
     def bindings(self) -> list[tuple[int | None, str]]:
-        """What moves or does something: (cc, or none for another source; control)."""
+        """The bound controllers, as (cc, or None for another source; control)."""
         return [(b.cc, b.control) for b in self._knobs.bindings]
 
     def sent(self, time: float, data: bytes, port: int = 0) -> None:
-        """A message goes out on a port at `time`; it may come back in on any."""
+        """Notes a message that goes out on a port at `time`; it may come back in on any port."""
         self._guard.sent(time, data, port)
 
     def silenced(self, time: float) -> None:
-        """The MIDI process has ended all that sounded, by itself; that may come back in, too."""
+        """Notes that the MIDI process has ended all notes; its messages may come back in, too."""
         self._guard.silenced(time)
 
     def heard(self, port: int, time: float, data: bytes, now: float) -> None:
-        """Bytes came in on a port.
+        """Handles bytes that came in on a port.
 
         Args:
-            port: its number in the configuration.
-            time: when they came, on the clock of `now`.
+            port: the port's number in the configuration.
+            time: when the bytes came, on the clock of `now`.
         """
         ear, before = self._ears[port], self.next_time()
         for event in ear.reader.feed(data):
@@ -118,12 +118,12 @@ class MidiInput:
                     if not self._guard.is_own_clock(port, event, time):
                         self._clock(port, event, time, now)
         if self.next_time() < before:
-            self._stage.times.on_sooner()  # whoever waits should look at the clock again
+            self._stage.times.on_sooner()  # the playout waits for the old time
 
     def gone(self, port: int, now: float) -> None:
-        """A port has gone, or what it hears has gaps: keys that were down are up."""
+        """Releases all keys of a port that has gone, or from which messages may be missing."""
         ear, before = self._ears[port], self.next_time()
-        ear.reader = midi.Reader()  # half a message will not be completed
+        ear.reader = midi.Reader()  # the rest of an incomplete message will not come
         ear.keys.let_go(now, now)
         if self.next_time() < before:
             self._stage.times.on_sooner()
@@ -154,11 +154,11 @@ class MidiInput:
     def _panic(self, now: float) -> None:
         if now - self._panicked >= PANIC_PAUSE:
             self._panicked = now
-            log.warning("panic, by a controller")
+            log.warning("panic, by a MIDI controller")
             self._stage.panic(self, now)
 
     def _clock(self, port: int, event: midi.MidiEvent, time: float, now: float) -> None:
-        """One clock is followed: the first, until it falls silent."""
+        """Follows the first clock that is heard, until it falls silent."""
         follower = self._ears[port].clock
         if self._leader != port:
             led = self._leader is not None and time - self._ears[self._leader].clock.last <= GAP
@@ -177,7 +177,7 @@ class MidiInput:
                     sessions = self._stage.sessions.items()
                     self._turns.stop(n for n, s in sessions if s.controls.sync == SOURCE)
 
-    # Time
+    # Actions at a time
 
     def next_time(self) -> float:
         """When `tick` has something to do; infinity for nothing."""
@@ -185,13 +185,13 @@ class MidiInput:
         return min([self._knobs.next_time(), self._silent_at, *keys])
 
     def tick(self, now: float) -> None:
-        """Does what is due. To be called before the stage's `tick` of the same moment."""
+        """Does what is due; to be called before the stage's `tick` of the same moment."""
         for ear in self._ears:
             ear.keys.tick(now)
         self._knobs.tick(now)
         if now >= self._silent_at and self._leader is not None:
             port = self._ears[self._leader].config.port
-            log.info("MIDI clock: %s is silent; who follows it keeps its last tempo", port)
+            log.info("MIDI clock: %s is silent; sessions that follow it keep its last tempo", port)
             self._leader, self._silent_at = None, math.inf
 
     # Learning
@@ -204,7 +204,7 @@ class MidiInput:
         """See `Knobs.forget`."""
         self._knobs.forget(asker, request, now)
 
-    # As an asker, which the stage answers
+    # As an `Asker`, which the stage answers
 
     def tell(self, event: events.Event) -> None:
         if isinstance(event, events.Error):

@@ -1,6 +1,6 @@
-"""A keyboard that plays with a session: it is answered, or its keys go into the stream.
+"""Keyboards that play with a session: it answers them, or their keys go into its stream.
 
-No I/O; the time is passed in, and all is asked of the stage as a client would.
+No I/O; the time is passed in. All requests go to the stage, as those of any client.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from stream_rnn.wire.midi import NoteOff, NoteOn
 log = logging.getLogger("stream_rnn.midi")
 
 ROLL, PERFORMANCE = PianorollCodec.domain, PerformanceCodec.domain
-EARLY = 0.004  # seconds before a symbol would be handed out that keys take its place
+EARLY = 0.004  # seconds before a symbol is committed, when a frame of keys takes its place
 
 
 class Keys(Protocol):
-    """What the keys of a keyboard do."""
+    """Plays the keys of a keyboard with a session. `time` is when a message was received."""
 
     def note_on(self, event: NoteOn, time: float, now: float) -> None:
-        """A key goes down; `time` is when it was heard."""
+        """Handles a key that goes down."""
         ...
 
     def note_off(self, event: NoteOff, time: float, now: float) -> None:
-        """A key is let go."""
+        """Handles a key that goes up."""
         ...
 
     def pedal(self, down: bool, time: float) -> None:
-        """The sustain pedal goes down or up."""
+        """Handles the sustain pedal."""
         ...
 
     def next_time(self) -> float:
@@ -53,10 +53,10 @@ class Keys(Protocol):
 
 
 def make_keys(config: MidiIn, stage: Stage, asker: Asker, turns: Turns) -> Keys:
-    """What a keyboard's configuration asks for.
+    """Makes the keys that a keyboard's configuration asks for.
 
     Args:
-        turns: those of all keyboards.
+        turns: the turns of all sessions, which keyboards share.
     """
     if config.keys == "answer":
         return Answer(config, stage, asker, turns)
@@ -88,7 +88,7 @@ class Deaf:
         """See `Keys`."""
 
     def _session(self) -> Session | None:
-        """The session that it plays with, if there is one that can be played with."""
+        """The session to play with; None, with a warning in the log, if it takes no keys."""
         name = self._config.session
         session = self._stage.sessions.get(name)
         reason = None
@@ -97,7 +97,7 @@ class Deaf:
         elif session.codec.domain not in (ROLL, PERFORMANCE):
             reason = (
                 f"keys cannot be played to the session {name!r}: its model speaks "
-                f"{session.codec.domain}; open one of a {ROLL} or a {PERFORMANCE} model"
+                f"{session.codec.domain}; open it with a {ROLL} or a {PERFORMANCE} model"
             )
         if reason is not None and reason != self._refused:
             log.warning("%s", reason)
@@ -111,7 +111,7 @@ class Deaf:
 class Answer(Deaf):
     """Call and response: the session listens while keys are played, and then answers.
 
-    All keyboards of a session take the same turn: see `Turn`.
+    All keyboards of a session share one turn: see `Turn`.
     """
 
     def __init__(self, config: MidiIn, stage: Stage, asker: Asker, turns: Turns) -> None:
@@ -146,7 +146,7 @@ class Answer(Deaf):
         return self._turn.over_at()
 
     def tick(self, now: float) -> None:
-        """The turn of all keyboards is over: what they played goes into the stream."""
+        """Ends the turn if it is over: feeds the notes of all keyboards, and plays on."""
         if now < self._turn.over_at():
             return
         played = self._turn.end()
@@ -162,7 +162,7 @@ class Answer(Deaf):
                 self._ask(wire.Play(session=name), now)
 
     def _symbols(self, session: Session, notes: list[Played]) -> list[object]:
-        """The phrase as the session's model reads it, in the session's own time."""
+        """Encodes the phrase as symbols of the session's model, in the session's own time."""
         limit = self._stage.limits.prime
         if session.codec.domain == PERFORMANCE:
             speed = session.controls.rate / default_controls(session.card, 0).rate
@@ -171,8 +171,8 @@ class Answer(Deaf):
         if tempo is None:
             rate = session.controls.rate
             return [*as_frames(notes, lambda t: (t - start) * rate, first=0, limit=limit)]
-        # On a beat the phrase keeps its place in the bar: an upbeat stays one. What lies
-        # between that and the stream's own place becomes a rest.
+        # With a followed beat, the phrase keeps its place in the bar: an upbeat stays an upbeat.
+        # The distance from the stream's own place in the bar becomes a rest.
         per_beat = steps_per_beat(session.card)
         step = round(tempo.beat_at(start) * per_beat)
         rest = (step - session.position) % (per_beat * BEATS_PER_BAR)
@@ -184,16 +184,16 @@ class Answer(Deaf):
 class PlayAlong(Deaf):
     """Keys go into the stream while it plays.
 
-    Of a piano roll each frame while keys are down is what is down: it takes the place of the
-    frame that would have come. So the session is silent under the performer's hands, hears
-    what they play, and goes on from it, in time, when they are lifted. Of a performance the
-    events of keys go in between the stream's own.
+    With a piano roll, while keys are down, each frame is made of these keys and takes the place
+    of the session's own. So the session is silent under the performer's hands, hears what they
+    play, and goes on from there, in time, when they are lifted. With a performance, the events
+    of keys go in between the stream's own.
     """
 
     def __init__(self, config: MidiIn, stage: Stage, asker: Asker) -> None:
         super().__init__(config, stage, asker)
         self._down: set[int] = set()
-        self._struck: set[int] = set()  # since the last frame, and perhaps let go again
+        self._struck: set[int] = set()  # struck since the last frame, perhaps released already
 
     def note_on(self, event: NoteOn, time: float, now: float) -> None:
         session = self._playing()

@@ -1,6 +1,6 @@
-"""MIDI controllers that move controls or do something, configured or learnt as they are moved.
+"""MIDI controllers that move controls or trigger actions, as configured or learnt live.
 
-No I/O but for the file of what was learnt; the time is passed in.
+No I/O except for the file of learnt controllers; the time is passed in.
 """
 
 from __future__ import annotations
@@ -27,24 +27,23 @@ from stream_rnn.wire.learning import Forget, Learn
 
 log = logging.getLogger("stream_rnn.midi")
 
-LEARN_TIME = 30.0  # seconds that a controller is waited for
-PAUSE = 0.02  # seconds between two changes by one controller: a change has its price
-FINER = 0.005  # seconds that the coarser half of a pair waits for the finer
+LEARN_TIME = 30.0  # seconds that `learn` waits for a controller to move
+PAUSE = 0.02  # seconds between two changes by one controller: each change costs a rollback
+FINER = 0.005  # seconds that the coarse half of a 14-bit pair waits for the fine half
 
 
 class Knobs:
-    """Which controller moves which control, or does what.
+    """Moves controls and triggers actions by the controllers that are bound to them.
 
     Args:
-        bindings: those of the configuration.
-        stage: whose sessions they move.
-        asker: who asks for the changes.
-        file: what was learnt before, which takes the place of what is configured, and where it
-            is kept; none: until the end.
-        panic: what a pad for it does.
+        bindings: the bindings of the configuration.
+        stage: has the sessions whose controls are moved.
+        asker: makes the requests to the stage, and gets its answers.
+        file: keeps learnt bindings, which replace configured ones; None: until the server ends.
+        panic: called with the time when a pad for `panic` is pressed.
 
     Raises:
-        ConfigError: a control that no controller can move.
+        ConfigError: a binding is for a control that no controller can move.
     """
 
     def __init__(
@@ -63,7 +62,7 @@ class Knobs:
         self._learning: Learning | None = None
         self._watch: Watch | None = None
         self._moved: dict[MidiControl, float] = {}  # places that wait to be set
-        self._turned: dict[MidiControl, int] = {}  # the same of encoders: steps
+        self._turned: dict[MidiControl, int] = {}  # encoders' steps that wait to be done
         self._not_before: dict[MidiControl, float] = {}
         for binding in self.bindings:
             try:
@@ -79,12 +78,12 @@ class Knobs:
         except ProtocolError as error:
             if error.code != "unknown_artist":
                 raise ConfigError(f"[midi] learnt: {described(binding)}: {error}") from None
-            # Its model is not here today.
+            # The artist's model may only be missing today.
             log.warning("learnt for %s: %s", described(binding), error)
         self._bind(binding)
 
     def _bind(self, binding: MidiControl) -> None:
-        """One that was learnt takes the place of what moved its control before."""
+        """Adds a learnt binding in place of those that moved its control before."""
         self._drop(
             b
             for b in self.bindings
@@ -98,14 +97,14 @@ class Knobs:
     # Movements
 
     def move(self, movements: Sequence[Movement], now: float, *, plays: bool = False) -> bool:
-        """Something was moved or struck.
+        """Handles a message of a controller, pad or key.
 
         Args:
-            movements: what it may mean; see `Movements.hear`.
-            plays: whether it came where keys are played to a session.
+            movements: what the message may mean; see `Movements.hear`.
+            plays: whether it came on a port and channel whose keys are played to a session.
 
         Returns:
-            Whether it has a meaning here, so that it is no key that is played.
+            Whether something is bound to it, so that it is not a key that is played.
         """
         learnt = self._learn_from(movements, now, plays)
         taken = False
@@ -113,7 +112,7 @@ class Knobs:
             for binding in self.bindings:
                 if matches(binding, movement):
                     taken = True
-                    # A pad that was just learnt does not do it at once; a knob is where it is.
+                    # The press that teaches a pad does not trigger it, but a knob sets its value.
                     if binding is not learnt or not is_trigger(binding):
                         self._take(binding, movement, now)
         self.tick(now)
@@ -138,7 +137,7 @@ class Knobs:
         return min([*times, self._learning.until if self._learning else math.inf])
 
     def tick(self, now: float) -> None:
-        """Does what waits: of many movements of one controller the last, of steps their sum."""
+        """Does what waits: the last of each knob's movements, or the sum of an encoder's steps."""
         for binding in [*self._moved, *self._turned]:
             if now >= self._not_before.get(binding, -math.inf):
                 self._not_before[binding] = now + PAUSE
@@ -159,7 +158,7 @@ class Knobs:
     def _set(self, binding: MidiControl, place: float, now: float) -> None:
         value = self._faders.value_at(binding, place)
         low, high = self._faders.ends(binding)
-        # What springs back by itself has no place of its own, and a blend is set together.
+        # No takeover for wheels and pressure, which spring back, or weights, which move together.
         picked = binding.pickup or binding.cc is not None or binding.nrpn is not None
         picked = picked and not binding.control.startswith(ARTIST)
         for session in self._sessions(binding):
@@ -190,7 +189,7 @@ class Knobs:
     # Learning
 
     def learn(self, asker: Asker, request: Learn, now: float) -> None:
-        """The next controller that moves is to move a control; the asker hears which it is.
+        """Binds the next controller that moves to a control; the asker is told which it is.
 
         Raises:
             ProtocolError: `unknown_control`, `unknown_artist` or `bad_value`.
@@ -224,15 +223,15 @@ class Knobs:
     def _has_learnt(self, binding: MidiControl, asker: Asker, id: wire.Id) -> None:
         self._bind(binding)
         if self._file is None:
-            log.info("learnt; to keep it:\n%s", toml_lines(binding))
+            log.info("learnt; to keep it, add to serve.toml:\n%s", toml_lines(binding))
         self._keep()
         asker.tell(learned(binding).answering(id))
 
     def forget(self, asker: Asker, request: Forget, now: float) -> None:
-        """No controller moves a control any more, or none any.
+        """Unbinds all controllers of a control; without a control, those of all controls.
 
         Raises:
-            ProtocolError: `unknown_control`: none did.
+            ProtocolError: `unknown_control`: no controller was bound to the control.
         """
         dropped = self._drop(b for b in self.bindings if request.control in (None, b.control))
         if not dropped and request.control is not None:
@@ -248,7 +247,7 @@ class Knobs:
             self._file.write(self._learnt)
 
     def _drop(self, bindings: Iterable[MidiControl]) -> list[str]:
-        """Takes bindings out; returns what they moved."""
+        """Removes bindings; returns the controls that they moved."""
         gone = list(bindings)
         self.bindings = [b for b in self.bindings if b not in gone]
         self._learnt = [b for b in self._learnt if b not in gone]
@@ -261,7 +260,7 @@ class Knobs:
 
 
 def matches(binding: MidiControl, movement: Movement) -> bool:
-    """Whether a movement is one of a binding's controller."""
+    """Whether a movement came from a binding's controller."""
     if binding.channel not in (None, movement.channel):
         return False
     match movement.kind:
@@ -276,13 +275,13 @@ def matches(binding: MidiControl, movement: Movement) -> bool:
 
 
 def described(binding: MidiControl) -> str:
-    """A binding's controller, for people: `cc 7`."""
+    """Names a binding's controller for people, such as `cc 7`."""
     source, number = binding.sources[0], getattr(binding, binding.sources[0])
     return source if number is True else f"{source} {number}"
 
 
 def learned(binding: MidiControl) -> events.Learned:
-    """The news that a controller was learnt."""
+    """Makes the event that tells of a learnt binding."""
     control, channel, source = binding.control, binding.channel, binding.sources[0]
     if source == "cc" and binding.mode == "absolute":
         return events.Learned(control, cc=binding.cc, channel=channel)

@@ -1,4 +1,4 @@
-"""A controller is learnt by moving it. No I/O; the caller keeps the time."""
+"""Learns a controller and its coding while a hand moves it. No I/O; the caller keeps the time."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from stream_rnn.stage.subscribers import Asker
 from stream_rnn.wire.learning import Learn
 from stream_rnn.wire.messages import Id
 
-PRESSED = 64  # value of a button that is down
-KEPT = 64  # values by which a controller that was learnt may still turn out to be another kind
-PAIRS = 2  # that a controller has to send, once it was learnt as one of 7 bits
+PRESSED = 64  # a button with this value or a higher one is down
+KEPT = 64  # values of a learnt controller after which its coding is final
+PAIRS = 2  # 14-bit pairs that show that a controller was learnt as a 7-bit one by mistake
 PLACES: tuple[Kind, ...] = ("nrpn", "wheel", "aftertouch", "key_aftertouch")
 OPTIONS = ("mode", "low", "high", "pickup", "value")
 
 
 def template(request: Learn) -> MidiControl:
-    """What is asked for, as a binding of no controller in particular.
+    """Makes a binding from a request, with a placeholder for the controller to be learnt.
 
     Raises:
-        ProtocolError: `bad_value`: an option that there is not, or a value that it cannot have.
+        ProtocolError: `bad_value`: an option does not exist, or its value is invalid.
     """
     fields = {"control": request.control, "session": request.session, "cc": 0}
     for name, value in request.options:
@@ -52,7 +52,7 @@ def template(request: Learn) -> MidiControl:
 
 
 def is_trigger(binding: MidiControl) -> bool:
-    """Whether a controller is pressed, and not moved, for this."""
+    """Whether a binding is triggered by a press, and not moved to a place."""
     return binding.control in ACTIONS or binding.value is not None
 
 
@@ -61,10 +61,10 @@ class Learning:
     """A control or an action that waits for its controller.
 
     Attributes:
-        wanted: see `template`.
-        mode: the coding that was named; none: it is found out.
-        until: when nobody waits any more.
-        id: of the request.
+        wanted: the binding without its controller; see `template`.
+        mode: the coding that the request names; None if it is to be found out.
+        until: when the request expires.
+        id: the request's id.
     """
 
     asker: Asker
@@ -76,12 +76,12 @@ class Learning:
     _pairs: set[tuple[int, int]] = field(default_factory=set)  # (channel, controller)
 
     def hear(self, movements: Sequence[Movement], *, plays: bool) -> MidiControl | None:
-        """What a message teaches: a binding, once it is clear which.
+        """Takes a message; returns the learnt binding once it is clear, until then None.
 
         Args:
-            movements: its meanings, the surest last.
+            movements: the meanings that the message may have, the surest last.
             plays: whether notes of this port and channel are played to a session. Then a key
-                that goes down is no offer to move a control.
+                that goes down is not learnt for a control.
         """
         for movement in reversed(movements):
             values = self._values.setdefault(_key(movement), [])
@@ -97,7 +97,7 @@ class Learning:
         return None
 
     def watch(self, binding: MidiControl) -> Watch | None:
-        """What goes on looking at a controller that was learnt; none if its kind is certain."""
+        """Makes a watch that may still correct a learnt binding; None if its coding is certain."""
         guessed = binding.cc is not None and binding.mode != "14-bit" and self.mode is None
         if not guessed or is_trigger(binding):
             return None
@@ -156,7 +156,7 @@ class Learning:
 
 
 def bound(wanted: MidiControl, movement: Movement, mode: Mode) -> MidiControl:
-    """A binding of what moved."""
+    """Makes a binding to the controller that moved."""
     source = "cc" if movement.kind == "14-bit" else movement.kind
     number = True if source in ("wheel", "aftertouch") else movement.number
     return msgspec.structs.replace(
@@ -170,12 +170,12 @@ def _key(movement: Movement) -> tuple[Kind, int, int]:
 
 @dataclass
 class Watch:
-    """A controller that was learnt by few values, and may turn out to be of another kind.
+    """Watches a controller that was learnt from few values, whose coding may be another one.
 
     Attributes:
-        binding: as it is held to be now.
-        id: of the request.
-        done: whether there is nothing more to find out.
+        binding: the present guess.
+        id: the request's id.
+        done: whether nothing more is to be found out.
     """
 
     asker: Asker
@@ -186,7 +186,7 @@ class Watch:
     _pairs: int = 0
 
     def hear(self, movements: Sequence[Movement]) -> MidiControl | None:
-        """A binding that takes the place of the one that was learnt, if there is to be one."""
+        """Takes a message; returns a corrected binding if the present guess was wrong."""
         for movement in movements:
             if movement.channel != self.binding.channel:
                 continue

@@ -1,6 +1,6 @@
-"""The controllers that were learnt, in a file of their own, so that a restart keeps them.
+"""Keeps learnt controllers in a file of their own, so that they survive a restart.
 
-It is written as `serve.toml` is, so that its lines can be moved there.
+The file has the form of `serve.toml`, so that its lines can be moved there.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ HEAD = "# Controllers that were learnt live; written by stream-rnn at each /rnn/
 
 
 class LearntFile:
-    """Where learnt controllers are kept.
+    """The file of learnt controllers.
 
     Args:
-        path: the file; it need not be there yet.
+        path: the file, which need not exist yet.
 
     Raises:
         ConfigError: its folder cannot be written to.
@@ -37,15 +37,15 @@ class LearntFile:
             raise ConfigError(f"[midi] learnt: {path.parent.resolve()} cannot be written to")
 
     def read(self) -> list[MidiControl]:
-        """What was learnt before.
+        """Reads the controllers that were learnt before.
 
         Raises:
-            ConfigError: there is something else in the file.
+            ConfigError: the file is invalid.
         """
         return list(read_config(self._path).midi.control) if self._path.exists() else []
 
     def write(self, bindings: Iterable[MidiControl]) -> None:
-        """Takes the place of what was there, all or nothing. A full disk stops no show."""
+        """Replaces the file's contents atomically. An error is only logged: the show goes on."""
         made = self._path.with_name(self._path.name + ".new")
         try:
             with made.open("w", encoding="utf-8") as file:
@@ -57,7 +57,7 @@ class LearntFile:
             log.error("%s: %s; what was learnt is not kept", self._path, error.strerror)
 
 
-# In this order, and only where they say something.
+# These fields come first. Fields that are not in ALWAYS are written only if not at their default.
 FIRST = (*SOURCES, "control", "session", "channel")
 ALWAYS = ("control", "session")
 DEFAULTS = {
@@ -66,7 +66,7 @@ DEFAULTS = {
 
 
 def toml_lines(binding: MidiControl) -> str:
-    """The lines of `serve.toml` that make a binding."""
+    """Writes a binding as lines of `serve.toml`."""
     names = [*FIRST, *(name for name in DEFAULTS if name not in FIRST)]
     values = {name: getattr(binding, name) for name in names}
     said = [n for n in names if n in ALWAYS or values[n] != DEFAULTS[n]]
@@ -78,5 +78,5 @@ def _written(value: str | float | bool) -> str:
 
 
 def _quoted(text: str) -> str:
-    # JSON's strings are TOML's, but for this one character, which TOML wants escaped.
+    # A JSON string is a TOML string, except that TOML also wants this character escaped.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

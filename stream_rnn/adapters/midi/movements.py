@@ -1,6 +1,6 @@
-"""What hands do at a controller, as movements: single messages, 14-bit pairs and NRPN. No I/O.
+"""Turns controller messages into movements: single messages, 14-bit pairs and NRPN.
 
-The time is passed in.
+No I/O; the time is passed in.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ Kind = Literal[
 ]  # fmt: skip
 
 SEVEN, FOURTEEN = 127, 16383
-PAIR = 0.05  # seconds within which the second message of a pair follows the first
-LSB = 32  # from a controller to the finer half of it
-DATA = 6
+PAIR = 0.05  # seconds within which the fine half of a pair follows the coarse half
+LSB = 32  # added to a controller's number for its fine half
+DATA = 6  # data entry, which sets the selected NRPN
 NRPN_LSB, NRPN_MSB, RPN_LSB, RPN_MSB = 98, 99, 100, 101
 
 
 @dataclass(frozen=True)
 class Movement:
-    """Something was moved or struck.
+    """A controller was moved, or a key or pad was struck.
 
     Attributes:
-        number: of the controller (of a pair the lower), parameter, key or program; else 0.
-        value: as it was sent.
-        most: what it may be at most.
-        half: whether only the coarser half of a pair is known, and the finer may follow.
-        follows: whether it is the finer half, and came right after the coarser.
+        number: of the controller (the lower one of a pair), parameter, key or program; else 0.
+        value: the value that was sent.
+        most: the highest value that it can have.
+        half: whether only the coarse half of a pair is known, and the fine half may follow.
+        follows: whether it is the fine half of a pair, right after the coarse half.
     """
 
     kind: Kind
@@ -43,7 +43,7 @@ class Movement:
 
     @property
     def place(self) -> float:
-        """Where it is, from 0 to 1. A coarser half alone spans the whole range, too."""
+        """Where the controller stands, from 0 to 1. A coarse half alone spans the range, too."""
         if self.half:
             return (self.value >> 7) / SEVEN
         return self.value / self.most
@@ -51,15 +51,15 @@ class Movement:
 
 @dataclass
 class _Channel:
-    """What was heard on a channel.
+    """What was received on a channel.
 
     Attributes:
-        halves: of each controller below 32 the value, and when it came.
-        parameter: the NRPN that is selected.
+        halves: by controller below 32, its last value and when it came.
+        parameter: the selected NRPN; None if none is.
     """
 
     halves: dict[int, tuple[int, float]] = field(default_factory=dict)
-    selected: dict[int, int] = field(default_factory=dict)  # its two halves, by controller
+    selected: dict[int, int] = field(default_factory=dict)  # an NRPN's halves, by controller
     parameter: int | None = None
 
 
@@ -70,7 +70,7 @@ class Movements:
         self._channels: dict[int, _Channel] = {}
 
     def hear(self, event: midi.Hand | midi.NoteOn, time: float) -> list[Movement]:
-        """What a message means; the surest meaning last."""
+        """Returns the movements that a message may mean, the surest last."""
         match event:
             case midi.ControlChange(channel, controller, value):
                 return self._controller(channel, controller, value, time)
@@ -92,7 +92,7 @@ class Movements:
             state.selected[controller] = value
             high, low = (state.selected.get(c) for c in (NRPN_MSB, NRPN_LSB))
             whole = None if high is None or low is None else high << 7 | low
-            state.parameter = None if whole == FOURTEEN else whole  # which stands for none
+            state.parameter = None if whole == FOURTEEN else whole  # all ones deselect
         elif controller in (RPN_LSB, RPN_MSB):
             state.selected, state.parameter = {}, None
         if controller < LSB:

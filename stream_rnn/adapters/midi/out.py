@@ -1,7 +1,7 @@
-"""MIDI out, as one more viewer: symbols become timed messages for the MIDI process.
+"""MIDI out: a sink of the stage that turns symbols into timed messages for the MIDI process.
 
-Whatever begins in a session's `Voice` ends: when the session pauses, goes back or closes, and
-when its channel changes. What the MIDI process left sounding when it died is ended by the next.
+Every note ends, at the latest when its session pauses, goes back or closes, or changes channel.
+If the MIDI process dies, the next one ends the notes that were left sounding.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from stream_rnn.wire import events
 
 PROGRAM = 0xC0
 MEMORY = 5.0  # seconds; longer than it can take to see that the MIDI process is dead
-TAIL = 0.25  # seconds that what sounds may ring on after a pause, if its symbol lasts as long
+TAIL = 0.25  # seconds that notes may ring on after a pause, if their symbol lasts as long
 
 Timed = tuple[float, int, bytes]  # time, port, message
 
 
 class MidiSink:
-    """A viewer of the stage that plays on MIDI ports.
+    """A sink of the stage that plays sessions on MIDI ports.
 
     Args:
-        routes: which sessions play where; a route's number is its port's.
-        play: takes messages for their moments.
+        routes: which sessions play on which port; a route's index is its port's number.
+        play: takes messages to be sent at their times.
         end_notes: ends all notes at once, on every port.
         now: the stage's clock.
-        steps_per_beat: of a model's streams; none for those that keep no beat.
+        steps_per_beat: symbols in a beat, by the name of a model; None if it keeps no beat.
         wake: called when `next_time` may have become sooner.
 
     Raises:
-        ConfigError: a drum map that cannot be.
+        ConfigError: a drum map is invalid.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class MidiSink:
         self._connected = [False] * len(routes)
         self._hanging: list[set[Key]] = [set() for _ in routes]
         self._clocks: dict[int, ClockOut] = {}
-        self._ended: deque[tuple[float, int, Key]] = deque()  # by messages of late
+        self._ended: deque[tuple[float, int, Key]] = deque()  # the notes ended lately
 
     # As a sink of the stage
 
@@ -67,7 +67,7 @@ class MidiSink:
         return clocks or any(fits(r.session, session, silent=silent) for r in self._routes)
 
     def _ports_of(self, session: str) -> Iterator[int]:
-        """The ports that a session plays on, of those that it was opened for."""
+        """The ports on which a session has a track."""
         for port in range(len(self._routes)):
             if (session, port) in self._tracks:
                 yield port
@@ -76,7 +76,7 @@ class MidiSink:
         match event:
             case events.Opened(session=session, silent=silent):
                 for port, route in enumerate(self._routes):
-                    # It may have a track there: another model plays now, or a fork is played.
+                    # The session has one already if its model changed, or if a fork now plays.
                     if fits(route.session, session, silent=silent) and (
                         (session, port) not in self._tracks
                     ):
@@ -124,7 +124,7 @@ class MidiSink:
             self._send(port, track, at, notes)
 
     def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
-        """A long feed. A synthesizer lives in the present, but what it interrupts has ended."""
+        """Ends the notes that a long feed interrupts; the feed itself is not played."""
         first = next(past(), None)
         if first is not None:
             self._release(first.session, 0.0)
@@ -134,7 +134,7 @@ class MidiSink:
             track.voice.release()
         self._end_notes()
         now = self._now()
-        # Also for keys that are down for a reason we do not know.
+        # Also end notes on the synthesizer that we do not know of.
         self._play(
             [
                 (now, port, bytes((CONTROL | channel, ALL_NOTES_OFF, 0)))
@@ -146,7 +146,7 @@ class MidiSink:
     # From the MIDI process
 
     def ports(self, connected: Sequence[str | None]) -> None:
-        """Which ports are there now."""
+        """Takes what each port is connected to now; ends hanging notes on ports that are back."""
         for port, name in enumerate(connected):
             came = name is not None and not self._connected[port]
             self._connected[port] = name is not None
@@ -165,8 +165,8 @@ class MidiSink:
         return [note_off(key) for key in keys] + ends
 
     def died(self) -> None:
-        """The MIDI process is no more, and ended nothing. When it stopped is not known, so what
-        was ended of late may sound as well."""
+        """Handles the death of the MIDI process, which left notes sounding. When it stopped is not
+        known, so notes that were ended lately may still sound, too."""
         for (_, port), track in self._tracks.items():
             self._send(port, track, self._now(), track.voice.release())
         for at, port, key in self._ended:
@@ -182,7 +182,7 @@ class MidiSink:
         for port, route in enumerate(self._routes):
             if route.clock != session:
                 continue
-            if steps is None:  # another model plays now, which keeps no beat
+            if steps is None:  # the session's new model keeps no beat
                 self._clocks.pop(port, None)
             elif port not in self._clocks or self._clocks[port].per_beat != steps:
                 always = route.clock_runs == "always"
@@ -190,7 +190,7 @@ class MidiSink:
                 self._wake()
 
     def next_time(self) -> float:
-        """When `tick` has something to do: the pulses of sessions that are paused."""
+        """When `tick` has pulses of paused sessions to send; infinity for none."""
         return min((clock.next_time() for clock in self._clocks.values()), default=math.inf)
 
     def tick(self, now: float) -> None:
@@ -254,7 +254,7 @@ class MidiSink:
             else:
                 messages.append((at, port, note_off(key)))
                 self._ended.append((at, port, key))
-        # Before it is known that a port is back, what was left sounding there is not ended.
+        # A port that is gone gets nothing before `ports` has ended what was left sounding there.
         if messages and self._connected[port]:
             self._play(messages)
 

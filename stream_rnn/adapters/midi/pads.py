@@ -1,4 +1,4 @@
-"""Pads, keys and buttons that do something when they are pressed. No I/O; the time is passed in."""
+"""Pads, keys and buttons that trigger something when pressed. No I/O; the time is passed in."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from stream_rnn.stage.subscribers import Asker, fits
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire.control_words import value_of
 
-DOWN = 0.5  # of the way, from which on a button is pressed
-WHEEL_DOWN = 0.75  # the same of a wheel, which rests in the middle
+DOWN = 0.5  # the place, from 0 to 1, from which on a button counts as pressed
+WHEEL_DOWN = 0.75  # the same for a wheel, which rests in the middle
 
 
 class Pads:
-    """What pads do.
+    """Does what pads are bound to when they are pressed.
 
     Args:
-        asker: who asks for it.
-        panic: what a pad for it does.
+        asker: makes the requests, and gets their answers.
+        panic: called with the time when a pad for `panic` is pressed.
     """
 
     def __init__(self, stage: Stage, asker: Asker, panic: Callable[[float], None]) -> None:
@@ -30,7 +30,7 @@ class Pads:
         self._places: dict[MidiControl, float] = {}
 
     def press(self, binding: MidiControl, movement: Movement, now: float) -> None:
-        """Something was moved that does what it does when it is pressed."""
+        """Handles a movement of a bound pad: triggers the binding if it is a press."""
         if movement.kind in ("note", "program") or self._goes_down(binding, movement):
             self._do(binding, now)
 
@@ -38,12 +38,12 @@ class Pads:
         limit = WHEEL_DOWN if movement.kind == "wheel" else DOWN
         place, before = movement.place, self._places.get(binding, 0.0)
         self._places[binding] = place
-        # There are buttons that send the same value each time, and nothing when they are let go.
+        # Some buttons send the same value at each press, and nothing when they are released.
         again = movement.kind == "cc" and place == before
         return place >= limit and (before < limit or again)
 
     def forget(self, binding: MidiControl) -> None:
-        """A pad does nothing any more."""
+        """Forgets a pad that is no longer bound."""
         self._places.pop(binding, None)
 
     def _do(self, binding: MidiControl, now: float) -> None:
@@ -69,7 +69,7 @@ class Pads:
             self._stage.handle(self._asker, message, now)
 
     def _sessions(self, binding: MidiControl) -> list[Session]:
-        """Those that it is for; one that was put away stays where it is."""
+        """The sessions that a binding is for, without evicted ones, which stay evicted."""
         return [
             session
             for name, session in self._stage.sessions.items()

@@ -1,6 +1,6 @@
-"""What a performer plays, and how a model reads it: as frames, or as events. No I/O.
+"""Collects what a performer plays and encodes it for a model, as frames or as events. No I/O.
 
-Times are seconds on one clock, as the keys were heard.
+Times are in seconds on one clock: when each key was received.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 from stream_rnn.codecs.performance import TICK
 from stream_rnn.codecs.pianoroll import HIGHEST_PITCH, LOWEST_PITCH
 
-CHORD = 0.040  # seconds within which keys are struck together
-FORGOTTEN = 20.0  # seconds after which a key that is still down is held to be let go
-MAX_NOTES = 8192  # of a phrase; of a longer one the last
+CHORD = 0.040  # seconds within which keys count as struck together
+FORGOTTEN = 20.0  # seconds after which a key that is still down no longer keeps a phrase open
+MAX_NOTES = 8192  # notes of a phrase that are kept, the last ones
 
 
 @dataclass(frozen=True)
 class Played:
-    """A key and how long it sounded."""
+    """A note that was played, and when it began and ended."""
 
     start: float
     stop: float
@@ -30,20 +30,20 @@ class Played:
 
 
 class Phrase:
-    """The keys of one go at the keyboard, as they come.
+    """The notes that one keyboard plays in one turn.
 
-    The pedal keeps what is let go sounding, but does not keep the phrase from ending.
+    The pedal keeps released keys sounding, but it does not keep the phrase from ending.
     """
 
     def __init__(self) -> None:
         self._notes: deque[Played] = deque(maxlen=MAX_NOTES)
         self._down: dict[int, tuple[float, int]] = {}  # pitch: (since, velocity)
-        self._ringing: dict[int, tuple[float, int]] = {}  # let go, but held by the pedal
+        self._ringing: dict[int, tuple[float, int]] = {}  # released, but held by the pedal
         self._pedal = False
         self._last = -math.inf
 
     def on(self, pitch: int, velocity: int, time: float) -> None:
-        """A key goes down. One that the piano lacks is passed over."""
+        """Handles a key that goes down; ignores keys beyond a piano's."""
         if not LOWEST_PITCH <= pitch <= HIGHEST_PITCH:
             return
         self._last = time
@@ -52,7 +52,7 @@ class Phrase:
         self._down[pitch] = time, velocity
 
     def off(self, pitch: int, time: float) -> None:
-        """A key is let go."""
+        """Handles a key that goes up."""
         if pitch in self._down:
             self._last = time
             if self._pedal:
@@ -61,7 +61,7 @@ class Phrase:
                 self._end(self._down, pitch, time)
 
     def pedal(self, down: bool, time: float) -> None:
-        """The sustain pedal goes down or up."""
+        """Handles the sustain pedal."""
         self._pedal = down
         if not down:
             for pitch in list(self._ringing):
@@ -73,11 +73,11 @@ class Phrase:
             self._notes.append(Played(since, time, pitch, velocity))
 
     def over_at(self, silence: float) -> float:
-        """When it is over if nothing more is played."""
+        """When the phrase is over if nothing more is played, after `silence` seconds."""
         return self._last + (max(silence, FORGOTTEN) if self._down else silence)
 
     def notes(self) -> list[Played]:
-        """All that was played, in order; what still sounds ends with the last key."""
+        """All notes by their beginnings; notes that still sound end with the last key."""
         ringing = [
             Played(since, max(self._last, since), pitch, velocity)
             for pitch, (since, velocity) in {**self._ringing, **self._down}.items()
@@ -88,17 +88,17 @@ class Phrase:
 def as_frames(
     notes: Sequence[Played], step_of: Callable[[float], float], *, first: int, limit: int
 ) -> list[list[int]]:
-    """Notes as frames of pitches.
+    """Encodes notes as frames of pitches.
 
-    Each begins at the step that is nearest, and sounds for one at least. Keys that are struck
-    within 40 ms begin together. A frame does not tell a key that is struck again from one that
-    is held, so that one ends a frame early if it has two.
+    Each note begins at the nearest step, and lasts for at least one. Keys that are struck
+    within 40 ms begin together. A frame cannot tell a key that is struck again from one that is
+    held, so a note ends a frame early if its key is struck again, unless it has only one frame.
 
     Args:
-        notes: in order.
-        step_of: the step at a time, with its fraction.
-        first: the step of the first frame; none lies before.
-        limit: frames at most; of more the last.
+        notes: the notes, in order.
+        step_of: converts a time to a step, with its fraction.
+        first: the step of the first frame; earlier notes begin there.
+        limit: how many frames there may be; of more, the last are taken.
     """
     spans: dict[int, list[tuple[int, int]]] = {}
     chord = -math.inf
@@ -123,11 +123,11 @@ def as_frames(
 
 
 def as_events(notes: Iterable[Played], *, speed: float, limit: int) -> list[dict[str, Any]]:
-    """Notes as performance events, from the first note on.
+    """Encodes notes as performance events, from the first note on.
 
     Args:
-        speed: seconds of the stream in a second.
-        limit: events at most; of more notes the last.
+        speed: seconds of the stream in a second of playing.
+        limit: how many events there may be; of too many notes, the last are taken.
     """
     kept = list(notes)
     while len(events := _events(kept, speed)) > limit:

@@ -1,8 +1,8 @@
-"""Sessions into MIDI files, as they play.
+"""Records sessions to MIDI files as they play.
 
-The file is whole at every moment but for the last second: each time some messages are added,
-the end of the track and its length are written anew. So whatever ends the server, the
-recording is there. A file that is there already is kept: see `free_path`.
+The file is complete at every moment except for the last second: whenever messages are added, the
+end of the track and its length are written anew. So the recording survives whatever ends the
+server. An existing file is never overwritten: see `free_path`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from stream_rnn.wire import events
 log = logging.getLogger("stream_rnn.recording")
 
 END_OF_TRACK = b"\x00\xff\x2f\x00"
-LENGTH_AT = 18  # where the track's length stands, in 4 bytes
+LENGTH_AT = 18  # offset of the track's length, which has 4 bytes
 FLUSH = 1.0  # seconds of music that may be lost
 MAX_TRACK = 2**32 - 1
 
@@ -38,12 +38,12 @@ class MidiFile:
     """A MIDI file of one track that grows.
 
     Raises:
-        FileExistsError: there is one.
-        OSError: it cannot be written.
+        FileExistsError: the file exists already.
+        OSError: the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
-        # A device, such as /dev/null, has nothing to lose.
+        # A device, such as /dev/null, may exist: it has nothing to lose.
         self._file = path.open("wb" if path.exists() and not path.is_file() else "xb")
         self._ticks, self._length = 0, 0
         head = b"MThd" + struct.pack(">IHHH", 6, 0, 1, TICKS_PER_BEAT)
@@ -51,7 +51,7 @@ class MidiFile:
         self._track(b"")
 
     def add(self, messages: list[tuple[int, bytes]]) -> None:
-        """Adds messages (ticks from the beginning, bytes), in order of time."""
+        """Adds messages, as (ticks from the beginning, bytes), in order of time."""
         body = b""
         for tick, data in messages:
             tick = max(self._ticks, tick)
@@ -61,7 +61,7 @@ class MidiFile:
 
     def _track(self, body: bytes) -> None:
         if self._length + len(body) + len(END_OF_TRACK) > MAX_TRACK:
-            return  # 4 GB; what a track's length can say
+            return  # the 4 bytes of the length hold no more than 4 GB
         self._file.seek(LENGTH_AT + 4 + self._length)
         self._file.write(body + END_OF_TRACK)
         self._length += len(body)
@@ -75,7 +75,7 @@ class MidiFile:
 
 
 def free_path(path: Path, when: datetime) -> Iterator[Path]:
-    """The path itself, and then others beside it, with the time in the name, and a number."""
+    """Yields the path, then others beside it: with the time in the name, then a number, too."""
     yield path
     dated = path.with_name(f"{path.stem}-{when:%Y-%m-%dT%H-%M-%S}{path.suffix}")
     yield dated
@@ -84,10 +84,10 @@ def free_path(path: Path, when: datetime) -> Iterator[Path]:
 
 
 def new_file(path: Path) -> tuple[Path, MidiFile]:
-    """A new MIDI file, and its name: an older take is never overwritten.
+    """Makes a new MIDI file, under another name if the path exists; returns its path, too.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     for free in free_path(path, datetime.now()):
         with contextlib.suppress(FileExistsError):
@@ -99,14 +99,14 @@ def new_file(path: Path) -> tuple[Path, MidiFile]:
 
 
 class Recorder:
-    """A viewer that writes what it sees into a MIDI file, from the first note on.
+    """A sink of the stage that records sessions to a MIDI file, from the first note on.
 
-    The file has the tempo of the session that leads: the first one that plays and has a beat,
-    and when it pauses the next that plays. Its beats and bars are the file's.
+    The file has the tempo, beats and bars of the leading session. The first session with a beat
+    that plays leads; when it pauses, the next one that plays does.
 
     Args:
-        path: the file; if there is one already, another is made beside it.
-        pattern: which sessions.
+        path: the file; if it exists already, another is made beside it.
+        pattern: which sessions are recorded.
         now: the stage's clock.
 
     Raises:
@@ -119,15 +119,15 @@ class Recorder:
         try:
             self._path, self._file = new_file(path)
         except OSError as error:
-            # A path that cannot be is a mistake. A full disk must not keep a show from starting.
+            # A bad path is a mistake to report. A full disk must not keep a show from starting.
             if error.errno != errno.ENOSPC:
                 raise ConfigError(f"cannot record to {path}: {error.strerror}") from None
             self._give_up(error)
         self._tracks: dict[str, Track] = {}
         self._waiting: list[tuple[float, bytes]] = []
-        self._grid: Grid | None = None  # from the first note on
+        self._grid: Grid | None = None  # made at the first note
         self._leader: str | None = None
-        self._lead: Symbol | None = None  # its latest symbol
+        self._lead: Symbol | None = None  # the leader's latest symbol
         self._flushed = 0.0
 
     def wants(self, session: str, *, silent: bool = False) -> bool:
@@ -154,7 +154,7 @@ class Recorder:
         self._add(at, track, notes)
 
     def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
-        """A long feed: what it interrupts has ended."""
+        """Ends the notes that a long feed interrupts; the feed itself is not recorded."""
         first = next(past(), None)
         track = first and self._tracks.get(first.session)
         if track:
@@ -169,7 +169,7 @@ class Recorder:
         self._add(track.quiet_at(self._now()), track, track.voice.release())
 
     def _follow(self, session: str, due: float, context: NoteContext) -> None:
-        """Takes the beat of a symbol, if its session leads, or nobody does."""
+        """Takes the beat of a symbol, if its session leads or no session does."""
         if context.beat is None or self._leader not in (None, session):
             return
         symbol = Symbol(due, context.ends, context.beat.place, context.beat.beats)
@@ -194,7 +194,7 @@ class Recorder:
             self._write(at - FLUSH / 2)
 
     def _write(self, until: float) -> None:
-        """Writes what lies before a moment: sessions are handed out a little out of order."""
+        """Writes the messages up to a time; later ones wait, since they come a little unordered."""
         assert self._grid is not None and self._file is not None
         self._flushed = until
         self._waiting.sort(key=lambda message: message[0])
@@ -210,7 +210,7 @@ class Recorder:
         self._file = None
 
     def close(self) -> None:
-        """Ends what sounds, and the file."""
+        """Ends all notes, writes the rest, and closes the file."""
         self.panic()
         if self._file is not None and self._grid is not None:
             self._write(float("inf"))

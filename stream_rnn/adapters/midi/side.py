@@ -1,4 +1,4 @@
-"""All of MIDI, as the server starts and stops it: the process, its watchdog, out and in."""
+"""Starts and stops all of MIDI: the process, its watchdog, output and input."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("stream_rnn.midi")
 
-PING = 0.25  # seconds between signs of life
-HUNG = 6  # of them in a row without an answer, after which the process is held to hang
-PAUSES = (0.1, 0.5, 1.0)  # before it is started anew, by how often that failed in a row
+PING = 0.25  # seconds between pings
+HUNG = 6  # pings in a row without an answer, after which the process counts as hung
+PAUSES = (0.1, 0.5, 1.0)  # seconds before a restart, by how many have failed in a row
 
 
 class MidiWard:
-    """The process, to its supervisor: it hangs if signs of life that it was asked for do not come.
+    """The MIDI process, for its supervisor. It counts as hung when it leaves pings unanswered.
 
-    Not by the clock: when the gateway itself has stood still for long, it has heard nothing for
-    long, and only what it asks from then on tells anything.
+    Unanswered pings are counted, and not the time: a gateway that stood still for long has heard
+    nothing for long either, and only the pings that it sends afterwards tell anything.
     """
 
     what = "the MIDI process"
@@ -60,7 +60,7 @@ class MidiWard:
         return PING
 
     def hear(self) -> None:
-        """There is a sign of life."""
+        """Notes a sign of life."""
         self._unanswered = 0
 
     def hangs(self, now: float, *, stood_still: bool) -> bool:
@@ -80,13 +80,14 @@ class MidiWard:
 
 
 class MidiSide:
-    """MIDI out and in.
+    """MIDI output and input.
 
     Args:
+        conductor: gets the tempo and transport of a MIDI clock.
         bpm: the tempo until a MIDI clock is heard.
 
     Raises:
-        ConfigError: a drum map or a controller that cannot be.
+        ConfigError: a drum map or the binding of a controller is invalid.
     """
 
     def __init__(
@@ -121,7 +122,7 @@ class MidiSide:
 
     @property
     def ticking(self) -> list[MidiInput | MidiSink]:
-        """What acts by the time: see `playout.Ticking`."""
+        """The parts that act at times of their own: see `playout.Ticking`."""
         return [self._sink] if self.input is None else [self.input, self._sink]
 
     def _make_input(self, conductor: TransportFollower) -> MidiInput | None:
@@ -133,20 +134,20 @@ class MidiSide:
 
     def _steps_per_beat(self, model: str) -> int | None:
         played = self._stage.models[model]
-        # A stream whose symbols last as long as they say has no beat; one that spells out notes
-        # has, but its symbols do not stand on it.
+        # A stream whose symbols give their own lengths has no beat. One that spells out notes
+        # has a beat, but its symbols do not stand on it.
         own = keeps_own_time(played.codec) or played.codec.reading() is not None
         return None if own else steps_per_beat(played.card)
 
     async def start(self) -> asyncio.Task[None]:
-        """Starts the process, and puts the ports on the stage.
+        """Starts the process, and adds the sink to the stage.
 
         Returns:
             The task that keeps the process alive, for ever.
 
         Raises:
-            StreamRnnError: the process did not start. That no MIDI system is running, or a
-                port is not there, is no error: it may come.
+            StreamRnnError: the process did not start. It is no error if no MIDI system is
+                running or a port is missing, since they may come later.
         """
         await self._process.start()
         self._stage.add_sink(self._sink)
@@ -154,7 +155,7 @@ class MidiSide:
         return self._task
 
     def stop(self) -> None:
-        """Ends every note, and the process; does nothing the second time."""
+        """Ends every note and the process; does nothing if called again."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -165,7 +166,7 @@ class MidiSide:
         if self.input is not None:
             now = self._clock.now()
             for time, port, data in messages:
-                self.input.sent(max(time, now), data, port)  # what is late goes out at once
+                self.input.sent(max(time, now), data, port)  # a late message goes out at once
         self._process.play(messages)
 
     def _end_notes(self) -> None:
@@ -188,14 +189,14 @@ class MidiSide:
                 self._stage.counters.midi.add(event)
 
     def _let_go(self, ins: Sequence[str | None]) -> None:
-        """Keys that were down are up when their keyboard goes."""
+        """Releases the keys of keyboards that have gone."""
         before = self._connected[len(self._config.out_) :]
         for port, (old, new) in enumerate(zip(before, ins, strict=False)):
             if self.input is not None and old is not None and new != old:
                 self.input.gone(port, self._clock.now())
 
     def _tell_of(self, ports: Ports) -> None:
-        """For the log: what came, what went, and what is not there."""
+        """Logs which ports have come or gone, and at first which are missing."""
         if ports.trouble and ports.trouble != self._trouble:
             log.warning("%s; playing on without MIDI until there is one", ports.trouble)
         connected = (*ports.outs, *ports.ins)

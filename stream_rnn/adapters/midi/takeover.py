@@ -1,4 +1,4 @@
-"""Soft takeover: a knob that stands elsewhere than its control does not make it jump. No I/O."""
+"""Soft takeover: a knob does not make a control jump that was changed elsewhere. No I/O."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import math
 from stream_rnn.config import MidiControl
 
 MOST = 1024  # values that are remembered
-CLOSE = 1.01 / 127  # of a range: a knob's own step, within which it has met the value
+CLOSE = 1.01 / 127  # part of a range: about a knob's own step, within which it meets a value
 PLACES = ("absolute", "14-bit")
 
 
 class Takeover:
-    """What each controller has set last, and where it stood."""
+    """Remembers what value each controller has set last, and where it stands."""
 
     def __init__(self) -> None:
         self._set: dict[tuple[MidiControl, int], float] = {}
@@ -23,13 +23,13 @@ class Takeover:
     ) -> bool:
         """Whether a controller may move a control to a value.
 
-        It may while the control is where the controller has left it. When somebody else has
-        changed it, the controller first has to come to where the control is, or pass it.
+        It may while the control has the value that the controller set last. When somebody else
+        has changed the control, the controller first has to reach or pass the present value.
 
         Args:
-            session: its key.
-            current: the control's value now.
-            span: of the range, above 0.
+            session: the session's key.
+            current: the control's present value.
+            span: the width of the controller's range, above 0.
         """
         if binding.pickup is False:
             return True
@@ -45,17 +45,17 @@ class Takeover:
         return min(before, value) - near <= current <= max(before, value) + near
 
     def moved(self, binding: MidiControl, value: float) -> None:
-        """A controller stands where it would set this value."""
+        """Notes that a controller stands where it would set this value."""
         self._stood[binding] = value
 
     def has_set(self, binding: MidiControl, session: int, current: float) -> None:
-        """A controller has set a control, which has this value now."""
+        """Notes that a controller has set a control, which now has the value `current`."""
         self._set.pop((binding, session), None)
         self._set[binding, session] = current
         if len(self._set) > MOST:
             del self._set[next(iter(self._set))]
 
     def forget(self, binding: MidiControl) -> None:
-        """A controller moves its control no more."""
+        """Forgets a controller that is no longer bound."""
         self._stood.pop(binding, None)
         self._set = {key: value for key, value in self._set.items() if key[0] != binding}

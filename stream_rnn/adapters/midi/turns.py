@@ -1,4 +1,4 @@
-"""Call and response with several players: whose turn it is. No I/O, and the time is passed in."""
+"""Call and response with several keyboards: the performers' turns. No I/O; time is passed in."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Taken:
     """What the keyboards of a session played in one turn.
 
     Attributes:
-        notes: of all of them, in order of time.
-        prime: whether they replace the past of the stream.
-        stopped: whether somebody has paused the session meanwhile, so that it does not answer.
+        notes: the notes of all keyboards, in order of time.
+        prime: whether the notes replace the past of the stream.
+        stopped: whether somebody paused the session during the turn, so that it does not answer.
     """
 
     notes: list[Played]
@@ -28,15 +28,14 @@ class Taken:
 
 
 class Turn:
-    """The turn of the people at a session's keyboards.
+    """The turn of the performers at a session's keyboards.
 
-    It begins with the first key of any of the keyboards, and ends when every one of them has
-    been quiet for as long as it is configured: the session never answers over a player who
-    still holds a key. What they played together becomes one phrase.
+    It begins with the first key of any keyboard, and ends when each keyboard has been quiet for
+    its configured silence: the session never answers over a performer who still holds a key.
+    What they played together becomes one phrase.
 
-    While it lasts the session is paused, by us. If somebody else pauses it as well, by
-    whatever means, then it is their pause that holds: it ends when somebody plays the session,
-    or with the turn after this one.
+    We pause the session for the turn. If somebody else pauses it as well, by whatever means, their
+    pause lasts longer: until somebody plays the session, or until the next turn is over.
     """
 
     def __init__(self) -> None:
@@ -45,34 +44,34 @@ class Turn:
         self._asking = False
 
     def take(self, keyboard: int, config: MidiIn) -> Phrase:
-        """The phrase of a keyboard in this turn, which may begin with it.
+        """Returns a keyboard's phrase in this turn; begins the turn if there is none.
 
         Args:
-            keyboard: which one; any number of its own.
+            keyboard: any number that identifies the keyboard.
         """
         if not self._phrases:
             self._stopped = False
         return self._phrases.setdefault(keyboard, (config, Phrase()))[1]
 
     def over_at(self) -> float:
-        """When the turn is over if nothing more is played; infinity if there is none."""
+        """When the turn is over if nothing more is played; infinity if there is no turn."""
         times = (phrase.over_at(config.silence) for config, phrase in self._phrases.values())
         return max(times, default=math.inf)
 
     def end(self) -> Taken:
-        """Ends the turn."""
+        """Ends the turn, and returns what was played."""
         phrases, self._phrases = [*self._phrases.values()], {}
         notes = [note for _, phrase in phrases for note in phrase.notes()]
         notes.sort(key=lambda note: (note.start, note.pitch))
         return Taken(notes, any(config.prime for config, _ in phrases), self._stopped)
 
     def stop(self) -> None:
-        """Somebody wants silence: the session does not answer this turn."""
+        """Notes that somebody wants silence: the session will not answer this turn."""
         self._stopped = True
 
     @contextlib.contextmanager
     def asking(self) -> Iterator[None]:
-        """What the stage tells of the session meanwhile is our own doing."""
+        """Marks a block in which the session's news come from our own requests."""
         self._asking = True
         try:
             yield
@@ -80,7 +79,7 @@ class Turn:
             self._asking = False
 
     def tell(self, event: events.Event) -> None:
-        """News of the session. A pause with a reason is nobody's: the engine is gone, say."""
+        """Takes news of the session. A pause with a reason (the engine died, say) is nobody's."""
         if self._asking:
             return
         match event:
@@ -97,19 +96,19 @@ class Turns:
         self._turns: dict[str, Turn] = {}
 
     def of(self, session: str) -> Turn:
-        """A session's turn, for all of its keyboards."""
+        """Returns the turn of a session, which all of its keyboards share."""
         return self._turns.setdefault(session, Turn())
 
     def tell(self, event: events.Event) -> None:
-        """News of any session; see `Stage.observe`."""
+        """Takes news of any session; see `Stage.observe`."""
         if isinstance(event, events.SessionEvent) and event.session in self._turns:
             self._turns[event.session].tell(event)
 
     def stop(self, sessions: Iterable[str] | None = None) -> None:
-        """A panic, or a sequencer's stop: sessions do not answer the turn that is being played.
+        """Keeps sessions from answering the present turn, on a panic or a sequencer's stop.
 
         Args:
-            sessions: which; all if none are named.
+            sessions: the names of the sessions; None for all.
         """
         for name in [*self._turns] if sessions is None else sessions:
             if name in self._turns:

@@ -1,6 +1,7 @@
-"""What waits for its moment, in order: one timer for all of it, since two may overtake each other.
+"""Calls a function for items at their times, strictly in order, with a single timer.
 
-uvloop's timers are in milliseconds, and those of one millisecond fire in any order.
+With a timer for each item, two could overtake each other: uvloop's timers have a resolution of a
+millisecond, and those of the same millisecond fire in any order.
 """
 
 from __future__ import annotations
@@ -14,39 +15,39 @@ from stream_rnn.clock import Clock, MonotonicClock
 from stream_rnn.timed_queue import TimedQueue
 
 TICK = 0.001
-EARLY = TICK / 2  # what is due by then is done now, rather than with the next tick
+EARLY = TICK / 2  # seconds by which an item may be done early, rather than a tick late
 
 T = TypeVar("T")
 
 
 def wall(due: float, clock: Clock) -> float:
-    """A time on the stage's clock as seconds since 1970."""
+    """Converts a time on the stage's clock to seconds since 1970."""
     return due - clock.now() + time.time()
 
 
 class Agenda(Generic[T]):
-    """Does things when their moment has come: by their times, and of one time as they came.
+    """Handles items at their times; those of the same time in the order in which they were added.
 
     Args:
-        do: what is done with each.
-        clock: that waiting is measured on.
+        do: called with each item when its time has come.
+        clock: measures the waiting.
     """
 
     def __init__(self, do: Callable[[T], None], clock: Clock | None = None) -> None:
         self._do, self._now = do, (clock or MonotonicClock()).now
-        self._queue: TimedQueue[tuple[float, T]] = TimedQueue()  # when it can be done, and what
+        self._queue: TimedQueue[tuple[float, T]] = TimedQueue()  # (due by `clock`, item)
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._queue)
 
     def add(self, at: float, wait: float, item: T) -> None:
-        """Puts something down.
+        """Adds an item.
 
         Args:
-            at: its time, on whatever clock gave it; only the order counts.
-            wait: seconds until then. What is overdue is done at once, after all that comes
-                before it.
+            at: the item's time, on any clock; it only determines the order.
+            wait: seconds until then. An overdue item is done at once, but never before the
+                items with an earlier `at`.
         """
         self._queue.push(at, (self._now() + wait, item))
         self._run()
@@ -62,13 +63,13 @@ class Agenda(Generic[T]):
             self._timer = asyncio.get_running_loop().call_later(wait, self._run)
 
     def flush(self) -> None:
-        """Does all of it now, in order."""
+        """Handles all waiting items now, in order."""
         while self._queue:
             self._do(self._queue.pop()[1][1])
         self.clear()
 
     def clear(self) -> None:
-        """Forgets what waits."""
+        """Forgets all waiting items."""
         self._queue.clear()
         if self._timer is not None:
             self._timer.cancel()

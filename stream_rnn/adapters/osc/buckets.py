@@ -1,4 +1,4 @@
-"""How much may be sent to us, and how much work it may bring. No I/O; the time is passed in."""
+"""Limits on the packets we take and on the work they cause. No I/O; the time is passed in."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from dataclasses import dataclass
 from stream_rnn.wire.access import is_loopback
 
 MAX_HOSTS = 1024
-SHARE = 4  # senders' worth of packets that a machine may send, from however many ports
-OWN_SHARE = 32  # and this machine
-# What a packet may bring on average, where a message that is done and answered is one.
-WORK = 2
-MAPPED = "::ffff:"  # how a socket for both families calls an IPv4 address
+SHARE = 4  # a machine, with all its ports, may send as many packets as so many senders
+OWN_SHARE = 32  # the same for this machine
+WORK = 2  # work that a packet may cause on average; to do and answer one message costs 1
+MAPPED = "::ffff:"  # prefix of IPv4 addresses at a dual-stack socket
 
 
 def is_here(host: str) -> bool:
-    """Whether an address is of this machine's own loopback."""
+    """Whether an address is a loopback address of this machine."""
     return is_loopback(host.removeprefix(MAPPED))
 
 
 class Bucket:
-    """An allowance that fills up with time.
+    """A token bucket: an amount that refills with time.
 
     Args:
-        rate: by how much a second.
-        most: that it holds; a second's worth unless it is given.
+        rate: amount by which it refills in a second.
+        most: amount that it holds when full; by default, a second's worth.
     """
 
     def __init__(self, rate: float, now: float, most: float | None = None) -> None:
@@ -32,20 +31,20 @@ class Bucket:
         self._most = self._left = rate if most is None else most
 
     def left(self, now: float) -> float:
-        """What is left; below nothing where more was charged than there was."""
+        """The amount that is left; negative if more was charged than there was."""
         self._left = min(self._most, self._left + (now - self._at) * self._rate)
         self._at = now
         return self._left
 
     def take(self, now: float, cost: float = 1.0) -> bool:
-        """Takes some, if there is so much left."""
+        """Takes an amount if so much is left; returns whether it was."""
         if self.left(now) < cost:
             return False
         self._left -= cost
         return True
 
     def charge(self, cost: float) -> None:
-        """Takes some, on credit if need be: what something costs is known once it is done."""
+        """Takes an amount even if less is left: the cost of work is known only afterwards."""
         self._left -= cost
 
 
@@ -57,18 +56,18 @@ class _Host:
 
 
 class Hosts:
-    """What each machine may send, whatever ports it sends from, and when it was last heard.
+    """The limits of each machine, over all of its ports, and when it was last heard.
 
     Args:
-        rate: packets a second of one sender.
+        rate: packets a second that one sender may send.
     """
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
-        self._hosts: dict[str, _Host] = {}  # the longest silent stands first
+        self._hosts: dict[str, _Host] = {}  # the one silent for longest comes first
 
     def may_send(self, host: str, now: float) -> bool:
-        """Takes a packet from a machine's allowance, if any is left."""
+        """Counts a packet from a machine; returns whether it is within the machine's limit."""
         known = self._hosts.pop(host, None)
         if known is None:
             rate = self._rate * (OWN_SHARE if is_here(host) else SHARE)
@@ -80,11 +79,11 @@ class Hosts:
         return known.packets.take(now)
 
     def work(self, host: str) -> Bucket | None:
-        """What work a machine may bring; nothing is known of one that was silent for long."""
+        """The work that a machine may still cause; None if the machine has been forgotten."""
         known = self._hosts.get(host)
         return None if known is None else known.work
 
     def heard_at(self, host: str) -> float:
-        """When something came from a machine; long ago, if that is forgotten."""
+        """When a packet last came from a machine; minus infinity if it has been forgotten."""
         known = self._hosts.get(host)
         return float("-inf") if known is None else known.heard_at

@@ -1,4 +1,4 @@
-"""What OSC senders ask for, done: of each message what it asks, a bit at a time."""
+"""Carries out the requests of OSC messages, in small steps."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from stream_rnn.wire.learning import Forget, Learn
 from stream_rnn.wire.osc_answers import session_messages
 from stream_rnn.wire.osc_faders import fader_messages
 
-LISTED = 0.5  # what a line of a list costs
-MOVED = 1 / 8  # what it costs that a viewer is told
-FED = 1 / 64  # what a symbol costs that is fed
+LISTED = 0.5  # cost of one entry of a list
+MOVED = 1 / 8  # cost of telling one viewer of a change
+FED = 1 / 64  # cost of one fed symbol
 
 _DONE = object()
 
 
 class Learner(Protocol):
-    """What learns which MIDI controller moves which control."""
+    """Learns which MIDI controller moves which control."""
 
     def learn(self, asker: Asker, request: Learn, now: float) -> None:
-        """The next controller that moves is to move a control."""
+        """Binds the next controller that moves to a control."""
         ...
 
     def forget(self, asker: Asker, request: Forget, now: float) -> None:
-        """No controller is to move it."""
+        """Unbinds the controllers of a control, or of all controls."""
         ...
 
 
 class Desk:
-    """Does what messages ask.
+    """Carries out the requests of messages.
 
     Attributes:
-        learner: answers to `/rnn/midi/…`, if there is a MIDI input.
+        learner: handles `/rnn/midi/…`; None without a MIDI input.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Desk:
         self._refusals, self._subscriptions = refusals, subscriptions
 
     def do(self, peer: OscPeer, message: osc.Timed) -> Iterator[None]:
-        """Does what a message asks; each step is a bit of it, and is charged to the sender."""
+        """Carries out a message, a part of it at each step; charges the sender for each part."""
         address, found = message.address, list[asked.Request]()
         self._peers.charge(peer, 1.0)
         with self._refusals.answering(peer, address):
@@ -74,7 +74,7 @@ class Desk:
             yield
 
     def _step(self, peer: OscPeer, steps: Iterator[None], address: str) -> bool:
-        """Takes a step; returns whether there may be another."""
+        """Takes a step and reports its errors; returns whether there may be another step."""
         with self._refusals.answering(peer, address):
             return next(steps, _DONE) is not _DONE
         return False
@@ -92,7 +92,7 @@ class Desk:
             case asked.Reply(port):
                 self._peers.reply_to(peer, port or None)
                 self._subscriptions.greet(peer.reply_to)
-            case asked.Token():  # at the door they know whether it is right
+            case asked.Token():  # `Door` has checked it already
                 peer.send(osc.message_bytes("/rnn/admitted"))
             case asked.Ask(session, name):
                 self._tell_value(peer, session, name)
@@ -117,7 +117,7 @@ class Desk:
         peer.send(osc.message_bytes(address, *arguments))
 
     def _hand_on(self, peer: OscPeer, request: wire.Message) -> None:
-        """What concerns a session, for the stage."""
+        """Passes a request that concerns a session on to the stage, and charges for it."""
         if isinstance(request, wire.Control):
             self._subscriptions.moved(peer, request.session, request.controls)
         if isinstance(request, wire.Feed):
@@ -128,7 +128,7 @@ class Desk:
         self._stage.handle(peer, request, self._now())
 
     def _tell_value(self, peer: OscPeer, session: str, name: str) -> None:
-        """Answers with what a control stands at, at the address that was asked."""
+        """Answers with a control's value, at the address that was asked."""
         controls = self._subscriptions.controls(session)
         if controls is None:
             raise ProtocolError("unknown_session", f"there is no session {session!r}")

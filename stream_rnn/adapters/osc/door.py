@@ -1,28 +1,28 @@
-"""The token that other machines have to say before they are heard. No I/O; time is passed in."""
+"""Checks the token that other machines have to send first. No I/O; the time is passed in."""
 
 from __future__ import annotations
 
 from stream_rnn.adapters.osc.buckets import MAX_HOSTS, Bucket, is_here
 from stream_rnn.wire.access import same_token
 
-TRIES = 1.0  # a second, of one machine: wrong tokens and words about it
-HOLDS = 3600.0  # seconds of silence until it has to be said again
+TRIES = 1.0  # messages a second, of one machine without a valid token, that are read and answered
+HOLDS = 3600.0  # seconds of silence after which a machine has to send the token again
 
 
 class Door:
-    """Which machines may come in.
+    """Keeps track of the machines that are admitted.
 
     Args:
-        token: that lets in; none: everybody is in.
+        token: the server's token; None admits every machine.
     """
 
     def __init__(self, token: str | None) -> None:
         self._token = token
-        self._inside: dict[str, float] = {}  # when it was heard last, by machine
+        self._inside: dict[str, float] = {}  # by machine, when it was last heard
         self._tries: dict[str, Bucket] = {}
 
     def is_open(self, host: str, now: float) -> bool:
-        """Whether what comes from a machine is done."""
+        """Whether a machine is admitted, so that its messages are carried out."""
         if self._token is None or is_here(host):
             return True
         heard_at = self._inside.get(host)
@@ -32,7 +32,7 @@ class Door:
         return True
 
     def may_try(self, host: str, now: float) -> bool:
-        """Whether a machine outside is answered: not often, so that nobody guesses for long."""
+        """Whether a machine that is not admitted gets an answer: rarely, lest it guess tokens."""
         bucket = self._tries.pop(host, None) or Bucket(TRIES, now, 5.0)
         self._tries[host] = bucket
         if len(self._tries) > MAX_HOSTS:
@@ -40,7 +40,7 @@ class Door:
         return bucket.take(now)
 
     def enter(self, host: str, token: str, now: float) -> bool:
-        """Lets a machine in if it says the token."""
+        """Admits a machine if its token is right; returns whether it was."""
         if self._token is None or not same_token(token, self._token):
             return False
         self._inside.pop(host, None)

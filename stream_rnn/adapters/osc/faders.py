@@ -1,7 +1,7 @@
-"""The faders of one receiver, which follow their controls, whoever changes them.
+"""Keeps one receiver's faders at the values of their controls, whoever changes those.
 
-While a hand moves a fader nothing is sent back to it, since programs would answer that as a move
-of their own, or jump. Once the hand rests, the fader is told what holds.
+While a hand moves a fader, nothing is sent to it: it would jump, or its program would take the
+value for a move and send it back. Once the hand rests, it is sent its control's value.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from stream_rnn.wire import events
 from stream_rnn.wire.osc_answers import Message
 from stream_rnn.wire.osc_faders import fader_messages, news_of_faders, touched
 
-STILL = 0.4  # seconds after its last move until a hand rests
+STILL = 0.4  # seconds without a move after which a hand is held to rest
 MAX_MOVED = 1024
 
 _Fader = tuple[str, str]  # session, control
 
 
 class Faders:
-    """What one receiver's faders are told.
+    """Sends values to the faders of one receiver.
 
     Args:
-        send: one message.
+        send: sends one message to the receiver.
         later: asks for a call of `settle` in so many seconds.
-        look: a session's controls, if it is there.
+        look: returns the controls of a session; None if there is no such session.
     """
 
     def __init__(
@@ -35,12 +35,12 @@ class Faders:
         look: Callable[[str], Mapping[str, Any] | None],
     ) -> None:
         self._send, self._later, self._look = send, later, look
-        self._moved: dict[_Fader, float] = {}  # when, the longest still first
+        self._moved: dict[_Fader, float] = {}  # by fader, when it last moved; the oldest first
         self._held_back: dict[_Fader, list[Message]] = {}
         self._waits = False
 
     def moved(self, session: str, names: Iterable[str], now: float) -> None:
-        """A hand moves faders of this receiver."""
+        """Notes that a hand moves faders of this receiver."""
         for name in touched(names):
             self._moved.pop((session, name), None)
             self._moved[session, name] = now
@@ -49,7 +49,7 @@ class Faders:
         self._wait(STILL)
 
     def tell(self, event: events.SessionEvent) -> None:
-        """News of a session that it listens to."""
+        """Sends the values that an event has changed, but holds back those of moving faders."""
         for name, messages in news_of_faders(event).items():
             if (event.session, name) in self._moved:
                 self._held_back[event.session, name] = messages
@@ -57,14 +57,14 @@ class Faders:
                 self._say(messages)
 
     def settle(self, now: float) -> None:
-        """Tells those whose hand rests."""
+        """Sends the present values to the faders whose hand rests."""
         self._waits = False
         for (session, name), at in list(self._moved.items()):
             if now - at < STILL:
                 self._wait(STILL - (now - at))
                 return
             held_back = self._held_back.get((session, name))
-            if held_back is None:  # it was refused: what was before holds
+            if held_back is None:  # the move was refused: the control kept its value
                 controls = self._look(session) or {}
                 held_back = fader_messages(session, controls, [name]).get(name, [])
             self._forget((session, name))

@@ -1,9 +1,9 @@
-"""Which addresses are known to want what we send.
+"""Which addresses are known to want our packets. No I/O; the time is passed in.
 
-A packet names its sender, and may name another port; both are easily made up, and then what we
-send goes to somebody who never asked. So an address of another machine that nothing has come
-from is sent little, until it is heard: a packet comes from that very port, or the number that we
-sent there comes back, from whatever port of its machine. No I/O; the time is passed in.
+A packet names its sender, and may name another port to send to. Both are easily forged, and then
+our packets would flood a machine that never asked. So an address of another machine gets few
+bytes until it is known: until a packet comes from that very port, or until the number that we
+sent there comes back, from any port of that machine.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TypeVar
 from stream_rnn.adapters.osc.buckets import Bucket, is_here
 from stream_rnn.adapters.osc.presence import Address, is_free
 
-FIRST = 500.0  # bytes that a machine is sent at ports that it has not spoken from
-FURTHER = 50.0  # bytes a second, later
+FIRST = 500.0  # bytes that all unknown ports of a machine together are sent at first
+FURTHER = 50.0  # bytes a second after that
 MAX_KNOWN = 4096
 MAX_ASKED = 256
 
@@ -24,7 +24,7 @@ V = TypeVar("V")
 
 
 def _remember(table: dict[K, V], key: K, value: V, most: int) -> None:
-    """Puts something last, and lets the oldest go where there are too many."""
+    """Makes an entry a table's newest, and drops the oldest entry if there are too many."""
     table.pop(key, None)
     table[key] = value
     if len(table) > most:
@@ -32,10 +32,10 @@ def _remember(table: dict[K, V], key: K, value: V, most: int) -> None:
 
 
 class Known:
-    """What we know of addresses.
+    """The addresses that are known.
 
     Args:
-        lease: seconds after which an address that is silent has to be heard again.
+        lease: seconds of silence after which an address is unknown again.
     """
 
     def __init__(self, lease: float) -> None:
@@ -45,28 +45,28 @@ class Known:
         self._little: dict[str, Bucket] = {}
 
     def heard(self, address: Address, now: float) -> None:
-        """A packet came from there."""
+        """Notes that a packet came from an address."""
         _remember(self._heard, address, now, MAX_KNOWN)
 
     def is_known(self, address: Address, now: float) -> bool:
-        """Whether what we send there is wanted there; of this machine that is always believed."""
+        """Whether an address is known. Those of this machine always are."""
         since = self._heard.get(address)
         if since is not None and now - since <= self._lease:
             return True
         return is_here(address[0])
 
     def listens(self, address: Address, now: float) -> bool:
-        """The same, and on this machine, where it can be seen, somebody has that port."""
+        """Whether an address is known and, if on this machine, some program has its port open."""
         return self.is_known(address, now) and not (is_here(address[0]) and is_free(address))
 
     def ask(self, address: Address) -> int:
-        """The number that is to come back."""
+        """Returns the number to send to an address; the address is known once it comes back."""
         number = self._asked.get(address) or 1 + secrets.randbelow(2**31 - 1)
         _remember(self._asked, address, number, MAX_ASKED)
         return number
 
     def answered(self, host: str, number: int, now: float) -> Address | None:
-        """The address of a machine that a number was sent to, which is known from now on."""
+        """Handles a number that came back: returns its address, known from now on, or None."""
         for address, asked in self._asked.items():
             if asked == number and address[0] == host:
                 del self._asked[address]
@@ -75,7 +75,7 @@ class Known:
         return None
 
     def admits(self, address: Address, size: int, now: float) -> bool:
-        """Whether a packet may be sent there; if it is not known, little is."""
+        """Whether a packet of `size` bytes may be sent to an address."""
         if self.is_known(address, now):
             return True
         host = address[0]

@@ -1,4 +1,4 @@
-"""What bounds OSC clients."""
+"""The limits and settings of the OSC server."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from stream_rnn.wire.access import AllowList
 
 @dataclass(frozen=True)
 class OscOptions:
-    """What bounds OSC clients.
+    """The limits and settings of the OSC server.
 
     Attributes:
-        allow: whose packets are taken.
-        latency: added to the due time in what subscribers get, in seconds.
+        allow: addresses whose packets are taken.
+        latency: seconds added to the timetags that subscribers get.
         ahead: how far ahead an incoming timetag may lie, in seconds.
         waiting: how many messages may wait for their timetag.
-        rate: packets a second that one sender may send, on average and at once.
-        errors: that one sender is told of in a second.
-        peers: senders without a subscription that are remembered.
+        rate: packets that one sender may send, a second on average, and at once.
+        errors: error answers that one sender gets in a second.
+        peers: how many senders without a subscription are remembered.
         subscriptions: how many there may be.
         forget_after: seconds after which a sender without subscriptions is forgotten.
         timetags: whether bundles are done at their time; if not, all are done at once.
-        lease: seconds after which a subscription ends if nothing came from its machine; none ends
-            so on this machine, where it is known who listens.
+        lease: seconds after which a subscription ends if nothing came from its machine. It does
+            not apply to this machine, where we can see whether a program listens.
     """
 
     allow: AllowList = AllowList()
@@ -42,10 +42,10 @@ class OscOptions:
 
     @classmethod
     def of(cls, config: OscConfig) -> OscOptions:
-        """What a configuration says.
+        """Makes the options from a configuration.
 
         Raises:
-            ConfigError: an address beyond the loopback without an allow-list, or a bad one.
+            ConfigError: a host beyond the loopback has no allow-list, or the list is malformed.
         """
         allow = AllowList.parse(config.host, config.allow)
         return cls(

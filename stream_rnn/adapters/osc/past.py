@@ -1,7 +1,7 @@
-"""What subscribers missed and asked for, or was fed at length: shown at a pace.
+"""Shows subscribers past symbols at a pace: those they missed and asked for, and long feeds.
 
-A packet of it at a time and a rest after each, whoever asked for how much: so the network, the
-receiver and everybody else's symbols have room in between.
+One packet is sent at a time, with a pause after each, however much is asked for. So the network,
+the receiver and other clients' symbols have room in between.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from stream_rnn.clock import Clock
 from stream_rnn.wire import events, osc
 from stream_rnn.wire.osc_answers import Message, answers
 
-MAX_PAST = 512  # symbols that a subscriber may ask for, and that are shown of a long feed
-IN_ONE = 32  # of them in a packet
-READ = 128  # symbols that are read at a time
+MAX_PAST = 512  # past symbols that are shown at most; of a long feed, its last ones
+IN_ONE = 32  # messages in a packet
+READ = 128  # symbols read at a time
 PACE = 0.004  # seconds from one packet to the next
-SOURCES = 4  # long feeds, one upon the other
+SOURCES = 4  # pasts of one session that may wait for one receiver; the oldest are dropped
 AT_ONCE = 0.0
 
 
 class Receiver(Protocol):
-    """Whom it is shown to."""
+    """A subscriber that is shown past symbols."""
 
     def send(self, data: bytes) -> None:
-        """A packet."""
+        """Sends a packet."""
         ...
 
 
 class _Shown:
-    """The past of one session, for one receiver: read first, since only its end is shown."""
+    """The past of one session for one receiver. All is read first: only its end is shown."""
 
     def __init__(self) -> None:
         self._sources: deque[Iterator[events.Past]] = deque(maxlen=SOURCES)
@@ -43,7 +43,7 @@ class _Shown:
         self._sources.append(past)
 
     def next_packet(self) -> bytes | None:
-        """A packet, if all of it has been read."""
+        """Reads on, or returns the next packet if all has been read."""
         for _ in range(READ):
             if not self._sources:
                 break
@@ -64,28 +64,28 @@ class _Shown:
 
 
 class Past:
-    """All that waits to be shown."""
+    """All pasts that wait to be shown, which take turns."""
 
     def __init__(self, clock: Clock) -> None:
         self._agenda: Agenda[None] = Agenda(self._turn, clock)
-        self._waiting: dict[tuple[Receiver, str], _Shown] = {}  # whose turn it is first
+        self._waiting: dict[tuple[Receiver, str], _Shown] = {}  # the next turn comes first
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def show(self, receiver: Receiver, session: str, past: Iterator[events.Past]) -> None:
-        """Shows symbols of a session, after those of it that wait: at most `MAX_PAST`, the last."""
+        """Shows a session's past after what waits of it; at most the last `MAX_PAST` symbols."""
         idle = not self._waiting
         self._waiting.setdefault((receiver, session), _Shown()).add(past)
         if idle and not len(self._agenda):
             self._turn(None)
 
     def drop(self, receiver: Receiver, session: str) -> None:
-        """What waits of a session is not wanted any more."""
+        """Forgets what waits of a session for a receiver."""
         self._waiting.pop((receiver, session), None)
 
     def clear(self) -> None:
-        """Forgets what waits."""
+        """Forgets all that waits."""
         self._waiting.clear()
         self._agenda.clear()
 

@@ -1,4 +1,4 @@
-"""Who sends to us or has subscribed: one address, as a viewer of the stage."""
+"""An OSC client: one address that sends to us or has subscribed, as a viewer of the stage."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from stream_rnn.stage.subscribers import NoteContext
 from stream_rnn.wire import events
 
 MAX_NAMERS = 8
-ONCE_IN_A_WHILE = 60.0  # seconds between two words about waiting bundles
-COMPLAINTS = 1.0  # a second, about too much work
+ONCE_IN_A_WHILE = 60.0  # seconds between two `/rnn/waits` to one sender
+COMPLAINTS = 1.0  # `too_much` errors a second to one sender
 
 
 class OscPeer(OscVoices):
-    """An address that sends to us, or that was named as one to send to.
+    """An address that sends to us, or that a sender named as one to send to.
 
     Attributes:
-        address: what it is known by.
-        reply_to: where what is for it goes.
-        namers: addresses that have named it; what they move, a hand moves at it.
-        patterns: of the sessions to come that it subscribes to.
-        wanted: the sessions that it has subscribed to without having been heard of yet, and the
-            last symbol that it has of each; it is sent them once it was heard.
-        faders: what its faders are told, if it wants that.
+        address: the address that identifies it.
+        reply_to: the address that answers and symbols for it are sent to.
+        namers: addresses that have named it. Their control moves count as moves of its faders.
+        patterns: name patterns by which it subscribes to sessions that open later.
+        wanted: sessions that it has subscribed to before its address was known (see `Known`),
+            each with the last symbol that it has. They begin once the address is known.
+        faders: keeps its faders up to date, if it has asked for that.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class OscPeer(OscVoices):
         self.faders: Faders | None = None
         self.heard_at = self.made_at = now = clock.now()
         self.work = Bucket(WORK * options.rate, now)
-        self.sent = 0  # packets, to us
-        self.borrows_reply = False  # whether `reply_to` is what another port of its machine said
+        self.sent = 0  # packets that it has sent to us
+        self.borrows_reply = False  # whether another port of its machine has set `reply_to`
         self._past = past
         self._packets = Bucket(options.rate, now)
         self._errors = Bucket(options.errors, now)
@@ -66,32 +66,32 @@ class OscPeer(OscVoices):
 
     @property
     def subscribes(self) -> bool:
-        """Whether it listens to anything, or will."""
+        """Whether it listens to a session, or to sessions that open later."""
         return bool(self._tracks or self.patterns)
 
     def may_send(self, now: float) -> bool:
-        """Takes a packet from its allowance, if any is left."""
+        """Counts a packet that it has sent; returns whether that is within its limit."""
         self.heard_at = now
         self.sent += 1
         return self._packets.take(now)
 
     def may_be_told(self, now: float) -> bool:
-        """Whether it may be told of a bundle that waits."""
+        """Whether it may be sent another `/rnn/waits`."""
         return self._reports.take(now)
 
     def may_be_refused(self, now: float) -> bool:
-        """Whether it may be told once more that it asks for too much."""
+        """Whether it may be sent another `too_much` error."""
         return self._complaints.take(now)
 
     def named_by(self, other: Address) -> None:
-        """Another address of its machine speaks for it."""
+        """Notes that another address of its machine has named it."""
         self.namers.pop(other, None)
         self.namers[other] = None
         if len(self.namers) > MAX_NAMERS:
             del self.namers[next(iter(self.namers))]
 
     def forget_past(self, session: str) -> None:
-        """What waits to be shown of a session is not wanted any more."""
+        """Drops the past of a session that waits to be shown."""
         self._past.drop(self, session)
 
     def end(self, session: str) -> None:
@@ -100,7 +100,7 @@ class OscPeer(OscVoices):
         super().end(session)
 
     def tell(self, event: events.Event) -> None:
-        # Who sends nothing but mistakes has been told by then, and answers cost more than they.
+        # A sender of nothing but mistakes knows by then, and answers cost more than its messages.
         if isinstance(event, events.Error) and not self._errors.take(self.heard_at):
             return
         if isinstance(event, events.Reset | events.Rewound):
@@ -115,7 +115,7 @@ class OscPeer(OscVoices):
             super().symbol(event, context)
 
     def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
-        shown = past()  # they can be had only once
+        shown = past()  # an iterator, which can be read only once
         first = next(shown, None)
         if first is None:
             return

@@ -1,9 +1,9 @@
-"""All that send to us or have subscribed, and when they are forgotten.
+"""All OSC clients, and when they are forgotten.
 
-UDP has no goodbye. A sender that holds no subscription is forgotten after a while of silence. A
-subscription ends when nobody listens at its port any more, which is known of this machine. One of
-another machine ends when nothing has come from there for long, or when somebody needs the room:
-then of the machine that has the most, the address that has been silent for longest gives way.
+UDP has no goodbye. A sender without a subscription is forgotten after a while of silence. On this
+machine, a subscription ends when no program has its port open any more, which we can see. On other
+machines, it ends when nothing has come from the machine for long, or when room is needed: then,
+of the machine with the most subscriptions, the address that was silent longest is forgotten.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from stream_rnn.adapters.osc.presence import Address, Presence
 from stream_rnn.errors import ProtocolError
 from stream_rnn.wire import events
 
-UNHEARD = 30.0  # seconds that an address may be subscribed without having been heard
+UNHEARD = 30.0  # seconds that a subscription at an unknown address lasts
 
 
 class Peers:
-    """All of them.
+    """All OSC clients.
 
     Args:
-        make: a peer for an address.
-        leave: what is to be done when one is forgotten.
+        make: makes a peer for an address.
+        leave: called with a peer that is forgotten, and the time.
 
     Attributes:
-        known: which addresses were heard.
+        known: which addresses are known to want our packets.
     """
 
     def __init__(
@@ -40,10 +40,10 @@ class Peers:
         leave: Callable[[OscPeer, float], None],
     ) -> None:
         self._options, self._make, self._leave = options, make, leave
-        self._by_address: dict[Address, OscPeer] = {}  # the longest silent stands first
+        self._by_address: dict[Address, OscPeer] = {}  # the one silent for longest comes first
         self._hosts = Hosts(options.rate)
         self._presence = Presence()
-        # By machine: the port that it named last for what is for it, and from where.
+        # By machine: the reply port that it named last, and the address that named it.
         self._named: dict[str, tuple[int, Address]] = {}
         self.known = Known(options.lease)
 
@@ -51,9 +51,9 @@ class Peers:
         return iter(list(self._by_address.values()))
 
     def hear(self, address: Address, now: float) -> OscPeer | None:
-        """Who sends a packet; none if that is one too many."""
+        """Returns the peer that sent a packet; None if that exceeds a limit."""
         peer = self._by_address.get(address)
-        # First its own: what one port sends too much, its machine's others are not to pay for.
+        # Its own limit comes first: the excess of one port must not use up its machine's limit.
         if peer is not None and not peer.may_send(now):
             return None
         if not self._hosts.may_send(address[0], now):
@@ -66,7 +66,7 @@ class Peers:
         return peer
 
     def at(self, address: Address, now: float) -> OscPeer:
-        """The peer at an address, which is remembered from now on."""
+        """Returns the peer at an address, and makes one if there is none."""
         peer = self._by_address.pop(address, None)
         if peer is None:
             self._make_room(now)
@@ -75,7 +75,7 @@ class Peers:
         return peer
 
     def _make_room(self, now: float) -> None:
-        """Who was silent for long goes, and the longest silent if need be."""
+        """Forgets the idle peers that were silent for long, and more if there are too many."""
         idle = [peer for peer in self if not peer.subscribes]
         crowded = max(0, len(self._by_address) - self._options.peers + 1)
         for number, peer in enumerate(idle):
@@ -90,24 +90,24 @@ class Peers:
         self._leave(peer, now)
         del self._by_address[peer.address]
 
-    # What a sender may cause
+    # Limits on work
 
     def may_work(self, peer: OscPeer, now: float) -> bool:
-        """Whether more may be done for a sender, by its own account and its machine's."""
+        """Whether both a sender and its machine may still cause work."""
         machine = self._hosts.work(peer.address[0])
         return peer.work.left(now) > 0 and (machine is None or machine.left(now) > 0)
 
     def charge(self, peer: OscPeer, cost: float) -> None:
-        """Puts something that was done for a sender on both accounts."""
+        """Charges a sender and its machine for work."""
         peer.work.charge(cost)
         machine = self._hosts.work(peer.address[0])
         if machine is not None:
             machine.charge(cost)
 
-    # Where what is for a sender goes
+    # Reply addresses
 
     def reply_to(self, peer: OscPeer, port: int | None) -> None:
-        """What is for a sender goes to this port of its machine; none: to its own."""
+        """Sends what is for a peer to this port of its machine from now on; None: to its own."""
         host, own = peer.address
         peer.reply_to, peer.borrows_reply = (host, port or own), False
         self._named.pop(host, None)
@@ -117,8 +117,8 @@ class Peers:
                 del self._named[next(iter(self._named))]
 
     def _follow_names(self, peer: OscPeer) -> None:
-        """Some programs send each message from another port: what is for them goes where their
-        machine said last. Whoever sends twice from one port can be answered there.
+        """Some programs send each message from another port. Answers to a port's first packet go
+        to the reply port that its machine named last; a port that sends again is answered itself.
         """
         host, own = peer.address
         port, namer = self._named.get(host, (0, peer.address))
@@ -127,17 +127,17 @@ class Peers:
         if peer.sent == 1:
             peer.reply_to, peer.borrows_reply = (host, port), True
         elif peer.address == namer:
-            del self._named[host]  # it keeps its port: what it said holds for itself
+            del self._named[host]  # it keeps its port, so the name holds for this peer only
         elif peer.borrows_reply:
             peer.reply_to, peer.borrows_reply = peer.address, False
 
     # Subscriptions
 
     def check_room(self, subscriber: OscPeer, now: float) -> None:
-        """Makes room for one more subscription, at another machine's expense if need be.
+        """Makes room for one more subscription, if need be by forgetting a peer elsewhere.
 
         Raises:
-            ProtocolError: all are taken by those who are known to listen.
+            ProtocolError: the limit is reached and no other machine's peer can be forgotten.
         """
         counts = Counter[str]()
         for peer in self:
@@ -147,20 +147,21 @@ class Peers:
         away = (peer for peer in self if not is_here(peer.address[0]))
         others = [peer for peer in away if peer.sessions and peer is not subscriber]
         if not others:
+            most = self._options.subscriptions
             raise ProtocolError(
-                "too_many_subscriptions", f"there are {self._options.subscriptions} already"
+                "too_many_subscriptions", f"there are {most} subscriptions, which is the limit"
             )
         loser = min(others, key=lambda peer: (-counts[peer.address[0]], self._heard_at(peer)))
-        reason = "others have subscribed since; of your machine this address was silent longest"
+        reason = "a new subscriber took your place: of your machine, this port was silent longest"
         loser.tell(events.error_event(ProtocolError("too_many_subscriptions", reason)))
         self._forget(loser, now)
 
     def _heard_at(self, peer: OscPeer) -> tuple[float, float]:
-        """When something came from its machine, and from itself."""
+        """When packets last came from a peer's machine, and from the peer itself."""
         return self._hosts.heard_at(peer.address[0]), peer.heard_at
 
     def sweep(self, now: float) -> None:
-        """Ends the subscriptions of those who have gone; to be called every few seconds."""
+        """Forgets the subscribers that have gone; to be called every few seconds."""
         subscribed = [peer for peer in self if peer.subscribes]
         near = [peer for peer in subscribed if is_here(peer.address[0])]
         gone = self._presence.absent({peer.reply_to for peer in near}, now)
@@ -175,6 +176,6 @@ class Peers:
         return now - self._heard_at(peer)[0] > self._options.lease
 
     def close(self) -> None:
-        """Ends what sounds at subscribers."""
+        """Ends all notes at subscribers."""
         for peer in self:
             peer.panic()

@@ -1,4 +1,4 @@
-"""What OSC senders are told of their mistakes, and of ours."""
+"""Tells OSC senders of their mistakes, and of failures in the server."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from stream_rnn.stage.stage import Stage
 
 log = logging.getLogger("stream_rnn.osc")
 
-QUIET = 60.0  # seconds between reports of our own failures
-COST = 1.0  # of an answer to a mistake
+QUIET = 60.0  # seconds between log entries about failures in the server
+COST = 1.0  # cost of an error answer
 
 
 class Refusals:
-    """Tells senders, at their cost."""
+    """Answers senders with errors, and charges them for it."""
 
     def __init__(self, stage: Stage, clock: Clock, peers: Peers) -> None:
         self._stage, self._now, self._peers = stage, clock.now, peers
@@ -33,15 +33,15 @@ class Refusals:
 
     @contextlib.contextmanager
     def answering(self, peer: OscPeer, address: str) -> Iterator[None]:
-        """Tells the sender what went wrong; what comes after in its packet is done all the same."""
+        """Tells the sender of an error in the block, so that the rest of its packet is done."""
         try:
             yield
         except ProtocolError as error:
             self.tell(peer, error, address)
-        except Exception:  # a bug of ours, which is nobody's reason to be left without an answer
+        except Exception:  # a bug in the server; the sender gets an answer all the same
             self._stage.counters.osc_failed += 1
             if self._now() - self._failed_at >= QUIET:
                 self._failed_at = self._now()
-                log.exception("cannot do %.200s", address)
-            told = ProtocolError("internal", "the server failed at this; its log says how")
+                log.exception("cannot handle the OSC message %.200s", address)
+            told = ProtocolError("internal", "the server failed at this message; see its log")
             self.tell(peer, told, address)

@@ -1,4 +1,4 @@
-"""All of OSC, as the server starts and stops it: the socket and the targets."""
+"""Starts and stops all of OSC: the socket and the targets."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from stream_rnn.stage.stage import Stage
 
 log = logging.getLogger("stream_rnn")
 
-SWEEP = 5.0  # seconds between looks at who of the subscribers is still there
+SWEEP = 5.0  # seconds between checks for subscribers that have gone
 
 
 class OscSide:
     """OSC in and out.
 
     Args:
-        port: to listen on, 0 for any.
-        token: that other machines have to say before they are heard, if there is one.
+        port: the port to listen on; 0 for any free one.
+        token: the token that other machines have to send first; None if they need not.
 
     Raises:
-        ConfigError: a host, an allow-list or a template that cannot be.
+        ConfigError: a host, an allow-list or a template is invalid.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class OscSide:
         self._sweeper: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
-        """Listens, and puts the targets on the stage.
+        """Listens, and adds the targets to the stage.
 
         Raises:
-            ConfigError: the address cannot be listened on, or a target's host is not known.
+            ConfigError: the address cannot be listened on, or a target cannot be reached.
         """
         host = self._config.osc.host
         try:
@@ -65,7 +65,7 @@ class OscSide:
         self.server.sweep()
 
     def end_notes(self) -> None:
-        """Ends what sounds anywhere, and closes the sockets; nothing goes out any more."""
+        """Ends all notes at targets and subscribers, then closes the sockets."""
         if self._sweeper is not None:
             self._sweeper.cancel()
         self._targets.close()

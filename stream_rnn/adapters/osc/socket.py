@@ -1,7 +1,4 @@
-"""The OSC side: one UDP socket; who sent something is answered where it came from.
-
-A sender is a client of the stage like any other.
-"""
+"""The OSC server: one UDP socket, whose senders are clients of the stage like any others."""
 
 from __future__ import annotations
 
@@ -29,19 +26,19 @@ from stream_rnn.stage.stage import Stage
 from stream_rnn.wire import osc
 from stream_rnn.wire.osc_requests import TOKEN
 
-LATE = -0.001  # seconds ahead; what is late by less has come at its time
-LONG = 0.5  # seconds that a bundle may wait without a word
-MAX_WAITING = 1 << 23  # bytes of bundles that wait for their time
+LATE = -0.001  # seconds ahead, below which a message counts as late
+LONG = 0.5  # seconds; the sender of a bundle that waits for longer is told
+MAX_WAITING = 1 << 23  # bytes of bundles that may wait for their time
 
 Messages = list[osc.Timed | osc.Fault]
 _Waiting = tuple[Address, Messages, int]
 
 
 class OscServer(asyncio.DatagramProtocol):
-    """Takes packets, and has their messages done when it is time.
+    """Takes packets, and has their messages done when their time has come.
 
     Attributes:
-        past: what waits to be shown of what subscribers missed.
+        past: shows subscribers past symbols.
     """
 
     def __init__(
@@ -68,30 +65,30 @@ class OscServer(asyncio.DatagramProtocol):
 
     @property
     def learner(self) -> Learner | None:
-        """What answers to `/rnn/midi/…`, if there is a MIDI input."""
+        """Handles `/rnn/midi/…`; None without a MIDI input."""
         return self._desk.learner
 
     @learner.setter
     def learner(self, learner: Learner) -> None:
         self._desk.learner = learner
 
-    # asyncio's side
+    # Called by asyncio
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
 
     def error_received(self, exc: Exception) -> None:
-        """A datagram that nobody took: the sender or subscriber is gone, perhaps for a moment."""
+        """Ignores undeliverable datagrams: the receiver may be gone for a moment only."""
 
     @property
     def local(self) -> Address:
-        """Where it listens."""
+        """The address that the server listens on."""
         assert self._transport is not None
         host, port = self._transport.get_extra_info("sockname")[:2]
         return host, port
 
     def stop(self) -> None:
-        """Ends what sounds at subscribers, and closes the socket."""
+        """Ends all notes at subscribers, and closes the socket."""
         for one in (self._agenda, self._turns, self.past):
             one.clear()
         self._subscriptions.close()
@@ -100,7 +97,7 @@ class OscServer(asyncio.DatagramProtocol):
             self._transport.close()
 
     def sweep(self) -> None:
-        """Ends the subscriptions of those who have gone; to be called every few seconds."""
+        """Forgets the subscribers that have gone; to be called every few seconds."""
         self._peers.sweep(self._clock.now())
 
     def datagram_received(self, data: bytes, address: Any) -> None:
@@ -110,27 +107,27 @@ class OscServer(asyncio.DatagramProtocol):
             return
         fresh = not self._peers.known.is_known(sender, now)
         peer = self._peers.hear(sender, now)
-        # What is too much is not answered: an answer to each would double the flood.
+        # Excess packets are not answered: answers would double the flood.
         if peer is None or not self._turns.put(sender, self._take(sender, data, fresh), len(data)):
             self._stage.counters.osc_refused += 1
 
     def send(self, data: bytes, address: Address) -> None:
-        """One datagram, if the socket is open."""
+        """Sends a datagram, if the socket is open."""
         if self._transport is not None and not self._transport.is_closing():
-            # What the network says against it comes to `error_received`; but of an address that is
-            # none, such as one with a scope, uvloop complains here, where others would suffer.
+            # The network's errors come to `error_received`. But uvloop raises ValueError here for
+            # an invalid address, such as one with a scope, and the caller may be serving others.
             with contextlib.suppress(ValueError):
                 self._transport.sendto(data, address)
 
     def _send_known(self, data: bytes, address: Address) -> None:
-        """One datagram to whoever was heard; others are sent little."""
+        """Sends a datagram to a known address; unknown ones are sent little."""
         if self._peers.known.admits(address, len(data), self._clock.now()):
             self.send(data, address)
 
-    # Messages, in turns
+    # Messages, which senders have done in turns
 
     def _take(self, sender: Address, data: bytes, fresh: bool) -> Iterator[None]:
-        """Reads a packet, does what is to be done at once, and puts down what is not."""
+        """Reads a packet; does its messages at once, or puts them down for their time."""
         peer = self._peers.at(sender, self._clock.now())
         if fresh:
             yield from self._subscriptions.resume(sender)
@@ -154,7 +151,7 @@ class OscServer(asyncio.DatagramProtocol):
                 self._put_down(peer, at, together, size * len(together))
 
     def _put_down(self, peer: OscPeer, at: float, messages: Messages, size: int) -> None:
-        """Has messages of one packet and one time done then, together and in their order."""
+        """Puts down messages of one packet and one time, to be done then in their order."""
         ahead = at - wall(self._clock.now(), self._clock)
         reason = None
         full = (
@@ -164,7 +161,7 @@ class OscServer(asyncio.DatagramProtocol):
         if ahead > self.options.ahead:
             reason = f"a timetag may be {self.options.ahead:g} s ahead, not {ahead:.1f}"
         elif ahead > 0 and full:
-            reason = f"{self._waiting} messages wait for their timetag already"
+            reason = f"{self._waiting} messages wait for their timetag, no more fit; send later"
         if reason is not None:
             for message in messages:
                 self._refusals.tell(peer, ProtocolError("bad_timetag", reason), message.address)
@@ -202,19 +199,19 @@ class OscServer(asyncio.DatagramProtocol):
                 yield from self._desk.do(peer, message)
 
     def _drop(self, peer: OscPeer, count: int, now: float) -> None:
-        """Messages for which their sender has asked too much already: one word is enough."""
+        """Drops messages of a sender that has caused too much work; tells it once a second."""
         self._stage.counters.osc_refused += count
         if peer.may_be_refused(now):
             most = WORK * self.options.rate
             error = ProtocolError(
                 "too_much",
-                f"a sender may cause work for {most} messages a second, of which lists, errors and "
-                f"the past are several each; {count} messages were dropped",
+                f"a sender may cause the work of {most} messages a second, and lists, errors and "
+                f"past symbols count as several; {count} messages were dropped",
             )
             self._stage.refuse(peer, error)
 
     def _is_inside(self, peer: OscPeer, message: osc.Timed | osc.Fault, now: float) -> bool:
-        """Whether a message is done, or its sender's machine has to say the token first."""
+        """Whether a message may be done, or its sender's machine has to send the token first."""
         host = peer.address[0]
         if self._door.is_open(host, now):
             return True
@@ -226,6 +223,6 @@ class OscServer(asyncio.DatagramProtocol):
                 return True
             reason = "that is not this server's token"
         else:
-            reason = f"other machines say the server's token first: {TOKEN} s TOKEN"
+            reason = f"other machines have to send the server's token first: {TOKEN} s TOKEN"
         self._stage.refuse(peer, ProtocolError("token_needed", reason))
         return False

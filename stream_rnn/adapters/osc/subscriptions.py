@@ -1,4 +1,4 @@
-"""Who is sent what: subscriptions, by name or by pattern, with a past or without, and faders."""
+"""Subscriptions to sessions, by name or pattern and with or without their past, and to faders."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from stream_rnn.wire.osc_requests import Feedback, Subscribe, Unsubscribe
 
 MAX_PATTERNS = 16  # of one subscriber
 MAX_ALL_PATTERNS = 256
-PAST_COST = 1 / 16  # of a symbol of the past
-FADER_COST = 2.0  # of the values of a session
+PAST_COST = 1 / 16  # cost of one past symbol
+FADER_COST = 2.0  # cost of sending all values of a session to faders
 
 
 class Subscriptions:
-    """All of them.
+    """The subscriptions of all OSC clients.
 
     Args:
-        send: one datagram, if it may be sent there.
+        send: sends a datagram to an address, if that is allowed.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Subscriptions:
         stage.observe(self._look_at_news)
 
     def target(self, peer: OscPeer, port: int | None) -> OscPeer:
-        """Whom a sender means by a port of its machine; by none, itself."""
+        """The peer that a sender means by a port; by None, itself, or its machine's reply port."""
         now, (host, _) = self._now(), peer.address
         if port is None and not peer.borrows_reply:
             return self._peers.at(peer.address, now)
@@ -62,13 +62,13 @@ class Subscriptions:
     # Beginning and ending
 
     def subscribe(self, peer: OscPeer, request: Subscribe, address: str) -> Iterator[None]:
-        """Begins them; each step is one session."""
+        """Begins subscriptions, one session at each step."""
         target, pattern = self.target(peer, request.port), request.session
         found = [pattern]
         if is_pattern(pattern):
             found = matching(pattern, list(self._stage.sessions), or_none=True)
             self._remember(target, pattern)
-            if not found:  # so far; who listens should know that this was heard
+            if not found:  # none so far; the subscriber should know that it was heard
                 target.send(osc.message_bytes("/rnn/subscribed", pattern, 0))
         for number, name in enumerate(found):
             if number:
@@ -84,11 +84,11 @@ class Subscriptions:
             return
         if len(target.patterns) >= MAX_PATTERNS:
             raise ProtocolError(
-                "too_many_subscriptions", f"a subscriber may name {MAX_PATTERNS} patterns"
+                "too_many_subscriptions", f"a subscriber may have at most {MAX_PATTERNS} patterns"
             )
         if sum(len(one.patterns) for one in self._peers) >= MAX_ALL_PATTERNS:
             raise ProtocolError(
-                "too_many_subscriptions", f"there are {MAX_ALL_PATTERNS} patterns already"
+                "too_many_subscriptions", f"all {MAX_ALL_PATTERNS} patterns of the server are taken"
             )
         target.patterns[pattern] = None
 
@@ -121,12 +121,12 @@ class Subscriptions:
             port = target.reply_to[1]
             raise ProtocolError(
                 "nobody_listens",
-                f"nobody has port {port} of this machine, so nothing of the past is sent there; "
-                "subscribe once a program listens",
+                f"no program has port {port} of this machine open, so no past is sent there; "
+                "subscribe again once a program listens",
             )
 
     def _recent(self, target: OscPeer, name: str, after: int, position: int) -> int:
-        """What a subscriber may ask for: not more at once than its machine takes."""
+        """Limits `after`, so that `MAX_PAST` symbols are shown at most; tells the rest as a gap."""
         earliest = position - MAX_PAST - 1
         if after >= earliest:
             return after
@@ -134,7 +134,7 @@ class Subscriptions:
         return earliest
 
     def unsubscribe(self, peer: OscPeer, request: Unsubscribe) -> None:
-        """Ends them, and patterns of that name; `*` ends all patterns."""
+        """Ends the subscriptions of a name or pattern, and that pattern; `*` ends all patterns."""
         target, pattern = self.target(peer, request.port), request.session
         known = bool(target.patterns) if pattern == "*" else pattern in target.patterns
         for one in list(target.patterns) if pattern == "*" else [pattern]:
@@ -143,7 +143,7 @@ class Subscriptions:
             target.end(session)
 
     def _look_at_news(self, event: events.Event) -> None:
-        """Subscribes those whose pattern a new session fits."""
+        """Subscribes the peers whose patterns match a new session."""
         if not isinstance(event, events.Opened):
             return
         name = event.session
@@ -152,21 +152,21 @@ class Subscriptions:
                 with self._refusals.answering(peer, "/rnn/subscribe"):
                     self._begin(peer, peer, name, None)
 
-    # Those who have not been heard of yet
+    # Unknown addresses
 
     def greet(self, address: Address) -> None:
-        """Asks an address of another machine whether it is there, if that is not known."""
+        """Sends `/rnn/ping` to an address that is not known."""
         if not self._peers.known.is_known(address, self._now()):
             number = self._peers.known.ask(address)
             self._send(osc.message_bytes("/rnn/ping", number), address)
 
     def answered(self, peer: OscPeer, number: int) -> Iterator[None]:
-        """A number that we sent has come back."""
+        """Handles the number of a `/rnn/ping` that came back."""
         address = self._peers.known.answered(peer.address[0], number, self._now())
         return iter(()) if address is None else self.resume(address)
 
     def resume(self, address: Address) -> Iterator[None]:
-        """An address has been heard: who is sent something there gets what it asked for."""
+        """Begins the subscriptions that waited for this address to become known."""
         for peer in self._peers:
             if peer.reply_to != address:
                 continue
@@ -178,7 +178,7 @@ class Subscriptions:
     # Faders
 
     def feedback(self, peer: OscPeer, request: Feedback) -> Iterator[None]:
-        """Values to faders from now on, all of them first; or no more of them."""
+        """Starts or ends fader updates to a peer; at the start it is sent all values."""
         target = self.target(peer, request.port)
         self._surfaces.pop(target, None)
         if not request.on:
@@ -203,12 +203,12 @@ class Subscriptions:
             yield
 
     def controls(self, name: str) -> Mapping[str, Any] | None:
-        """A session's controls, if it is there."""
+        """Returns the controls of a session; None if there is no such session."""
         session = self._stage.sessions.get(name)
         return None if session is None else session.controls.to_json()
 
     def moved(self, peer: OscPeer, session: str, names: Iterable[str]) -> None:
-        """A sender moves controls, so that its own faders stand where it moved them to."""
+        """Notes that a sender moves controls, whose faders are where its hand has moved them."""
         now = self._now()
         for other in list(self._surfaces):
             if other.faders is None:  # it was forgotten meanwhile
@@ -221,5 +221,5 @@ class Subscriptions:
             peer.faders.settle(self._now())
 
     def close(self) -> None:
-        """Nothing is told any more."""
+        """Ends fader updates."""
         self._settling.clear()

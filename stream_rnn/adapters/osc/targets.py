@@ -1,4 +1,4 @@
-"""Programs that are sent symbols without asking: `[[osc.target]]` of `serve.toml`."""
+"""Programs that get symbols without subscribing: `[[osc.target]]` of `serve.toml`."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from stream_rnn.wire.template import FIELDS, Template
 
 
 def form_of(target: OscTarget) -> Form:
-    """How a target is spoken to.
+    """Makes the form of a target's messages: its templates if it has any, else our own addresses.
 
     Raises:
-        ConfigError: a template that cannot be.
+        ConfigError: a template is invalid.
     """
     texts = {kind: getattr(target, kind) for kind in FIELDS}
     templates = {kind: Template.parse(text, kind) for kind, text in texts.items() if text}
@@ -33,7 +33,7 @@ def form_of(target: OscTarget) -> Form:
 
 
 class TargetSink(OscVoices):
-    """A sink of the stage: one target, and the sessions that fit it."""
+    """A sink of the stage that sends the sessions of one target."""
 
     def __init__(
         self, target: OscTarget, form: Form, send: Callable[[bytes], None], clock: Clock
@@ -52,11 +52,11 @@ class TargetSink(OscVoices):
         super().tell(event)
 
     def symbol(self, event: events.Live, context: NoteContext) -> None:
-        if not self._closed:  # nothing would end what begins now
+        if not self._closed:  # nothing would end a note that begins now
             super().symbol(event, context)
 
     def close(self) -> None:
-        """Ends what sounds: what waits for its moment goes out now, and ends are not put off."""
+        """Ends all notes: sends what waits for its time now, and then the ends, undelayed."""
         self._agenda.flush()
         self._closed = True
         self.panic()
@@ -75,17 +75,17 @@ class TargetSink(OscVoices):
 
 
 class _SendOnly(asyncio.DatagramProtocol):
-    """A socket for one target; nothing that comes in by it is read."""
+    """The protocol of a target's own socket, which ignores incoming packets."""
 
     def error_received(self, exc: Exception) -> None:
-        """Nobody listens there, perhaps for a moment."""
+        """Ignores undeliverable datagrams: the target may be gone for a moment only."""
 
 
 def _connected(there: Address, target: OscTarget, many: bool) -> socket.socket:
-    """A socket that sends to one address, or to all that listen at it.
+    """Makes a socket that sends to one address, which is a multicast group if `many`.
 
     Raises:
-        OSError: the network cannot be reached, or the interface is not there.
+        OSError: the network cannot be reached, or the interface does not exist.
     """
     family = socket.AF_INET6 if ":" in there[0] else socket.AF_INET
     plug = socket.socket(family, socket.SOCK_DGRAM)
@@ -110,14 +110,15 @@ def _connected(there: Address, target: OscTarget, many: bool) -> socket.socket:
 
 
 class Targets:
-    """The sinks of all targets, and the sockets that they need.
+    """The sinks of all targets, and their sockets.
 
     Args:
         targets: from the configuration.
-        server: its socket sends wherever it can reach, so that who answers reaches us.
+        server: its socket sends to the targets that it can reach, so that their answers reach
+            us. Other targets have sockets of their own.
 
     Raises:
-        ConfigError: a template that cannot be.
+        ConfigError: a template is invalid.
     """
 
     def __init__(self, targets: Iterable[OscTarget], server: OscServer, clock: Clock) -> None:
@@ -127,10 +128,10 @@ class Targets:
         self._sinks: list[TargetSink] = []
 
     async def open(self) -> list[TargetSink]:
-        """The sinks, for the stage; the server's socket must be open.
+        """Makes the sinks for the stage; the server's socket must be open.
 
         Raises:
-            ConfigError: a host that is not known.
+            ConfigError: a host is unknown, or its network cannot be reached.
         """
         self._sinks = [
             TargetSink(target, form, await self._sender(target), self._clock)
@@ -143,24 +144,24 @@ class Targets:
         here = self._server.local
         try:
             found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_DGRAM)
-            # The first of the server's own family, if there is one.
+            # Prefer the first address of the server's own family.
             addresses: list[Address] = [(str(f[4][0]), int(f[4][1])) for f in found]
             there = min(addresses, key=lambda address: (":" in address[0]) != (":" in here[0]))
             same_family = (":" in there[0]) == (":" in here[0])
             many = ipaddress.ip_address(there[0].partition("%")[0]).is_multicast
-            # From a socket on the loopback nothing gets out of the machine.
+            # A socket that is bound to the loopback cannot send to other machines.
             if same_family and not many and (is_loopback(there[0]) or not is_loopback(here[0])):
                 return lambda data: self._server.send(data, there)
             plug = _connected(there, target, many)
             transport, _ = await loop.create_datagram_endpoint(_SendOnly, sock=plug)
-        except (OSError, UnicodeError) as error:  # the latter for what cannot be a name at all
+        except (OSError, UnicodeError) as error:  # UnicodeError: the host cannot be a name at all
             reason = getattr(error, "strerror", None) or error
             raise ConfigError(f"[[osc.target]] {target.host}:{target.port}: {reason}") from None
         self._own.append(transport)
         return transport.sendto
 
     def close(self) -> None:
-        """Ends what sounds, and closes the sockets that are not the server's."""
+        """Ends all notes at the targets, and closes their own sockets."""
         for sink in self._sinks:
             sink.close()
         for transport in self._own:

@@ -1,7 +1,7 @@
-"""What was sent is done in turns: a bit of each sender's, and never for long at a stretch.
+"""Does the work of OSC senders in turns: a step of each sender's, and never for long at a stretch.
 
-Otherwise a packet of 256 messages would keep everybody's symbols waiting, and who sends many
-would keep those waiting who send one.
+Otherwise a packet of 256 messages would delay everybody's symbols, and a client that sends many
+messages would delay those that send one.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ from stream_rnn.adapters.osc.agenda import Agenda
 from stream_rnn.adapters.osc.buckets import Bucket
 from stream_rnn.clock import Clock
 
-SHARE = 0.5  # of the time
+SHARE = 0.5  # part of the time that may be used
 STRETCH = 0.003  # seconds that may be saved up
-REST = 0.006  # seconds, once it is used up
-MAX_WAITING = 1 << 18  # bytes of one sender
-MAX_ALL = 1 << 21  # and of all
-OVERHEAD = 128  # bytes that any job counts, at least
+REST = 0.006  # seconds of pause once they are used up
+MAX_WAITING = 1 << 18  # bytes that may wait of one sender
+MAX_ALL = 1 << 21  # bytes that may wait of all senders
+OVERHEAD = 128  # bytes that each job counts besides its size
 
 _OVER = object()
 
 
 class Turns:
-    """Jobs by their senders. A job is an iterator: each step of it is a turn."""
+    """The jobs of all senders. A job is an iterator; each of its steps is one turn."""
 
     def __init__(self, clock: Clock) -> None:
         self._now = clock.now
         self._time = Bucket(SHARE, clock.now(), STRETCH)
         self._agenda: Agenda[None] = Agenda(self._go_on, clock)
-        self._jobs: dict[Hashable, deque[tuple[Iterator[None], int]]] = {}  # whose turn it is first
+        self._jobs: dict[Hashable, deque[tuple[Iterator[None], int]]] = {}  # next turn first
         self._sizes: dict[Hashable, int] = {}
         self._size = 0
         self._busy = False
 
     def put(self, sender: Hashable, job: Iterator[None], size: int) -> bool:
-        """Does a job: at once, if nothing else is to be done and there is time.
+        """Queues a job, and begins it at once if nothing else waits and there is time.
 
         Args:
-            size: bytes of what is to be done.
+            size: the size of the job's messages in bytes.
 
         Returns:
-            Whether there was room for it.
+            Whether there was room for the job.
         """
         size += OVERHEAD
         waiting = self._sizes.get(sender, 0)
@@ -60,12 +60,12 @@ class Turns:
         self._run()
 
     def _run(self) -> None:
-        self._busy = True  # so that what a job puts down waits for its turn
+        self._busy = True  # so that a job that is put by another job waits for its turn
         while self._jobs:
             start = self._now()
             if self._time.left(start) <= 0:
                 self._agenda.add(0.0, REST, None)
-                return  # still busy, until then
+                return  # `_busy` until `_go_on`
             sender, jobs = next(iter(self._jobs.items()))
             job, size = jobs[0]
             if next(job, _OVER) is _OVER:
@@ -81,7 +81,7 @@ class Turns:
         self._busy = False
 
     def clear(self) -> None:
-        """Forgets what waits."""
+        """Forgets all waiting jobs."""
         self._jobs.clear()
         self._sizes.clear()
         self._size = 0

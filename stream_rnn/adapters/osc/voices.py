@@ -1,8 +1,8 @@
-"""What an OSC address is sent of the sessions that it listens to.
+"""Sends one OSC address the symbols and news of the sessions that it listens to.
 
-A *form* turns symbols and news into messages: `PlainForm` into our own addresses, which
-subscribers get; `TemplateForm` into those of another program. `OscVoices` follows sessions in
-one of them, and sees to it that what it began there also ends.
+A *form* turns symbols and news into messages: `PlainForm` with our own addresses, which
+subscribers get; `TemplateForm` with those of another program. `OscVoices` follows sessions in
+one of these forms, and ends every note that it began.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from stream_rnn.wire.osc_answers import Message, answers, note_messages
 from stream_rnn.wire.osc_faders import news_of_faders
 from stream_rnn.wire.template import Template, note_values
 
-TAIL = 0.05  # seconds that what sounds may ring on after a pause; less than it takes to start
-EVENT_SECONDS = 0.25  # what `{seconds}` says of a performance's note, which ends by another event
+TAIL = 0.05  # seconds that notes may ring on after a pause; less than playing on takes to start
+EVENT_SECONDS = 0.25  # `{seconds}` of a performance's note, which ends by another event
 
 
 class Form(Protocol):
-    """How symbols and news are said."""
+    """Turns symbols and news into messages."""
 
     def symbol(self, event: events.Live, context: NoteContext, voice: Voice) -> list[Message]:
-        """A symbol, in messages that are to be done when it is due."""
+        """Makes the messages of a symbol, which are to be done when it is due."""
         ...
 
     def ends(self, session: str, notes: list[Note]) -> list[Message]:
-        """Notes that end between symbols."""
+        """Makes the messages that end notes between symbols."""
         ...
 
     def news(self, event: events.Event) -> list[Message]:
-        """What is no symbol."""
+        """Makes the messages of an event that is not a symbol."""
         ...
 
 
@@ -59,7 +59,7 @@ class PlainForm:
 
     @classmethod
     def past(cls, symbol: events.Symbol) -> list[Message]:
-        """A symbol of the past, which is shown and not sounded."""
+        """Makes the messages of a past symbol, which is shown and not sounded."""
         return [cls._shown(symbol, tuple(symbol.notes or ()))]
 
     @staticmethod
@@ -84,13 +84,13 @@ class PlainForm:
 
 @dataclass(frozen=True)
 class TemplateForm:
-    """The words of another program. What begins is said, and where there is a template `off`
-    what ends; without it `{seconds}` tells when that will be.
+    """Messages for another program, from the templates of a target. Without an `off` template,
+    only the `{seconds}` of its beginning tell when a note ends.
 
     Attributes:
-        templates: for each `note` that begins, each that ends (`off`), each `char`, each `symbol`,
-            each `touch`, each `control` that changes, where there is one.
-        hold: what `{seconds}` is, in lengths of a symbol.
+        templates: by kind: `note` (one begins), `off` (one ends), `char`, `symbol`, `touch`, and
+            `control` (one changes). There are no messages of kinds without a template.
+        hold: the value of `{seconds}`, in lengths of a symbol.
     """
 
     templates: Mapping[str, Template]
@@ -103,7 +103,7 @@ class TemplateForm:
             "n": event.n if isinstance(event, events.Symbol) else 0,
             "session": event.session,
         }
-        # What was fed is shown and not sounded: characters and touches are shown, others sound.
+        # A fed symbol is shown and not sounded: `char` and `touch` show it, `symbol` may sound.
         filled: list[tuple[str, dict[str, Any]]] = []
         if isinstance(event, events.Touch):
             filled.append(("touch", asdict(event.touch)))
@@ -139,13 +139,13 @@ class TemplateForm:
 
 
 class OscVoices:
-    """A viewer of the stage that sends what it hears to one address.
+    """A viewer of the stage that sends symbols and news to one address.
 
     Args:
-        send: one datagram.
+        send: sends a datagram.
         now: the stage's clock.
-        wall: a time of the stage's clock as seconds since 1970.
-        form: how it is said.
+        wall: converts a time of the stage's clock to seconds since 1970.
+        form: turns symbols and news into messages.
         latency: seconds added to the times in timetags.
     """
 
@@ -164,7 +164,7 @@ class OscVoices:
 
     @property
     def sessions(self) -> list[str]:
-        """What it listens to."""
+        """The names of the sessions that it listens to."""
         return list(self._tracks)
 
     def begin(self, session: str) -> None:
@@ -172,7 +172,7 @@ class OscVoices:
         self._tracks.setdefault(session, Track())
 
     def end(self, session: str) -> None:
-        """Listens to it no more."""
+        """Stops listening to a session, and ends its notes."""
         if session in self._tracks:
             self._release(session, TAIL)
             del self._tracks[session]
@@ -195,18 +195,18 @@ class OscVoices:
             self._send_at(at, self._form.symbol(event, context, track.voice))
 
     def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
-        """A long feed. OSC programs live in the present, but what it interrupts has ended."""
+        """Ends the notes that a long feed interrupts; the feed itself is not sent."""
         first = next(past(), None)
         if first is not None:
             self._release(first.session, 0.0)
 
     def panic(self) -> None:
-        """Ends whatever sounds, at once."""
+        """Ends all notes at once."""
         for session in self._tracks:
             self._release(session, 0.0)
 
     def _release(self, session: str, tail: float) -> None:
-        """Ends what sounds, since nothing that follows would."""
+        """Ends the notes of a session, since no symbol that follows will end them."""
         track = self._tracks.get(session)
         if track is None:
             return

@@ -1,4 +1,4 @@
-"""Tells the network by zeroconf (Bonjour, Avahi) where OSC and OSCQuery are."""
+"""Announces OSC and OSCQuery on the network by zeroconf (Bonjour, Avahi)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ log = logging.getLogger("stream_rnn.discovery")
 
 
 class Announcement:
-    """That there are services, for as long as it stands.
+    """An announcement of services, which holds from `start` to `stop`.
 
     Args:
-        name: what people see.
+        name: the services' name, which people see.
 
     Raises:
         ConfigError: zeroconf is not installed.
@@ -37,11 +37,11 @@ class Announcement:
         self._zeroconf: AsyncZeroconf | None = None
 
     async def start(self, address: str, ports: dict[str, int]) -> None:
-        """Announces services; takes a second, since others may have the name already.
+        """Announces services; takes a second, to find out whether others use the name already.
 
         Args:
-            address: that is listened on; a wildcard stands for all that there are.
-            ports: by service, such as `_osc._udp`.
+            address: the address that is listened on; a wildcard stands for all of this machine.
+            ports: the port of each service; services are named such as `_osc._udp`.
         """
         from zeroconf import Error
         from zeroconf.asyncio import AsyncZeroconf
@@ -51,7 +51,7 @@ class Announcement:
             self._zeroconf = AsyncZeroconf(interfaces=interfaces)
             for service, port in ports.items():
                 info = self._info(service, port, interfaces)
-                # The second of two servers is called so, too, and has a number behind it.
+                # If another server has the name, zeroconf appends a number to ours.
                 done = await self._zeroconf.async_register_service(info, allow_name_change=True)
                 await done
         except (OSError, Error) as error:
@@ -70,7 +70,7 @@ class Announcement:
         )
 
     async def stop(self) -> None:
-        """Takes it back."""
+        """Withdraws the announcement."""
         if self._zeroconf is not None:
             with contextlib.suppress(OSError):
                 await self._zeroconf.async_unregister_all_services()
@@ -78,7 +78,7 @@ class Announcement:
 
 
 def _addresses(address: str) -> list[str]:
-    """The addresses of this machine that a socket on one is reached by."""
+    """Lists the addresses by which others reach a socket that is bound to `address`."""
     if not ipaddress.ip_address(address).is_unspecified:
         return [address]
     import ifaddr

@@ -1,6 +1,6 @@
-"""Who listens to which values of the OSCQuery tree, and what waits to be sent to them.
+"""Clients that listen to values of the OSCQuery tree, and the messages that wait for them.
 
-Of a value only the latest waits: who reads slowly misses what was in between, and nothing grows.
+Of each value, only the latest waits: a slow client misses those in between, and queues stay short.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from stream_rnn.errors import ProtocolError
 from stream_rnn.wire import events
 from stream_rnn.wire.osc import message_bytes
 
-MAX_PATHS = 1024  # that one client may listen to, and that may wait for it
+MAX_PATHS = 1024  # addresses that one client may listen to, and that messages may wait for
 MAX_LISTENERS = 32
-SILENT = 10.0  # seconds after which one that listens to nothing gives way to another
+SILENT = 10.0  # seconds after which a client that listens to nothing may lose its place
 
 Value = int | float | str
 
@@ -25,12 +25,12 @@ class Listener:
     """One client.
 
     Attributes:
-        paths: by session, and of each the value it was sent last.
-        waiting: what is to be sent, by address.
-        overrun: whether it is given up, since too much waits.
-        since: when it came.
-        asked: whether it ever listened to something.
-        why: it is given up.
+        paths: by session, the addresses it listens to, each with the value it was sent last.
+        waiting: messages that are to be sent, by the address that they are about.
+        overrun: whether the client is given up.
+        since: when it connected.
+        asked: whether it has ever listened to a value.
+        why: the reason for which it is given up.
     """
 
     paths: dict[str, dict[str, Value]] = field(default_factory=dict)
@@ -42,19 +42,19 @@ class Listener:
     _filled: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, path: str, message: str | bytes) -> None:
-        """Sends something about an address, in place of what waits about it."""
+        """Queues a message about an address; it replaces one that waits about the same."""
         self.waiting.pop(path, None)
         self.waiting[path] = message
         self.overrun |= len(self.waiting) > MAX_PATHS
         self._filled.set()
 
     def give_up(self, why: str) -> None:
-        """It is sent nothing more, and told why."""
+        """Gives the client up: it is sent nothing more but the reason."""
         self.overrun, self.why = True, why
         self._filled.set()
 
     async def next(self) -> str | bytes | None:
-        """The next message; none when it is given up."""
+        """Waits for the next message and returns it; None if the client is given up."""
         while not self.waiting and not self.overrun:
             self._filled.clear()
             await self._filled.wait()
@@ -62,44 +62,44 @@ class Listener:
 
 
 class Listeners:
-    """All of them.
+    """All listening clients.
 
     Args:
-        namespace: the tree.
+        namespace: the OSCQuery tree.
     """
 
     def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
-        self._listeners: dict[Listener, None] = {}  # in the order in which they came
+        self._listeners: dict[Listener, None] = {}  # the oldest connection first
 
     def __len__(self) -> int:
         return len(self._listeners)
 
     def add(self, now: float) -> Listener | None:
-        """Another one, if there is room.
+        """Adds a client and returns it; None if there is no room.
 
-        One that came long ago and never said what it listens to gives way to it.
+        If need be, a client that has long been connected and never listened gives way to it.
         """
         if len(self._listeners) >= MAX_LISTENERS:
             silent = (one for one in self._listeners if not one.asked and now - one.since > SILENT)
             oldest = next(silent, None)
             if oldest is None:
                 return None
-            oldest.give_up("others wait for this place, and nothing was listened to")
+            oldest.give_up("another client needs this place, and this one sent no LISTEN")
             self.remove(oldest)
         listener = Listener(since=now)
         self._listeners[listener] = None
         return listener
 
     def remove(self, listener: Listener) -> None:
-        """It has gone."""
+        """Forgets a client that has disconnected or was given up."""
         self._listeners.pop(listener, None)
 
     def listen(self, listener: Listener, path: str) -> None:
-        """It is told when the value at an address changes.
+        """Has a client told whenever the value at an address changes.
 
         Raises:
-            ProtocolError: there is no value there, or it listens to too much.
+            ProtocolError: there is no value at that address, or the client listens to too many.
         """
         session = _session_of(path)
         value = self._namespace.values(session).get(path)
@@ -111,11 +111,11 @@ class Listeners:
         listener.asked = True
 
     def ignore(self, listener: Listener, path: str) -> None:
-        """It is told no more."""
+        """Has a client told no more about an address."""
         listener.paths.get(_session_of(path), {}).pop(path, None)
 
     def tell(self, event: events.Event) -> None:
-        """News of a session, from the stage."""
+        """Tells clients of a session's news; called by the stage."""
         match event:
             case events.Opened(session=session):
                 self._changed("PATH_ADDED", session)

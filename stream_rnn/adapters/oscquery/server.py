@@ -1,6 +1,6 @@
-"""OSCQuery's side: an HTTP and WebSocket server of its own.
+"""The OSCQuery server: HTTP and WebSocket, on a port of its own.
 
-Browsers of OSC ask it what there is; what they listen to is pushed when it changes.
+OSC browsers fetch the tree from it, and get the values that they listen to when those change.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ log = logging.getLogger("stream_rnn.discovery")
 
 MAX_COMMAND = 4096  # bytes
 CONNECTIONS = 128
-PER_ADDRESS = 16  # connections, of an address that is not this machine's
-GRACE = 0.2  # seconds that clients have at the end
+PER_ADDRESS = 16  # connections of one address of another machine
+GRACE = 0.2  # seconds that clients have to close at shutdown
 PATIENCE = 5.0  # seconds that a client may take to read one message
 TRY_AGAIN_LATER = 1013
 
 
 class _Infos(Mapping[str, SessionInfo]):
-    """The stage's sessions as the tree shows them, made when they are asked for."""
+    """The stage's sessions as the tree shows them, each made when it is asked for."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -80,15 +80,15 @@ class _Infos(Mapping[str, SessionInfo]):
 
 
 class Discovery:
-    """The server, and its announcement where others can reach it.
+    """The OSCQuery server, and its announcement if other machines can reach it.
 
     Args:
-        host: the address that OSC listens on.
-        allow: who may send there may also ask here.
-        token: which everybody has to give, as to the web server.
+        host: the address that OSC listens on, and this server, too.
+        allow: the addresses that may send OSC, which may also ask here.
+        token: the token that every client has to give, as to the web server.
 
     Raises:
-        ConfigError: what it needs is not installed.
+        ConfigError: zeroconf is needed and not installed.
     """
 
     def __init__(
@@ -116,14 +116,14 @@ class Discovery:
         return len(self._listeners)
 
     async def start(self, osc_port: int) -> None:
-        """Listens and announces.
+        """Listens, and announces the server.
 
         Raises:
             ConfigError: the port cannot be listened on.
         """
         try:
             listener = bind(self._host, self._config.port or 0)
-            listener.listen()  # who asks at once waits, and is not refused
+            listener.listen()  # now, so that early clients wait and are not refused
         except OSError as error:
             raise ConfigError(
                 f"cannot listen for OSCQuery on {self._host}:{self._config.port} "
@@ -150,7 +150,7 @@ class Discovery:
             task.add_done_callback(_tell_failure)
 
     async def stop(self) -> None:
-        """Takes back the announcement, and ends the server."""
+        """Stops the server, and withdraws the announcement."""
         for task in self._tasks[1:]:
             task.cancel()
         if self._server is not None:
@@ -160,17 +160,17 @@ class Discovery:
             await self._announcement.stop()
 
     def _rules(self, scope: Scope, headers: Headers, preflight: bool) -> Refusal | None:
-        """Lets in who may send OSC, and no pages from elsewhere."""
+        """Refuses addresses that may not send OSC, and pages of other sites."""
         client = scope.get("client") or ("",)
         if not self._allow.admits(client[0]):
-            return 403, f"{client[0]} is not among [osc] allow"
+            return 403, f"{client[0]} is not in the list [osc] allow"
         if not is_ours(headers.get("host", "")):
-            return 421, "ask by address, or by a name that ends in .local"
+            return 421, "call this server by its IP address, or by a name that ends in .local"
         query = scope.get("query_string", b"").decode("latin-1")
         return self._access.refusal(headers, query, preflight=preflight)
 
     async def _sessions(self) -> dict[str, msgspec.Raw]:
-        """The nodes of all sessions; between one and the next, symbols may be due."""
+        """Makes the nodes of all sessions, and lets other tasks run after each one."""
         ready = {}
         for name in list(self._namespace.sessions):
             if name in self._namespace.sessions:
@@ -190,7 +190,7 @@ class Discovery:
         async def listen(websocket: WebSocket) -> None:
             listener = self._listeners.add(asyncio.get_running_loop().time())
             if listener is None:
-                reason = PlainTextResponse("too many listen already\n", 503)
+                reason = PlainTextResponse("too many clients are connected; try later\n", 503)
                 await websocket.send_denial_response(reason)
                 return
             try:
@@ -198,7 +198,7 @@ class Discovery:
                 async with asyncio.TaskGroup() as tasks:
                     writer = tasks.create_task(_write(websocket, listener))
                     reader = tasks.create_task(_read(websocket, listener, self._listeners))
-                    # Whichever ends first ends the other.
+                    # Whichever task ends first cancels the other.
                     writer.add_done_callback(lambda _: reader.cancel())
                     reader.add_done_callback(lambda _: writer.cancel())
             finally:
@@ -208,14 +208,14 @@ class Discovery:
 
 
 def _tell_failure(task: asyncio.Task[None]) -> None:
-    """The stage goes on without OSCQuery, but nobody should have to guess."""
+    """Logs why a task has ended: the server goes on without OSCQuery, but not in silence."""
     if not task.cancelled() and task.exception() is not None:
         log.error("OSCQuery has ended", exc_info=task.exception())
 
 
 async def _read(websocket: WebSocket, listener: Listener, listeners: Listeners) -> None:
     while (received := await websocket.receive())["type"] != "websocket.disconnect":
-        # Values come by OSC itself: binary frames, which may carry it, are not read.
+        # Clients set values by OSC itself; binary frames, which may carry OSC, are not read.
         text = received.get("text")
         try:
             if text is not None:
@@ -238,7 +238,7 @@ async def _write(websocket: WebSocket, listener: Listener) -> None:
 
 
 def is_ours(host: str) -> bool:
-    """Whether a `Host` can be this machine's: no name that somebody's DNS points here."""
+    """Whether a `Host` header names this machine. Other names may be part of DNS rebinding."""
     said = Authority.parse(host)
     if said is None:
         return False
@@ -246,5 +246,5 @@ def is_ours(host: str) -> bool:
 
 
 def without_token(query: str) -> str:
-    """A query without `token=…`, which is not the name of an attribute."""
+    """Removes `token=…` from a query, which then is empty or names an attribute."""
     return "&".join(part for part in query.split("&") if not part.startswith("token="))

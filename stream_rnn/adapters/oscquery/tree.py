@@ -1,7 +1,7 @@
-"""OSCQuery: what can be asked of us by OSC, as a tree of JSON, and its commands. No sockets.
+"""OSCQuery: our OSC addresses as a tree of JSON, and the WebSocket's commands. No sockets.
 
-After the proposal at github.com/Vidvox/OSCQueryProposal: a node is asked for by its OSC address
-as an HTTP path, one attribute of it by the query string (`/rnn/main/temperature?VALUE`).
+It follows the proposal at github.com/Vidvox/OSCQueryProposal: a client gets a node by its OSC
+address as an HTTP path, and one attribute of it by the query (`/rnn/main/temperature?VALUE`).
 """
 
 from __future__ import annotations
@@ -20,49 +20,49 @@ Json = dict[str, Any]
 
 NO_VALUE, READ, WRITE, READ_WRITE = 0, 1, 2, 3
 ATTRIBUTES = frozenset({"FULL_PATH", "CONTENTS", "DESCRIPTION", "TYPE", "ACCESS", "VALUE", "RANGE"})
-# In the proposal, and without a meaning here.
+# Attributes of the proposal that have no meaning here.
 UNUSED = frozenset({"TAGS", "EXTENDED_TYPE", "UNIT", "CLIPMODE", "CRITICAL", "OVERLOADS", "HTML"})
 USED = ("ACCESS", "VALUE", "RANGE", "DESCRIPTION", "LISTEN", "PATH_ADDED", "PATH_REMOVED")
 EXTENSIONS = {**dict.fromkeys(USED, True), **dict.fromkeys(sorted(UNUSED), False)}
 MAX_INT = 2**31 - 1
 
 ACTIONS: dict[str, tuple[str, str]] = {
-    "play": ("N", "lets it run"),
-    "pause": ("N", "holds it"),
-    "reset": ("N", "begins again"),
+    "play": ("N", "plays the session"),
+    "pause": ("N", "pauses the session"),
+    "reset": ("N", "starts the session again from the beginning"),
     "close": ("N", "ends the session"),
-    "open": ("s", "with a model: a new session, of any name that is free in the place of this"),
-    "model": ("s", "another model plays, under the same name"),
-    "step": ("i", "so many symbols at once, while it is paused"),
+    "open": ("s", "opens a session with this model; put a free name in place of this session's"),
+    "model": ("s", "lets another model play, under the same name"),
+    "step": ("i", "makes so many symbols at once, while the session is paused"),
     "rewind": ("i", "goes back to a position"),
     "feed": ("s", "puts symbols into the stream"),
-    "feed/in_time": ("s", "the same, in the place of as many that would have come"),
-    "prime": ("s", "begins again, from these symbols"),
-    "lead": ("i", "of a band: the gesture 0 to 8 that the lead holds; -1 for the network's own"),
-    "touch": ("ffi", "of a band: x, y and whether the finger of the lead is down"),
-    "fork": ("s", "a new session of this name, with the same past"),
+    "feed/in_time": ("s", "puts symbols into the stream, each in place of the next one to come"),
+    "prime": ("s", "starts the session again from these symbols"),
+    "lead": ("i", "bands: the gesture, 0 to 8, that the lead holds; -1 for the network's own"),
+    "touch": ("ffi", "bands: x, y, and whether the lead's finger is down"),
+    "fork": ("s", "opens a session of this name with the same past"),
 }
 GENERAL: dict[str, tuple[str, str]] = {
     "panic": ("N", "pauses everything that plays"),
-    "models": ("N", "asks which models there are"),
-    "sessions": ("N", "asks which sessions there are, and how they stand"),
+    "models": ("N", "lists the models"),
+    "sessions": ("N", "lists the sessions and their state"),
     "ping": ("i", "is answered by /rnn/pong"),
-    "subscribe": ("s", "symbols of a session, to the sender"),
-    "unsubscribe": ("s", "no more of them"),
-    "reply": ("i", "what is for the sender goes to this port of its machine from now on"),
-    "midi/learn": ("s", "the next MIDI controller that moves is to move this control"),
-    "midi/forget": ("s", "no MIDI controller moves this control any more"),
+    "subscribe": ("s", "sends a session's symbols to the sender from now on"),
+    "unsubscribe": ("s", "ends a subscription"),
+    "reply": ("i", "sends answers and symbols to this port of the sender's machine from now on"),
+    "midi/learn": ("s", "lets the next MIDI controller that moves move this control"),
+    "midi/forget": ("s", "unbinds the MIDI controllers of this control"),
 }
 
 
 @dataclass(frozen=True)
 class SessionInfo:
-    """What the tree says of a session.
+    """What the tree shows of a session.
 
     Attributes:
-        controls: as the WebSocket protocol shows them.
-        choices: the values that a control of words may have.
-        absent: controls that mean nothing to its model.
+        controls: the values of its controls, as the WebSocket protocol shows them.
+        choices: the words that a control can be set to, for controls that take words.
+        absent: controls that have no meaning for its model.
     """
 
     description: str
@@ -73,7 +73,7 @@ class SessionInfo:
 
 @dataclass(frozen=True)
 class Host:
-    """What `?HOST_INFO` says; the address is left out where a wildcard is listened on."""
+    """What `?HOST_INFO` shows; without the address if the server listens on a wildcard."""
 
     name: str
     osc_ip: str | None
@@ -81,7 +81,7 @@ class Host:
     ws_port: int
 
     def to_json(self) -> Json:
-        """As the proposal has it."""
+        """In the form of the proposal."""
         where = {} if self.osc_ip is None else {"OSC_IP": self.osc_ip}
         return {
             "NAME": self.name,
@@ -94,10 +94,10 @@ class Host:
 
 
 class Namespace:
-    """The tree.
+    """The OSCQuery tree.
 
     Args:
-        sessions: by name; only those that are asked for are looked up.
+        sessions: by name; a session is looked up only when it is asked for.
 
     Attributes:
         sessions: as given.
@@ -107,10 +107,10 @@ class Namespace:
         self.sessions = sessions
 
     def node(self, path: str, ready: Mapping[str, Any] | None = None) -> Json | None:
-        """The node at an OSC address, with all that is under it.
+        """Returns the node at an OSC address with all nodes below it; None if there is none.
 
         Args:
-            ready: the sessions' nodes, where they were made before; see `covers_all`.
+            ready: the sessions' nodes, if they are made already; see `covers_all`.
         """
         if not path.startswith("/") or "//" in path:
             return None
@@ -122,7 +122,7 @@ class Namespace:
             inside = _methods("/rnn", GENERAL)
             if covers_all(path):
                 inside |= {n: self.session(n) for n in self.sessions} if ready is None else ready
-            rnn = _container("/rnn", "sessions, and what concerns them all", inside)
+            rnn = _container("/rnn", "sessions, and actions that concern them all", inside)
             top = _container("/", "stream-rnn", {"rnn": rnn})
         for name in names:
             top = top.get("CONTENTS", {}).get(name)
@@ -131,7 +131,7 @@ class Namespace:
         return top
 
     def values(self, session: str) -> dict[str, int | float | str]:
-        """What can be read of a session, by address."""
+        """Returns all values of a session that can be read, by address."""
         if session not in self.sessions:
             return {}
         nodes = list(self.session(session)["CONTENTS"].values())
@@ -139,7 +139,7 @@ class Namespace:
         return {node["FULL_PATH"]: node["VALUE"][0] for node in nodes if "VALUE" in node}
 
     def session(self, name: str) -> Json:
-        """The node of a session."""
+        """Makes the node of a session."""
         base, session = f"/rnn/{name}", self.sessions[name]
         inside = {
             control: self._control(f"{base}/{control}", control, session)
@@ -179,7 +179,7 @@ class Namespace:
 
 
 def covers_all(path: str) -> bool:
-    """Whether the node at an address has all sessions under it."""
+    """Whether the node at an address has all sessions below it."""
     return path in ("/", "/rnn", "/rnn/")
 
 
@@ -193,7 +193,7 @@ def _container(path: str, description: str, inside: Json) -> Json:
 
 
 def _methods(base: str, table: Mapping[str, tuple[str, str]]) -> Json:
-    """The nodes of a table by their names; one such as `feed/in_time` stands within another."""
+    """Makes the nodes of a table, by name; `feed/in_time` becomes a node within `feed`."""
     nodes: Json = {}
     for name, what in table.items():
         outer, _, inner = name.partition("/")
@@ -216,11 +216,11 @@ def respond(
     query: str,
     ready: Mapping[str, Any] | None = None,
 ) -> tuple[int, bytes]:
-    """What an HTTP request is answered: a status, and the JSON if it is 200; else why not.
+    """Answers an HTTP request with a status and a body: JSON if it is 200, else the reason.
 
     Args:
-        path: of the URL, decoded.
-        query: of the URL: nothing, `HOST_INFO`, or the name of an attribute.
+        path: the URL's path, decoded.
+        query: the URL's query: empty, `HOST_INFO`, or the name of an attribute.
         ready: see `Namespace.node`.
     """
     if query == "HOST_INFO":
@@ -236,7 +236,7 @@ def respond(
     return 200, msgspec.json.encode({query: node[query]} if query else node)
 
 
-# The WebSocket's side
+# Commands of the WebSocket
 
 
 class _Command(msgspec.Struct, frozen=True):
@@ -248,10 +248,10 @@ _commands = msgspec.json.Decoder(_Command)
 
 
 def parse_command(text: str) -> tuple[str, str]:
-    """`LISTEN` or `IGNORE`, and the address.
+    """Reads a command of a client: `LISTEN` or `IGNORE`, and the address.
 
     Raises:
-        ProtocolError: something else.
+        ProtocolError: the text is not such a command.
     """
     try:
         command = _commands.decode(text)
@@ -266,5 +266,5 @@ def parse_command(text: str) -> tuple[str, str]:
 
 
 def command_json(command: str, data: str) -> str:
-    """A command to a client, such as `PATH_ADDED` with an address."""
+    """Makes a command to a client, such as `PATH_ADDED` with an address."""
     return msgspec.json.encode({"COMMAND": command, "DATA": data}).decode()

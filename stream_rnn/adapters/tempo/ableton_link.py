@@ -1,9 +1,9 @@
 """Ableton Link: the beat that the programs of a network share, through aalink (an extra).
 
-We only listen: nothing here sets the others' tempo. Yet joining could. Link lets the session
-that is older win, and when two are within half a second of each other the lot: and a program
-that was left alone begins a session anew. Who joined right after somebody left took the tempo
-over in 5 of 12 trials (aalink #7); after 0.8 s in none of 22. So we are silent for a while.
+We only listen: nothing here sets the others' tempo. Yet joining could. When two Link sessions
+meet, the older wins, but chance decides if their ages differ by less than half a second. And a
+program that is left alone begins a new session. One that joined right after another had left took
+over the tempo in 5 of 12 trials (aalink #7); after 0.8 s, in none of 22. So we wait before joining.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ log = logging.getLogger("stream_rnn.link")
 
 SOURCE = "link"
 SETTLE = 1.0  # seconds before we join
-POLL = 0.05  # seconds between looks at the beat
-REFRESH = 1.0  # seconds after which a beat that has not moved is told of all the same
+POLL = 0.05  # seconds between readings of the beat
+REFRESH = 1.0  # seconds after which an unchanged tempo is reported again
 
 
 def wants_link(config: Config) -> bool:
-    """Whether anything in the configuration follows Link, so that it has to be joined."""
+    """Whether the configuration has anything follow Link, so that we have to join it."""
     followed = [session.controls.get("sync") for session in config.session]
     return SOURCE in (config.tempo.sync, *followed)
 
 
 class LinkSide:
-    """Follows Link for those sessions that follow it.
+    """Reports Link's tempo, for the sessions that follow it.
 
     Args:
-        stage: where it is offered.
-        conductor: who is told the tempo.
-        bpm: the tempo while we are alone; whoever comes then takes it over, as Link has it.
+        stage: offers Link to its sessions as a source of tempo.
+        conductor: gets the tempo.
+        bpm: the tempo while we are alone; by Link's rules, a program that joins takes it over.
 
     Raises:
         ConfigError: aalink is not installed.
@@ -62,7 +62,7 @@ class LinkSide:
         stage.tempi.offer(SOURCE)
 
     async def run(self) -> None:
-        """Joins, and follows for ever. Cancelled at shutdown, when it leaves."""
+        """Joins Link and follows it until cancelled, then leaves."""
         from aalink import Link
 
         link = Link(self._bpm)
@@ -79,7 +79,7 @@ class LinkSide:
 
     def _look(self, link: Any) -> None:
         peers, bpm = link.num_peers, link.tempo
-        # The moment of the beat is somewhere between these two.
+        # The beat is read at some moment between these two.
         before = self._clock.now()
         beat = link.beat
         now = self._clock.now()

@@ -38,20 +38,20 @@ log = logging.getLogger("stream_rnn.web")
 def make_app(
     stage: Stage, clock: Clock, clients: Clients, access: Access, refusals: RefusalLog, page: Path
 ) -> ASGIApp:
-    """Everything that the web server answers.
+    """Builds the web server's application: all of its routes, behind the rules of access.
 
     Args:
-        page: folder of the page's files.
+        page: folder that holds the page's files.
     """
 
     async def stream(websocket: WebSocket) -> None:
         await run_connection(websocket, stage, clock, clients)
 
     async def no_upgrade(request: Request) -> Response:
-        # nginx hands on a handshake's other headers when it drops the two that matter.
+        # nginx drops Upgrade and Connection by default, but hands on the other headers.
         if "sec-websocket-key" in request.headers:
             client = request.client.host if request.client else ""
-            what = "a WebSocket whose handshake came without its upgrade (426)"
+            what = "a WebSocket handshake without its Upgrade header (426)"
             if line := refusals.line(clock.now(), client, what, NO_UPGRADE):
                 log.warning("%s", line)
         return PlainTextResponse(f"{NO_UPGRADE}\n", 426, {"Upgrade": "websocket"})
@@ -78,6 +78,6 @@ def make_app(
 
 
 def _guarded(path: str) -> bool:
-    # Supervisors ask for health without a token and by address; the page's own files are no
-    # secret, and a browser asks for them without one.
+    # Supervisors ask for /healthz by IP address and without a token. The page's files are no
+    # secret, and a browser fetches them without a token.
     return path.startswith("/v1/") or path == "/metrics"

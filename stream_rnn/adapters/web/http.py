@@ -1,4 +1,4 @@
-"""The HTTP side: the page, health, metrics, and what there is."""
+"""The HTTP routes: the page, health, metrics, and the lists of models and sessions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HEADERS = {
 
 
 class _Page(StaticFiles):
-    """The page's files, always asked for anew: an upgraded server must not meet an old page."""
+    """The page's files. Browsers revalidate them, lest an old page talk to an upgraded server."""
 
     async def get_response(self, path: str, scope: Any) -> Response:
         response = await super().get_response(path, scope)
@@ -38,7 +38,7 @@ class _Page(StaticFiles):
 
 
 def session_json(stage: Stage, name: str) -> dict[str, Any]:
-    """A session as `/v1/sessions` shows it."""
+    """One session, as `/v1/sessions` shows it."""
     session = stage.sessions[name]
     return {
         "session": name,
@@ -92,7 +92,7 @@ def routes(
     async def sessions(request: Request) -> Response:
         shown = []
         for name in sorted(stage.sessions):
-            await attention.turn()  # in which one may have been closed
+            await attention.turn()  # the session may be closed meanwhile
             with attention.busy():
                 if name in stage.sessions:
                     shown.append(msgspec.json.encode(session_json(stage, name)))

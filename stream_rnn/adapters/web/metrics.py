@@ -54,9 +54,9 @@ class _StageCollector(Collector):
             ("errors", counters.errors, "Messages refused"),
             ("stalls", counters.stalls, "Symbols so late that their session's timeline was moved"),
             ("engine_deaths", counters.engine_deaths, "Engines that died"),
-            ("osc_refused", counters.osc_refused, "OSC packets malformed or too many"),
+            ("osc_refused", counters.osc_refused, "OSC packets refused: malformed or too many"),
             ("osc_late", counters.osc_late, "OSC messages that came after their timetag"),
-            ("osc_failed", counters.osc_failed, "OSC messages that a bug of ours spoilt"),
+            ("osc_failed", counters.osc_failed, "OSC messages that failed by a bug in the server"),
             ("midi_deaths", counters.midi_deaths, "MIDI processes that died or hung"),
             ("dropped", self._clients.dropped, "Symbols dropped for slow clients"),
         ):
@@ -65,7 +65,7 @@ class _StageCollector(Collector):
         up.add_metric([], self._stage.engines.up)
         yield up
         worst = GaugeMetricFamily(
-            "stream_rnn_midi_worst_lateness_seconds", "The latest MIDI message of the last moment"
+            "stream_rnn_midi_worst_lateness_seconds", "Worst lateness in the last MIDI report"
         )
         worst.add_metric([], counters.midi.worst)
         yield worst
@@ -73,7 +73,7 @@ class _StageCollector(Collector):
         edges = [*map(str, midi.LATENESS), "+Inf"]
         yield HistogramMetricFamily(
             "stream_rnn_midi_lateness_seconds",
-            "Taken by the MIDI driver minus due, of each message",
+            "Lateness of MIDI messages: when the driver took each, minus when it was due",
             buckets=list(zip(edges, reached, strict=True)),
             sum_value=counters.midi.total,
         )
@@ -86,12 +86,12 @@ class _StageCollector(Collector):
 
 
 def make_registry(stage: Stage, clients: Clients) -> CollectorRegistry:
-    """A registry with the stage's figures; lateness is observed through `stage.counters`."""
+    """Builds a registry of the stage's figures and hooks it to `stage.counters.lateness`."""
     registry = CollectorRegistry()
     registry.register(_StageCollector(stage, clients))
     histogram = Histogram(
         "stream_rnn_commit_lateness_seconds",
-        "Committed minus due: negative while symbols are handed out in time",
+        "Commit time minus due time: negative while symbols are handed out in time",
         buckets=LATENESS,
         registry=registry,
     )

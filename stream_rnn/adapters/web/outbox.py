@@ -1,8 +1,8 @@
-"""What waits to be sent to one client: bounded, and honest about what it drops.
+"""The bounded queue of messages to one client. The client is told of the symbols it drops.
 
-Answers and events are few and always fit, up to a bound at which the client is given up.
-Symbols beyond the bound are dropped and replaced by one `gap` for each session. History that
-the client asked for is not queued at all, but read from the journal as the client takes it.
+Answers and events are few and are never dropped; a client that leaves too many unread is
+disconnected. Symbols beyond the bound are dropped and replaced by one `gap` for each session.
+History that a client asked for is not queued, but read from the journal as the client takes it.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _History = Callable[[], Iterator[str]]
 
 
 class Outbox:
-    """A queue with a writer that never waits and one reader that does.
+    """A queue whose writers never wait and whose one reader does.
 
     Args:
         symbols: how many symbols may wait.
         events: how many answers and events may wait.
 
     Attributes:
-        overrun: whether the client has been given up.
-        replaying: whether what `next` returned last was a part of a history.
-        answering: whether it was an answer or an event.
+        overrun: whether too many answers and events were unread, so that the client is given up.
+        replaying: whether the message that `next` returned last was part of a history.
+        answering: whether that message was an answer or an event.
     """
 
     def __init__(self, symbols: int = SYMBOLS, events: int = EVENTS) -> None:
@@ -62,7 +62,7 @@ class Outbox:
         self.replaying = self.answering = False
 
     def tell(self, message: str) -> None:
-        """An answer or an event."""
+        """Queues an answer or an event."""
         if len(self._queue) - self._symbols > self._event_limit:
             self.overrun = True
         else:
@@ -72,7 +72,7 @@ class Outbox:
         self._wake()
 
     def symbol(self, session: str, n: int, message: str, epoch: int = 0) -> None:
-        """A live symbol of some epoch of its session."""
+        """Queues live symbol `n` of a session's epoch, or drops it and notes the gap."""
         gap = self._gaps.get(session)
         if self._symbols < self._limit and gap is None:
             self._queue.append(_Symbol(message))
@@ -86,14 +86,14 @@ class Outbox:
         self._wake()
 
     def passing(self, message: str) -> None:
-        """What nobody would ask for later, so that it is dropped without a word."""
+        """Queues a message that is worthless later, such as a touch; drops it silently if full."""
         if self._symbols < self._limit and not self._gaps:
             self._queue.append(_Symbol(message))
             self._symbols += 1
             self._wake()
 
     def history(self, messages: _History) -> None:
-        """Messages to be made when their turn comes."""
+        """Queues a history, whose messages are made when their turn comes."""
         self._queue.append(messages)
         self._wake()
 
@@ -102,12 +102,12 @@ class Outbox:
         self._filled.set()
 
     def take_dropped(self) -> int:
-        """How many symbols were dropped since the last call."""
+        """Returns how many symbols were dropped since the last call."""
         dropped, self._dropped = self._dropped, 0
         return dropped
 
     async def room(self) -> None:
-        """Waits while many answers are unread, so that who does not read need not be heard."""
+        """Waits while many answers are unread: a client that does not read is not read either."""
         await self._drained.wait()
 
     async def emptied(self) -> None:
@@ -115,7 +115,7 @@ class Outbox:
         await self._empty.wait()
 
     async def next(self) -> str | None:
-        """The next message; none if the client has been given up."""
+        """Waits for the next message and returns it; None if the client has been given up."""
         while True:
             if self.overrun:
                 return None

@@ -1,7 +1,7 @@
-"""How much work one connection may cause, and how the sending of long histories is spread out.
+"""Limits on the work that one connection may cause, and the pacing of long histories.
 
-No I/O; the time is passed in. Nothing is refused here: a client that asks for too much is heard
-later, and a long history comes in slices, between which everybody else has a turn.
+No I/O; the time is passed in. Nothing is refused here: the server reads a client that asks for
+too much less often, and sends a long history in slices, between which other clients have turns.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from __future__ import annotations
 from stream_rnn.stage.stage import Stage
 from stream_rnn.wire import messages as wire
 
-# What a message costs. The unit is a symbol of the past that is sent to one client.
+# What a message costs. The unit is the cost of sending one symbol of the past to one client.
 MESSAGE = 20
-STARTED = 1000  # something that the engine has to begin anew
-FED = 1  # a symbol that is fed
-STEPPED = 2  # a step that is asked for
-RATE = 20_000.0  # units a second that one connection may cause
-MOST = 250_000.0  # that it may save up: a whole history
+STARTED = 1000  # a request that makes the engine begin a stream anew
+FED = 1  # a fed symbol
+STEPPED = 2  # a requested step
+RATE = 20_000.0  # units a second that one connection may spend
+MOST = 250_000.0  # units that a connection may save up: a whole history
 
-SLICE = 0.0005  # seconds of a history that are sent at a time
-SHARE = 0.4  # of the time, for all histories together
+SLICE = 0.0005  # seconds of sending in one slice of a history
+SHARE = 0.4  # part of the time that all histories together may take
 
 
 def cost(message: wire.Message, stage: Stage, *, refused: bool = False) -> float:
-    """What a message has caused, about; one that was refused had to be read all the same."""
+    """Estimates the work that a message caused; even a refused message had to be read."""
     started = MESSAGE if refused else STARTED
     match message:
         case wire.Feed(symbols=symbols):
@@ -44,11 +44,11 @@ def _length(symbols: object) -> int:
 
 
 class Budget:
-    """What one connection may still cause; it fills up with time.
+    """The work that one connection may still cause. It refills with time.
 
     Args:
-        rate: by how much a second.
-        most: that it holds.
+        rate: units by which it refills in a second.
+        most: units that it holds when full.
     """
 
     def __init__(self, now: float, rate: float = RATE, most: float = MOST) -> None:
@@ -56,10 +56,10 @@ class Budget:
         self._left, self._at = most, now
 
     def spend(self, cost: float, now: float) -> float:
-        """Takes what something costs, on credit if need be.
+        """Subtracts a cost; the budget may fall below zero.
 
         Returns:
-            For how many seconds the client is not to be heard: until the debt is paid off.
+            The seconds until the debt is paid off, during which the client is not to be read.
         """
         self._left = min(self._most, self._left + (now - self._at) * self._rate) - cost
         self._at = now
@@ -67,17 +67,17 @@ class Budget:
 
 
 class Turns:
-    """When the next slice of a history may be sent, among all connections' histories.
+    """Schedules the slices of all connections' histories.
 
-    Each slice is given its time when it is asked for, so that those who ask have their turns one
-    after the other, whoever has most to send.
+    Each slice gets its time when it is asked for. So connections take turns, and one with a long
+    history has no more turns than the others.
     """
 
     def __init__(self) -> None:
-        self._free = 0.0  # when the next one's turn is
+        self._free = 0.0  # the earliest time of the next turn
 
     def take(self, now: float) -> float:
-        """Gives somebody a turn; returns the seconds until then."""
+        """Reserves a turn; returns the seconds until it begins."""
         turn = max(self._free, now)
         self._free = turn + SLICE / SHARE
         return turn - now

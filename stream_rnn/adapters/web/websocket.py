@@ -1,4 +1,4 @@
-"""The WebSocket side: one task that reads a client's messages, one that writes its outbox."""
+"""WebSocket connections: for each, one task reads its messages and one sends its outbox."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TRY_AGAIN_LATER = 1013
 
 
 class WebSocketViewer:
-    """A stage's viewer whose events go to an outbox, as JSON."""
+    """A viewer of the stage that puts its events into an outbox, as JSON."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
@@ -44,7 +44,7 @@ class WebSocketViewer:
 
 
 def hello(stage: Stage, now: float) -> events.Hello:
-    """The first message of a connection."""
+    """Makes the first message of a connection."""
     return events.Hello(
         version=wire.VERSION,
         server=f"stream-rnn {__version__}",
@@ -55,7 +55,7 @@ def hello(stage: Stage, now: float) -> events.Hello:
 
 
 def model_info(stage: Stage, name: str) -> events.ModelInfo:
-    """A model as clients see it."""
+    """Describes a model to clients."""
     model = stage.models[name]
     return events.ModelInfo(
         name=name,
@@ -68,11 +68,11 @@ def model_info(stage: Stage, name: str) -> events.ModelInfo:
 
 
 class Clients:
-    """The connections there are, and what was dropped for slow ones.
+    """The present connections, and the count of symbols dropped for slow ones.
 
     Attributes:
-        attention: the turns of those that ask for something.
-        turns: of those that are sent a history.
+        attention: schedules the work of clients' requests.
+        turns: schedules the slices of histories that are sent to clients.
     """
 
     def __init__(self, attention: Attention) -> None:
@@ -83,7 +83,7 @@ class Clients:
 
     @contextlib.contextmanager
     def outbox(self) -> Iterator[Outbox]:
-        """An outbox, for as long as its connection lasts."""
+        """Makes an outbox that counts here for as long as its connection lasts."""
         outbox = Outbox()
         self._outboxes.add(outbox)
         try:
@@ -94,12 +94,12 @@ class Clients:
 
     @property
     def dropped(self) -> int:
-        """How many symbols slow clients were not sent."""
+        """How many symbols were dropped for slow clients, in all."""
         self._dropped += sum(outbox.take_dropped() for outbox in self._outboxes)
         return self._dropped
 
     async def drain(self, seconds: float) -> None:
-        """Waits until every client has taken what waits for it, but not for long."""
+        """Waits until every outbox is empty, but at most so many seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 for outbox in list(self._outboxes):
@@ -109,7 +109,7 @@ class Clients:
 async def run_connection(
     websocket: WebSocket, stage: Stage, clock: Clock, clients: Clients
 ) -> None:
-    """Serves one client until it goes, or is given up because it does not read."""
+    """Serves one client until it disconnects, or is given up because it does not read."""
     offered = websocket.scope.get("subprotocols") or []
     await websocket.accept(wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
     with clients.outbox() as outbox:
@@ -122,7 +122,7 @@ async def run_connection(
                 reader = tasks.create_task(
                     _read(websocket, outbox, viewer, stage, clock, clients.attention)
                 )
-                # Whichever ends first ends the other.
+                # Whichever task ends first cancels the other.
                 writer.add_done_callback(lambda _: reader.cancel())
                 reader.add_done_callback(lambda _: writer.cancel())
         finally:
@@ -151,7 +151,7 @@ async def _read(
 
 
 def _answer(text: str | None, viewer: WebSocketViewer, stage: Stage, clock: Clock) -> float:
-    """Does what a client asks; returns what that costs."""
+    """Handles a client's message; returns its cost in the units of `pacing`."""
     if text is None:
         error = ProtocolError("text_only", "send JSON in text frames; binary is not read")
         stage.refuse(viewer, error)
@@ -171,13 +171,13 @@ async def _write(websocket: WebSocket, outbox: Outbox, clients: Clients, clock: 
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         while (message := await outbox.next()) is not None:
             if outbox.replaying and clock.now() >= turn_ends:
-                # While the socket takes everything, sending gives nobody else a turn.
+                # While the socket takes everything at once, sending never yields to other tasks.
                 await asyncio.sleep(clients.turns.take(clock.now()))
                 turn_ends = clock.now() + SLICE
             began = clock.now()
             await websocket.send_text(message)
             if outbox.answering:
-                # Who asks for what many are told has caused all of it. Waiting is not work.
+                # A request may cause events to many clients. Waiting for the socket is not work.
                 clients.attention.charge(min(clock.now() - began, SLICE))
         if websocket.application_state is WebSocketState.CONNECTED:
             await websocket.close(TRY_AGAIN_LATER, "too many unread answers")

@@ -74,7 +74,7 @@ def test_the_share_is_kept_to_and_turns_come_in_order(loop: Loop, attention: Att
     worked = sum(0.02 if name == "d" else 0.001 for name, _ in done)
     assert 0.7 * SHARE < worked / 10.0 <= 1.01 * SHARE
     assert "".join(name for name, _ in done[:8]) == "abcdabcd"
-    # Between two turns that are not saved up others have the loop.
+    # Once the saved-up time is used, the loop is free for others between two turns.
     rests = [b - a for (_, a), (_, b) in itertools.pairwise(done)]
     assert sum(rest > REST for rest in rests) > len(rests) / 5
 

@@ -1,4 +1,4 @@
-"""The doors with real sockets: who is silent, who sends half, and who is too many."""
+"""The doors with real sockets: silent clients, incomplete requests, and too many connections."""
 
 from __future__ import annotations
 
@@ -302,9 +302,7 @@ def shake_hands(client: socket.socket) -> None:
 
 
 async def longest_wait(seconds: float) -> float:
-    """How long the loop was kept from what was due, but for the worst of fifty times: so long
-    another program may have kept the machine.
-    """
+    """The loop's longest delay, without the worst 2 %: other programs may have caused those."""
     loop = asyncio.get_running_loop()
     waits, last, stop = list[float](), loop.time(), loop.time() + seconds
     while last < stop:

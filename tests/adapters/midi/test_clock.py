@@ -20,7 +20,7 @@ def period(bpm: float) -> float:
 def run(
     follower: ClockFollower, times: list[float], jitter: Callable[[], float] = lambda: 0.0
 ) -> int:
-    """Lets pulses come, each a little late; returns how many tempi were told."""
+    """Feeds pulses, each a little late; returns how many tempi were reported."""
     told = 0
     for time in times:
         told += len(follower.hear(Clock(), time + jitter()))
@@ -235,7 +235,7 @@ def test_no_clock_however_mad_makes_a_tempo_that_is_none(
 
 
 def places(messages: list[tuple[float, bytes]]) -> list[float]:
-    """The beat of each pulse, as who receives the messages counts; in order of time."""
+    """The beat of each pulse in order of time, as a receiver of the messages counts."""
     reader, place, found = Reader(), None, []
     for _, data in sorted(messages, key=lambda m: m[0]):
         for event in reader.feed(data):

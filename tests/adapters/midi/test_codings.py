@@ -28,7 +28,7 @@ def test_an_encoder_that_is_turned_both_ways_is_known(mode: Mode, seed: int) -> 
     turned = [way * dice.choice((1, 1, 1, 2, 3)) for _ in range(8)]
     values = [encoded(mode, step) for step in [way, way, *turned, -way, -way]]
     assert guess(values) == mode
-    # Nor is it ever held for a place, which would throw the control to an end.
+    # It is never taken for a knob with a place, which would throw the control to an end.
     assert all(guess(values[:n]) != "absolute" for n in range(len(values)))
 
 

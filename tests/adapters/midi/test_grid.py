@@ -90,7 +90,7 @@ def test_a_change_of_tempo_leaves_the_beats_on_the_grid(
     take = Take(tmp_path / "take.mid")
     take.begins_like(ear)
     assert {tick % STEP for tick, _ in take.begun} == {0}
-    # Between two of them is a symbol that lasts as long as it had to.
+    # Between two of these tempi there may be one symbol with a tempo of its own.
     lengths = [b - a for (a, _), (b, _) in pairwise([*take.tempi, (10**9, 0.0)])]
     settled = [
         bpm for (_, bpm), ticks in zip(take.tempi, lengths, strict=True) if ticks > TICKS_PER_BEAT
@@ -203,7 +203,7 @@ steps = st.lists(
 def test_whatever_the_tempo_does_times_are_true_and_beats_on_the_grid(
     steps: list[tuple[float, float, bool]], first: int
 ) -> None:
-    """Each step lasts some time; before it there may be a gap; and what is ready is written."""
+    """Each step is (its length, the gap before it, whether messages are written after it)."""
     grid: Grid | None = None
     due, waiting, written, dues = 100.0, [], [], []
     for n, (seconds, gap, write) in enumerate(steps, first):

@@ -295,7 +295,7 @@ def test_other_channels_are_not_heard(models: Path) -> None:
     assert rig.kinds() == ["opened", "paused"]
 
 
-# A model of performances, whose engine is nobody: what is asked of it is what is tested.
+# A model of performances without an engine: the tests look at the requests that it gets.
 
 
 def performance_stage() -> tuple[Stage, Ear]:
@@ -566,7 +566,7 @@ def test_our_own_silence_is_no_panic(models: Path) -> None:
     rig.run(0.01)
     rig.hear(cc(123, 0))
     assert rig.kinds() == ["opened"]
-    # What the MIDI process does by itself, it says.
+    # The MIDI process reports when it ends all notes by itself.
     rig.run(1.0)
     rig.input.silenced(rig.now)
     rig.run(0.01)
@@ -776,7 +776,7 @@ def test_an_answer_comes_though_the_keyboard_has_gone(models: Path) -> None:
     assert rig.kinds()[-1] == "paused"
     rig.run(0.1)
     assert rig.kinds()[-2:] == ["fed", "playing"]
-    # The pedal is up, too: of the next phrase a note is as long as its key was down.
+    # The pedal is up, too: the next phrase's notes are as long as their keys were down.
     before = len(rig.fed())
     rig.hear(on(60))
     rig.run(0.1)

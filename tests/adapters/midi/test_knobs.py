@@ -49,7 +49,7 @@ class Desk(Rig):
         return self.house.stage.sessions["a"].controls
 
     def learn(self, control: str, *messages: bytes, session: str = "*", **options: Any) -> Any:
-        """Learns by some messages; returns what was told, without the commonplace."""
+        """Learns by some messages; returns the events, without their fields at defaults."""
         asker = self.house.join()
         self.input.learn(asker, Learn(control, session, tuple(options.items())), self.now)
         for message in messages:
@@ -105,7 +105,7 @@ def test_a_slow_pair_is_not_learnt_by_its_finer_half(models: Path) -> None:
     desk.open()
     told = desk.learn("temperature", *pair(7, 1000), *pair(7, 1005), *pair(7, 1020))
     assert told == [], "less than a step of 128"
-    # A finer half alone may be a controller of its own, until its coarser half shows.
+    # Without its coarse half, a controller above 31 counts as a controller of its own.
     told = desk.learn("rate", cc(41, 3), cc(41, 50), *pair(9, 2000), *pair(9, 2050))
     assert told[0] == {"cc": 41, "channel": 1}
     assert told[-1] == {"number": 9, "channel": 1, "kind": "14-bit"}
@@ -239,10 +239,10 @@ def test_a_knob_has_the_range_that_it_was_given(models: Path) -> None:
     [
         ({"control": "temperature", "low": -1.0}, "low of 'temperature' must be from 0 to 100"),
         ({"control": "velocity", "high": 200.0}, "high of 'velocity' must be from 1 to 127"),
-        ({"control": "play", "low": 0.0}, "'play' is done, not moved"),
-        ({"control": "artist Ada", "pickup": True}, "'artist Ada' is a weight beside others"),
+        ({"control": "play", "low": 0.0}, "'play' is an action: it takes no low"),
+        ({"control": "artist Ada", "pickup": True}, "'artist Ada' is a weight in a blend"),
         ({"control": "artist Ada", "high": 2.0}, "high of 'artist Ada' must be from 0 to 1"),
-        ({"control": "volume", "value": 3.0}, "'volume' is no control that has a value"),
+        ({"control": "volume", "value": 3.0}, "'volume' is no control that can be set to a value"),
     ],
 )
 def test_what_cannot_be_is_told_when_the_file_is_read(

@@ -267,9 +267,9 @@ def test_players_have_channels_and_programs_of_their_own_and_none_the_drums(
     ]
     heard = [(port, d[0] & 15) for _, port, d in synth.listen() if d[0] >> 4 == 9]
     assert {c for port, c in heard if port == 0} == set(channels)
-    # Where what people lead is not asked for, only the network's player sounds.
+    # A port without `led` plays only the players that the network leads.
     assert {c for port, c in heard if port == 1} == {4}
-    # The touches that players are seen to make are the notes that are heard.
+    # The notes that are heard are those of the touches that viewers are told of.
     touched = [(m["due"], m["touch"]) for m in ear.of("touch") if m["touch"]["down"]]
     seen = {(due, channels[t["player"]], t["pitch"]) for due, t in touched}
     struck = {(t, d[0] & 15, d[1]) for t, port, d in synth.listen() if port == 0 and d[0] >> 4 == 9}

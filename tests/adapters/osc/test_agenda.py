@@ -16,7 +16,7 @@ def test_what_is_overdue_comes_after_what_comes_before_it() -> None:
         clock, done = ManualClock(), list[str]()
         agenda = Agenda(done.append, clock)
         agenda.add(10.0, 0.5, "first")
-        # Of the same time, read off a clock that has moved on a little: not yet its turn.
+        # Of the same time, and overdue since the clock has moved on; but "first" comes before it.
         agenda.add(10.0, -0.1, "second")
         agenda.add(9.0, -0.1, "before both")
         assert done == ["before both"] and len(agenda) == 2
@@ -42,7 +42,7 @@ def test_a_thousand_moments_within_a_tenth_of_a_second_keep_their_order(run: Any
         agenda = Agenda(do)
         for number in range(1000):
             at = dice.randrange(100) * 1e-3
-            # Each wait is measured on its own, and none of them quite right.
+            # Each wait is measured on its own, so that it is a little off.
             agenda.add(at, at + 0.02 + dice.uniform(-1, 1) * 2e-4, (at, number))
         await asyncio.wait_for(all_done.wait(), 10)
 

@@ -29,7 +29,7 @@ def test_who_has_closed_the_port_is_absent_after_a_while_and_may_come_back(host:
         with listener(host, address[1]):
             assert absent(110.0 + GRACE) == []
         assert absent(115.0 + GRACE) == absent(120.0 + GRACE) == []
-        # Whoever is left out begins anew.
+        # For an address that is left out of a call, the wait begins anew.
         presence.absent({other}, 125.0 + GRACE)
         assert absent(500.0) == absent(505.0) == []
 

@@ -173,7 +173,7 @@ def test_an_open_server_asks_other_machines_for_its_token(
     made: dict[str, object] = {}
 
     class Stop(Exception):
-        """Enough is known."""
+        """Ends the test: its arguments are all that it looks at."""
 
     def make(stage: object, clock: object, config: object, port: int, token: str | None) -> None:
         made["token"] = token

@@ -211,7 +211,7 @@ def test_a_machine_has_its_share_whatever_ports_it_sends_from(house: House) -> N
 
 
 def subscribers(sent: Wire, house: House, kind: str = "/rnn/s/char") -> set[tuple[str, int]]:
-    """Who is sent symbols."""
+    """The addresses that are sent symbols."""
     sent.heard.clear()
     house.run(0.3)
     return {address for address, name, _ in sent.heard if name == kind}
@@ -230,11 +230,11 @@ def test_who_has_the_most_subscriptions_gives_up_the_longest_silent(house: House
     assert subscribers(sent, house) == {("10.0.0.1", 1), ("10.0.0.2", 1), ("10.0.0.2", 2)}
     subscribe("10.0.0.3", 1)
     assert [a for name, a in sent.to(("10.0.0.2", 2)) if name == "/rnn/error"] == [
-        ["too_many_subscriptions", "others have subscribed since; of your machine this address was "
-                                   "silent longest", ""]
+        ["too_many_subscriptions", "a new subscriber took your place: of your machine, this port "
+                                   "was silent longest", ""]
     ]  # fmt: skip
     assert subscribers(sent, house) == {("10.0.0.1", 1), ("10.0.0.2", 1), ("10.0.0.3", 1)}
-    # Who all have one: the machine that was silent longest.
+    # If each machine has one, the machine that was silent longest gives way.
     subscribe("10.0.0.2", 1)
     subscribe("10.0.0.4", 1)
     assert subscribers(sent, house) == {("10.0.0.2", 1), ("10.0.0.3", 1), ("10.0.0.4", 1)}
@@ -303,7 +303,7 @@ def test_who_closes_its_port_on_this_machine_is_unsubscribed(house: House) -> No
 
 @contextlib.contextmanager
 def taken(count: int) -> Iterator[list[tuple[str, int]]]:
-    """Ports of this machine that somebody has."""
+    """Ports of this machine that a program has open."""
     with contextlib.ExitStack() as stack:
         sockets = [
             stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
@@ -474,7 +474,7 @@ def test_the_latency_of_subscribers_is_in_their_timetags(house: House) -> None:
     assert stamps and all(abs(t - time.time() - 5.0) < 0.5 for t in stamps if t is not None)
 
 
-# What a sender may cause
+# Limits on work
 
 
 def test_a_message_costs_what_it_brings_and_too_much_is_told_once(house: House) -> None:
@@ -523,7 +523,7 @@ def test_a_machine_has_its_share_of_work_whatever_ports_it_sends_from(house: Hou
     assert len(answers) == 40, "two each, and four senders' worth of 20"
 
 
-# Whom we may send to
+# Unknown addresses
 
 EVICTED, NAMED = ("10.0.0.7", 5000), ("10.0.0.7", 7000)
 
@@ -718,7 +718,7 @@ def test_who_sends_each_message_from_another_port_is_answered_where_it_said(hous
     heard = [name for name, _ in sent.to(named)]
     assert heard.count("/rnn/s/char") == 3 and heard[-1] == "/rnn/error"
     assert {address for address, _, _ in sent.heard} == {named}
-    # A program that keeps its port is answered there, and what it says is for itself.
+    # A program that keeps its port is answered there, and its `/rnn/reply` holds for it alone.
     fresh(50001, "/rnn/ping", 1)
     fresh(50001, "/rnn/ping", 2)
     assert sent.to((HERE[0], 50001)) == [("/rnn/pong", [2])]

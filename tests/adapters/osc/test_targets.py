@@ -202,7 +202,7 @@ def test_a_synth_with_words_of_its_own_is_told_of_each_end(house: House, by: str
     house.say(ear, "open", model="roll", session="s", seed=1)
 
     def sounding() -> list[int]:
-        """Keys by the order of the messages; each end has its beginning."""
+        """The keys that sound after all messages so far; each end must have its beginning."""
         keys: list[int] = []
         for address, (pitch, *_), _ in synth.heard:
             if address == "/synth/on":
@@ -352,7 +352,7 @@ def test_players_touches_go_out_and_their_notes_end(tmp_path: Path) -> None:
     due = [at for address, _, at in plain.heard if address == "/rnn/s/touch"]
     assert due == pytest.approx([m["due"] for m in ear.of("touch")], abs=1e-3)
     assert {p for p, *_ in heard} == {0, 1, 2, 3}
-    # What people lead is shown and not sounded.
+    # Players that people lead are shown and not sounded; player 1 is the network's.
     assert len(plain.of("/rnn/s/note")) > 10 and not plain.sounding("/rnn/s/note")
     assert [p for p, *_ in own.of("/t/1")] and not own.of("/n/0") and own.of("/n/1")
     assert len(plain.of("/rnn/s/led")) == 5

@@ -24,7 +24,7 @@ def test_what_takes_no_time_is_done_at_once_and_in_order() -> None:
 
 
 def test_nobody_keeps_the_time_for_itself() -> None:
-    """Each has its turn, and after a stretch everybody else has time, too."""
+    """Senders take turns, and after a stretch the rest of the server has time, too."""
 
     async def play() -> None:
         clock, done = ManualClock(), list[str]()

@@ -231,7 +231,7 @@ def test_one_that_listens_to_nothing_gives_way_to_another(
                     await hear(silent)
                 assert closed.value.rcvd is not None
                 assert closed.value.rcvd.code == discovery.TRY_AGAIN_LATER
-                assert "nothing was listened to" in closed.value.rcvd.reason
+                assert "this one sent no LISTEN" in closed.value.rcvd.reason
                 await say(third, "LISTEN", "/rnn/s/rate")
                 await sure(third)
                 with pytest.raises(InvalidStatus):
