@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from stream_rnn.checkpoint import load_network, read_card
-from stream_rnn.engine.core import pick_device
+from stream_rnn.engine.device import pick_device
 from stream_rnn.engine.kernels import make_kernel
 from stream_rnn.engine.nade import ChordDraw
 from stream_rnn.engine.sampling import uniforms

@@ -41,7 +41,7 @@ def add(command: AddCommand) -> None:
 def _train(options: argparse.Namespace) -> None:
     data = data_folder(options.data)
     from stream_rnn.checkpoint import read_card
-    from stream_rnn.engine.core import pick_device
+    from stream_rnn.engine.device import pick_device
     from stream_rnn.engine.preview import preview
     from stream_rnn.train.corpus import summary
     from stream_rnn.train.data import load_corpus

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from stream_rnn.checkpoint import load_network, read_card
+from stream_rnn.engine.device import device_works, pick_device
 from stream_rnn.engine.messages import (
     Caution,
     Close,
@@ -30,7 +31,7 @@ from stream_rnn.engine.messages import (
 )
 from stream_rnn.engine.schedule import Choice, choose
 from stream_rnn.engine.slots import BATCH, Slots, boundary_is_zero
-from stream_rnn.errors import CheckpointError, ConfigError, EngineError, StreamRnnError
+from stream_rnn.errors import CheckpointError, EngineError, StreamRnnError
 
 log = logging.getLogger("stream_rnn.engine")
 
@@ -66,19 +67,6 @@ class EngineOptions:
     margin: float = 0.04
     batch_window: float = 0.012
     fingerprints: dict[str, str] = field(default_factory=dict)
-
-
-def pick_device(name: str) -> torch.device:
-    """The torch device for `auto`, `cpu` or `cuda`.
-
-    Raises:
-        ConfigError: `cuda` was asked for, and torch finds no CUDA device.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device cuda: torch finds no CUDA device; use --device cpu")
-    return torch.device(name)
 
 
 class Core:
@@ -270,6 +258,9 @@ class Core:
             return list(slots.advance(batch))
         except Exception as error:
             log.exception("a step of %d sessions failed", len(batch))
+            if not device_works(self.device):
+                # Another process may be able to use it.
+                raise EngineError(f"the device {self.device} has failed") from error
             if len(batch) == 1:
                 slot = int(batch[0])
                 slots.halt(slot)
@@ -277,8 +268,6 @@ class Core:
         events: list[EngineEvent] = []
         for slot in batch:
             events += self._attempt(slots, np.array([slot]))
-        if self.device.type != "cpu" and all(isinstance(event, Failed) for event in events):
-            raise EngineError("the device has failed")  # another process may be able to use it
         return events
 
     def precompute(self) -> bool:

@@ -82,7 +82,8 @@ class Process:
                 self._rack.outs[port].send(data)
                 self._late.append(time.monotonic() - due)
             self._look_at_ports(now)
-            wake = min(self._player.first(), self._scanned + SCAN + GAP)
+            # An overdue look has been put off for a message that is less than `GAP` away.
+            wake = min(self._player.first(), max(self._scanned + SCAN, now + GAP))
             wait = max(0.0, wake - time.monotonic())
             doors = [self._connection, self._read_bell]
             full = [self._connection] if self._unsaid else []

@@ -13,9 +13,11 @@ import torch
 from support import assert_groups_alike, make_roll_model, make_text_model
 
 from stream_rnn.checkpoint import find_models, load_network, read_card
+from stream_rnn.engine import core
 from stream_rnn.engine import messages as m
 from stream_rnn.engine.core import Core, EngineOptions
-from stream_rnn.errors import ConfigError
+from stream_rnn.engine.slots import Slots
+from stream_rnn.errors import ConfigError, EngineError
 
 CUDA = pytest.param(
     "cuda",
@@ -302,3 +304,33 @@ def test_those_with_long_pasts_come_through_them_together_and_even_beside_a_load
     assert len(client.made[0]) > 3000
     reached = client.core._models["verse"].next[1:31]
     assert reached.min() >= 100 and reached.max() - reached.min() <= 2
+
+
+def test_a_batch_that_fails_is_stepped_singly_and_a_device_that_fails_ends_the_engine(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Client(models)
+    for key in (1, 2, 3):
+        client.open(key)
+    client.credit({1: 4, 2: 4, 3: 4})
+    advance = Slots.advance
+
+    def broken(slots: Slots, batch: np.ndarray) -> list[m.Batch | m.Snapshot]:
+        if 2 in slots.key[batch]:
+            raise RuntimeError("no")
+        return advance(slots, batch)
+
+    monkeypatch.setattr(Slots, "advance", broken)
+    events, _ = client.core.step(0.0)
+    assert [event.key for event in events if isinstance(event, m.Failed)] == [2]
+    client.take(events)
+    assert (len(client.made[1]), len(client.made[2]), len(client.made[3])) == (1, 0, 1)
+
+    client.open(4)
+    client.apply(m.Close(2))
+    client.open(2)
+    client.credit({2: 4})
+    monkeypatch.setattr(core, "device_works", lambda device: False)
+    with pytest.raises(EngineError, match="the device cpu has failed"):
+        for _ in range(20):
+            client.core.step(0.0)

@@ -8,7 +8,6 @@ from stream_rnn.config import MidiControl
 
 MOST = 1024  # values that are remembered
 CLOSE = 1.01 / 127  # part of a range: about a knob's own step, within which it meets a value
-PLACES = ("absolute", "14-bit")
 
 
 class Takeover:

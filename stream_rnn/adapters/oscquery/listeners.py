@@ -105,14 +105,16 @@ class Listeners:
         value = self._namespace.values(session).get(path)
         if value is None:
             raise ProtocolError("unknown_address", f"there is no value at {path!r}")
-        if sum(map(len, listener.paths.values())) >= MAX_PATHS:
+        paths = listener.paths.setdefault(session, {})
+        if path not in paths and sum(map(len, listener.paths.values())) >= MAX_PATHS:
             raise ProtocolError("too_many_paths", f"a client may listen to {MAX_PATHS} values")
-        listener.paths.setdefault(session, {})[path] = value
+        paths[path] = value
         listener.asked = True
 
     def ignore(self, listener: Listener, path: str) -> None:
         """Has a client told no more about an address."""
         listener.paths.get(_session_of(path), {}).pop(path, None)
+        listener.waiting.pop(path, None)
 
     def tell(self, event: events.Event) -> None:
         """Tells clients of a session's news; called by the stage."""

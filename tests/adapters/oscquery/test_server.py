@@ -315,7 +315,7 @@ def test_who_listens_to_too_much_is_refused_and_who_does_not_read_is_given_up(
 
     async def main() -> None:
         async with discovered(house) as made, talk(made) as client:
-            for name in ("rate", "bpm", "top_k"):
+            for name in ("rate", "bpm", "rate", "top_k"):
                 await say(client, "LISTEN", f"/rnn/s/{name}")
             error = await hear(client)
             assert error["DATA"] == "a client may listen to 2 values"
