@@ -89,9 +89,9 @@ def test_the_time_and_the_header_may_be_there_or_not(tmp_path: Path, text: str) 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("time,a\n0.5,1\n1.5,1\n", "line 2: 1 players; 2 to 8 are read"),
-        ("1,2,3,4,5,6,7,8,0\n", "line 1: 9 players; 2 to 8 are read"),
-        ("time,a,b,c,d\n0.5,1,2,3,4\n1.5,1,2,3\n", "line 3: 3 players; it began with 4"),
+        ("time,a\n0.5,1\n1.5,1\n", "line 2: 1 players; there must be 2 to 8"),
+        ("1,2,3,4,5,6,7,8,0\n", "line 1: 9 players; there must be 2 to 8"),
+        ("time,a,b,c,d\n0.5,1,2,3,4\n1.5,1,2,3\n", "line 3: 3 players, not 4 as before"),
         ("1,2,3,4\n\n1,2,3,9\n", "line 3: '9' is not a gesture, 0 to 8"),
         ("time,a,b,c,d\n0,1,2,3,4\n1,1,2.5,3,4\n", "line 3: '2.5' is not"),
         ("time,a,b,c,d\n0,1,2,3,nan\n", "line 2: 'nan' is not"),
