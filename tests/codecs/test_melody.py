@@ -21,7 +21,7 @@ tunes = st.lists(st.sampled_from(TOKENS), max_size=30)
 
 
 def at_once(tokens: list[str]) -> list[tuple[int | None, float]]:
-    """Reads a whole tune: first the plain notes, then what changes their lengths, then the ties."""
+    """Reads a whole tune: the pitches and lengths of its notes, and after that its ties."""
     signature, in_bar, meter = dict[str, int](), dict[str, int](), "4/4"
     pitches: list[int | None] = []
     lengths: list[float] = []
