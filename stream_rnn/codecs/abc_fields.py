@@ -149,13 +149,13 @@ def read_key(value: str) -> str:
             raise refused
     accidentals = dict[str, str]()
     while own := own.strip():
-        stands = _OWN.match(own)
-        if stands is None and (own[0] in "_^=" or name == FREE):
+        accidental = _OWN.match(own)
+        if accidental is None and (own[0] in "_^=" or name == FREE):
             raise refused
-        if stands is None:
+        if accidental is None:
             break  # a remark of the tune's collector
-        accidentals[stands[2].upper()] = stands[1]
-        own = own[stands.end() :]
+        accidentals[accidental[2].upper()] = accidental[1]
+        own = own[accidental.end() :]
     return _named(name, {letter: ACCIDENTALS[sign] for letter, sign in accidentals.items()})
 
 

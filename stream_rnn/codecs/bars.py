@@ -45,9 +45,8 @@ def bars_of(tokens: Sequence[str]) -> Iterator[Bar]:
 def bar_fault(tokens: Sequence[str]) -> str:
     """What is wrong with a tune: no meter, no key, too few bars, or one of the wrong length.
 
-    The first and the last bar of a part (between double bars, repeats or endings) may be shorter,
-    since there are upbeats; repeat lines with nothing between them do not count as bars. Empty if
-    nothing is wrong.
+    Empty if nothing is wrong. Because of upbeats, the first and the last bar of a part (between
+    double bars, repeats or endings) may be shorter. Repeat lines with nothing between make no bar.
     """
     if len(tokens) < 3 or not tokens[0].startswith("M:") or not tokens[1].startswith("K:"):
         return "no meter and key before its notes"

@@ -83,9 +83,7 @@ def read_prime(codec: Codec, prime: str, tracks: tuple[str, ...] = ()) -> list[i
 
 
 def file_writer(codec: Codec, out: Path | None, bpm: float) -> Callable[[list[int]], None]:
-    """A function that writes symbols to a file, or as text to stdout.
-
-    It is checked here, before the work begins, that it will be able to.
+    """A function that writes symbols to a file or to stdout, checked before the work begins.
 
     Raises:
         ConfigError: the file's ending does not fit the domain, or its folder is missing.

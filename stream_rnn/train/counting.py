@@ -146,10 +146,9 @@ def ngrams(
 
     A document has a begin-and-end symbol before it and, if it ends, one after it. Given a
     `newline`, a document that does not end is prose, which a session may begin at any paragraph.
-    Its text is counted without that symbol, and so are copies of the beginning of each paragraph
-    with that symbol before it.
+    Its text is counted without that symbol, and copies of the beginnings of paragraphs with it.
     """
-    symbols, room, again = _joined(documents, boundary, most, newline)
+    symbols, room, is_copy = _joined(documents, boundary, most, newline)
     opens = symbols == boundary
     opens[1:] &= room[:-1] <= 1
     branches: list[NDArray[Any]] = []
@@ -163,7 +162,7 @@ def ngrams(
         wanted = ids[begin] * size + symbols[begin + length - 1]
         strings, where, which = np.unique(wanted, return_index=True, return_inverse=True)
         # The symbol that opens a document is not predicted, and copies do not count twice.
-        heard = ~again[begin]
+        heard = ~is_copy[begin]
         if length == 1:
             heard &= ~opens[begin]
         met = np.bincount(which, weights=heard, minlength=len(strings)).astype(np.int64)
@@ -187,7 +186,7 @@ def _joined(
     """All symbols in a row, how many its document has left from each on, and which are copies."""
     edge = np.array([boundary])
     parts: list[NDArray[Any]] = []
-    anew: list[NDArray[Any]] = []
+    copies: list[NDArray[Any]] = []
     for document in documents:
         if newline is None or document.ends:
             parts.append(np.concatenate([edge, document.symbols, *[edge] * document.ends]))
@@ -197,14 +196,16 @@ def _joined(
         starts = (ends[:-2] & ends[1:-1] & ~ends[2:]).nonzero()[0] + 2
         for start in (0, *starts):
             # No longer than this, so that its longest string begins with the begin-and-end symbol.
-            anew.append(np.concatenate([edge, document.symbols[start : start + most - 1]]))
-    parts += anew
+            copies.append(np.concatenate([edge, document.symbols[start : start + most - 1]]))
+    parts += copies
     room = np.concatenate([np.arange(len(part), 0, -1) for part in parts])
-    again = np.zeros(len(room), np.bool_)
-    if anew:
-        first = len(room) - sum(map(len, anew))
-        again[first:] = room[first:] != np.repeat([len(p) for p in anew], [len(p) for p in anew])
-    return np.concatenate(parts).astype(np.int64), room, again
+    is_copy = np.zeros(len(room), np.bool_)
+    if copies:
+        first = len(room) - sum(map(len, copies))
+        is_copy[first:] = room[first:] != np.repeat(
+            [len(p) for p in copies], [len(p) for p in copies]
+        )
+    return np.concatenate(parts).astype(np.int64), room, is_copy
 
 
 def _tables(*columns: list[NDArray[Any]]) -> Tables:

@@ -38,7 +38,7 @@ def check_recipe(card: Card) -> None:
 def finish(
     folder: Path, corpus: Corpus, training: dict[str, Any], *, half: bool, device: torch.device
 ) -> Card:
-    """Scores a run's best model, as it lies on disk, and completes its card.
+    """Scores a run's best model, as it is on disk, and completes its card.
 
     Args:
         training: facts about the run that are known only at its end.

@@ -104,7 +104,7 @@ _DEFAULTS = {f.name: f.default for f in msgspec.structs.fields(DataRecipe)}
 
 
 class ModelRecipe(Struct, frozen=True, forbid_unknown_fields=True):
-    """The network, and what its card says for people.
+    """The network, and the texts in its card.
 
     Attributes:
         hidden, layers: how many units in a layer, and how many layers; 0 for a baseline.

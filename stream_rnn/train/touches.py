@@ -283,8 +283,7 @@ class _Arrays(pickle.Unpickler):
     """Reads a pickle of arrays of numbers, and refuses all else.
 
     IMPSY's data sets are pickles, since NumPy saves performances of different lengths that way. A
-    pickle may name any function for Python to call. Here it finds only stand-ins, which record what
-    it says.
+    pickle may name any function for Python to call; here it finds only stand-ins that take notes.
     """
 
     def find_class(self, module: str, name: str) -> Any:
