@@ -43,8 +43,8 @@ TUNES_APART = ". . ."
 _COLUMN = re.compile(r"([EADGBe])(\d{1,2})$")
 _LINE = re.compile(r"([EADGBe])\|(.*)$")
 
-# Costs for `fretted`: of a shift of the hand and of each fret of the shift, of each fret up the
-# neck that the hand is, of each fret of the note (which favours open strings), of crossing strings.
+# Costs for `fretted`: of a shift of the hand, and of each fret of the shift; of each fret that the
+# hand is up the neck; of each fret of a note, which favours open strings; of each string crossed.
 SHIFT, SHIFT_FRET, HEIGHT, FRET, CROSS = 1.0, 0.4, 0.08, 0.05, 0.1
 REACH = 4  # frets that the hand covers without a shift
 _HANDS = np.arange(1, FRETS - REACH + 2)  # the lowest fret under the hand

@@ -183,7 +183,7 @@ def ngrams(
 def _joined(
     documents: list[Document], boundary: int, most: int, newline: int | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """All symbols in a row, how many its document has left from each on, and which are copies."""
+    """All symbols in a row, how many are left of its document at each, and which are copies."""
     edge = np.array([boundary])
     parts: list[NDArray[Any]] = []
     copies: list[NDArray[Any]] = []

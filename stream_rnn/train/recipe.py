@@ -50,7 +50,7 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
         split: shares of the documents for training, validation and test, if the corpus has
             no split of its own.
         steps_per_beat: frames in a quarter note, for rolls and tablature.
-        transpose: move each piece by a random number of semitones up to this, in each epoch.
+        transpose: in each epoch move each piece up or down at random, by up to so many semitones.
         settle: for pieces that are all in one key: the share of them that stays in it, which
             grows from 0 to this over the run.
         stretch: for performances: also change each tempo at random, by up to this share.
@@ -62,7 +62,7 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
         artist_column: the column that has the artists, for `lines` and `songs_csv`.
         title_column, text_column: those columns of a `songs_csv`, if they have unusual names.
         encoding: of texts that are not UTF-8, as Python calls it, such as `cp1252`.
-        least: how often a character, token or name must occur in training to be known.
+        least: how often a character, token or name must occur in the training set to be known.
     """
 
     source: str
@@ -165,7 +165,7 @@ class OptimiserRecipe(Struct, frozen=True, forbid_unknown_fields=True):
         drops: the shares of the run at which it falls in steps instead,
         drop: each time to this share of what it was.
         weight_decay: decoupled (AdamW), on the weight matrices.
-        clip: the greatest norm of the gradient, which is scaled down to it.
+        clip: the greatest norm of the gradient; a greater one is scaled down to it.
         restart: share of documents that begin with a zero state; the others carry on from
             the document before, as an endless stream does.
         evaluate_every, sample_every, save_every: in steps.
