@@ -1,21 +1,21 @@
 """Folk tunes as symbols: the tokens of ABC notation.
 
 After Sturm, Santos, Ben-Tal and Korshunova (2016, arXiv 1604.08723): a tune is its meter,
-its key, and then bars, notes and lengths, a token each. Lengths are in eighths whatever the
-source's `L:` said. Grace notes, slurs, decorations and chord names are left out, and of notes
-struck together the highest is kept. `abc_text` reads them from a text, `melody` plays them.
+its key, and then bars, notes and lengths, a token each. Lengths are in eighths, whatever the
+source's `L:` was. Grace notes, slurs, decorations and chord names are left out, and only the
+highest note of a chord is kept. `abc_text` reads a text into tokens, `melody` plays them.
 
 The tokens:
 
-* `M:6/8` and `K:Gmaj` begin a tune; within one they stand in brackets. `M:none` is free, and
+* `M:6/8` and `K:Gmaj` begin a tune; within a tune they have brackets. `M:none` is a free meter;
   `K:none`, `K:Hp`, `K:Dphr ^f` and `K:D exp _b ^f` are keys, too;
 * `|`, `||`, `|:`, `:|`, `::` are bar lines, and `[1`, `[2` the endings after them;
 * `^c'` or `B,` is a note, `z` a rest, and `2`, `/2`, `3/2` the length of the note before; an
   accidental holds for its letter in all octaves, to the bar line;
-* `>`, `<` and `(3` bend lengths, `-` ties to a note of the same name.
+* `>`, `<` and `(3` change lengths, `-` ties a note to the next one, which has the same name.
 
-Index 0 is the boundary between tunes. The texts of a tune's tokens, one after another, are a
-tune that other programs read.
+Index 0 is the begin-and-end symbol, which separates tunes. A tune's tokens, written one after
+another (see `text_of`), are ABC that other programs read.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from stream_rnn.errors import CheckpointError, DataError
 
 HEADER = "X:1\n{}\nL:1/8\n"
 MAX_VOCABULARY = 1024
-LONGEST = 40  # letters of a token: a key with seven accidentals
+LONGEST = 40  # characters of a token, enough for a key with seven accidentals
 _FIELDS = schema.table(
     {
         "tokens": schema.items(
@@ -47,7 +47,7 @@ _FIELDS = schema.table(
     {"domain": schema.ANYTHING},
 )
 
-# A header's fields as people write them before a prime's notes, on one line.
+# Header fields as people write them before a prime's notes, all on one line.
 _INLINE_FIELD = re.compile(
     r"(?<![\[\w])(M:[ \t]*\S+|L:[ \t]*\S+"
     r"|K:[ \t]*(?:HP|none|[A-G][#b]?(?:[ \t]*exp(?:[ \t]*(?:\^{1,2}|_{1,2}|=)[a-g])+"
@@ -60,10 +60,10 @@ class AbcCodec(CategoricalCodec):
     """ABC tokens to indices and back.
 
     Args:
-        tokens: the vocabulary after the boundary, in index order.
+        tokens: the vocabulary after the begin-and-end symbol, in index order.
 
     Raises:
-        CheckpointError: a token stands twice, or is none.
+        CheckpointError: a token appears twice, or is not an ABC token.
     """
 
     domain = "abc"
@@ -75,7 +75,7 @@ class AbcCodec(CategoricalCodec):
         self.vocabulary = ("", *tokens)
         self._index = {token: i for i, token in enumerate(self.vocabulary)}
         if len(self._index) != len(self.vocabulary):
-            raise CheckpointError("an ABC token stands twice in the vocabulary")
+            raise CheckpointError("an ABC token appears twice in the vocabulary")
         if len(self.vocabulary) > MAX_VOCABULARY:
             raise CheckpointError(f"more than {MAX_VOCABULARY} ABC tokens")
         note, _ = Tune().after("A")
@@ -88,7 +88,7 @@ class AbcCodec(CategoricalCodec):
 
     @classmethod
     def learn(cls, tunes: Iterable[Sequence[str]], *, least: int) -> AbcCodec:
-        """The codec for some tunes; tokens that stand in fewer than `least` are unknown.
+        """The codec for some tunes, without the tokens that occur in fewer than `least` of them.
 
         Raises:
             DataError: nothing is left to learn from.
@@ -98,7 +98,7 @@ class AbcCodec(CategoricalCodec):
             counts.update(set(tune))
         kept = sorted(token for token, n in counts.items() if n >= least)
         if not kept:
-            raise DataError(f"no ABC token stands in {least} tunes or more; is the corpus empty?")
+            raise DataError(f"no ABC token occurs in {least} tunes or more; is the corpus empty?")
         return cls(kept)
 
     @classmethod
@@ -124,7 +124,7 @@ class AbcCodec(CategoricalCodec):
         return symbols
 
     def decode(self, symbols: Iterable[int]) -> list[str]:
-        """The tokens of some symbols; the boundary is the empty one."""
+        """The tokens of some symbols; the begin-and-end symbol is the empty token."""
         return [self.vocabulary[s] for s in symbols]
 
     def parse(self, value: object) -> list[int]:
@@ -145,7 +145,7 @@ class AbcCodec(CategoricalCodec):
         return AbcReading(self.vocabulary)
 
     def show(self, symbols: Sequence[int]) -> str:
-        """ABC, its tunes numbered."""
+        """ABC, with its tunes numbered."""
         tunes = "".join(text_of(t) for t in self.decode(symbols)).strip().split("X:1\n")
         numbered = [f"X:{n}\n{tune}" for n, tune in enumerate(tunes[1:], 1)]
         return "".join([tunes[0], *numbered])
@@ -162,7 +162,7 @@ class AbcCodec(CategoricalCodec):
 
 @dataclass(frozen=True)
 class AbcReading:
-    """A stream of ABC tokens in mid-tune: a note begins to sound with the one that settles it."""
+    """How far ABC tokens have been read; a note begins to sound with the token that settles it."""
 
     vocabulary: tuple[str, ...]
     tune: Tune = Tune()
@@ -176,7 +176,7 @@ class AbcReading:
 
 
 def text_of(token: str) -> str:
-    """A token as it stands in a tune; a meter opens the header, and a boundary ends the tune."""
+    """A token as it is written in a tune; a meter opens the header, the empty token ends a tune."""
     if not token:
         return "\n\n"
     if token.startswith("M:"):

@@ -32,10 +32,10 @@ SIGNS = {by: sign for sign, by in ACCIDENTALS.items()}
 
 
 def read_unit(value: str) -> Fraction:
-    """The length that `L:` gives to a note without one, as a share of a whole note.
+    """The length that `L:` gives to a note without its own, as a share of a whole note.
 
     Raises:
-        DataError: it is none.
+        DataError: it is not a length.
     """
     found = _UNIT.match(value)
     if found is None or not int(found[1]) or not int(found[2] or 1):
@@ -51,10 +51,10 @@ def usual_unit(meter: str) -> Fraction:
 
 
 def read_meter(value: str) -> str:
-    """A meter as its token has it, such as `6/8`; `2+3/8` and `(2+3)/8` are 5/8.
+    """A meter as its token writes it, such as `6/8`; `2+3/8` and `(2+3)/8` are 5/8.
 
     Raises:
-        DataError: it is none.
+        DataError: it is not a meter.
     """
     if value.lower() in _METERS:
         return _METERS[value.lower()]
@@ -64,7 +64,7 @@ def read_meter(value: str) -> str:
         raise refused
     beats: list[tuple[int, int]] = []
     below = 0
-    for term in reversed(plain.split("+")):  # a number alone counts what the next one does
+    for term in reversed(plain.split("+")):  # a number alone has the next one's denominator
         top, _, own = term.partition("/")
         below = int(own or below)
         beats.append((int(top), below))
@@ -78,7 +78,7 @@ def read_meter(value: str) -> str:
 
 
 class Voice(NamedTuple):
-    """What a voice's settings do to its notes.
+    """How a voice's settings transpose its notes.
 
     Attributes:
         clef, octave, transpose: semitones that each of these adds.
@@ -90,15 +90,15 @@ class Voice(NamedTuple):
 
     @property
     def semitones(self) -> int:
-        """How much higher it sounds than it is written."""
+        """How much higher the voice sounds than it is written."""
         return self.clef + self.octave + self.transpose
 
 
 def read_voice(value: str, voice: Voice) -> tuple[Voice, str]:
-    """What the settings in a `K:` or `V:` make of a voice, and the rest of the field.
+    """A voice after the settings in a `K:` or `V:`, and the rest of that field.
 
     Raises:
-        DataError: a transposition that is no number.
+        DataError: a transposition is not a number.
     """
     rest = value
     for found in _SETTING.finditer(value):
@@ -115,7 +115,7 @@ def read_voice(value: str, voice: Voice) -> tuple[Voice, str]:
     kept: list[str] = []
     for word in rest.split():
         clef = _CLEF.fullmatch(word)
-        if clef and (word != FREE or kept):  # first it is a key
+        if clef and (word != FREE or kept):  # a `none` that stands first is a key
             voice = voice._replace(clef=_OCTAVES.get(clef["shift"], 0))
         else:
             kept.append(word)
@@ -123,13 +123,13 @@ def read_voice(value: str, voice: Voice) -> tuple[Voice, str]:
 
 
 def read_key(value: str) -> str:
-    """A key as its token has it, such as `Gmaj`, `Dphr ^f`, `D exp _b _e ^f`, `Hp` or `none`.
+    """A key as its token writes it, such as `Gmaj`, `Dphr ^f`, `D exp _b _e ^f`, `Hp` or `none`.
 
     Args:
-        value: a `K:` without its voice's settings.
+        value: a `K:` without voice settings.
 
     Raises:
-        DataError: it is none.
+        DataError: it is not a key.
     """
     refused = DataError(f"not understood as an ABC key: K:{value}")
     plain = value.replace("♯", "#").replace("♭", "b").strip()
@@ -149,18 +149,18 @@ def read_key(value: str) -> str:
             raise refused
     accidentals = dict[str, str]()
     while own := own.strip():
-        stands = _OWN.match(own)
-        if stands is None and (own[0] in "_^=" or name == FREE):
+        accidental = _OWN.match(own)
+        if accidental is None and (own[0] in "_^=" or name == FREE):
             raise refused
-        if stands is None:
-            break  # words of the collector's
-        accidentals[stands[2].upper()] = stands[1]
-        own = own[stands.end() :]
+        if accidental is None:
+            break  # a remark of the tune's collector
+        accidentals[accidental[2].upper()] = accidental[1]
+        own = own[accidental.end() :]
     return _named(name, {letter: ACCIDENTALS[sign] for letter, sign in accidentals.items()})
 
 
 def _named(name: str, accidentals: Mapping[str, int]) -> str:
-    """A key's token: its name, and the accidentals that its own signature has not."""
+    """A key's token: its name, and the accidentals that differ from its signature."""
     tonic, _, explicit = name.partition(" ")
     base = {} if explicit or name == FREE else key_signature(name)
     new = {k: by for k, by in accidentals.items() if base.get(k, 0) != by}
@@ -172,9 +172,9 @@ def _named(name: str, accidentals: Mapping[str, int]) -> str:
 
 
 class Shift(NamedTuple):
-    """A transposition of written notes: so many semitones, and so many fifths around the circle.
+    """A transposition of written notes, in semitones and in fifths around the circle.
 
-    The letters move as in a piece that is written anew in another key, so that accidentals stay
+    Letters move as when a piece is rewritten in another key, so that accidentals stay at the notes
     where they are.
     """
 
@@ -203,12 +203,12 @@ class Shift(NamedTuple):
         return _named("C exp", moved)
 
     def letter(self, letter: str, by: int) -> tuple[str, int]:
-        """Where a letter with its accidental moves to: the letter, and its accidental."""
+        """The letter and the accidental that a letter with its accidental moves to."""
         at = FIFTHS.index(letter) + 7 * by + self.fifths
         return FIFTHS[at % 7], at // 7
 
     def note(self, letter: str, by: int, octave: int) -> tuple[str, int, int]:
-        """The same with the octave, 0 being that of `C`."""
+        """The same for a note with its octave, counted from that of `C`."""
         moved, now = self.letter(letter, by)
         pitch = LETTERS[letter] + by + 12 * octave + self.semitones
         return moved, now, (pitch - now - LETTERS[moved]) // 12

@@ -1,4 +1,4 @@
-"""Notes as ABC writes them: names, lengths, and how far their accidentals reach."""
+"""Notes as ABC writes them: their names, their lengths, and the reach of accidentals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REACHES = ("pitch", "octave", "not")  # how far an accidental holds in its bar
 
 
 class Written(NamedTuple):
-    """A note's letter, its accidental and its octave, 0 being that of `C`."""
+    """A note's letter, its accidental in semitones and its octave, counted from that of `C`."""
 
     letter: str
     by: int
@@ -25,11 +25,11 @@ class Written(NamedTuple):
 
 
 class Accidentals:
-    """The sharps and flats that hold where a tune is being read.
+    """The sharps and flats in force at the place that has been read to.
 
     Args:
-        reach: `pitch`: a sign holds for its letter in all octaves to the end of the bar;
-            `octave`: in its own; `not`: for its note alone (`%%propagate-accidentals`).
+        reach: what a sign holds for (`%%propagate-accidentals`). `pitch`: its letter in all
+            octaves, to the end of the bar; `octave`: the same in its own octave; `not`: one note.
     """
 
     def __init__(self, reach: str = "pitch") -> None:
@@ -45,22 +45,22 @@ class Accidentals:
         return self._bar.get(self._place(letter, octave), self._signature.get(letter, 0))
 
     def write(self, note: Written) -> None:
-        """An accidental stands before a note."""
+        """Puts the accidental that is written before a note into force."""
         if self.reach != "not":
             self._bar[self._place(note.letter, note.octave)] = note.by
 
     def change_key(self, signature: Mapping[str, int]) -> None:
-        """A key begins; what stood in the bar holds no more."""
+        """Begins a key; the accidentals of the bar no longer hold."""
         self._signature = signature
         self._bar.clear()
 
     def end_bar(self) -> None:
-        """What stood in the bar holds no more."""
+        """Ends the bar, and with it its accidentals."""
         self._bar.clear()
 
 
 def spelt(name: str) -> tuple[str, str, int]:
-    """A note's accidental sign, its letter and its octave, 0 being that of `C`."""
+    """A note's accidental sign, its letter and its octave, counted from that of `C`."""
     base = name.lstrip("_^=")
     octave = base[0].islower() + base.count("'") - base.count(",")
     return name[: len(name) - len(base)], base[0].upper(), octave
@@ -74,7 +74,7 @@ def name_of(note: Written) -> str:
 
 
 def read_length(text: str) -> Fraction:
-    """`3`, `3/2`, `/`, `//`, `/4`: in units of `L:`."""
+    """A length such as `3`, `3/2`, `/`, `//` or `/4`, in units of `L:`."""
     number, slash, rest = text.partition("/")
     halves = 1 + len(rest) - len(rest.lstrip("/"))
     if max(len(number), len(rest)) > 4:

@@ -1,4 +1,4 @@
-"""ABC as people write it, read as tokens (see `abc`): after the standard, abc 2.1."""
+"""Reads ABC as people write it into tokens (see `abc`), following the standard, abc 2.1."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ from stream_rnn.codecs.melody import (
 )
 from stream_rnn.errors import DataError
 
-MAX_REST = 100  # bars of a rest
-MAX_RESTS = 1000  # of all of a tune's
+MAX_REST = 100  # bars of one rest
+MAX_RESTS = 1000  # bars of all rests of a tune
 
 _FIELD = re.compile(r"[A-Za-z+]:(?![|:])")  # `A:|` is a note before a repeat
 _HEADER_FIELD = re.compile(r"[A-Za-z+]:")
@@ -64,15 +64,15 @@ _LEXEMES = re.compile(
 
 
 class Tokenizer:
-    """Reads lines of ABC; what they say is in `tokens`.
+    """Reads lines of ABC into `tokens`.
 
-    The tokens say what is heard by the rules of `melody`. Accidentals are written anew where the
-    text's rules are others, or where what one stood at is left out: a grace note, or a lower note
-    of a chord.
+    The tokens sound like the text when they are read by the rules of `melody`. A token gets an
+    accidental of its own where the text's rules for accidentals differ, or where the note that had
+    the accidental is left out: a grace note, or a lower note of a chord.
 
     Args:
-        whole: whether a whole tune is read, of which all that stands before its `K:` is header;
-            else a piece of one, in eighths unless it says otherwise.
+        whole: whether the lines are a whole tune, whose header ends with its `K:`; else they are a
+            piece of a tune, in eighths unless it says otherwise.
     """
 
     def __init__(self, *, whole: bool = False) -> None:
@@ -84,20 +84,20 @@ class Tokenizer:
         self._key = FREE
         self._voice = Voice()
         self._shift = Shift()
-        self._read = Accidentals()
-        self._told = Accidentals()
+        self._read = Accidentals()  # in force in the text
+        self._told = Accidentals()  # in force in the tokens
         self._rests = 0  # bars, so far
         self._plus = False  # whether `+` is for decorations, never for chords
         self._last: Written | None = None
         self._tied: Written | None = None  # the note that the next one may be tied to
-        self._leads: Written | None = None  # the same, of the first note of a later ending
+        self._leads: Written | None = None  # the same, for the first note of a later ending
         self._before_endings: tuple[Written | None, Written | None] = None, None  # `_last`, `_tied`
 
     def lines(self, abc: str) -> None:
         """Reads lines.
 
         Raises:
-            DataError: something is not understood; it is shown.
+            DataError: a part of them is not ABC; the message shows it.
         """
         has_key = re.search(r"^K:", abc, re.MULTILINE) is not None
         for full in _heard(abc):
@@ -110,13 +110,13 @@ class Tokenizer:
                 self._field(line[0], line[2:].strip())
                 if line[0] == "K":
                     self._begin()
-            elif line and not (header and has_key):  # a stray line of a header says nothing
+            elif line and not (header and has_key):  # a stray line in a header is skipped
                 self._begin()
                 self._music(line)
         self._begin()
 
     def _begin(self) -> None:
-        """The header ends."""
+        """Ends the header, if it has not ended yet."""
         if self._in_header and self._whole:
             self.tokens += [f"M:{self._meter}", f"K:{self._shift.key(self._key)}"]
             self._unit = self._unit or usual_unit(self._meter)
@@ -132,7 +132,7 @@ class Tokenizer:
             settings = value.partition(" ")[2] if name == "V" else value
             before = self._voice.semitones
             self._voice, key = read_voice(settings, self._voice)
-            if name == "K" and (key or not value):  # a clef alone leaves the key
+            if name == "K" and (key or not value):  # a clef alone does not change the key
                 self._key = read_key(key)
             elif self._voice.semitones == before:
                 return
@@ -163,7 +163,7 @@ class Tokenizer:
             self._lexeme(found)
 
     def _ends_here(self, ending: str) -> bool:
-        """Whether a number may be that of an ending: alone it stands behind a bar line."""
+        """Whether a number may begin an ending: without a bracket it must follow a bar line."""
         return ending[0] == "[" or not self.tokens or self.tokens[-1] in BARS
 
     def _lexeme(self, found: re.Match[str]) -> None:
@@ -190,7 +190,7 @@ class Tokenizer:
             self.tokens.append(found[0])
 
     def _bar(self, line: str) -> None:
-        # A line that ends with a bar line and one that begins with one make one.
+        # A bar line at the end of a line and one at the beginning of the next are one.
         before = self.tokens.pop() if self.tokens and self.tokens[-1] in BARS else ""
         self.tokens.append(_bar(before * (before != "|") + line))
         self._read.end_bar()
@@ -201,7 +201,7 @@ class Tokenizer:
         if numbers[0] == "1":
             self._before_endings = self._last, self._tied
         else:
-            # It follows on what stands before the first ending, not on that.
+            # A later ending continues from what precedes the first one, not from the first one.
             self._tied, self._leads = None, self._before_endings[1]
 
     def _tie(self) -> None:
@@ -228,7 +228,7 @@ class Tokenizer:
             by = self._read.of(letter, octave)
             for other in (leads, tied):
                 if other and (other.letter, other.octave) == (letter, octave):
-                    by = other.by  # an accidental goes over the bar line with a tie
+                    by = other.by  # a tie carries an accidental over the bar line
         self._last = Written(letter, by, octave)
         # A hyphen to another note is a slur in some collections; only a tie is kept.
         ties = tied == self._last
@@ -237,7 +237,7 @@ class Tokenizer:
         self._sound(self._told_name(name, sign, ties=ties), length)
 
     def _told_name(self, name: str, sign: str, *, ties: bool) -> str:
-        """The last note's name as a token, with an accidental where the tokens' rules need one."""
+        """The last note's name as a token, with an accidental if the tokens' rules need one."""
         note = self._last
         assert note is not None
         base = name[len(sign) :]
@@ -252,7 +252,7 @@ class Tokenizer:
         return base
 
     def _chord(self, chord: str, outer: str) -> None:
-        """Of notes struck together the highest is kept, as long as the first (abc 2.1, 4.17)."""
+        """Keeps the highest note of a chord, as long as the first one (abc 2.1, 4.17)."""
         struck = list(STRUCK.finditer(re.sub(_ORNAMENT, "", chord)))
         if not struck:
             raise DataError(f"not understood as ABC: [{chord}]")
@@ -272,7 +272,7 @@ class Tokenizer:
             self._tied = self._last
 
     def _leave(self, notes: str) -> None:
-        """Grace notes, or notes below the highest: their accidentals hold in the bar."""
+        """Leaves out grace notes or lower notes, whose accidentals still hold in the bar."""
         for found in STRUCK.finditer(notes):
             sign, letter, octave = spelt(found["note"])
             if sign:
@@ -308,11 +308,11 @@ def tokenize(abc: str, *, whole: bool = False) -> list[str]:
     """The tokens of one tune, or of a piece of one.
 
     Args:
-        whole: whether it is a whole tune: then a meter and a key stand first, `none` if it has
-            none, and without `L:` the meter says how long a note is; a piece is in eighths.
+        whole: whether it is a whole tune. Its tokens begin with a meter and a key, `none` if it has
+            none, and without `L:` the meter decides how long a note is. A piece is in eighths.
 
     Raises:
-        DataError: something in it is not understood; it is shown.
+        DataError: a part of it is not ABC; the message shows it.
     """
     tokenizer = Tokenizer(whole=whole)
     tokenizer.lines(abc)
@@ -332,12 +332,12 @@ def _heard(abc: str) -> Iterator[str]:
 
 
 def _bar(bar: str) -> str:
-    """The bar line for one or two bar lines as they stand."""
+    """The token for one or two bar lines as they are written."""
     ends, begins = bar.startswith(":") or ":|" in bar, bar.endswith(":") or "|:" in bar
     if ends and begins:
         return "::"
     if ends or begins:
         return ":|" if ends else "|:"
-    if bar == "[|]":  # one that is not seen
+    if bar == "[|]":  # an invisible one
         return "|"
     return "|" if "||" not in bar.replace("[", "|").replace("]", "|") else "||"

@@ -7,18 +7,18 @@ from typing import NamedTuple
 
 from stream_rnn.codecs.melody import BARS, bar_of, melody
 
-FEWEST = 4  # bars of a tune
+FEWEST = 4  # bars that a tune must have
 ROUNDING = 1e-6  # of an eighth: triplets do not add up exactly
 
 
 class Bar(NamedTuple):
-    """A bar with the line behind it.
+    """A bar and the line that ends it.
 
     Attributes:
-        tokens: what stands in it.
+        tokens: those before the line.
         length: in eighths.
-        wanted: what its meter says that it is; None if it may have any.
-        line: the bar line that ends it.
+        wanted: the length that its meter asks for, in eighths; None if it may have any.
+        line: the bar line.
     """
 
     tokens: Sequence[str]
@@ -45,8 +45,8 @@ def bars_of(tokens: Sequence[str]) -> Iterator[Bar]:
 def bar_fault(tokens: Sequence[str]) -> str:
     """What is wrong with a tune: no meter, no key, too few bars, or one of the wrong length.
 
-    The first and the last bar between two double bars, repeats or endings may be shorter, as
-    upbeats make them; lines of repeat with nothing between are no bars. Empty if all is right.
+    Empty if nothing is wrong. Because of upbeats, the first and the last bar of a part (between
+    double bars, repeats or endings) may be shorter. Repeat lines with nothing between make no bar.
     """
     if len(tokens) < 3 or not tokens[0].startswith("M:") or not tokens[1].startswith("K:"):
         return "no meter and key before its notes"

@@ -1,9 +1,9 @@
-"""What every codec offers: a domain's symbols, as numbers.
+"""What every codec offers: it maps the symbols of a domain to numbers and back.
 
-A *symbol* is a non-negative `int` everywhere outside the tensors: an index into a
-vocabulary, or a set of keys as a bit mask. It has a fixed width in bytes for a codec,
-so that a history is a flat `bytes`, and a message between processes carries a batch.
-For the tensors a codec turns that same byte string into an array.
+Outside the tensors a *symbol* is a non-negative `int`: an index into a vocabulary, or a set of
+keys as a bit mask. All symbols of a codec take the same number of bytes, so that a history is a
+flat `bytes`, and a message between processes can carry a batch. For the tensors `unpack` turns
+the same bytes into an array.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from stream_rnn import schema
 
 STEPS_PER_BEAT = schema.whole(1, 96)
-"""Symbols in a quarter note, where all last alike."""
+"""Symbols in a quarter note, for codecs whose symbols all last equally long."""
 
 LETTERS = 8
 
@@ -29,12 +29,12 @@ Symbols = NDArray[Any]
 
 @dataclass(frozen=True)
 class Sound:
-    """A note that a stream spells out, or a rest.
+    """A note or a rest that a stream spells with several symbols.
 
     Attributes:
-        pitch: MIDI, perhaps beyond its range; none for a rest.
+        pitch: a MIDI pitch, perhaps beyond 0 to 127; None for a rest.
         beats: its length, in quarter notes.
-        ago: how many symbols back it was written.
+        ago: how many symbols before the current one it was written.
     """
 
     pitch: int | None
@@ -43,14 +43,14 @@ class Sound:
 
 
 class Reading(Protocol):
-    """A stream in mid-reading, as a value."""
+    """How far a stream has been read, as an immutable value."""
 
     def after(self, symbol: int) -> tuple[Reading, Sound | None]:
-        """The same one symbol further, and what begins to sound with that symbol, if anything."""
+        """The reading after one more symbol, and the sound that begins with it, if any."""
         ...
 
     def unheard(self) -> Reading:
-        """The same, if what was read last was fed, so that it does not sound."""
+        """The same reading, with the last symbol marked as fed, so that it does not sound."""
         ...
 
 
@@ -59,15 +59,16 @@ class Codec(Protocol):
 
     Attributes:
         domain: the name in cards and in the protocol, such as `text`.
-        head: how the network's outputs are read: one of `size`, or each of `size`.
+        head: how the network's outputs are read: one of `size`, or each of `size` on its own.
         size: how many inputs and outputs the network has for a symbol.
         width: bytes a symbol takes in a history.
-        boundary: the symbol that stands before the first and after the last symbol of a
+        boundary: the begin-and-end symbol, before the first and after the last symbol of a
             document; the network reads it at position 0.
         suppressed: vocabulary indices that are never drawn.
-        transitions: which symbol may follow which, `[size, size]`, where symbols take turns.
-        endings: of the files that `write_file` makes, such as `.mid`; the usual one first.
-        printable: whether `show` is what a person wants of it, or a mere look.
+        transitions: the transition mask `[size, size]`: whether the second symbol may follow the
+            first. None where every symbol may.
+        endings: the endings of files that `write_file` makes, such as `.mid`; the usual one first.
+        printable: whether the text of `show` is a result in itself, and not only a view.
     """
 
     domain: str
@@ -81,53 +82,53 @@ class Codec(Protocol):
     printable: bool
 
     def to_json(self) -> dict[str, Any]:
-        """What a card has to hold for `from_json` to make this codec again."""
+        """The fields that a card keeps, from which `from_json` makes this codec again."""
         ...
 
     def parse(self, value: object) -> list[int]:
-        """Symbols of what a client sent (a prime or a feed).
+        """The symbols of a value that a client sent (a prime or a feed).
 
         Raises:
-            DataError: the value is not of this domain; the message says what is.
+            DataError: the value is not of this domain; the message says what the domain takes.
         """
         ...
 
     def event(self, symbol: int) -> dict[str, Any]:
         """The fields that a `symbol` message carries for this symbol.
 
-        They are among those that `wire.events.Symbol` has: `text`, `notes` and `onsets`, or
+        They are some of the fields of `wire.events.Symbol`: `text`, `notes` and `onsets`, or
         `event`, an object of the domain's own.
         """
         ...
 
     def seconds(self, symbol: int) -> float | None:
-        """How long a symbol lasts in the stream, where that is its own affair.
+        """How long a symbol lasts in the stream, if the symbol itself says so.
 
-        None where the session's rate says it: a character, a frame. 0.0 is at once with
-        what follows, as a note-on is.
+        None if the session's rate decides, as for a character or a frame. 0.0 means that the
+        next symbol comes at the same moment, as after a note-on.
         """
         ...
 
     def velocity(self, symbol: int) -> int | None:
-        """How loud the notes after this symbol are, 1 to 127, where it says so."""
+        """The velocity of the notes after this symbol, 1 to 127, if the symbol sets it."""
         ...
 
     def reading(self) -> Reading | None:
-        """How a stream is read from its beginning, where it takes several symbols to spell a note.
+        """A reading at the beginning of a stream, if several symbols spell a note; else None.
 
-        Such a stream keeps the time of what it spells: the symbol with which a note begins to
-        sound lasts as long as the note, and all others take no time. None elsewhere.
+        Such a stream takes its time from its notes: the symbol with which a note begins to
+        sound lasts as long as that note, and all other symbols take no time.
         """
         ...
 
     def show(self, symbols: Sequence[int]) -> str:
-        """A stretch of symbols as text, to look at."""
+        """Symbols as text for a person to look at."""
         ...
 
     def read_prime(self, prime: str | Path) -> list[int]:
         """Symbols of a prime from the command line: a text, or (a `Path`) a file of this domain.
 
-        Of what is no text, a string is a file's path, too.
+        In a domain that has no text form, a string is a file's path, too.
 
         Raises:
             DataError: it cannot be read.
@@ -137,7 +138,7 @@ class Codec(Protocol):
     def prime_bpm(self, prime: str | Path) -> float | None:
         """The tempo of a file that `read_prime` reads, in quarter notes a minute.
 
-        None where symbols say their own times, or the file has no tempo.
+        None if the symbols carry their own times, or the file has no tempo.
 
         Raises:
             DataError: it cannot be read.
@@ -145,27 +146,26 @@ class Codec(Protocol):
         ...
 
     def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
-        """Writes a stretch as a file of one of `endings`; `bpm` where it has beats."""
+        """Writes symbols as a file of one of `endings`; `bpm` matters if the domain has beats."""
         ...
 
     def pack(self, array: Symbols) -> bytes:
-        """Bytes of an array of symbols: `[n]` indices or `[n, size]` of 0 and 1."""
+        """The bytes of an array of symbols: `[n]` indices, or `[n, size]` of 0 and 1."""
         ...
 
     def unpack(self, data: bytes) -> Symbols:
-        """The array of `pack`'s bytes."""
+        """The array whose bytes these are: the inverse of `pack`."""
         ...
 
 
 class CategoricalCodec:
-    """What the codecs have in common whose symbols are indices into a vocabulary.
+    """The common base of codecs whose symbols are indices into a vocabulary.
 
-    Index 0 is the boundary.
+    Index 0 is the begin-and-end symbol.
 
     Attributes:
-        letters: of a text that `parse` reads, so many to a symbol at most, spaces and all. A
-            client's text that is longer than that many times the symbols it may send need not
-            be read to know that it is too long.
+        letters: how many characters of text, spaces included, a client may send for each symbol
+            that it may send. A longer text is refused without being parsed.
     """
 
     letters = LETTERS
@@ -195,10 +195,10 @@ class CategoricalCodec:
 
 
 def int_to_bytes(symbol: int, width: int) -> bytes:
-    """One symbol as it lies in a history: little-endian, `width` bytes."""
+    """One symbol as a history stores it: little-endian, `width` bytes."""
     return symbol.to_bytes(width, "little")
 
 
 def ints_from_bytes(data: bytes | bytearray | memoryview, width: int) -> list[int]:
-    """The symbols of a stretch of history."""
+    """The symbols in a piece of a history."""
     return [int.from_bytes(data[i : i + width], "little") for i in range(0, len(data), width)]

@@ -1,9 +1,9 @@
-"""What the players of a touch-screen ensemble do, a gesture each a second.
+"""The gestures of a touch-screen ensemble as symbols: one for each player in each second.
 
-The nine classes of gesture of Martin, Ellefsen and Torresen (2017), whose Neural iPad Band
-reads the lead player's gesture and answers with those of three others. There one integer
-stands for a whole row; here the lead's symbol comes first and each player's after it, so
-that the network sees the same, and each answer takes account of those before it in its row.
+The nine classes of gesture are those of Martin, Ellefsen and Torresen (2017), whose Neural iPad
+Band reads the lead player's gesture and answers with those of three others. Their network reads a
+whole row as one integer. Here the lead's symbol comes first and then one for each other player, so
+that each answer takes the answers before it in its row into account.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NAMES = (*PLAYERS, "four", "five", "six", "seven")
 TICKS_PER_ROW = 480
 DRUMS = 9  # MIDI channel, from 0
 _FIELDS = rows_fields(MOST_PLAYERS, len(GESTURES))
-TIMES = ("time", "seconds", "index", "")  # what a column is called that is no player
+TIMES = ("time", "seconds", "index", "")  # names of a column that is not a player
 
 
 class EnsembleCodec(RowsCodec):
@@ -50,7 +50,7 @@ class EnsembleCodec(RowsCodec):
 
     @classmethod
     def usual(cls, players: int = len(PLAYERS)) -> EnsembleCodec:
-        """Some players, nine classes of gesture, a row a second."""
+        """The codec for so many players, nine classes of gesture and a row a second."""
         return cls(NAMES[:players], len(GESTURES), 1.0)
 
     def event(self, symbol: int) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class EnsembleCodec(RowsCodec):
         return super().parse_value(value, where)
 
     def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
-        """A CSV, or a MIDI file of what fingers make of the gestures, a track a player."""
+        """Writes a CSV, or a MIDI file of the gestures' snippets with a track for each player."""
         if path.suffix != ".mid":
             super().write_file(symbols, path, bpm)
             return
@@ -112,14 +112,14 @@ class EnsembleCodec(RowsCodec):
 
 
 def read_csv(path: Path) -> list[list[int]]:
-    """The gestures of a CSV with a row a second and a column a player, 2 to 8 of them.
+    """The gestures of a CSV with one row a second and one column for each of 2 to 8 players.
 
-    The layout of the published recordings, and of what `sample` writes: a header, the time in
-    the first column, and classes as numbers; either of the first two may be missing. `2.0` is 2,
-    a class may be a name of `SHORT`, and an empty cell is a player who is not there.
+    The published recordings and the files of `sample` have a header, the time in the first
+    column, and classes as numbers. The header or the time column may be missing. `2.0` is read as
+    2, a class may be a name of `SHORT`, and an empty cell means that the player is absent.
 
     Raises:
-        DataError: not such a file; it says in which line.
+        DataError: the file is not like this; the message says in which line.
     """
     reader = csv.reader(io.StringIO(read_utf8(path)), strict=True)
     try:
@@ -135,13 +135,13 @@ def read_csv(path: Path) -> list[list[int]]:
     players = max((len(row) - timed for _, row in body[:1]), default=0)
     if body and not 2 <= players <= MOST_PLAYERS:
         raise DataError(
-            f"{path}, line {body[0][0]}: {players} players; 2 to {MOST_PLAYERS} are read, "
-            "a column each"
+            f"{path}, line {body[0][0]}: {players} players; there must be 2 to {MOST_PLAYERS}, "
+            "one in each column"
         )
     for line, row in body:
         cells = row[timed:]
         if len(cells) != players:
-            raise DataError(f"{path}, line {line}: {len(cells)} players; it began with {players}")
+            raise DataError(f"{path}, line {line}: {len(cells)} players, not {players} as before")
         gestures = [_gesture(cell) for cell in cells]
         if None in gestures:
             wrong = reprlib.repr(cells[gestures.index(None)])

@@ -1,4 +1,4 @@
-"""Files that people hand in, and one line on what is wrong with one."""
+"""Reads files that people supply, and says in one line what is wrong with one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from zipfile import BadZipFile
 
 from stream_rnn.errors import DataError
 
-LONGEST_REASON = 120  # letters
-# What numpy and scipy raise of files whose bytes were changed at random, or cut off.
+LONGEST_REASON = 120  # characters
+# What numpy and scipy raise for files whose bytes were changed at random, or cut off.
 DAMAGED = (
     OSError, EOFError, ValueError, TypeError, LookupError, NameError, SyntaxError, ArithmeticError,
     NotImplementedError, MemoryError, TokenError, BadZipFile, zlib.error,
@@ -27,12 +27,12 @@ def read_utf8(path: Path, encoding: str = UTF8) -> str:
         encoding: of a file that is not UTF-8.
 
     Raises:
-        DataError: it is not there, or not of that encoding; it names the line.
+        DataError: it is not there, or not of that encoding; the message names the line.
     """
     try:
         return path.read_text(encoding=encoding)
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1  # of all there is, less the mark
+        line = error.object[: error.start].count(b"\n") + 1  # `object`: the whole file
         advice = "convert it (iconv -t UTF-8), or set data.encoding in the recipe"
         name = "UTF-8" if encoding == UTF8 else encoding
         raise DataError(f"{path}, line {line}: not {name}; {advice}") from None
@@ -43,7 +43,7 @@ def read_utf8(path: Path, encoding: str = UTF8) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """What somebody else's error says, for the end of a line of ours: no longer, and not empty."""
+    """The text of another library's error, for the end of our message: short, and never empty."""
     if isinstance(error, EOFError):
         return "empty, or cut short"
     said = getattr(error, "strerror", None) or " ".join(str(error).split())

@@ -1,16 +1,16 @@
-"""Touches of a finger as a gesture: what `snippets` does, the other way round.
+"""Classifies the touches of a finger as a gesture: the reverse of `snippets`.
 
-The Neural iPad Band asked a random forest, five seconds of touches at a time; here rules do, on
-two seconds, so that they can be read. In order:
+The Neural iPad Band used a random forest on five seconds of touches. Here rules judge two seconds,
+since rules can be read. A contact that is short and stays in its place (`STILL`) is a tap, any
+other is a stroke. The first rule that fits decides:
 
 1. No touch: none.
-2. A contact that stays in its place (`STILL`) and is short is a tap, any other a stroke. Taps and
-   strokes: combination, where there are two taps at least.
-3. Only taps: fast from three a second on, else slow.
+2. Only taps: fast if there are more than three a second, else slow.
+3. Strokes and at least two taps: combination.
 4. Strokes slower than `SLOW`: a very slow swirl.
-5. Straight strokes are swipes: accelerating where the last third is `GAIN` times as long as the
-   first.
-6. What bends is a swirl: big where it reaches over `BIG` of the surface, else small.
+5. Straight strokes: a swipe, accelerating if the last third of the time goes more than `GAIN` times
+   as far as the first.
+6. Other strokes: a swirl, big if it extends over more than `BIG` of the surface, else small.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from collections.abc import Sequence
 from stream_rnn.codecs.ensemble import GESTURES
 from stream_rnn.codecs.snippets import Touch
 
-WINDOW = 2.0  # seconds of touches that are judged
+WINDOW = 2.0  # seconds of touches that the rules judge
 NONE, FAST_TAPS, SLOW_TAPS, SWIPE, FASTER_SWIPE, SLOW_SWIRL, BIG_SWIRL, SMALL_SWIRL, BOTH = range(
     len(GESTURES)
 )
 
-STILL = 0.04  # of the surface, that the finger of a tap may slip
+STILL = 0.04  # share of the surface that the finger of a tap may slip
 SHORT = 0.35  # seconds that a tap may last
 FAST = 3.0  # taps a second
-SLOW = 0.3  # of the surface, in a second
-STRAIGHT = 0.85  # from beginning to end, over the way between them
+SLOW = 0.3  # share of the surface in a second
+STRAIGHT = 0.85  # distance from beginning to end, over the length of the path
 GAIN = 2.5
 BIG = 0.4
 
@@ -86,7 +86,7 @@ def _reach(contact: Heard) -> float:
 
 
 def _third(contact: Heard, part: int) -> Heard:
-    """A third of the time that the finger moves."""
+    """The touches in a third (0, 1 or 2) of the time that the finger moves."""
     moving = [b for a, b in zip(contact, contact[1:], strict=False) if _distance(a[1], b[1]) > 0]
     start, end = contact[0][0], (moving or contact)[-1][0]
     edges = [start + (end - start) * (part + i) / 3 for i in (0, 1)]

@@ -1,7 +1,7 @@
-"""What ABC tokens sound like: a tune read token by token, as a value.
+"""Turns ABC tokens into notes: reads a tune token by token, with its state as a value.
 
-Lengths stand behind the note that they are of, `<` shortens the one before it, and a tie joins
-the next. So a note is *settled*, and can sound, when the next one begins.
+A length follows its note, `<` shortens the note before it, and a tie adds the next note. So a note
+is *settled*, and can sound, only when the next one begins.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from stream_rnn.codecs.performance import Note
 BARS = ("|", "||", "|:", ":|", "::")
 BEAT = 0.5  # quarter notes in an eighth
 PAUSE = 4.0  # eighths between two tunes
-LONGEST = 256.0  # eighths of one note: a network may write one length after another
+LONGEST = 256.0  # eighths in a note; a network may multiply it by one length after another
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
-FREE = "none"  # the meter of a tune whose bars are as long as they are, or the key without a tonic
+FREE = "none"  # the meter whose bars may have any length, or the key without a tonic
 PIPES = "Hp"  # the key of the Highland bagpipe
-FIFTHS = "FCGDAEB"  # letters from fifth to fifth: sharps come in this order, flats from its end
+FIFTHS = "FCGDAEB"  # letters from fifth to fifth: the order of sharps, and backwards that of flats
 
-# How many fifths above its major key a mode's signature lies.
+# How many fifths a mode's signature lies above that of the major key with the same tonic.
 _FIFTHS = {"maj": 0, "mix": -1, "dor": -2, "min": -3, "phr": -4, "loc": -5, "lyd": 1}
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 ACCIDENTALS = {"^": 1, "^^": 2, "=": 0, "_": -1, "__": -2}
@@ -39,11 +39,12 @@ class Waiting(NamedTuple):
     """A note that is not settled yet.
 
     Attributes:
-        pitch: none for a rest.
-        length: in eighths, of its last part; of those that are tied before it, `tied`.
+        pitch: None for a rest.
+        length: in eighths, without the notes that are tied before it.
+        tied: the length of those, in eighths.
         ago: how many tokens back it begins.
-        heard: whether it sounds. What was fed does not.
-        bends: whether what follows may change its length; not that of the pause between tunes.
+        heard: whether it will sound; a fed note does not.
+        bends: whether later tokens may change its length; not that of the pause between tunes.
     """
 
     pitch: int | None
@@ -55,28 +56,28 @@ class Waiting(NamedTuple):
 
 
 class Tune(NamedTuple):
-    """A tune in mid-reading; `after` is the same one token further.
+    """How far a tune has been read.
 
     Attributes:
         signature: sharps and flats by letter.
-        in_bar: those that stand in this bar; each holds for its letter in all octaves (abc 2.1), to
+        in_bar: accidentals by letter that this bar has; each holds in all octaves (abc 2.1), to
             the bar line or a change of key.
-        compound: whether the meter's beats are of three parts.
+        compound: whether the meter's beats divide into three parts.
     """
 
     signature: Mapping[str, int] = NOTHING
     in_bar: Mapping[str, int] = NOTHING
     compound: bool = False
     tuplet: float = 1.0
-    left: int = 0  # notes of the tuplet to come
+    left: int = 0  # notes still to come in the tuplet
     stretch: float = 1.0  # of the next note
     tie: bool = False
     waiting: Waiting | None = None
 
     def after(self, token: str) -> tuple[Tune, Sound | None]:
-        """The tune after a token, and the note that it settles.
+        """The tune after a token, and the note that the token settles.
 
-        The empty token ends the tune; a pause begins, in which the next one may.
+        The empty token ends the tune and begins the pause before the next one.
         """
         if not token:
             return Tune(waiting=Waiting(None, PAUSE, bends=False)), self._settled()
@@ -86,7 +87,7 @@ class Tune(NamedTuple):
         return self._replace(waiting=waiting)._bent(token), None
 
     def unheard(self) -> Tune:
-        """The same, if what waits was fed: it has been played already."""
+        """The same, with its unsettled note marked as fed: such a note has been played already."""
         return self._replace(waiting=self.waiting and self.waiting._replace(heard=False))
 
     def _settled(self) -> Sound | None:
@@ -104,7 +105,7 @@ class Tune(NamedTuple):
         note = Waiting(pitch, self.tuplet * self.stretch if self.left else self.stretch)
         settled = self._settled()
         if self.tie and before is not None and before.bends:
-            # An accidental goes over the bar line with a tie.
+            # A tie carries an accidental over the bar line.
             note = note._replace(pitch=before.pitch)
             if before.heard:
                 tied, settled = before.tied + before.length, None
@@ -114,7 +115,7 @@ class Tune(NamedTuple):
         return tune, settled
 
     def _bent(self, token: str) -> Tune:
-        """After a token that is no note."""
+        """The tune after a token that is not a note."""
         plain, waiting = token.strip("[]"), self.waiting
         if token in BARS:
             return self._replace(in_bar=NOTHING)
@@ -126,7 +127,7 @@ class Tune(NamedTuple):
             return self._replace(tie=True)
         if bent := _TOKEN_TUPLET.match(token):
             count = int(bent[1])
-            # Two in the time of three, three of two, and so on; five in that of the meter.
+            # Two in the time of three, three in that of two, …; for five the meter decides.
             usual = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}.get(count) or (3 if self.compound else 2)
             tuplet = int(bent[2] or usual) / (count or 1)
             return self._replace(tuplet=tuplet, left=int(bent[3] or count))
@@ -154,10 +155,10 @@ def natural_pitch(name: str) -> int:
 
 
 def key_signature(key: str) -> dict[str, int]:
-    """Sharps (1) and flats (-1) by letter, of a key as its token has it.
+    """Sharps (1) and flats (-1) by letter, of a key as its token writes it.
 
-    `Gmaj` or `F#min`; `none`; `Hp`, on which F and C are sharp; with accidentals behind it, as in
-    `Dphr ^f`; or with those alone, as in `D exp _b _e ^f`.
+    Such as `Gmaj` or `F#min`; `none`; `Hp`, in which F and C are sharp; `Dphr ^f`, with further
+    accidentals; or `D exp _b _e ^f`, with only those that are named.
     """
     name, *more = key.split(" ")
     if more[:1] == ["exp"] or name == FREE:
@@ -179,7 +180,7 @@ def _mode(tonic: str, mode: str) -> dict[str, int]:
 
 
 def bar_of(meter: str) -> float | None:
-    """How many eighths a bar has, in a meter as its token has it; None if it may have any."""
+    """Eighths in a bar of a meter, as its token writes it; None if a bar may have any length."""
     if meter == FREE:
         return None
     top, _, below = meter.partition("/")
@@ -187,16 +188,15 @@ def bar_of(meter: str) -> float | None:
 
 
 def is_compound(meter: str) -> bool:
-    """Whether a meter's beats are of three parts: those of 6/8 are, those of 3/4 are not."""
+    """Whether a meter's beats divide into three parts: those of 6/8 do, those of 3/4 do not."""
     top, _, below = meter.partition("/")
     return bar_of(meter) is not None and int(top) % 3 == 0 and int(below or 1) >= 8
 
 
 def melody(tokens: Iterable[str]) -> list[tuple[int | None, float]]:
-    """The MIDI pitches (None for a rest) and lengths in eighths of a tune, repeats once.
+    """The MIDI pitches (None for a rest) and lengths in eighths of a tune, without its repeats.
 
-    Accidentals hold to the end of their bar, ties join notes, and `>` and tuplets are worked
-    out.
+    Accidentals hold to the end of their bar, and ties, `>` and tuplets change lengths.
     """
     tune, sounds = Tune(), []
     for token in tokens:
@@ -207,7 +207,7 @@ def melody(tokens: Iterable[str]) -> list[tuple[int | None, float]]:
 
 
 def notes_of(tokens: Sequence[str], bpm: float) -> list[Note]:
-    """The notes of some tunes, one after another, as they are played; `bpm` is quarter notes."""
+    """The notes of some tunes played one after another; `bpm` counts quarter notes."""
     notes: list[Note] = []
     now, eighth = 0.0, 30.0 / bpm
     breaks = [i for i, token in enumerate(tokens) if not token]

@@ -1,8 +1,8 @@
-"""The notes of a MIDI file, as every reader of MIDI files here sees them.
+"""The notes of a MIDI file, as all code here that reads MIDI files gets them.
 
-Each track counts its own keys on each channel, since two hands, or two instruments, may play one
-key at a time. A key that is struck again while it is down ends its earlier note there, whatever
-the order of the two messages in their tick; no note is lost.
+Keys are followed by track and channel, since two hands or two instruments may hold one key at the
+same time. A strike of a key that is already down ends its earlier note, whatever the order of
+note-on and note-off within the tick; no note is lost.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from stream_rnn.errors import DataError
 
 LOWEST_PITCH = 21
 KEYS = 88
-TICKS_PER_BEAT = 480  # of files that are written: triplets and quintuplets lie on it, too
+TICKS_PER_BEAT = 480  # of written files; triplets and quintuplets fall on whole ticks, too
 HIGHEST_PITCH = LOWEST_PITCH + KEYS - 1
-DRUMS = 9  # the channel of drums, from 0
+DRUMS = 9  # the channel of drums, counted from 0
 SUSTAIN = 64  # the controller number of the sustain pedal
 DEFAULT_TEMPO = 500_000  # microseconds a beat, until a file sets one
-# What mido raises of a file that is no MIDI file, or a broken one.
+# What mido raises for a file that is not MIDI, or is damaged.
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, IndexError, TypeError, KeySignatureError)
 
 
@@ -44,10 +44,10 @@ class MidiNote(NamedTuple):
 
 @dataclass(frozen=True)
 class MidiNotes:
-    """What a file plays.
+    """The notes of a file, and its time.
 
     Attributes:
-        notes: in order of their beginning; at least one.
+        notes: ordered by start; at least one.
         ticks_per_beat: ticks in a quarter note.
         tempos: `(tick, microseconds a beat)` in order, the first at tick 0.
     """
@@ -57,7 +57,7 @@ class MidiNotes:
     tempos: list[tuple[int, int]]
 
     def clock(self) -> Callable[[int], float]:
-        """A function from ticks to seconds, by the file's tempos; its ticks must not fall."""
+        """A function from ticks to seconds, by the tempos; ticks must not fall between calls."""
         changes = iter(self.tempos[1:])
         coming = next(changes, None)
         since, seconds, tempo = 0, 0.0, self.tempos[0][1]
@@ -87,10 +87,10 @@ class MidiNotes:
 def read_midi(path: Path, *, pedal: bool = False, tracks: tuple[str, ...] = ()) -> MidiNotes:
     """The notes of a MIDI file on the piano's keys; drums (channel 10) are left out.
 
-    The songs of a file of type 2 follow one another, each from a beat on.
+    The songs of a type-2 file are read one after another, each starting on a beat.
 
     Args:
-        pedal: hold notes as the sustain pedal holds them.
+        pedal: let notes sound on while the sustain pedal holds them.
         tracks: read only these, each by its number from 1 or by its name.
 
     Raises:
@@ -114,7 +114,7 @@ def read_midi(path: Path, *, pedal: bool = False, tracks: tuple[str, ...] = ()) 
 
 
 def _chosen(path: Path, file: mido.MidiFile, wanted: tuple[str, ...]) -> frozenset[int]:
-    """The numbers from 0 of the tracks that are read."""
+    """The indices of the tracks to read."""
     if not wanted:
         return frozenset(range(len(file.tracks)))
     names = [" ".join(track.name.split()).lower() for track in file.tracks]
@@ -131,15 +131,16 @@ def _chosen(path: Path, file: mido.MidiFile, wanted: tuple[str, ...]) -> frozens
 
 
 def _events(file: mido.MidiFile, chosen: frozenset[int]) -> Iterator[tuple[int, int, Any]]:
-    """`(tick, track, message)` of all that matters, in order of time.
+    """The messages that matter, as `(tick, track, message)` in order of time.
 
-    Merged here and not by mido, which copies every message: a folder is read in half the time.
+    The tracks are merged here and not by mido, which copies every message and so takes twice as
+    long to read a folder.
     """
     merged: list[tuple[int, int, Any]] = []
     begin = 0
     for number, track in enumerate(file.tracks):
         tick = begin
-        if begin:  # a song of its own, at the tempo of songs that set none
+        if begin:  # a further song does not go on in the tempo of the one before
             merged.append((tick, number, mido.MetaMessage("set_tempo", tempo=DEFAULT_TEMPO)))
         for message in track:
             tick += message.time
@@ -169,7 +170,7 @@ class _Down:
 
 @dataclass
 class _Reading:
-    """Notes in the making."""
+    """Collects notes from messages that come in order of time."""
 
     pedal: bool
     tempos: list[tuple[int, int]] = field(default_factory=lambda: [(0, DEFAULT_TEMPO)])
@@ -177,12 +178,12 @@ class _Reading:
     def __post_init__(self) -> None:
         self._notes: list[MidiNote] = []
         self._down: dict[_Key, _Down] = {}
-        self._strikes: dict[_Key, int] = defaultdict(int)  # that no note-off has followed yet
+        self._strikes: dict[_Key, int] = defaultdict(int)  # without a note-off so far
         self._last = 0
         self._pedals: set[int] = set()  # channels whose pedal is down
 
     def take(self, tick: int, track: int, message: Any) -> None:
-        """Takes the next message; none is the end of its track."""
+        """Takes the next message; None marks the end of its track."""
         self._last = tick
         if message is None:
             for key in [key for key in self._down if key[0] == track]:
@@ -204,7 +205,7 @@ class _Reading:
                 self._let_go(key, tick)
 
     def finished(self) -> list[MidiNote]:
-        """All notes, when every track has ended; what a pedal holds ends, too."""
+        """All notes, once every track has ended; notes that a pedal still holds end here."""
         for key in list(self._down):
             self._end(key, self._last)
         return self._notes
@@ -231,7 +232,7 @@ class _Reading:
         if note is None or note.held:
             return
         if note.start == tick and strikes > 1:
-            return  # it ends an earlier note, which this one has cut already
+            return  # this note-off is for an earlier note, which the new strike has ended already
         if key[1] in self._pedals:
             note.held = True
         else:
@@ -248,8 +249,8 @@ def one_keyboard(
 ) -> list[tuple[int, int, int, int]]:
     """Notes `(start, stop, pitch, velocity)` as one pair of hands would play them, in order.
 
-    A key is struck once at a time: of notes that begin together the longest stays, as loud as the
-    loudest. A note ends where its key is struck again.
+    Notes of one key that begin together become one, as long as the longest and as loud as the
+    loudest. A note ends when its key is struck again.
     """
     by_pitch: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
     for start, stop, pitch, velocity in notes:

@@ -2,13 +2,13 @@
 
 The events of Oore, Simon, Dieleman, Eck and Simonyan (2018, arXiv 1808.03715), on the 88 keys:
 
-* 0 is the boundary: the piece has ended, and every note with it;
-* 1 to 88, a key goes down, at the velocity set last;
-* 89 to 176, a key is let go;
-* 177 to 276, time passes: 10 ms to 1 s;
-* 277 to 308, the velocity of the notes to come, in 32 steps.
+* 0 is the begin-and-end symbol: the piece ends, and every note with it;
+* 1 to 88: a key goes down, at the velocity set last;
+* 89 to 176: a key is released;
+* 177 to 276: time passes, 10 ms to 1 s;
+* 277 to 308: the velocity of the notes that follow, in 32 steps.
 
-The sustain pedal has no symbol: a note lasts until the pedal lets it end.
+The sustain pedal has no symbol: a note that it holds is released when the pedal is.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from stream_rnn.errors import DataError
 TICK = 0.01  # seconds
 MAX_SHIFT = 100  # ticks in one time shift
 VELOCITIES = 32
-PAUSE = 2.0  # seconds of silence at a boundary
+PAUSE = 2.0  # seconds of silence at a begin-and-end symbol
 
 ON = 1
 OFF = ON + KEYS
@@ -48,7 +48,7 @@ SIZE = VELOCITY + VELOCITIES
 _FIELDS = schema.table({}, {"events": schema.one_of(SIZE), "domain": schema.ANYTHING})
 
 START_VELOCITY = 64
-# A network may forget to let a key go. Of the notes of piano-midi.de, pedal and all, one in a
+# A network may forget to release a key. Of the notes of piano-midi.de, with the pedal, one in a
 # thousand lasts longer than 4.6 seconds.
 LONGEST_NOTE = 5.0
 MAX_SECONDS = 36_000.0
@@ -130,7 +130,7 @@ class PerformanceCodec(CategoricalCodec):
 
 
 def event_of(symbol: int) -> dict[str, Any]:
-    """What a symbol means: one of `on`, `off`, `shift`, `velocity`, `end`."""
+    """A symbol as an object with one field: `on`, `off`, `shift`, `velocity` or `end`."""
     if symbol == 0:
         return {"end": 1}
     if symbol < OFF:
@@ -147,7 +147,7 @@ def _loudness(symbol: int) -> int:
 
 
 def _parsed(event: object, where: str) -> list[int]:
-    """The symbols of one event: a shift of more than a second takes several."""
+    """The symbols of one event; a shift of more than a second takes several."""
     if isinstance(event, dict) and len(event) == 1:
         ((kind, value),) = event.items()
         number = type(value) in (int, float)
@@ -174,8 +174,8 @@ def _shifts(ticks: int) -> Iterable[int]:
 def encode_notes(notes: Iterable[Note]) -> Events:
     """The symbols of some notes, times rounded to 10 ms and velocities to 4.
 
-    Every note lasts a tick at least, but no longer than until its key is struck again. At one
-    moment keys are let go first, then struck, low to high.
+    Every note lasts at least a tick, but ends when its key is struck again. At each moment keys
+    are first released and then struck, from low to high.
     """
     ticks = [
         (start := round(n.start / TICK), max(round(n.stop / TICK), start + 1), n.pitch, n.velocity)
@@ -197,10 +197,10 @@ def encode_notes(notes: Iterable[Note]) -> Events:
 
 
 def decode_notes(symbols: Iterable[int]) -> list[Note]:
-    """The notes of some symbols, in order of their beginning.
+    """The notes of some symbols, ordered by start.
 
-    A key that is struck again ends first. What still sounds at a boundary or at the end is
-    ended there, and a key let go that is not down is passed over.
+    A key that is struck again is released first. A note that still sounds at a begin-and-end
+    symbol or at the end ends there. The release of a key that is not down is ignored.
     """
     notes: list[Note] = []
     down: dict[int, tuple[int, int]] = {}  # pitch: (since when, how loud)
@@ -238,7 +238,7 @@ def struck_pitches(symbols: Events) -> list[int]:
 
 
 def transposed(symbols: Events, semitones: int) -> Events:
-    """A piece moved by some semitones, or as it was if a note would leave the keyboard."""
+    """A piece moved by some semitones, or unchanged if a note would leave the keyboard."""
     keyed = (symbols >= ON) & (symbols < SHIFT)
     column = (symbols[keyed].astype(np.int32) - ON) % KEYS + semitones
     if column.size == 0 or column.min() < 0 or column.max() >= KEYS:
@@ -249,7 +249,7 @@ def transposed(symbols: Events, semitones: int) -> Events:
 
 
 def stretched(symbols: Events, factor: float) -> Events:
-    """A piece in another tempo, its moments rounded to 10 ms anew, so that no error adds up."""
+    """A piece in another tempo; its moments, not its shifts, are rounded, so no error adds up."""
     passing = (symbols >= SHIFT) & (symbols < VELOCITY)
     ticks = np.where(passing, symbols.astype(np.int64) - SHIFT + 1, 0)
     moments = np.rint(np.cumsum(ticks) * factor).astype(np.int64)  # when each symbol is over
@@ -267,7 +267,7 @@ def stretched(symbols: Events, factor: float) -> Events:
 
 
 def read_notes(path: Path, *, tracks: tuple[str, ...] = ()) -> list[Note]:
-    """The notes of a MIDI file, in seconds by its tempo, held as the sustain pedal holds them.
+    """The notes of a MIDI file in seconds, by its tempos, lengthened by the sustain pedal.
 
     Drums are left out, and so are pitches beyond the piano. A key that two tracks or channels
     play at once is played once, as on a piano. Silence before the first note is cut.
@@ -295,8 +295,8 @@ def midi_from_notes(
     """A MIDI file of some notes.
 
     Args:
-        bpm: their tempo, so that their beats are the file's; none for music that keeps no beat,
-            whose file has 500 ticks a beat at 120 beats a minute, a tick a millisecond.
+        bpm: their tempo, so that the file has their beats. None for music without a beat: its
+            file has 500 ticks a beat at 120 beats a minute, so that a tick is a millisecond.
     """
     file = mido.MidiFile(ticks_per_beat=500 if bpm is None else TICKS_PER_BEAT)
     track = mido.MidiTrack()

@@ -2,7 +2,7 @@
 
 A roll is an array `[frames, 88]` of 0 and 1, whose column 0 is MIDI pitch 21 (A0) and
 column 87 is 108 (C8): the layout of Boulanger-Lewandowski, Bengio and Vincent (2012).
-As an `int`, bit `k` of a symbol is column `k`. The boundary is the silent frame.
+As an `int`, bit `k` of a symbol is column `k`. The silent frame is the begin-and-end symbol.
 
 A roll does not tell a held note from a repeated one, so a written MIDI file holds a key
 for as long as it sounds in successive frames.
@@ -116,7 +116,7 @@ def pitches_to_mask(frame: object, *, where: str = "frame") -> int:
     for pitch in frame:
         if type(pitch) is not int or not LOWEST_PITCH <= pitch <= HIGHEST_PITCH:
             raise DataError(
-                # reprlib: what a client has nested deep enough cannot be shown whole.
+                # reprlib, because a client may send a value too deeply nested to be shown whole.
                 f"{where} has {reprlib.repr(pitch)}: pitches are whole numbers "
                 f"{LOWEST_PITCH} to {HIGHEST_PITCH}"
             )
@@ -137,9 +137,8 @@ def mask_to_pitches(mask: int) -> list[int]:
 def roll_from_midi(path: Path, *, steps_per_beat: int, tracks: tuple[str, ...] = ()) -> Roll:
     """The piano roll of a MIDI file, `[frames, 88]`.
 
-    A key is on in each frame whose grid moment lies within the note, where a note begins
-    at the nearest grid moment and sounds for one frame at least. Drums (channel 10) are
-    left out, and so are pitches beyond the piano. Frames count beats, so tempo changes do
+    Notes begin and end at the nearest frame, and last at least one. Drums (channel 10) are
+    left out, and so are pitches beyond the piano. Frames divide beats, so tempo changes do
     not matter.
 
     Args:
@@ -169,7 +168,7 @@ def _grid(tick: int, frame_ticks: float) -> int:
 def midi_from_roll(
     roll: Roll, *, steps_per_beat: int, bpm: float = 120.0, velocity: int = 80, program: int = 0
 ) -> mido.MidiFile:
-    """A MIDI file of a roll `[frames, 88]`: keys that sound on are held."""
+    """A MIDI file of a roll `[frames, 88]`; a key that sounds in successive frames is held."""
     file = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT)
     track = mido.MidiTrack()
     file.tracks.append(track)

@@ -1,7 +1,7 @@
-"""Any sequence of names as symbols: what was listened to, visited, played; a name a symbol.
+"""Any sequence of names as symbols, such as songs, places or games: each name is a symbol.
 
-Index 0 is the boundary between sessions, and 1 stands for a name that is not in the
-vocabulary: it may be fed, but is never drawn.
+Index 0 is the begin-and-end symbol, which separates sessions. Index 1 stands for a name that is
+not in the vocabulary: it may be fed, but is never drawn.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class PlaylistCodec(CategoricalCodec):
         names: the vocabulary after the two special entries, in index order.
 
     Raises:
-        CheckpointError: a name stands twice, is empty, or has a line's end or needless spaces
+        CheckpointError: a name appears twice, is empty, or has a line break or needless spaces
             in it.
     """
 
@@ -55,7 +55,7 @@ class PlaylistCodec(CategoricalCodec):
 
     @classmethod
     def learn(cls, lists: Iterable[Iterable[str]], *, least: int) -> PlaylistCodec:
-        """The codec for some lists; names that stand fewer than `least` times are unknown.
+        """The codec for some lists, without the names that occur fewer than `least` times.
 
         Raises:
             DataError: nothing is left to learn from, or too much.
@@ -65,7 +65,7 @@ class PlaylistCodec(CategoricalCodec):
             counts.update(names)
         kept = sorted(name for name, n in counts.items() if n >= least and name != UNKNOWN)
         if not kept:
-            raise DataError(f"no name stands {least} times or more in the training lists")
+            raise DataError(f"no name occurs {least} times or more in the training lists")
         if len(kept) > MAX_NAMES:
             raise DataError(f"{len(kept)} names; at most {MAX_NAMES}: raise data.least")
         return cls(kept)
@@ -80,18 +80,18 @@ class PlaylistCodec(CategoricalCodec):
         return {"domain": self.domain, "names": list(self.vocabulary[2:])}
 
     def encode(self, names: Iterable[str]) -> list[int]:
-        """Indices of names."""
+        """Indices of names; unknown ones are 1."""
         return [self._index.get(name, 1) for name in names]
 
     def decode(self, symbols: Iterable[int]) -> list[str]:
-        """The names of some symbols; a boundary is the empty one."""
+        """The names of some symbols; the begin-and-end symbol is the empty name."""
         return [self.vocabulary[s] for s in symbols]
 
     def parse(self, value: object) -> list[int]:
         if isinstance(value, str):
             value = value.split("\n")
         if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-            raise DataError("a playlist model takes a list of names, or a text of a name a line")
+            raise DataError("a playlist model takes a list of names, or a text with a name a line")
         return self.encode(name for name in map(_plain, value) if name)
 
     def event(self, symbol: int) -> dict[str, Any]:
@@ -105,8 +105,7 @@ class PlaylistCodec(CategoricalCodec):
         path = Path(prime)
         if not isinstance(prime, Path) and path.suffix not in self.endings:
             return self.parse(prime)
-        # As in the file that was learnt from, and as `write_file` makes it: a blank line ends a
-        # session.
+        # A blank line ends a session, as in the training file and in the files of `write_file`.
         sessions = map(self.parse, re.split(r"\n\s*\n", read_utf8(path)))
         return [
             symbol
@@ -119,5 +118,5 @@ class PlaylistCodec(CategoricalCodec):
 
 
 def _plain(name: str) -> str:
-    """A name as it stands in the vocabulary: on one line, with single spaces."""
+    """A name as the vocabulary has it: on one line, with single spaces."""
     return " ".join(name.split())

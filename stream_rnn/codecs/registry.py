@@ -1,4 +1,4 @@
-"""Codecs by the domain that a card names, and their files."""
+"""Codecs by the domain that a card names, and the files that they read and write."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def codec_from_json(data: dict[str, Any]) -> Codec:
     try:
         return made(data)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        # Of an added domain: its author need not have checked what stands in a card.
-        raise CheckpointError(f"codec: none of {domain} can be made of it ({error!r})") from None
+        # The author of an added codec may not have checked the card's fields.
+        raise CheckpointError(f"codec: cannot make a {domain} codec of it ({error!r})") from None
 
 
 def _added(domain: str) -> Callable[[dict[str, Any]], Codec] | None:
-    """The codec of a domain that has been added: `CODEC` in the file of its name beside this."""
+    """The codec of an added domain: `CODEC` in the module of that name in this package."""
     name = f"{__package__}.{domain}"
     if not domain.isidentifier() or importlib.util.find_spec(name) is None:
         return None
@@ -60,7 +60,7 @@ def _added(domain: str) -> Callable[[dict[str, Any]], Codec] | None:
 
 
 def prime_source(prime: str) -> str | Path:
-    """What a prime from the command line stands for: `@FILE` is a file, else it is as it is."""
+    """A prime from the command line: the path if it is `@FILE`, else the text unchanged."""
     return Path(prime[1:]) if prime.startswith("@") else prime
 
 
@@ -72,7 +72,7 @@ def read_prime(codec: Codec, prime: str, tracks: tuple[str, ...] = ()) -> list[i
 
     Raises:
         DataError: see the codecs.
-        ConfigError: tracks of what is no MIDI file.
+        ConfigError: tracks are given, but the prime is not a MIDI file.
     """
     source = prime_source(prime)
     if not tracks:
@@ -83,7 +83,7 @@ def read_prime(codec: Codec, prime: str, tracks: tuple[str, ...] = ()) -> list[i
 
 
 def file_writer(codec: Codec, out: Path | None, bpm: float) -> Callable[[list[int]], None]:
-    """What writes symbols to a file, or a text to stdout; checked before the work begins.
+    """A function that writes symbols to a file or to stdout, checked before the work begins.
 
     Raises:
         ConfigError: the file's ending does not fit the domain, or its folder is missing.

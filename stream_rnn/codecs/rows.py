@@ -1,11 +1,11 @@
 """Rows of a few small numbers as symbols: one symbol for each number, in a fixed order.
 
-What several players do at a moment, or where a finger is. A network that foretells the second
-number of a row has read the first, so that the numbers of a row belong together, and any of
-them may be fed instead of sampled: a person's among the players'.
+A row says what several players do at a moment, or where a finger is. The network reads the first
+number of a row before it predicts the second, so that the numbers of a row fit together. Any of
+them may be fed instead of drawn, such as a person's gesture among those of the players.
 
-Index 0 is the boundary; then come the classes of the first column, of the second, and so on.
-The last symbol of a row lasts as long as a row does, and the others take no time.
+Index 0 is the begin-and-end symbol; then come the classes of the first column, of the second, and
+so on. The last symbol of a row lasts as long as the row, and the others take no time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PERIOD = schema.number(0.001, 60.0)
 
 
 class RowsCodec(CategoricalCodec):
-    """What the domains of rows have in common.
+    """The common base of codecs for rows.
 
     Args:
         columns: the names of the columns.
@@ -46,11 +46,11 @@ class RowsCodec(CategoricalCodec):
         self.size = 1 + len(self.columns) * classes
         if not 2 <= self.size <= MAX_SIZE or classes < 2:
             raise CheckpointError(
-                f"codec.classes is {classes}, and there are {len(self.columns)} columns: together "
-                f"at most {MAX_SIZE - 1} classes, 2 or more in each"
+                f"codec.classes is {classes}, with {len(self.columns)} columns: it must be 2 or "
+                f"more, and classes times columns 1 to {MAX_SIZE - 1}"
             )
         _PERIOD.check(period, "codec.period")
-        # The columns in their order; the boundary is one more, which may be left out.
+        # Columns follow in order; the begin-and-end symbol may come before the first, but need not.
         column = np.concatenate([[-1], np.repeat(np.arange(len(self.columns)), classes)])
         after = (column + 1) % len(self.columns)
         self.transitions = column[None, :] == after[:, None]
@@ -70,7 +70,7 @@ class RowsCodec(CategoricalCodec):
         return 1 + column * self.classes + value
 
     def column_and_value(self, symbol: int) -> tuple[int, int]:
-        """What a symbol that is not the boundary means."""
+        """The column and the class of a symbol other than the begin-and-end symbol."""
         return divmod(symbol - 1, self.classes)
 
     def encode(self, rows: Iterable[Sequence[int]]) -> list[int]:
@@ -78,7 +78,7 @@ class RowsCodec(CategoricalCodec):
         return [self.symbol(c, value) for row in rows for c, value in enumerate(row)]
 
     def decode(self, symbols: Iterable[int]) -> list[list[int]]:
-        """Whole rows of classes: a column that is left out goes on as it was, from 0."""
+        """Whole rows of classes; a column that is left out keeps its class, at first 0."""
         rows: list[list[int]] = []
         row = [0] * len(self.columns)
         for symbol in symbols:
@@ -96,10 +96,10 @@ class RowsCodec(CategoricalCodec):
         return self.period if whole else 0.0
 
     def parse_value(self, value: object, where: str, column: int = 0) -> int:
-        """A class, of what stands in a column of a row that a client sent.
+        """The class that a client sent in a column of a row.
 
         Raises:
-            DataError: it is none.
+            DataError: it is not a class.
         """
         if type(value) is not int or not 0 <= value < self.classes:
             raise DataError(
@@ -108,7 +108,7 @@ class RowsCodec(CategoricalCodec):
         return value
 
     def parse_event(self, event: dict[Any, Any], where: str) -> int:
-        """The symbol of one event, as `event` has it."""
+        """The symbol of an event in the form that `event` gives it."""
         raise NotImplementedError
 
     def parse(self, value: object) -> list[int]:
@@ -129,11 +129,11 @@ class RowsCodec(CategoricalCodec):
         return symbols
 
     def text_of(self, value: int, column: int = 0) -> str:
-        """A class of a column as it is shown and stands in a file."""
+        """A class of a column as it is shown, and written to a file."""
         return str(value)
 
     def cells(self, row: Sequence[int]) -> list[str]:
-        """A row of classes as it is shown and stands in a file."""
+        """A row of classes as it is shown, and written to a file."""
         return [self.text_of(value, column) for column, value in enumerate(row)]
 
     def show(self, symbols: Sequence[int]) -> str:
@@ -150,7 +150,7 @@ class RowsCodec(CategoricalCodec):
         return self.parse(rows[1:])
 
     def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
-        """A CSV with the time in seconds and then the columns."""
+        """Writes a CSV with the time in seconds and then the columns."""
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["time", *self.columns])
@@ -164,11 +164,11 @@ class RowsCodec(CategoricalCodec):
 
 
 def rows_fields(columns: int, classes: int, **other: schema.Kind) -> schema.Kind:
-    """What a card's codec of rows may hold.
+    """The fields that a codec for rows may have in a card.
 
     Args:
-        columns, classes: at most so many.
-        other: fields besides those of all.
+        columns, classes: how many there may be at most.
+        other: optional fields of one codec.
     """
     return schema.table(
         {
@@ -181,5 +181,5 @@ def rows_fields(columns: int, classes: int, **other: schema.Kind) -> schema.Kind
 
 
 def rows_arguments(data: dict[str, Any]) -> tuple[list[str], int, float]:
-    """The arguments of `RowsCodec` in a card's codec, which has been checked."""
+    """The arguments for `RowsCodec` from a card's codec, which has been checked."""
     return data["columns"], data["classes"], float(data["period"])

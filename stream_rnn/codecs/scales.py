@@ -1,4 +1,4 @@
-"""Scales by their names: which of the piano's pitches they have."""
+"""Scales by name, and the piano's pitches in them."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Gestures of an ensemble as touches of a finger, and touches as notes.
 
-The Neural iPad Band answers a class of gesture with a recording of one. Those recordings may
-not be copied, so a snippet is made up: four seconds of a finger that taps, swipes or swirls,
-the same ones for the same seed. It loops until its player's class changes. No I/O; times are
-in rows, which last a second unless the performer says otherwise.
+The Neural iPad Band plays a recording of each class of gesture. Those recordings may not be
+copied, so snippets are generated: four rows of a finger that taps, swipes or swirls, the same for
+the same seed. A snippet loops until its player's gesture changes. There is no I/O here; times are
+in rows, which last a second unless the performer changes that.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-ROWS = 4  # that a snippet lasts, before it comes again
-GRID = 1 / 8  # rows; on it fall taps and turns, so that players who change together are together
+ROWS = 4  # length of a snippet, after which it repeats
+GRID = 1 / 8  # rows; taps and turns fall on it, so that players who change together stay together
 MOVE = 1 / 16  # rows between the reports of a finger that swipes
 
-# The lowest pitch of each player, and how many semitones lie above it. Whoever leads has the
-# middle; a fifth player begins again with the first one's.
+# The lowest pitch of each player, and the semitones of the range above it. The lead plays in the
+# middle register; a fifth player has the first one's again.
 REGISTERS = ((60, 24), (52, 19), (72, 24), (33, 22))
 PROGRAMS = (46, 12, 11, 32)  # General MIDI, in the same order: harp, marimba, vibraphone, bass
 SCALE = tuple(p for p in range(128) if p % 12 in (0, 2, 4, 7, 9))  # C major pentatonic
@@ -28,7 +28,7 @@ SCALE = tuple(p for p in range(128) if p % 12 in (0, 2, 4, 7, 9))  # C major pen
 class Touch:
     """Where a finger is: x from left to right and y from bottom to top, 0 to 1.
 
-    `down` is whether it touches; where it does not, it was lifted there.
+    `down` tells whether it touches the surface; if not, it was lifted at this place.
     """
 
     x: float
@@ -43,10 +43,10 @@ def snippet(gesture: int, seed: str) -> list[Timed]:
     """`ROWS` rows of a finger that makes a gesture, in order of time.
 
     Args:
-        gesture: its place in `ensemble.GESTURES`.
-        seed: what the made-up is made up from.
+        gesture: its index in `ensemble.GESTURES`.
+        seed: of the random choices.
     """
-    dice = random.Random(f"{gesture} {seed}")  # of a string it is the same on every machine
+    dice = random.Random(f"{gesture} {seed}")  # with a string as seed, alike on every machine
     return sorted(_SNIPPETS[gesture](dice), key=lambda timed: timed[0])
 
 
@@ -55,7 +55,7 @@ def _none(dice: random.Random) -> list[Timed]:
 
 
 def _fast_taps(dice: random.Random) -> list[Timed]:
-    # A figure of one row: said twice, then moved to the side, and moved less with a turn.
+    # A figure of one row: played twice, then moved to the side, then half as far and half reversed.
     figure = [t for t in range(8) if t % 2 == 0 or dice.random() < 0.6]
     spots = [dice.uniform(0.2, 0.8)]
     for _ in range(7):
@@ -119,7 +119,7 @@ def _small_swirl(dice: random.Random) -> list[Timed]:
 
 
 def _combination(dice: random.Random) -> list[Timed]:
-    """In every row two taps, and a swipe or a small swirl."""
+    """Two taps in each row, and a swipe or a small swirl."""
     touches: list[Timed] = []
     for row in range(ROWS):
         x = dice.uniform(0.2, 0.8)
@@ -143,7 +143,7 @@ _SNIPPETS: tuple[Callable[[random.Random], list[Timed]], ...] = (
 
 
 def _inside(x: float) -> float:
-    """A place that may lie beyond an edge, as far before it."""
+    """A place, reflected at the edge if it lies beyond it."""
     x = abs(x) % 2.0
     return 2.0 - x if x > 1.0 else x
 
@@ -160,8 +160,8 @@ def _swipe(
     course: Callable[[float], float],
     rise: float = 0.0,
 ) -> list[Timed]:
-    """A straight line, at whose end the finger stays a moment; `course` says how far along it
-    the finger is after a share of the time."""
+    """A straight line, at the end of which the finger rests; `course` maps the share of the time
+    that has passed to the share of the line."""
     reports = round(length / MOVE) - 1
     touches = []
     for k in range(reports):
@@ -175,7 +175,7 @@ def _swipe(
 def _swirl(
     dice: random.Random, *, radius: float, turn: float, step: float, loud: float
 ) -> list[Timed]:
-    """Circles, from the beginning to the end of a snippet: it ends where it begins."""
+    """Circles for a whole snippet, which ends where it begins, so that it loops."""
     middle = dice.uniform(radius, 1.0 - radius)
     phase, way = dice.uniform(0, 2 * math.pi), dice.choice((-1, 1))
     touches = []
@@ -187,7 +187,7 @@ def _swirl(
 
 
 class Finger:
-    """The finger of one player, a row after the other."""
+    """The finger of one player, row by row."""
 
     def __init__(self) -> None:
         self._gesture, self._row = 0, 0
@@ -195,10 +195,10 @@ class Finger:
         self._last: Touch | None = None
 
     def row(self, gesture: int, seed: str) -> list[Timed]:
-        """What it does in the next row; times are rows since that row's beginning.
+        """Its touches in the next row, with times in rows since that row's beginning.
 
         Args:
-            seed: for a new snippet, where the gesture is another than before.
+            seed: for a new snippet, if the gesture has changed.
         """
         touches: list[Timed] = []
         if gesture != self._gesture:
@@ -216,7 +216,7 @@ def pitch_of(player: int, x: float, scale: Sequence[int] = SCALE) -> int:
     """The MIDI pitch of a place from left to right, in a player's register.
 
     Args:
-        scale: the pitches there are, at least one, in rising order.
+        scale: the pitches to choose from, at least one, in rising order.
     """
     lowest, above = REGISTERS[player % len(REGISTERS)]
     there = [p for p in scale if lowest <= p <= lowest + above] or scale
@@ -224,14 +224,14 @@ def pitch_of(player: int, x: float, scale: Sequence[int] = SCALE) -> int:
 
 
 def loudness(y: float, velocity: int) -> int:
-    """The MIDI velocity of a place from bottom to top; the middle is the `velocity` given."""
+    """The MIDI velocity of a touch at height `y`; in the middle it is the `velocity` given."""
     return min(max(round(velocity * (0.5 + y)), 1), 127)
 
 
 def score(rows: Sequence[Sequence[int]], seed: str) -> Iterator[tuple[float, int, int, int]]:
-    """What is heard of rows of gestures: (time in rows, player, pitch, velocity), 0 for an end.
+    """The notes of rows of gestures: (time in rows, player, pitch, velocity), 0 ends a note.
 
-    Of each player in order of time; a last row in which everybody rests ends what sounds.
+    They come player by player, each in order of time. An added row of rest ends the last notes.
     """
     for player in range(len(rows[0]) if rows else 0):
         finger, began, sounding = Finger(), 0, -1

@@ -1,12 +1,12 @@
-"""Guitar tablature as symbols: a symbol is a column, which is a note on one string.
+"""Guitar tablature as symbols: each symbol is a column, with at most one note.
 
-Index 0 is the boundary between tunes. A column is one in which nothing is struck and what
-sounds sounds on, one that silences, or a note: string by string from the lowest, fret by fret.
-Each stands twice in the vocabulary, the second time as the first column of a bar, so that
-every symbol takes the same time.
+Index 0 is the begin-and-end symbol, which separates tunes. Then come the columns: one in which
+the last note sounds on, one that silences it, and the notes, string by string from the lowest and
+fret by fret. Each column is in the vocabulary twice, the second time as the first column of a
+bar. So a bar line needs no symbol, and all symbols last equally long.
 
 In a text a column is written `D2`, the second fret of the D string, or `|D2` after a bar line.
-Shown, tablature is six lines as guitarists write them, and those can be read again.
+`show` draws six lines as guitarists write them, and `parse` reads those, too.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ _FIELDS = schema.table(
     {"steps_per_beat": STEPS_PER_BEAT},
     {"columns": schema.one_of(SIZE), "domain": schema.ANYTHING},
 )
-WIDTH = 68  # characters in a line of a system, or a little more
+WIDTH = 68  # characters in a line of a system, roughly
 
 TUNES_APART = ". . ."
 
 _COLUMN = re.compile(r"([EADGBe])(\d{1,2})$")
 _LINE = re.compile(r"([EADGBe])\|(.*)$")
 
-# What a hand dislikes, for `fretted`: to shift, the farther the more; to be up the neck; to
-# change the string. A note costs by its fret, too, so that open strings are liked.
+# Costs for `fretted`: of a shift of the hand, and of each fret of the shift; of each fret that the
+# hand is up the neck; of each fret of a note, which favours open strings; of each string crossed.
 SHIFT, SHIFT_FRET, HEIGHT, FRET, CROSS = 1.0, 0.4, 0.08, 0.05, 0.1
-REACH = 4  # frets under a hand that stays
+REACH = 4  # frets that the hand covers without a shift
 _HANDS = np.arange(1, FRETS - REACH + 2)  # the lowest fret under the hand
 
 
@@ -61,7 +61,7 @@ class TablatureCodec(CategoricalCodec):
     size = SIZE
     endings: tuple[str, ...] = (".txt", ".mid")
     printable = True
-    letters = 20  # of the six lines
+    letters = 20  # for columns that are sent as six lines
 
     def __init__(self, steps_per_beat: int = 4) -> None:
         STEPS_PER_BEAT.check(steps_per_beat, "steps_per_beat")
@@ -106,7 +106,7 @@ class TablatureCodec(CategoricalCodec):
 
     def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
         if path.suffix == ".mid":
-            # By reading what a guitarist would read.
+            # The notes are read from the drawing, as a guitarist would read them.
             played = read_tab(draw_tab(symbols))
             notes = notes_of(played, 60.0 / bpm / self.steps_per_beat)
             midi_from_notes(notes, bpm=bpm, program=24).save(path)
@@ -125,7 +125,7 @@ def note_column(string: int, fret: int) -> int:
 
 
 def column_text(symbol: int) -> str:
-    """A symbol as one word; a boundary is the empty one."""
+    """A symbol as one word; the begin-and-end symbol is the empty word."""
     if symbol == 0:
         return ""
     bar, column = divmod(symbol - 1, COLUMNS)
@@ -140,17 +140,17 @@ def _column(word: str) -> int:
     found = _COLUMN.match(plain)
     if found is None or int(found[2]) > FRETS:
         raise DataError(
-            f"{word[:20]!r} is no column of tablature: those are - or x, or a string of {STRINGS} "
-            f"and a fret 0 to {FRETS}, after | where a bar begins"
+            f"{word[:20]!r} is not a column of tablature: write - or x, or one of the strings "
+            f"{STRINGS} with a fret 0 to {FRETS}; put | before it where a bar begins"
         )
     column = note_column(STRINGS.index(found[1]), int(found[2]))
     return symbol_of(column, bar=plain != word)
 
 
 def draw_tab(symbols: Iterable[int]) -> str:
-    """Six lines for each system, the highest string above.
+    """Tablature in systems of six lines, the highest string on top.
 
-    A blank line stands between systems, and a line of dots between tunes.
+    A blank line separates systems, and a line of dots separates tunes.
     """
     systems: list[str] = []
     lines = [""] * 6
@@ -184,7 +184,7 @@ def read_tab(text: str) -> list[int]:
     """The symbols of six-line tablature, as `draw_tab` draws it.
 
     Raises:
-        DataError: not six strings of one length, or notes together; it says in which system.
+        DataError: not six lines of one length, or two notes at once; it says in which system.
     """
     symbols: list[int] = []
     blocks = re.split(r"\n\s*\n", text.replace("\r\n", "\n").strip("\n"))
@@ -215,7 +215,9 @@ def _symbols(lines: list[str], system: int) -> list[int]:
         else:
             fret = re.match(r"\d{1,2}", struck[0][place:]) if len(struck) == 1 else None
             if fret is None or int(fret[0]) > FRETS or cells - {"-", fret[0][0]}:
-                raise DataError(f"system {system}, column {place + 1}: not one note, - | or x")
+                raise DataError(
+                    f"system {system}, column {place + 1}: not one note, nor all - | or x"
+                )
             column = note_column(lines.index(struck[0]), int(fret[0]))
             width = len(fret[0]) + 1  # and the gap after it
         symbols.append(symbol_of(column, bar=bar))
@@ -224,7 +226,7 @@ def _symbols(lines: list[str], system: int) -> list[int]:
 
 
 def notes_of(symbols: Iterable[int], column_seconds: float) -> list[Note]:
-    """The notes of some symbols: each sounds until the next, or a rest."""
+    """The notes of some symbols; each sounds until the next note or rest."""
     notes: list[Note] = []
     now, since, pitch = 0.0, 0.0, -1
     for symbol in [*symbols, symbol_of(REST, bar=False)]:
@@ -240,13 +242,13 @@ def notes_of(symbols: Iterable[int], column_seconds: float) -> list[Note]:
 
 
 def fretted(pitches: Sequence[int]) -> list[tuple[int, int]] | None:
-    """Where to play a melody, as (string, fret) from the lowest string: the easiest way.
+    """The easiest way to play a melody, as (string, fret) counted from the lowest string.
 
-    The hand lies over four frets. What it costs to shift it, to be up the neck and to cross
-    strings is weighed over the whole melody at once (Viterbi, after Sayegh 1989). Open
-    strings sound wherever the hand is. None if a note is not on the guitar.
+    The hand covers four frets. The costs of shifting it, of playing up the neck and of crossing
+    strings are minimised over the whole melody at once (Viterbi, after Sayegh 1989). Open
+    strings can be played wherever the hand is. None if a note is not on the guitar.
     """
-    costs = np.zeros(len(_HANDS))  # of each place under each hand, flat
+    costs = np.zeros(len(_HANDS))  # [places * hands], the least so far
     before: int | None = None
     steps: list[NDArray[np.intp]] = []
     for pitch in pitches:
@@ -266,13 +268,13 @@ def fretted(pitches: Sequence[int]) -> list[tuple[int, int]] | None:
 
 @cache
 def _places(pitch: int) -> list[tuple[int, int]]:
-    """Where a pitch is, as (string, fret)."""
+    """Where a pitch can be played, as (string, fret)."""
     return [(s, pitch - TUNING[s]) for s in range(6) if 0 <= pitch - TUNING[s] <= FRETS]
 
 
 @cache
 def _ways(before: int | None, pitch: int) -> NDArray[np.float64]:
-    """What it costs to come to a pitch, `[places × hands, places × hands before]`."""
+    """The cost of each way to a pitch, `[places × hands, places × hands before]`."""
     strings = [s for s, _ in _places(before)] if before is not None else [0]
     places = _places(pitch)
     frets = np.array([fret for _, fret in places])[:, None]

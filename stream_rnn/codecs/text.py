@@ -2,8 +2,8 @@
 
 Two entries come before the corpus's own characters:
 
-* index 0, `BOUNDARY` (form feed), stands between documents. A stream begins with it in
-  the network's input, and a network that draws it has ended one text and begins another.
+* index 0, `BOUNDARY` (form feed), is the begin-and-end symbol. A stream begins with it in
+  the network's input, and a network that draws it ends one text and begins another.
 * index 1, `UNKNOWN` (U+FFFD), stands for every character that is not in the vocabulary.
   It may be fed, and rare characters of the corpus train it, but it is never drawn.
 
@@ -28,8 +28,8 @@ from stream_rnn.errors import CheckpointError, DataError
 BOUNDARY = "\f"
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 MAX_VOCABULARY = 4096
-REMEMBERED = 4096  # characters that are not in the vocabulary
-MARKS = 30  # on one letter, as Unicode's stream-safe text has it: sorting more takes long
+REMEMBERED = 4096  # characters outside the vocabulary whose substitutes are cached
+MARKS = 30  # on one letter, as in Unicode's stream-safe text: to normalise more takes long
 _FIELDS = schema.table(
     {
         "characters": schema.Kind(
@@ -69,19 +69,19 @@ class TextCodec(CategoricalCodec):
         characters: the vocabulary after the two special entries, in index order.
 
     Raises:
-        CheckpointError: a character stands twice, or is not one character.
+        CheckpointError: a character appears twice, or is not a single character.
     """
 
     domain = "text"
     endings: tuple[str, ...] = (".txt",)
     printable = True
     suppressed: tuple[int, ...] = (1,)
-    letters = 4  # with marks apart from what they stand on
+    letters = 4  # a character may be sent as a letter and separate marks
 
     def __init__(self, characters: Iterable[str]) -> None:
         self.vocabulary = (BOUNDARY, UNKNOWN, *characters)
         self._index = {character: i for i, character in enumerate(self.vocabulary)}
-        self._nearest: dict[str, list[int]] = {}  # of characters that are not in it
+        self._nearest: dict[str, list[int]] = {}  # substitutes for other characters
         if len(self._index) != len(self.vocabulary) or any(len(c) != 1 for c in self.vocabulary):
             raise CheckpointError("the vocabulary must be single characters, each of them once")
         if len(self.vocabulary) > MAX_VOCABULARY:
@@ -90,7 +90,7 @@ class TextCodec(CategoricalCodec):
 
     @classmethod
     def learn(cls, texts: Iterable[str], *, least: int = 10) -> TextCodec:
-        """The codec of the characters that stand at least `least` times in `texts`.
+        """The codec of the characters that occur at least `least` times in `texts`.
 
         Raises:
             DataError: nothing is left to learn from.
@@ -101,13 +101,13 @@ class TextCodec(CategoricalCodec):
         kept = sorted(c for c, n in counts.items() if n >= least and c not in (BOUNDARY, UNKNOWN))
         if not kept:
             raise DataError(
-                f"no character stands at least {least} times in the training texts; "
+                f"no character occurs at least {least} times in the training texts; "
                 "is the corpus empty?"
             )
         if len(kept) + 2 > MAX_VOCABULARY:
             often = sorted((counts[c] for c in kept), reverse=True)[MAX_VOCABULARY - 2] + 1
             raise DataError(
-                f"{len(kept)} different characters stand at least {least} times in the training "
+                f"{len(kept)} different characters occur at least {least} times in the training "
                 f"texts, and at most {MAX_VOCABULARY - 2} can be known; set data.least to {often}"
             )
         return cls(kept)
@@ -122,10 +122,10 @@ class TextCodec(CategoricalCodec):
         return {"domain": self.domain, "characters": "".join(self.vocabulary[2:])}
 
     def encode(self, text: str) -> list[int]:
-        """Indices of a text's characters; what is unknown becomes `UNKNOWN`.
+        """Indices of a text's characters; those without a substitute become `UNKNOWN`.
 
-        The text is composed first (NFC), as the training texts are: one character a letter,
-        whatever form a keyboard or a file has it in.
+        The text is first composed (NFC), as the training texts are, so that a letter with an
+        accent is one character, however a keyboard or a file writes it.
         """
         index = self._index
         symbols: list[int] = []
@@ -181,7 +181,7 @@ class TextCodec(CategoricalCodec):
 
 
 def _unstacked(text: str) -> str:
-    """The same, without marks that are stacked beyond what any script has."""
+    """The text without the marks that exceed `MARKS` on one letter; no script has so many."""
     if text.isascii():
         return text
     kept, stacked = [], 0

@@ -1,8 +1,8 @@
 """Streams of a touch surface or a controller as symbols: values from 0 to 1, in levels.
 
-A row is one report of the device: x, y and pressure, or whatever its columns are. Where the
+A row is one report of the device: x, y and pressure, or whatever its columns are. If the
 recordings say when each report came, the first column is the time since the report before, as
-in IMPSY (Martin and Torresen 2019), and the stream keeps that time.
+in IMPSY (Martin and Torresen 2019), and the stream is played in that time.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from stream_rnn import schema
 from stream_rnn.codecs.rows import MAX_SIZE, RowsCodec, rows_arguments, rows_fields
 from stream_rnn.errors import CheckpointError, DataError
 
-TIME = "dt"  # what the column of times is called
-SHORTEST, LONGEST = 0.002, 5.0  # seconds between two reports; beyond these it is the nearer one
+TIME = "dt"  # the name of the time column
+SHORTEST, LONGEST = 0.002, 5.0  # seconds between two reports; other times are clipped to these
 _FIELDS = rows_fields(MAX_SIZE // 2, MAX_SIZE - 1, timed=schema.one_of(True, False))
 
 
@@ -29,11 +29,11 @@ class TouchCodec(RowsCodec):
     """Values from 0 to 1, each as one of `classes` levels.
 
     Args:
-        columns: the names of the columns; of a timed codec `dt` is the first.
-        classes: levels of each.
-        period: seconds that a row lasts, where no column says it.
-        timed: whether the first column is the time since the row before. Its levels are even in
-            the logarithm, from 2 ms to 5 s.
+        columns: the names of the columns; the first one of a timed codec is `dt`.
+        classes: how many levels each has.
+        period: seconds that a row lasts, if no column says so.
+        timed: whether the first column is the time since the row before. Its levels are evenly
+            spaced in the logarithm, from 2 ms to 5 s.
     """
 
     domain = "touch"
@@ -44,7 +44,7 @@ class TouchCodec(RowsCodec):
         super().__init__(columns, classes, period)
         self.timed = timed
         if timed and (len(self.columns) < 2 or self.columns[0] != TIME):
-            raise CheckpointError(f"codec.columns of a timed codec begin with {TIME!r}, and go on")
+            raise CheckpointError(f"codec.columns: a timed codec needs {TIME!r} first, then values")
         self._ratio: float = (LONGEST / SHORTEST) ** (1 / (classes - 1))
 
     @classmethod
@@ -75,7 +75,7 @@ class TouchCodec(RowsCodec):
         return levels
 
     def level(self, value: float, column: int) -> int:
-        """The level of a value: of seconds in the column of times, elsewhere of 0 to 1."""
+        """The level of a value: seconds in the time column, 0 to 1 in the others."""
         if self._is_time(column):
             bounded = min(max(value, SHORTEST), LONGEST)
             return round(math.log(bounded / SHORTEST, self._ratio))

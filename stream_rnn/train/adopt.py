@@ -1,4 +1,4 @@
-"""Beginning a run where another model has got to: fine-tuning."""
+"""Fine-tuning: begins a run with the weights of a trained model."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from stream_rnn.checkpoint import load_network, read_card
 from stream_rnn.errors import ConfigError
 from stream_rnn.nets.network import RecurrentNetwork
 
-FREE = ("artists", "dropout", "weight_drop")  # what may differ
+FREE = ("artists", "dropout", "weight_drop")  # fields that may differ
 
 
 @torch.no_grad()
 def adopt(network: RecurrentNetwork, artists: Sequence[str], folder: Path) -> None:
     """Gives a network the weights of a trained model.
 
-    An artist whom that model does not know begins as nobody in particular: as the mean of those
-    it knows, or, where it knows none, as no input at all.
+    An artist that the model does not know begins with the mean of the weights of those it knows,
+    or with zeros if it knows none.
 
     Args:
-        network: of the model's size and symbols.
-        artists: its own, in the order of its inputs.
-        folder: the model's.
+        network: one of the model's size and symbols.
+        artists: the network's artists, in the order of its inputs.
+        folder: the model's folder.
 
     Raises:
         CheckpointError: the model cannot be loaded.
-        ConfigError: it is of another size, or no network.
+        ConfigError: the model has another size, or is a baseline.
     """
     card = read_card(folder)
     other = load_network(folder, card)
     if not isinstance(other, RecurrentNetwork):
         raise ConfigError(
-            f"train.start: {card.name} is a baseline, whose tables nobody can go on from"
+            f"train.start: {card.name} is a baseline; a run can only start from a network"
         )
     theirs = other.architecture.to_json()
     for name, value in network.architecture.to_json().items():

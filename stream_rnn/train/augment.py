@@ -1,4 +1,4 @@
-"""What is done to a document each time it is dealt out, so that no epoch is like another."""
+"""Random changes to a document each time it is dealt, so that no two epochs are alike."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from stream_rnn.train.corpus import Document
 from stream_rnn.train.recipe import DataRecipe
 
 Augment = Callable[[Document, np.random.Generator, float], Document]
-"""Makes the document to read of the one in the corpus, by chance, from the share of the run
-that is done."""
+"""Makes a document to train on from one in the corpus, a random generator, and the share of the
+run that is done."""
 
 
 def augmenter(recipe: DataRecipe, newline: int | None = None) -> Augment | None:
-    """What a recipe asks for, or None.
+    """The changes that a recipe asks for, or None.
 
     Args:
         recipe: the recipe's `[data]`.
-        newline: the symbol of a line's end, for passages of prose.
+        newline: the symbol of a line break, for passages of prose.
     """
     if recipe.passage:
         return lambda document, dice, done: passage(document, dice, recipe.passage, newline)
@@ -46,7 +46,7 @@ def augmenter(recipe: DataRecipe, newline: int | None = None) -> Augment | None:
 
 
 def transposed(roll: NDArray[Any], semitones: int) -> NDArray[Any]:
-    """A roll moved by some semitones, or as it was if a note would leave the keyboard."""
+    """A roll moved by some semitones, or unchanged if a note would leave the keyboard."""
     moved = np.roll(roll, semitones, axis=1)
     lost = roll[:, KEYS - semitones :] if semitones > 0 else roll[:, : -semitones or 0]
     return roll if semitones == 0 or lost.any() else moved
@@ -57,7 +57,7 @@ def passage(
 ) -> Document:
     """A stretch of a long text, from the beginning of a paragraph if one is near.
 
-    So that what a session begins with is a paragraph like any other, not the book's first.
+    So the network learns to begin a session with any paragraph, and not with the book's first.
     """
     symbols = document.symbols
     if len(symbols) <= length:

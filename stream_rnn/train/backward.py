@@ -19,14 +19,14 @@ def chunk_loss(
     *,
     segment: int = 0,
 ) -> tuple[Tensor, State]:
-    """The mean loss over what the mask lets through, and the state after the chunk.
+    """The mean loss of the symbols that the mask keeps, and the state after the chunk.
 
     Args:
         inputs: `[rows, time, ...]`; so are `targets`, `mask` and `artists`.
         state: the state before.
-        segment: if not 0, what the backward pass needs is kept only for so many symbols at a
-            time, and computed a second time from the state between (Chen, Xu, Zhang and
-            Guestrin 2016, arXiv 1604.06174). The gradient is the same.
+        segment: if not 0, keep activations for only so many symbols at a time, and recompute
+            them from the states between (Chen, Xu, Zhang and Guestrin 2016, arXiv 1604.06174).
+            The gradient is the same.
     """
 
     def run(start: int, stop: int, before: State) -> tuple[Tensor, State]:

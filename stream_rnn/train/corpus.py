@@ -1,7 +1,7 @@
-"""What is trained on: documents, in sets.
+"""Documents to train on, in sets.
 
-A document is one song, one piece, one name. Sets are split by document, so that no song
-stands in two of them. A long text is one document a set.
+A document is one song, one piece or one name. Sets are split by document, so that no song
+is in two of them. A long text is one document in each set.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class Document:
     """Symbols `[length]` or keys `[length, 88]`, and an index into the artists.
 
     Attributes:
-        symbols: without boundaries.
-        artist: whose it is.
-        ends: whether a boundary follows. A stretch of something longer does not end.
+        symbols: those without the begin-and-end symbols.
+        artist: the index of its artist.
+        ends: whether a begin-and-end symbol follows; not if it is a part of something longer.
     """
 
     symbols: NDArray[Any]
@@ -47,7 +47,7 @@ class Corpus:
 
     Attributes:
         left_out: a line for each file, tune or row that could not be read: which, and why.
-        remark: what is to be known of its sets, such as near-duplicates; or nothing.
+        remark: a remark on its sets, such as on near-duplicates; may be empty.
     """
 
     codec: Codec

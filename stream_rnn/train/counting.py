@@ -1,8 +1,8 @@
-"""Counting for the baselines of `nets/baselines.py`: one pass, and a model for each order.
+"""Counts for the baselines of `nets/baselines.py`: one pass, and a model for each order.
 
-A run is a folder as that of a training: `log.csv`, where a step is a symbol more that is looked
-at (0 is uniform, 1 unigram, then the orders), `samples/`, and in `best/` the order that
-foretells the validation set best. Nothing is left to resume: it takes seconds to minutes.
+A run is a folder like that of a training: `log.csv`, in which each step looks at one symbol more
+(0 is uniform, 1 unigram, then the orders from 1), `samples/`, and `best/` with the order that
+predicts the validation set best. It cannot be resumed, since it takes only seconds to minutes.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from stream_rnn.train.finish import (
 )
 from stream_rnn.train.recipe import Recipe
 
-PATIENCE = 2  # orders in a row that foretell no better
+PATIENCE = 2  # orders in a row without a better validation loss, before counting stops
 
 Tables = dict[str, Tensor]
 
 
 class Counter:
-    """One run of a recipe for a baseline; `Trainer` says what the arguments are."""
+    """One run of a recipe for a baseline; see `Trainer` for the arguments."""
 
     def __init__(
         self, recipe: Recipe, corpus: Corpus, run: Path, *, sampler: Sampler, device: str = "cpu"
@@ -64,7 +64,7 @@ class Counter:
         return counting_network(made, tables).to(self._device)
 
     def _tables(self, most: int) -> Iterator[Tables]:
-        """Tables that look at 0, 1, up to `most` symbols."""
+        """Tables that look at 0, 1, … `most` symbols."""
         codec, documents = self.corpus.codec, self.corpus.splits["train"]
         if codec.head == "bernoulli":
             return key_chains(documents, most)
@@ -72,10 +72,10 @@ class Counter:
         return ngrams(documents, int(boundary_of(codec)), codec.size, most, newline)
 
     def train(self) -> Card:
-        """Counts, and scores the best order on the test split.
+        """Counts, and scores the best order.
 
         Returns:
-            Its card; the model lies in `run/best`.
+            The card of the best order, whose model is in `run/best`.
         """
         model, best, worse = self.recipe.model, float("inf"), 0
         most = {"uniform": 0, "unigram": 1}.get(model.cell, model.order + 1)
@@ -131,43 +131,44 @@ class Counter:
         )
 
     def resume(self) -> None:
-        """
+        """Refuses, since a baseline is counted in one go.
+
         Raises:
             ConfigError: always.
         """
-        raise ConfigError(f"{self.recipe.model.name}: a baseline is counted anew, not resumed")
+        raise ConfigError(f"{self.recipe.model.name}: a baseline cannot be resumed; start it again")
 
 
 def ngrams(
     documents: list[Document], boundary: int, size: int, most: int, newline: int | None = None
 ) -> Iterator[Tables]:
-    """Tables of `NGrams` with strings of 0, 1, up to `most` symbols.
+    """Tables of `NGrams` with strings of 0, 1, … `most` symbols.
 
-    A document stands between boundaries, or, if it does not end, after one. Given a `newline`,
-    what does not end is prose, read from any paragraph on: then a boundary stands before each
-    paragraph besides, and none at the beginning.
+    A document has a begin-and-end symbol before it and, if it ends, one after it. Given a
+    `newline`, a document that does not end is prose, which a session may begin at any paragraph.
+    Its text is counted without that symbol, and copies of the beginnings of paragraphs with it.
     """
-    symbols, room, again = _joined(documents, boundary, most, newline)
+    symbols, room, is_copy = _joined(documents, boundary, most, newline)
     opens = symbols == boundary
     opens[1:] &= room[:-1] <= 1
     branches: list[NDArray[Any]] = []
     lasts: list[NDArray[Any]] = []
-    counts: list[NDArray[Any]] = []  # of each length but the longest, what stood before
-    ids = np.zeros(len(symbols), np.int64)  # of the string that begins here, among its length
+    counts: list[NDArray[Any]] = []  # of all lengths but the longest: different symbols before
+    ids = np.zeros(len(symbols), np.int64)  # of the string of `length` that begins here
     known = 1
     yield _tables([], [], [])
     for length in range(1, most + 1):
         (begin,) = (room >= length).nonzero()
         wanted = ids[begin] * size + symbols[begin + length - 1]
         strings, where, which = np.unique(wanted, return_index=True, return_inverse=True)
-        # What opens a document is not foretold, and what is written out again counts once.
-        heard = ~again[begin]
+        # The symbol that opens a document is not predicted, and copies do not count twice.
+        heard = ~is_copy[begin]
         if length == 1:
             heard &= ~opens[begin]
         met = np.bincount(which, weights=heard, minlength=len(strings)).astype(np.int64)
         if length > 1:
-            # How many of these strings end in each of those before, that is, after how many
-            # different symbols it came; what begins with a boundary only ever came so.
+            # How many of these strings end with each shorter one: the number of different symbols
+            # before it. A string that opens a document has none, and keeps its own count.
             after = np.bincount(ids[begin[where] + 1], minlength=known)
             counts[-1] = np.where(after > 0, after, counts[-1])
         branches.append(np.bincount(strings // size, minlength=known))
@@ -182,10 +183,10 @@ def ngrams(
 def _joined(
     documents: list[Document], boundary: int, most: int, newline: int | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """All symbols in a row, how many are left of the document, and which stand there again."""
+    """All symbols in a row, how many are left of its document at each, and which are copies."""
     edge = np.array([boundary])
     parts: list[NDArray[Any]] = []
-    anew: list[NDArray[Any]] = []
+    copies: list[NDArray[Any]] = []
     for document in documents:
         if newline is None or document.ends:
             parts.append(np.concatenate([edge, document.symbols, *[edge] * document.ends]))
@@ -194,15 +195,17 @@ def _joined(
         ends = document.symbols == newline
         starts = (ends[:-2] & ends[1:-1] & ~ends[2:]).nonzero()[0] + 2
         for start in (0, *starts):
-            # No longer, so that the longest strings of it all begin with the boundary.
-            anew.append(np.concatenate([edge, document.symbols[start : start + most - 1]]))
-    parts += anew
+            # No longer than this, so that its longest string begins with the begin-and-end symbol.
+            copies.append(np.concatenate([edge, document.symbols[start : start + most - 1]]))
+    parts += copies
     room = np.concatenate([np.arange(len(part), 0, -1) for part in parts])
-    again = np.zeros(len(room), np.bool_)
-    if anew:
-        first = len(room) - sum(map(len, anew))
-        again[first:] = room[first:] != np.repeat([len(p) for p in anew], [len(p) for p in anew])
-    return np.concatenate(parts).astype(np.int64), room, again
+    is_copy = np.zeros(len(room), np.bool_)
+    if copies:
+        first = len(room) - sum(map(len, copies))
+        is_copy[first:] = room[first:] != np.repeat(
+            [len(p) for p in copies], [len(p) for p in copies]
+        )
+    return np.concatenate(parts).astype(np.int64), room, is_copy
 
 
 def _tables(*columns: list[NDArray[Any]]) -> Tables:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = ("step", "split", "loss", "learning_rate", "seconds")
-# Okabe and Ito's, which the colour-blind tell apart, without the yellow.
+# Okabe and Ito's colours, which colour-blind people can tell apart, without the yellow.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 
 
@@ -36,7 +36,7 @@ class Log:
             writer.writerow((step, split, f"{loss:.5f}", f"{learning_rate:.3g}", f"{seconds:.1f}"))
 
     def cut(self, step: int) -> None:
-        """Drops what was logged after `step`, before a run goes on from there."""
+        """Drops the rows after `step`, before a run is resumed there."""
         if not self._path.exists():
             return
         with self._path.open(newline="", encoding="utf-8") as file:
@@ -76,7 +76,7 @@ def draw_comparison(runs: Sequence[Run], picture: Path, *, by: str = "step") -> 
     """Draws the losses of several runs in one figure.
 
     Args:
-        by: what runs along the x axis, of `AXES`.
+        by: the x axis, one of `AXES`.
 
     Raises:
         DataError: matplotlib is absent, or a run does not know its symbols.
@@ -99,7 +99,7 @@ def draw_comparison(runs: Sequence[Run], picture: Path, *, by: str = "step") -> 
         highest += [p.loss for p in valid[:1]] or [p.loss for p in train[:1]]
     losses = [p.loss for run in runs for p in run.points if math.isfinite(p.loss)]
     if losses:
-        # The first steps fall from a height that would flatten all the rest.
+        # The high losses of the first steps would flatten all the rest.
         low, high = min(losses), min(max(losses), max(highest))
         axes.set_ylim(low - 0.05 * (high - low) - 1e-3, high + 0.1 * (high - low) + 1e-3)
     axes.set(xlabel=AXES[by], ylabel="nats a symbol")
@@ -126,7 +126,7 @@ def _along(run: Run, point: Point, by: str) -> float:
 def new_figure(
     inches: tuple[float, float], layout: Literal["constrained"] | None = "constrained"
 ) -> Figure:
-    """An empty figure, white, that lays itself out unless `layout` is None.
+    """An empty white figure, which arranges its parts itself unless `layout` is None.
 
     Raises:
         DataError: matplotlib is absent.

@@ -16,7 +16,7 @@ from stream_rnn.train.corpus import Corpus
 from stream_rnn.train.recipe import DataRecipe
 
 Reader = Callable[[Path, DataRecipe, Codec | None, tuple[str, ...] | None], Corpus]
-"""Reads (path, recipe, a trained model's codec, its artists)."""
+"""Reads a corpus from (path, recipe, a trained model's codec or None, its artists or None)."""
 
 READERS: dict[str, Reader] = {
     "songs_csv": texts.songs,
@@ -50,7 +50,7 @@ def load_corpus(
         data: the folder that `recipe.source` is relative to.
         codec: a trained model's, to score it; learnt from the training set if absent.
         artists: likewise.
-        strict: refuse a corpus of which something cannot be read, rather than leave it out.
+        strict: refuse a corpus if any part cannot be read, rather than leave that part out.
 
     Raises:
         DataError: files that are missing, unreadable, empty, or at odds with `artists`.
@@ -61,8 +61,8 @@ def load_corpus(
     try:
         corpus = READERS[recipe.format](path, recipe, codec, artists)
     except DataError as error:
-        # What a codec says of its symbols does not say whose they are; what a reader says
-        # begins with the path, perhaps of a file in it, or with a line after it.
+        # A codec's message does not name a file. A reader's message begins with the path, which
+        # may go on with a file in the folder, or with a line.
         told = re.match(re.escape(str(path)) + r"[:,/\\]", str(error))
         raise error if told else DataError(f"{path}: {error}") from None
     if strict and corpus.left_out:
@@ -79,7 +79,7 @@ def corpus_of_card(card: Card, data: Path) -> Corpus:
     """The corpus that a model was trained on, in the model's symbols and split as it was.
 
     Raises:
-        CheckpointError: the card does not say which.
+        CheckpointError: the card does not say how to read it.
         DataError: see `load_corpus`.
     """
     try:

@@ -1,7 +1,7 @@
-"""Documents whose content is nearly the same, whatever they are called.
+"""Finds documents whose content is nearly the same, whatever their titles.
 
 Each document becomes a set of *shingles*, runs of a few items (words, intervals, frames), as
-Broder (1997) compares web pages. Two documents are near-duplicates where the smaller shares
+Broder (1997) compares web pages. Two documents are near-duplicates if the smaller shares at least
 half of its shingles with the larger.
 """
 
@@ -15,10 +15,10 @@ from collections.abc import Hashable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-SHARED = 0.5  # of the smaller document's shingles
+SHARED = 0.5  # share of the smaller document's shingles
 FEWEST = 8  # shingles that a document must have to be compared: shorter ones agree by chance
-COMMON = 64  # documents that share a shingle; one that stands in more is a commonplace
-SAMPLE = 4  # one shingle of so many is looked up, to find who may be alike
+COMMON = 64  # documents that share a shingle; a shingle of more documents tells nothing
+SAMPLE = 4  # one shingle in so many is indexed, to find documents to compare
 
 
 def shingles(items: Sequence[int] | NDArray[np.int64], length: int) -> NDArray[np.uint64]:
@@ -34,14 +34,14 @@ def shingles(items: Sequence[int] | NDArray[np.int64], length: int) -> NDArray[n
 
 
 def numbered(words: Iterable[Hashable], numbers: dict[Hashable, int]) -> list[int]:
-    """Each word's number; new ones get the next."""
+    """The number of each word; a new word gets the next number."""
     return [numbers.setdefault(word, len(numbers)) for word in words]
 
 
 def near_duplicates(documents: Sequence[NDArray[np.uint64]]) -> list[tuple[int, int]]:
     """Pairs of documents `(earlier, later)` that are nearly the same, by their shingles.
 
-    Not every pair: enough to join each group.
+    These are not all pairs, but enough to connect each group.
     """
     holders: dict[int, list[int]] = defaultdict(list)
     for number, found in enumerate(documents):
@@ -66,15 +66,15 @@ def near_duplicates(documents: Sequence[NDArray[np.uint64]]) -> list[tuple[int, 
 
 
 def of_texts(texts: Iterable[str]) -> list[NDArray[np.uint64]]:
-    """Shingles of five words of each text, without marks and capitals.
+    """Shingles of five words of each text, without punctuation and capitals.
 
-    A script without spaces between words is read by letters.
+    In a script without spaces between words, letters take the place of words.
     """
     numbers: dict[Hashable, int] = {}
     found = []
     for text in texts:
         words = re.findall(r"\w+", text.casefold())
-        if len(words) * 12 < len(text):  # no words are of twelve letters on the average
+        if len(words) * 12 < len(text):  # words do not have twelve letters on average
             words = re.findall(r"\w", text.casefold())
         found.append(shingles(numbered(words, numbers), 5))
     return found
@@ -98,14 +98,14 @@ def of_rolls(rolls: Iterable[NDArray[np.uint8]]) -> list[NDArray[np.uint64]]:
                 np.diff(lowest, prepend=lowest[:1]), sounding, lowest, strict=True
             )
         ]
-        # What is held, for however long, is one chord.
+        # A chord counts once, however long it is held.
         changes = [c for i, c in enumerate(chords) if i == 0 or c[0] or c[1] != chords[i - 1][1]]
         found.append(shingles(numbered(changes, numbers), 8))
     return found
 
 
 def told(pairs: Sequence[tuple[int, int]]) -> str:
-    """What is said of near-duplicates that were kept together; empty where there are none."""
+    """A remark on near-duplicates that were kept together; empty if there are none."""
     count = len({later for _, later in pairs})
     if not count:
         return ""

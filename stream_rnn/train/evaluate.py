@@ -25,8 +25,8 @@ class Score:
     """`nll` is the mean over `symbols` symbols of all documents, in nats.
 
     Attributes:
-        nll_after_first: of rolls, the mean over all frames but the first of each piece. Bai,
-            Kolter and Koltun (2018) leave it out, since their networks begin with it.
+        nll_after_first: for rolls, the mean over all frames but the first of each piece. Bai,
+            Kolter and Koltun (2018) leave that one out, since their networks begin with it.
     """
 
     nll: float
@@ -34,7 +34,7 @@ class Score:
     nll_after_first: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in a card, under the split's name."""
+        """The score as a card has it, under the split's name."""
         facts: dict[str, Any] = {"nll": round(self.nll, 4), "symbols": self.symbols}
         if self.nll_after_first is not None:
             facts["nll_after_first"] = round(self.nll_after_first, 4)
@@ -42,7 +42,7 @@ class Score:
 
 
 def boundary_of(codec: Codec) -> np.ndarray:
-    """The boundary symbol as an array element: `[]` or `[88]`."""
+    """The begin-and-end symbol as an array element: `[]` or `[88]`."""
     element: np.ndarray = codec.unpack(codec.boundary.to_bytes(codec.width, "little"))[0]
     return np.asarray(element)
 
@@ -77,12 +77,12 @@ def evaluate(
     *,
     progress: Callable[[int], None] = lambda symbols: None,
 ) -> Score:
-    """Scores documents: every symbol counts, the first (after the boundary) included.
+    """Scores documents; every symbol counts, including the first.
 
-    Text counts the boundary that ends a document as a symbol too, since the network has to
-    foretell it; rolls do not, as in the published scores. A document that does not end, such
-    as a book's part, has none. Of rolls there is also the score without each first frame, since
-    some of the published ones leave it out.
+    The begin-and-end symbol after a document counts, too, since the network has to predict it;
+    a document that does not end, such as a part of a book, has none. In rolls it does not count,
+    as in the published scores. Some of those also leave out the first frame of each piece, so
+    rolls get a second score without it.
 
     Args:
         progress: called with the number of symbols done since the last call.
@@ -93,7 +93,7 @@ def evaluate(
     categorical = codec.head == "categorical"
     by_length = sorted((d for d in documents if len(d.symbols)), key=lambda d: len(d.symbols))
     total, count = 0.0, 0
-    opening, opened = 0.0, 0  # of that, the first symbols
+    opening, opened = 0.0, 0  # the same of first symbols only
     for first in range(0, len(by_length), ROWS):
         group = by_length[first : first + ROWS]
         longest = len(group[-1].symbols) + categorical

@@ -1,4 +1,4 @@
-"""Documents dealt out as chunks for truncated back-propagation."""
+"""Deals documents out as chunks for truncated back-propagation."""
 
 from __future__ import annotations
 
@@ -15,33 +15,32 @@ from stream_rnn.train.corpus import Document
 
 @dataclass(frozen=True)
 class Chunk:
-    """One step's work: inputs, what follows each, and where there is something to learn."""
+    """The data of one step: inputs, the symbol after each, and a mask of those that count."""
 
     inputs: NDArray[Any]  # [rows, time] or [rows, time, 88]
-    targets: NDArray[Any]  # the same
+    targets: NDArray[Any]  # the same shape
     mask: NDArray[np.float32]  # [rows, time]
     artists: NDArray[np.int64]  # [rows, time]
     restart: NDArray[np.bool_]  # [rows]: begin from a zero state
 
 
 class Feed:
-    """Deals documents to rows, chunk by chunk, for ever; each epoch in a new order.
+    """Deals documents to rows, chunk by chunk and without end, each epoch in a new order.
 
-    A document is read from the boundary before it to the boundary that ends it, or, if it
-    does not end, to its last symbol. A share
-    `restart` of the documents begins a chunk with a zero state, as a session does that is
-    opened (what is left of the chunk before is masked); the others follow on with the state
-    that the document before left, as they do in a stream that runs for ever.
+    A document is read from the begin-and-end symbol before it to the one that ends it or, if it
+    does not end, to its last symbol. A share `restart` of the documents begins a new chunk with a
+    zero state, as in a session that is opened; the rest of the chunk before is masked. The other
+    documents go on with the state after the document before, as in a stream that never stops.
 
     Args:
-        documents: what to deal out.
-        boundary: the symbol between them.
+        documents: the documents to deal.
+        boundary: the begin-and-end symbol between them.
         rows: how many are read side by side.
         chunk: symbols in a chunk.
-        seed: of all that is left to chance.
+        seed: of all random choices.
         restart: see above.
-        augment: makes each document that is dealt of the one in the corpus.
-        deals: about how many there will be in the run.
+        augment: changes a document each time it is dealt.
+        deals: about how many documents the run will deal.
     """
 
     def __init__(
@@ -65,14 +64,14 @@ class Feed:
         self._order_epoch = -1
         self._cache: dict[int, tuple[NDArray[Any], int]] = {}
         self.dealt = rows
-        self.lanes = [(deal, 0) for deal in range(rows)]  # (which deal, how much of it is read)
+        self.lanes = [(deal, 0) for deal in range(rows)]  # (which deal, symbols read of it)
 
     def state(self) -> dict[str, Any]:
-        """Where it is, for `restore`."""
+        """How far it has dealt, for `restore`."""
         return {"dealt": self.dealt, "lanes": [list(lane) for lane in self.lanes]}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a `state`."""
+        """Continues from a `state`."""
         self.dealt = state["dealt"]
         self.lanes = [(deal, offset) for deal, offset in state["lanes"]]
         self._cache.clear()
@@ -122,7 +121,7 @@ class Feed:
         return deal < len(self.lanes) or bool(chance < self._restart)
 
     def _framed(self, deal: int) -> tuple[NDArray[Any], int]:
-        """The boundary, the document's symbols, the boundary that ends it; and its artist."""
+        """A document's symbols with its begin-and-end symbols, and its artist."""
         if deal not in self._cache:
             document, edge = self._deal(deal), self._boundary[None]
             parts = [edge, document.symbols, *([edge] if document.ends else [])]

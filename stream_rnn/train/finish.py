@@ -1,4 +1,4 @@
-"""What the end of every run is: the best model's scores in its card; and what cards say."""
+"""Ends a run: scores the best model and completes its card; also makes other parts of cards."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from stream_rnn.train.evaluate import evaluate
 from stream_rnn.train.split import SPLITS
 
 Sampler = Callable[[Network, Card, int], str]
-"""Makes a text to look at from (network, card, step)."""
+"""Makes a sample as text from (network, card, step)."""
 
 
 def check_recipe(card: Card) -> None:
     """Checks the card that a run begins with, so that its model can be played when it is done.
 
     Raises:
-        ConfigError: it could not be; it says what in the recipe is wrong.
+        ConfigError: the model could not be played; the message says what the recipe has wrong.
     """
     try:
         check_card(card)
@@ -38,11 +38,11 @@ def check_recipe(card: Card) -> None:
 def finish(
     folder: Path, corpus: Corpus, training: dict[str, Any], *, half: bool, device: torch.device
 ) -> Card:
-    """Scores a run's best model, as it lies on disk, and completes its card.
+    """Scores a run's best model, as it is on disk, and completes its card.
 
     Args:
-        training: what is known of the run only now.
-        half: whether its weights are in 16-bit floats.
+        training: facts about the run that are known only at its end.
+        half: whether its weights are 16-bit floats.
     """
     card = read_card(folder)
     network = load_network(folder, card).to(device)
@@ -58,7 +58,7 @@ def scores_of(
     *,
     progress: Callable[[int], None] = lambda symbols: None,
 ) -> dict[str, Any]:
-    """All scores of a model, for its card: of the validation and the test set.
+    """All scores of a model for its card: those on the validation and the test set.
 
     Args:
         progress: called with the number of symbols done since the last call.
@@ -75,19 +75,19 @@ def scores_of(
 
 
 def plain(value: object) -> Any:
-    """As it will come back from JSON."""
+    """The value as it comes back from JSON."""
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def newline_of(codec: Codec) -> int | None:
-    """The symbol of a line's end, for text."""
+    """The symbol of a line break, if the codec is of text and has one."""
     if not isinstance(codec, TextCodec) or "\n" not in codec.vocabulary:
         return None
     return codec.vocabulary.index("\n")
 
 
 def measure_of(card: Card) -> str:
-    """What a score of this model means, for the card."""
+    """What the scores of this model measure, for the card."""
     unit = {"text": "character", "pianoroll": "frame"}.get(card.codec["domain"], "symbol")
     first = "; nll_after_first leaves out the first frame of each piece" if unit == "frame" else ""
     return (
@@ -97,7 +97,7 @@ def measure_of(card: Card) -> str:
 
 
 def hardware(device: torch.device) -> str:
-    """What a run was made on, for the card."""
+    """The processor or GPU that a run uses, for the card."""
     import platform
 
     if device.type == "cuda":

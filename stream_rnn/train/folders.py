@@ -1,4 +1,4 @@
-"""Folders of files as corpora: a document each, split by file."""
+"""Folders of files as corpora: each file is a document, and the split is by file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Artists = tuple[str, ...] | None
 
 
 def files(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
-    """Files of a codec's own kind, each read as the codec reads a prime from a file."""
+    """A folder of files of a codec's own kind, each of which the codec reads like a prime."""
     codec = codec or _codec_of(recipe.codec)
     if codec.head != "categorical":
         raise DataError(f"a codec of {codec.domain} does not read files one by one")
@@ -53,17 +53,17 @@ def folder_corpus(
     read: Callable[[Path], NDArray[Any]],
     shingled: Callable[[Iterable[NDArray[Any]]], list[NDArray[np.uint64]]] | None = None,
 ) -> Corpus:
-    """A corpus of a folder; with `by_artist` its sub-folders are the artists.
+    """The corpus in a folder; with `by_artist` its sub-folders are the artists.
 
     Files that `read` refuses are left out.
 
     Args:
-        endings: of the files that are read, such as `.mid`, in small letters.
+        endings: of the files that are read, such as `.mid`, in lower case.
         read: makes symbols of a file.
-        shingled: makes shingles of the symbols, by which near-duplicates are kept together.
+        shingled: makes shingles of the symbols, to keep near-duplicates in one set.
 
     Raises:
-        DataError: no such files, none that can be read, or with `by_artist` one in no sub-folder.
+        DataError: no such files, none can be read, or with `by_artist` one is in no sub-folder.
     """
     found = sorted(p for p in path.rglob("*") if p.suffix.lower() in endings)
     if not found:
@@ -75,7 +75,7 @@ def folder_corpus(
     index = artist_index(path, recipe, artists, {artist(f) for f in found} - {""})
     for file in found:
         if index and artist(file) not in index:
-            raise DataError(f"{file}: in no artist's folder, as by_artist asks")
+            raise DataError(f"{file}: not in an artist's folder, which by_artist needs")
     readable: dict[Path, NDArray[Any]] = {}
     left_out: list[str] = []
     for file in found:

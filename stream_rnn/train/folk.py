@@ -1,4 +1,4 @@
-"""Folk tunes in ABC as corpora."""
+"""Corpora of folk tunes in ABC."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from stream_rnn.train.split import split_documents
 
 _VOICE = re.compile(r"^V:[ \t]*(\S+)|\[V:[ \t]*([^\]\s]+)", re.MULTILINE)
 _TITLE = re.compile(r"^T:(.*)", re.MULTILINE)
-_SHARED = re.compile(r"[LM]:|%%|I:")  # what a file says before its tunes, of all of them
+_SHARED = re.compile(r"[LM]:|%%|I:")  # lines before the first tune that hold for all
 
 
 GUITAR_OCTAVE = 12
@@ -69,14 +69,14 @@ def tunes(
 ) -> Corpus:
     """The tunes of a folder of ABC files, split by tune.
 
-    A tune with a token that hardly ever stands is left out, whatever its set.
+    A tune with a token that is too rare or unknown is left out, whatever its set.
     """
     read = read_tunes(path, recipe.encoding)
     parts, remark = _split(read.tunes, recipe)
     few = "which this model does not know"
     if codec is None:
         codec = AbcCodec.learn((t.tokens for t in parts["train"]), least=recipe.least)
-        few = f"which stands in fewer than {recipe.least} tunes of the training set"
+        few = f"which occurs in fewer than {recipe.least} tunes of the training set"
     assert isinstance(codec, AbcCodec)
     known = codec
     vocabulary = set(codec.vocabulary)
@@ -93,7 +93,7 @@ def tunes(
 def tabs(
     path: Path, recipe: DataRecipe, codec: Codec | None, artists: tuple[str, ...] | None
 ) -> Corpus:
-    """The same tunes as guitar tablature, in fingerings of our own; split as `tunes` are."""
+    """The same tunes as guitar tablature, with computed fingerings; split like `tunes`."""
     read = read_tunes(path, recipe.encoding)
     parts, remark = _split(read.tunes, recipe)
 
@@ -111,7 +111,7 @@ def tabs(
 
 
 def _split(found: list[Tune], recipe: DataRecipe) -> tuple[dict[str, list[Tune]], str]:
-    """Tunes by set, those that are nearly the same in one; and what is said of them."""
+    """Tunes by set, with near-duplicates in the same set, and a remark on those."""
     alike = near_duplicates(of_melodies(tune.pitches for tune in found))
     return split_documents(found, recipe.split, tune_keys, alike), told(alike)
 
@@ -123,7 +123,7 @@ def _corpus(
     remark: str,
     symbols: Callable[[Tune], Sequence[int]],
 ) -> Corpus:
-    """A corpus of tunes as symbols; one that `symbols` refuses is left out."""
+    """A corpus of tunes as symbols; a tune that `symbols` refuses is left out."""
     left_out = list(read.left_out)
     splits: dict[str, list[Document]] = {name: [] for name in parts}
     for name, part in parts.items():
@@ -136,9 +136,9 @@ def _corpus(
 
 
 def tablature(tokens: Sequence[str], steps_per_beat: int) -> list[int] | None:
-    """A tune for guitar, which sounds an octave lower; repeats are played once.
+    """A tune as tablature for guitar, an octave lower and without its repeats.
 
-    None if it has notes that the guitar has not, or that are too short for the columns.
+    None if it has notes that the guitar does not have, or that are too short for the columns.
     """
     columns_an_eighth = steps_per_beat / 2
     starts: set[int] = set()  # of the bars, in columns
@@ -166,10 +166,10 @@ def tablature(tokens: Sequence[str], steps_per_beat: int) -> list[int] | None:
 def read_tunes(path: Path, encoding: str = UTF8) -> Tunes:
     """The tunes of a folder's `.abc` files, or of one file, whose bars add up.
 
-    Tunes in several voices are left out, and what is not understood.
+    Tunes in several voices are left out, and so is all that cannot be read.
 
     Raises:
-        DataError: there are no tunes, or none that can be used; it says why not.
+        DataError: there are no tunes, or none that can be used; the message says why not.
     """
     files = [path]
     if path.is_dir():
@@ -201,7 +201,7 @@ def read_tunes(path: Path, encoding: str = UTF8) -> Tunes:
 
 
 def _tunes_of(file: Path, encoding: str) -> Iterator[tuple[str, str]]:
-    """Where each tune of a file stands, for a message, and its text."""
+    """The place of each tune in a file, for messages, and the tune's text."""
     text = read_utf8(file, encoding)
     before, *pieces = re.split(r"^(?=X:)", text, flags=re.MULTILINE)
     shared = "".join(f"{line}\n" for line in before.splitlines() if _SHARED.match(line))
@@ -217,7 +217,7 @@ def _tune(where: str, abc: str) -> Tune:
     """One tune of a file.
 
     Raises:
-        DataError: it is not understood, or its bars do not add up.
+        DataError: it cannot be read, has several voices, or its bars do not add up.
     """
     if len({one or other for one, other in _VOICE.findall(abc)}) > 1:
         raise DataError("it has several voices")
@@ -229,9 +229,9 @@ def _tune(where: str, abc: str) -> Tune:
 
 
 def tune_keys(tune: Tune) -> Iterable[str]:
-    """What tells that two tunes are one: the title, or how the melody begins."""
+    """Keys that identify a tune: its title, and the beginning of its melody."""
     plain = re.sub(r"\W+", "", tune.title.lower())
     if plain:
         yield f"title {plain}"
-    steps = np.diff(tune.pitches[:16]).tolist()  # in whatever key it stands
+    steps = np.diff(tune.pitches[:16]).tolist()  # the same in every key
     yield f"melody {steps}"

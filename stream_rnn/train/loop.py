@@ -1,7 +1,7 @@
 """The training loop: truncated back-propagation through time, with state carried on.
 
-A run is a folder: `log.csv`, `curves.png`, `samples/`, `best/` (a model by validation loss),
-`resume/` (all that is needed to go on from an interrupt).
+A run is a folder: `log.csv`, `curves.png`, `samples/`, `best/` (the model with the best validation
+loss), `resume/` (what is needed to continue after an interrupt).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from stream_rnn.train.recipe import OptimiserRecipe, Recipe
 from stream_rnn.train.resume import generators, interrupts, read_state, recipe_of, write_state
 from stream_rnn.train.windows import WindowFeed
 
-LONGEST = 4096  # symbols in a row, when a network in training is scored
+LONGEST = 4096  # symbols in a piece of a document, when a network in training is scored
 
 
 class Trainer:
@@ -97,7 +97,7 @@ class Trainer:
             ],
             lr=self._options.learning_rate,
         )
-        # What there is to foretell in an epoch: the boundary that ends a document, too.
+        # Symbols to predict in an epoch, with the begin-and-end symbol that ends a document.
         self._epoch = sum(len(d.symbols) + d.ends for d in corpus.splits["train"] if len(d.symbols))
         self._feed = self._make_feed()
         self._state = self.network.zero_state(self._options.rows)
@@ -129,7 +129,7 @@ class Trainer:
         )
 
     def card(self) -> Card:
-        """The card as things stand."""
+        """The card at this step of the run."""
         model, data = self.recipe.model, self.recipe.data
         return Card(
             name=model.name,
@@ -154,16 +154,16 @@ class Trainer:
     # The loop
 
     def train(self) -> Card:
-        """Trains to the end, or to an early stop, then scores the best on the test split.
+        """Trains to the end, or to an early stop, and then scores the best model.
 
-        A Ctrl-C or a SIGTERM ends it between two steps, with what `resume` needs saved.
+        A Ctrl-C or a SIGTERM ends it between two steps, after saving what `resume` needs.
 
         Returns:
-            The card of the best model, which lies in `run/best`.
+            The card of the best model, which is in `run/best`.
 
         Raises:
-            KeyboardInterrupt: it was ended so.
-            TrainingError: the loss, or its gradient, is no number any more.
+            KeyboardInterrupt: one of those signals ended it.
+            TrainingError: the loss or its gradient is not finite, or a weight is too large.
         """
         bar = tqdm(
             total=self._options.steps,
@@ -219,7 +219,7 @@ class Trainer:
             self.save()
 
     def _rate(self) -> float:
-        """Learning rate at this step: a line up, then a cosine down to a fiftieth, or steps."""
+        """The learning rate at this step: a linear rise, then a cosine down, or steps."""
         options = self._options
         warm = min(1.0, (self.step + 1) / max(1, options.warmup))
         done = min(1.0, self.step / options.steps)
@@ -254,7 +254,7 @@ class Trainer:
         return nats
 
     def _validate(self) -> None:
-        # In pieces that are read side by side: one long document would take its time alone.
+        # Pieces are scored side by side; one long document on its own would take long.
         pieces = [p for d in self.corpus.splits["valid"] for p in d.pieces(LONGEST)]
         every = max(1, len(pieces) // self._options.validation_documents)
         documents = pieces[::every][: self._options.validation_documents]
@@ -271,7 +271,7 @@ class Trainer:
             self._worse += 1
 
     def _check_range(self) -> None:
-        """Checks that the weights can be kept as they will lie on disk."""
+        """Checks that no weight is too large for the number format of the file."""
         largest = max(float(p.detach().abs().max()) for p in self.network.parameters())
         most = torch.finfo(torch.float16 if self._options.half else torch.float32).max
         if largest > most:
@@ -292,7 +292,7 @@ class Trainer:
     # Resuming
 
     def save(self) -> None:
-        """Writes all that `resume` reads, whole or not at all."""
+        """Writes everything that `resume` reads, completely or not at all."""
         tensors: dict[str, Tensor] = {
             f"network.{k}": v for k, v in self.network.state_dict().items()
         }
@@ -312,11 +312,11 @@ class Trainer:
         write_state(self.run / "resume", tensors, facts)
 
     def resume(self) -> None:
-        """Goes on from what `save` wrote.
+        """Continues from what `save` wrote.
 
         Raises:
-            CheckpointError: nothing there, or damaged.
-            ConfigError: it was another recipe.
+            CheckpointError: there is nothing to resume, or it is damaged.
+            ConfigError: the run was of another recipe.
         """
         path = self.run / "resume" / "run.safetensors"
         facts, tensors = read_state(path)
@@ -342,7 +342,7 @@ class Trainer:
             tensors["state.hidden"].to(self._device), tensors["state.cell"].to(self._device)
         )
         for name, generator in generators(self._device).items():
-            if name in tensors:  # a run that began elsewhere has none for a GPU
+            if name in tensors:  # a run that was saved on a CPU has no state for a GPU's generator
                 generator.set_state(tensors[name])
         self.step, self._seconds = facts["step"], facts["seconds"]
         self._symbols, self._best, self._worse = facts["symbols"], facts["best"], facts["worse"]

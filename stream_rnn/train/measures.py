@@ -1,19 +1,19 @@
-"""What can be said of things that a model made, beyond its score.
+"""Measures what a model has made, beyond its score.
 
 `python -m stream_rnn.train.measures KIND FILE [--music21] [--model FOLDER --data DIR]`, where
 KIND is
 
-* names: how many of the names in a text are different ones, and how many of those new;
-* code: how many functions there are in some C, in how many all brackets are balanced, and in
-  how many lines the round ones;
-* abc: how many tunes parse, and how many of those have bars that add up; with `--music21` also what
-  music21, which is not ours, says to that;
-* notes: how many keys of a MIDI file are down at once, and for how long;
-* chords: of a MIDI file's frames, how many notes they have, and how many are chords of the
-  training set, note for note or moved to another key. This takes a model and the data.
+* names: how many names in a text are different, and how many of those are new;
+* code: how many functions some C code has, in how many of them all brackets match, and in how
+  many lines the round brackets match;
+* abc: how many tunes parse, and how many of those have bars that add up; with `--music21` also
+  how many do according to music21, an independent program;
+* notes: how many keys of a MIDI file are down at once, and how long its notes last;
+* chords: how many notes the frames of a MIDI file have, and how many frames are chords of the
+  training set, note for note or moved to another key. This needs a model and the data.
 
-With a model's folder and the data, names are looked for in its training set, and code, notes and
-chords are measured beside its test set.
+With a model's folder and the data, names are looked for in the model's training set, and code,
+notes and chords are measured in its test set, too.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ from stream_rnn.train.songs import read_text
 
 _LITERALS = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL)
 _PAIRS = {")": "(", "]": "[", "}": "{"}
-# A definition: a line that begins with a word, its parameters, and its body to the first
-# brace in the first column.
+# A definition: a line that begins with a word, its parameters, and its body up to the first
+# closing brace in the first column.
 _FUNCTION = re.compile(r"^\w[^\n;{}#]*\([^;{}]*\)\s*\n\{\n.*?^\}", re.MULTILINE | re.DOTALL)
 
 
@@ -54,7 +54,7 @@ def new_names(names: Iterable[str], known: Iterable[str]) -> tuple[int, int, int
 
 
 def is_balanced(code: str) -> bool:
-    """Whether each bracket of some C is closed by its like, comments and literals apart."""
+    """Whether all brackets of some C code match, outside comments and literals."""
     open_brackets: list[str] = []
     for character in _LITERALS.sub(" ", code):
         if character in _PAIRS.values():
@@ -67,20 +67,20 @@ def is_balanced(code: str) -> bool:
 
 
 def balanced_functions(code: str) -> tuple[int, int]:
-    """How many functions are defined in some C, and in how many all brackets are balanced."""
+    """How many functions some C code defines, and in how many of them all brackets match."""
     functions = _FUNCTION.findall(code)
     return len(functions), sum(map(is_balanced, functions))
 
 
 def balanced_lines(code: str) -> tuple[int, int]:
-    """In how many lines of some C there are round brackets, and in how many all of them match."""
+    """How many lines of some C code have round brackets, and in how many of them all match."""
     lines = [re.sub(r"[^()]", "", line) for line in _LITERALS.sub(" ", code).split("\n")]
     lines = [line for line in lines if line]
     return len(lines), sum(map(is_balanced, lines))
 
 
 def tunes_of(abc: str) -> list[str]:
-    """The tunes of a file, but for the last, which may have been cut off."""
+    """The tunes of a file without the last one, which may be cut off."""
     return re.split(r"^(?=X:)", abc, flags=re.MULTILINE)[1:-1]
 
 
@@ -99,8 +99,8 @@ def sound_tunes(abc: str) -> tuple[int, int, int]:
 def sound_tunes_by_music21(abc: str) -> tuple[int, int]:
     """How many tunes music21 reads, and how many of those add up by its measures.
 
-    A bar may be shorter than its meter at the edge of a part, as an upbeat makes it: first, last,
-    or beside a double bar, a repeat or an ending. Never longer, and there must be four.
+    Because of upbeats, the first and the last bar and those beside a double bar, a repeat or an
+    ending may be shorter than their meter. No bar may be longer, and there must be at least four.
 
     Raises:
         DataError: music21 is not installed.
@@ -108,7 +108,7 @@ def sound_tunes_by_music21(abc: str) -> tuple[int, int]:
     try:
         from music21 import converter, exceptions21
     except ImportError:
-        raise DataError("--music21 needs it: pip install 'music21>=9,<11'") from None
+        raise DataError("--music21 needs music21: pip install 'music21>=9,<11'") from None
     read, right = 0, 0
     for tune in tunes_of(abc):
         try:
@@ -116,7 +116,7 @@ def sound_tunes_by_music21(abc: str) -> tuple[int, int]:
         except (exceptions21.Music21Exception, ValueError, LookupError, AttributeError):
             continue
         bars = list(score.recurse().getElementsByClass("Measure"))
-        # A bar that is too long it cuts in two, with meters of its own making.
+        # music21 cuts a bar that is too long in two, and makes up meters for the parts.
         meters = sum(bar.timeSignature is not None for bar in bars)
         whole = map(_measure_is_whole, bars, [None, *bars], [*bars[1:], None])
         read += 1
@@ -125,7 +125,7 @@ def sound_tunes_by_music21(abc: str) -> tuple[int, int]:
 
 
 def _measure_is_whole(bar: Any, before: Any, after: Any) -> bool:
-    """Whether a measure of music21 is as long as its meter, or an upbeat, or lacks one."""
+    """Whether a measure of music21 is as long as its meter, or shorter because of an upbeat."""
     lacks = float(bar.barDuration.quarterLength - bar.duration.quarterLength)
     if abs(lacks) < 1e-6:
         return True
@@ -136,7 +136,7 @@ def _measure_is_whole(bar: Any, before: Any, after: Any) -> bool:
 
 
 def describe_names(made: str, corpus: Corpus | None) -> str:
-    """Of a name a line."""
+    """One line on a text that has a name in each line."""
     names = made.split("\n")
     if corpus is None:
         count, different, _ = new_names(names, [])
@@ -151,7 +151,7 @@ def describe_names(made: str, corpus: Corpus | None) -> str:
 
 
 def describe_code(made: str, corpus: Corpus | None) -> str:
-    """Of some C, and of as much of the test set."""
+    """One line on some C code, and on as much of the test set."""
     lines, matched = balanced_lines(made)
     said = "{} functions, {} of them balanced".format(*balanced_functions(made))
     said += f", round brackets match in {matched / max(1, lines):.1%} of {lines} lines"
@@ -162,7 +162,7 @@ def describe_code(made: str, corpus: Corpus | None) -> str:
 
 
 def describe_abc(made: str, *, music21: bool = False) -> str:
-    """Of a file of tunes; also by `music21`."""
+    """One line on a file of tunes, with `music21` also by that program."""
     count, parsed, right = sound_tunes(made)
     said = f"{count} tunes, {parsed} parse, {right} of those have bars that add up"
     if not music21:
@@ -172,7 +172,7 @@ def describe_abc(made: str, *, music21: bool = False) -> str:
 
 
 def describe_notes(pieces: Sequence[Sequence[Note]]) -> str:
-    """Of some pieces: keys down at once by the time that they are, and how long notes last."""
+    """One line on some pieces: how many keys are down on average, and how long notes last."""
     lasts = sorted(note.stop - note.start for piece in pieces for note in piece)
     if not lasts:
         raise DataError("no notes in it")
@@ -185,15 +185,15 @@ def describe_notes(pieces: Sequence[Sequence[Note]]) -> str:
 
 
 def describe_chords(made: Roll, corpus: Corpus) -> str:
-    """Of a roll that a model of rolls made, and of its test set.
+    """One line on a roll that a model made, and on the model's test set.
 
     Raises:
-        DataError: it is no model of rolls.
+        DataError: it is not a model of rolls.
     """
     if not isinstance(corpus.codec, PianorollCodec):
         raise DataError("the model is not one of piano rolls")
     known = {frame.tobytes() for d in corpus.splits["train"] for frame in d.symbols}
-    shapes = {chord.strip(b"\0") for chord in known}  # in whatever key
+    shapes = {chord.strip(b"\0") for chord in known}  # the same in every key
 
     def said(roll: Roll) -> str:
         chords = [frame.tobytes() for frame in roll[roll.any(axis=1)]]
@@ -212,7 +212,7 @@ def texts_of(corpus: Corpus, split: str) -> list[str]:
     """A split's documents as texts.
 
     Raises:
-        DataError: they are no texts.
+        DataError: they are not texts.
     """
     codec = corpus.codec
     if not isinstance(codec, TextCodec):
@@ -221,10 +221,10 @@ def texts_of(corpus: Corpus, split: str) -> list[str]:
 
 
 def describe(kind: str, made: Path, corpus: Corpus | None, *, music21: bool = False) -> str:
-    """One line on a file that a model made; of abc also by `music21`.
+    """One line on a file that a model made; for abc also by `music21`.
 
     Raises:
-        DataError: the file cannot be read, or the corpus is of something else.
+        DataError: the file cannot be read, or the corpus is of another kind.
     """
     if kind == "notes":
         said = describe_notes([read_notes(made)])
@@ -253,7 +253,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("made", type=Path, metavar="FILE")
     parser.add_argument("--model", type=Path, metavar="FOLDER", help="needs --data")
     parser.add_argument("--data", type=Path, metavar="DIR")
-    parser.add_argument("--music21", action="store_true", help="abc: ask it, too")
+    parser.add_argument("--music21", action="store_true", help="abc: ask music21, too")
     options = parser.parse_args(arguments)
     if options.music21 and options.kind != "abc":
         parser.error("--music21 is for abc")

@@ -1,4 +1,4 @@
-"""Folders of MIDI files as corpora."""
+"""Corpora of MIDI files in a folder."""
 
 from __future__ import annotations
 

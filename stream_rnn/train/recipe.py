@@ -1,7 +1,6 @@
 """A training recipe: one TOML file, read strictly.
 
-`configs/lyrics.toml` is an annotated example, and `docs/training.md` says what each
-value does.
+`configs/lyrics.toml` is an annotated example, and `docs/training.md` explains each value.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ Positive = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
-# Which formats an option is for; elsewhere it would be passed over in silence.
+# The formats that use an option. With another format it is refused, not silently ignored.
 _TEXTS = ("songs_csv", "lines", "text", "playlist", "abc", "tabs")
 _MIDI = ("midi", "performances")
 OPTIONS: dict[str, tuple[str, ...]] = {
@@ -36,7 +35,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 
 
 class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which corpus, and how it becomes documents.
+    """Which corpus to read, and how to make documents of it.
 
     Attributes:
         source: a file or folder under the data folder.
@@ -48,22 +47,22 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
             without a source), `touch` (a table), `files` (a folder of files of `codec`'s kind).
         codec: for `files`, the domain.
         by_artist: whether the network is given the artist.
-        split: shares of the songs for training, validation and test, where the corpus has
+        split: shares of the documents for training, validation and test, if the corpus has
             no split of its own.
-        steps_per_beat: frames in a quarter note, for rolls.
-        transpose: train on each piece moved by up to so many semitones, anew each epoch.
-        settle: for pieces that all stand in one key: the share that is left there grows from
-            none to this over the run.
-        stretch: and, of performances, on tempos up to this share slower or faster.
-        tracks: of MIDI files, read only these tracks, each by its number from 1 or its name.
-        players: of an ensemble, so many; 0 for as many as most of its recordings have.
+        steps_per_beat: frames in a quarter note, for rolls and tablature.
+        transpose: in each epoch move each piece up or down at random, by up to so many semitones.
+        settle: for pieces that are all in one key: the share of them that stays in it, which
+            grows from 0 to this over the run.
+        stretch: for performances: also change each tempo at random, by up to this share.
+        tracks: for MIDI files: read only these tracks, each by its number from 1 or its name.
+        players: how many an ensemble has; 0 for as many as most of its recordings have.
         passage: read a long text in passages of so many characters, each from a random
-            paragraph; none of them ends.
+            paragraph, and none followed by a begin-and-end symbol.
         column: for `lines`, the column of a CSV that has the names.
-        artist_column: and the one that has the artists; for `songs_csv`, too,
-        title_column, text_column: where a table's columns are not called as usual.
+        artist_column: the column that has the artists, for `lines` and `songs_csv`.
+        title_column, text_column: those columns of a `songs_csv`, if they have unusual names.
         encoding: of texts that are not UTF-8, as Python calls it, such as `cp1252`.
-        least: how often a character must stand in the training texts to be known.
+        least: how often a character, token or name must occur in the training set to be known.
     """
 
     source: str
@@ -98,24 +97,24 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
         try:
             "".encode(self.encoding)
         except LookupError:
-            raise ValueError(f"encoding: Python knows no {self.encoding!r}") from None
+            raise ValueError(f"encoding: Python does not know {self.encoding!r}") from None
 
 
 _DEFAULTS = {f.name: f.default for f in msgspec.structs.fields(DataRecipe)}
 
 
 class ModelRecipe(Struct, frozen=True, forbid_unknown_fields=True):
-    """The network, and what its card says for people.
+    """The network, and the texts in its card.
 
     Attributes:
-        hidden, layers: how many units in a layer, how many layers; none for a baseline.
+        hidden, layers: how many units in a layer, and how many layers; 0 for a baseline.
         cell: which recurrent cell, see `nets/cells.py`, or baseline, see `nets/baselines.py`.
-        order: for `markov`, the most symbols that are looked back upon: up to so many, as
-            many as foretell the validation set best.
+        order: for `markov`, how many symbols to look back on at most; the number that predicts
+            the validation set best is used.
         dropout: share of units dropped in training.
         weight_drop: share of recurrent weights dropped in training, see `nets/network.py`.
         head: `nade` for rolls whose notes depend on each other within a frame, see
-            `nets/heads.py`; otherwise what the codec's symbols are usually read with.
+            `nets/heads.py`; otherwise the codec's own head.
         head_hidden: hidden units of that head.
     """
 
@@ -156,22 +155,22 @@ class OptimiserRecipe(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         rows: documents read side by side.
         chunk: symbols back-propagated through at a time; state is carried to the next.
-        segment: keep activations for so many symbols of a chunk only, and compute them again
-            for the gradient: less memory for long chunks. 0: keep all.
-        window: instead of chunks, train on windows of so many symbols, many to one. 0: do not.
+        segment: keep activations for only so many symbols of a chunk at a time, and recompute
+            them for the gradient; this saves memory in long chunks. 0: keep all.
+        window: train on windows of so many symbols, many to one, instead of chunks. 0: do not.
         steps: how many chunks in all.
         start: a model to begin with, by its name under `models/` or its folder, see `adopt`;
-            its symbols are kept. Without one, weights begin at random.
-        learning_rate: the peak, after `warmup` steps; it falls along a cosine to 2 % of it.
-        drops: or else it falls in steps, at these shares of the run,
-        drop: each time to so much of what it was.
+            its vocabulary is kept. Without one, weights begin at random.
+        learning_rate: the peak, after `warmup` steps; it then falls along a cosine to 2 % of it.
+        drops: the shares of the run at which it falls in steps instead,
+        drop: each time to this share of what it was.
         weight_decay: decoupled (AdamW), on the weight matrices.
-        clip: the gradient's norm is cut to this.
+        clip: the greatest norm of the gradient; a greater one is scaled down to it.
         restart: share of documents that begin with a zero state; the others carry on from
             the document before, as an endless stream does.
         evaluate_every, sample_every, save_every: in steps.
         patience: stop after so many evaluations without a better validation loss.
-        threads: intra-op threads.
+        threads: PyTorch's intra-op threads.
     """
 
     rows: Positive
@@ -198,7 +197,7 @@ class OptimiserRecipe(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
-    """All of one TOML file; a baseline's has no `[train]`."""
+    """A whole TOML file; that of a baseline has no `[train]`."""
 
     data: DataRecipe
     model: ModelRecipe
@@ -213,7 +212,7 @@ def read_recipe(path: Path) -> Recipe:
     """The recipe of a TOML file.
 
     Raises:
-        ConfigError: no such file, not TOML, or a value that does not belong; it names which.
+        ConfigError: no such file, not TOML, or a wrong value, which the message names.
     """
     try:
         data = tomllib.loads(path.read_text(encoding=UTF8))

@@ -1,4 +1,4 @@
-"""How a run is interrupted, and what it leaves so that it can go on."""
+"""Interrupts a run, and saves and reads the state from which it can be resumed."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ STATE = "run.safetensors"
 
 @contextlib.contextmanager
 def interrupts() -> Iterator[Callable[[], bool]]:
-    """Holds SIGINT and SIGTERM back, so that a step is done whole or not at all.
+    """Holds SIGINT and SIGTERM back, so that a step is always completed.
 
     Yields:
-        What tells whether one came.
+        A function that tells whether one of them has come.
     """
     came: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield lambda: False  # only the main thread is told of signals
+        yield lambda: False  # only the main thread receives signals
         return
     before = {s: signal.signal(s, lambda number, frame: came.append(number)) for s in ENDS}
     try:
@@ -44,9 +44,9 @@ def interrupts() -> Iterator[Callable[[], bool]]:
 
 
 def generators(device: torch.device) -> dict[str, torch.Generator]:
-    """Those that a run draws from, by what `run.safetensors` calls their states.
+    """The random generators of a run, by the names of their states in `run.safetensors`.
 
-    Dropout draws from the device's own.
+    Dropout draws from the generator of the device.
     """
     found = {"rng": torch.default_generator}
     if device.type == "cuda":
@@ -56,7 +56,7 @@ def generators(device: torch.device) -> dict[str, torch.Generator]:
 
 
 def write_state(folder: Path, tensors: Mapping[str, Tensor], facts: dict[str, Any]) -> None:
-    """Writes what `read_state` reads, whole or not at all.
+    """Writes what `read_state` reads, completely or not at all.
 
     Raises:
         CheckpointError: it cannot be written.
@@ -69,7 +69,7 @@ def read_state(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The facts and the tensors of a run.
 
     Raises:
-        CheckpointError: nothing there, or damaged.
+        CheckpointError: there is nothing to resume, or it is damaged.
     """
     try:
         with safe_open(path, "pt") as file:
@@ -82,10 +82,10 @@ def read_state(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def recipe_of(data: object, path: Path) -> Recipe:
-    """A run's recipe; what is not in it, since it was not known then, had its default.
+    """The recipe of a saved run; an option that did not exist then has its default.
 
     Raises:
-        CheckpointError: it is none.
+        CheckpointError: it is not a recipe.
     """
     try:
         return msgspec.convert(data, Recipe)

@@ -23,21 +23,21 @@ from stream_rnn.train.recipe import DataRecipe
 from stream_rnn.train.split import SPLITS, split_documents
 
 Pieces = list[tuple[str, NDArray[np.uint8]]]
-"""Rolls `[frames, 88]`, and what to call each in a message."""
+"""Rolls `[frames, 88]`, each with its name for messages."""
 
-SETS = ("traindata", "validdata", "testdata")  # what a `.mat` calls them
+SETS = ("traindata", "validdata", "testdata")  # the names of `SPLITS` in a `.mat`
 PITCHES = 128  # columns of a roll that has one for each MIDI pitch
 
 
 def rolls(
     path: Path, recipe: DataRecipe, codec: Codec | None, artists: tuple[str, ...] | None
 ) -> Corpus:
-    """The rolls of one file. Its own sets stay as they are; else it is split by piece.
+    """The rolls of one file. If it has all three sets they are kept; else it is split by piece.
 
     Pieces without frames are left out.
 
     Raises:
-        DataError: not such a file; it says where.
+        DataError: the file has no rolls of these kinds; the message says where it differs.
     """
     read = {".json": _json, ".npz": _npz}.get(path.suffix.lower(), _mat)
     found = read(path)
@@ -61,16 +61,16 @@ def rolls(
 
 
 def _across(sets: list[str], alike: Iterable[tuple[int, int]]) -> str:
-    """What published sets hold twice; they stay as they are."""
+    """A remark on test pieces that other published sets have, too; the sets are not changed."""
     met = [{sets[one], sets[other]} for one, other in alike]
     counts = {
         "train": sum(pair == {"train", "test"} for pair in met),
         "valid": sum(pair == {"valid", "test"} for pair in met),
     }
-    said = [f"{n} with one in {name}" for name, n in counts.items() if n]
+    said = [f"{n} like one in {name}" for name, n in counts.items() if n]
     if not said:
         return ""
-    return f"of the test set as published, pieces that are nearly the same: {', '.join(said)}"
+    return f"pieces of the published test set that are nearly the same as others: {', '.join(said)}"
 
 
 def _set_of(name: str) -> str | None:
@@ -87,8 +87,8 @@ def _set_of(name: str) -> str | None:
 def _json(path: Path) -> dict[str, Pieces]:
     """Chords as lists of MIDI pitches: `{"train": [piece, …], …}`, or a list of pieces.
 
-    The layout of the JSB chorales on the web: a piece is a list of frames, and a frame the pitch of
-    each voice. What is negative or null is silent.
+    The JSB chorales on the web have this layout: a piece is a list of frames, and a frame has the
+    pitch of each voice. A voice is silent where its pitch is negative or null.
     """
     try:
         data = json.loads(read_utf8(path))
@@ -117,7 +117,7 @@ def _chords(path: Path, where: str, frames: list[Any]) -> NDArray[np.uint8]:
     for number, frame in enumerate(frames):
         for pitch in frame if isinstance(frame, list) else [None, frame]:
             if pitch is None or (isinstance(pitch, int | float) and not pitch >= 0):
-                continue  # a voice that rests; a NaN is not above 0 either
+                continue  # the voice rests; a NaN is a rest, too
             if isinstance(pitch, bool) or not isinstance(pitch, int | float) or pitch % 1:
                 raise DataError(
                     f"{path}: {where}, frame {number} has {pitch!r}, which is no MIDI pitch"
@@ -132,9 +132,9 @@ def _chords(path: Path, where: str, frames: list[Any]) -> NDArray[np.uint8]:
 
 
 def _npz(path: Path) -> dict[str, Pieces]:
-    """Arrays `[frames, keys]` or `[pieces, frames, keys]`; their names begin with their sets.
+    """Arrays `[frames, keys]` or `[pieces, frames, keys]`, named after the sets they belong to.
 
-    Of 128 keys the piano's are taken, and what is above 0 sounds.
+    Of 128 keys only the piano's are taken. A key sounds where its value is above 0.
     """
     try:
         if not zipfile.is_zipfile(path):
@@ -203,8 +203,8 @@ def _of_mat(path: Path, name: str, pieces: list[NDArray[Any]]) -> Iterable[tuple
         if roll.ndim != 2 or roll.shape[1] != KEYS:
             raise DataError(f"{path}: {where} has shape {roll.shape}, not [frames, {KEYS}]")
         if roll.dtype.kind not in "buif":
-            raise DataError(f"{path}: {where} is not of numbers")
+            raise DataError(f"{path}: {where} does not consist of numbers")
         other = roll[(roll != 0) & (roll != 1)]
         if len(other):
-            raise DataError(f"{path}: {where} has {other[0]:g} in it; rolls are of 0 and 1")
+            raise DataError(f"{path}: {where} has {other[0]:g} in it; rolls have only 0 and 1")
         yield where, roll.astype(np.uint8)

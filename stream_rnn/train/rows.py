@@ -1,4 +1,4 @@
-"""Rows as corpora: the gestures of an ensemble, and streams of touch."""
+"""Corpora of rows: the gestures of an ensemble, and streams of touch."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ Artists = tuple[str, ...] | None
 
 SIMULATED = 1000  # performances
 LENGTH = (200, 420)  # seconds of each
-BLOCKS = 100  # stretches that a recording is cut into, to split it
+BLOCKS = 100  # stretches that recordings are cut into, about, so that they can be split
 LEVELS = 32
 TOUCH_PERIOD = 0.05
 
 
 def ensembles(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
-    """Performances of an ensemble: a folder of CSVs, or without a `source` simulated ones.
+    """Performances of an ensemble from a folder of CSVs, or without a `source` simulated ones.
 
-    The band has as many players as most of the files, or as `recipe.players` says. Of a larger one
-    the first players are read; a file of fewer is left out.
+    The band has as many players as most of the files, or as `recipe.players` says. In a file with
+    more players the first ones are read; a file with fewer is left out.
     """
     assert codec is None or isinstance(codec, EnsembleCodec)
     if not recipe.source:
@@ -50,7 +50,7 @@ def ensembles(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Arti
         except DataError as error:
             left_out.append(str(error))
             continue
-        # By the name in the folder: the split must not depend on where the folder lies.
+        # Named relative to the folder, since the split must not depend on where the folder is.
         found[str(file.relative_to(path))] = np.array(rows)
     if not found:
         raise DataError(left_out[0])
@@ -58,7 +58,9 @@ def ensembles(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Arti
     players = len(codec.columns) if codec else recipe.players or sizes.most_common(1)[0][0]
     for name in [name for name, rows in found.items() if rows.shape[1] < players]:
         few = found.pop(name).shape[1]
-        left_out.append(f"{path / name}: {few} players, in a band of {players}; see data.players")
+        left_out.append(
+            f"{path / name}: {few} players, but the band has {players}; see data.players"
+        )
     if not found:
         raise DataError(left_out[-1])
     played = {name: rows[:, :players] for name, rows in found.items()}
@@ -74,8 +76,8 @@ def _ensemble(
     parts = split_documents(list(played), recipe.split, lambda name: [name])
     splits = {
         name: [
-            # Of a recording each player leads once: nobody is known to have led. Of the simulated
-            # ones the first does.
+            # Nobody is known to lead a recording, so for training each player leads it once. In
+            # simulated ones the first player leads.
             Document(np.array(codec.encode(np.roll(played[file], -lead, axis=1).tolist()),
                               np.uint16))
             for file in part
@@ -89,17 +91,17 @@ def _ensemble(
 def simulated(seed: int) -> NDArray[np.int64]:
     """A performance by four players, of whom the first leads, `[seconds, 4]`.
 
-    The lead does as people do: waits, has an idea, a gesture, and stays with it for some
-    seconds; goes on to one that lies near, or far off; rests. The others take an idea up, each
-    with a lag of a few seconds and in a way of their own. They hold it, vary it with its
-    neighbours and come back, rest, and change together with the lead, as Martin, Gardner and
-    Swift (2015) found that such ensembles do. Where the lead rests for long they thin out, and
-    now and then one of them has an idea that the others follow.
+    The lead behaves like a person: it waits, has an idea (a gesture), stays with it for some
+    seconds, goes on to a similar one or a distant one, or rests. The others take its idea up,
+    each with its own lag of a few seconds. They hold it, vary it with similar gestures and come
+    back, rest, and change together with the lead, as Martin, Gardner and Swift (2015) found in
+    such ensembles. If the lead rests for long, they drop out one by one, and now and then one of
+    them has an idea that the others follow.
     """
     dice = np.random.default_rng((2017, seed))
     seconds = int(dice.integers(*LENGTH))
     ideas = np.array([1, 2, 3, 4, 5, 6, 7, 8])
-    # Taps lead to swipes, swipes to swirls and back, rather than anywhere.
+    # Gestures lead to similar ones: taps to swipes, swipes to swirls, and back.
     near = np.exp(-0.7 * np.abs(ideas[:, None] - ideas))
     np.fill_diagonal(near, 0.0)
     near /= near.sum(1, keepdims=True)
@@ -145,8 +147,8 @@ def simulated(seed: int) -> NDArray[np.int64]:
 def touches(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
     """Recordings of a touch surface or a controller; see `touches.read_recordings`.
 
-    They are cut into about a hundred blocks, and those are dealt to the sets, since one recording
-    is one document otherwise.
+    They are cut into about a hundred blocks, which are dealt to the sets; otherwise a single
+    recording could not be split.
     """
     read = read_recordings(path)
     if codec is None:

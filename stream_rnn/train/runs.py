@@ -1,4 +1,4 @@
-"""What a run has left behind: its log, its card, and the samples kept on the way."""
+"""Reads what a run has left behind: its log, its card, and the samples made on the way."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Run:
         return [p for p in self.points if p.split == split]
 
     def best(self) -> Point | None:
-        """Where validation was best."""
+        """The point with the best validation loss, if there is one."""
         return min(self.of("valid"), key=lambda p: p.loss, default=None)
 
 
@@ -86,10 +86,10 @@ def _symbols_a_step(folder: Path) -> float | None:
 
 
 def evolution(run: Run) -> str:
-    """The samples of a run one after another, from noise to words, with the losses then.
+    """The samples of a run one after another, from noise to words, each with its step's losses.
 
     Raises:
-        DataError: none were kept.
+        DataError: no samples were kept.
     """
     if not run.samples:
         raise DataError(f"{run.name}: no samples were kept; see sample_every in its recipe")

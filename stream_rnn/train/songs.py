@@ -16,7 +16,7 @@ from stream_rnn.train.split import SPLITS
 from stream_rnn.train.tables import Table, column
 
 MIN_PROSE = 1000
-# What the columns of tables of songs are called, by those who publish them.
+# The names of the columns in published tables of songs.
 ARTISTS = ("artist", "artists", "artist_name", "singer", "band", "author", "poet")
 TITLES = ("song", "title", "song_name", "track", "track_name", "name")
 TEXTS = ("text", "lyrics", "lyric", "words", "content", "poem")
@@ -40,14 +40,12 @@ class Songs:
 
 
 def read_text(path: Path, encoding: str = UTF8) -> str:
-    """The text of a file, cleaned; one that is not of its encoding is named with its line."""
+    """The text of a file, cleaned; see `read_utf8` for its errors."""
     return clean_text(read_utf8(path, encoding))
 
 
 def clean_text(text: str) -> str:
-    """Composed characters (NFC), plain line ends, no spaces before them, no form feeds, no blank
-    edges.
-    """
+    """A text in NFC with plain line ends, without form feeds, trailing spaces or blank edges."""
     text = unicodedata.normalize("NFC", text)
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace(BOUNDARY, "\n")
     return re.sub(r"[ \t]+\n", "\n", text).strip("\n ")
@@ -56,7 +54,7 @@ def clean_text(text: str) -> str:
 def read_songs(path: Path, recipe: DataRecipe) -> Songs:
     """The songs of a CSV with columns for artist, title and text.
 
-    The recipe may name them; else they are called as in Kaggle's tables of songs.
+    The recipe may name the columns; else those of Kaggle's tables of songs are looked for.
 
     Raises:
         DataError: a column is missing, or there are no songs.
@@ -82,9 +80,9 @@ def read_songs(path: Path, recipe: DataRecipe) -> Songs:
 
 
 def read_lines(path: Path, recipe: DataRecipe) -> Songs:
-    """A list of names: a line each, or with `column` a column of a CSV; each name once.
+    """A list of different names: one in each line or, with `column`, in that column of a CSV.
 
-    With `artist_column` each stands under its artist, once under each.
+    With `artist_column` each name has an artist, and may occur once for each artist.
 
     Raises:
         DataError: it cannot be read, or there are no names in it.
@@ -106,20 +104,20 @@ def read_lines(path: Path, recipe: DataRecipe) -> Songs:
 
 
 def song_keys(song: Song) -> Iterable[str]:
-    """What tells that two rows are one song: the title or the first line, by one artist."""
+    """Keys that identify a song: the artist with the title, and with the first line."""
     for part in (song.title, _first_line(song.text)):
         if plain := _plain(part):
             yield f"{song.artist}\n{plain}"
 
 
 def name_keys(name: Song) -> Iterable[str]:
-    """What tells that two rows of a list are one name."""
+    """The key that identifies a name in a list."""
     if plain := _plain(name.text):
         yield f"{name.artist}\n{plain}"
 
 
 def _first_line(text: str) -> str:
-    """The first line that is no heading, as `I` and `(Intro)` are, which many songs share."""
+    """The first line that is not a heading, such as `I` or `(Intro)`, which many songs share."""
     for line in text.split("\n"):
         if not re.fullmatch(r"\s*[\[(].*[\])]:?\s*", line):
             plain = _plain(line)
@@ -129,14 +127,14 @@ def _first_line(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """A title without its marks: in Latin letters the plain ones, in others all of them."""
+    """A title in lower case without punctuation; in Latin script only a to z and digits stay."""
     lowered = text.lower()
     foreign = any(c.isalpha() and "LATIN" not in unicodedata.name(c, "") for c in lowered)
     return (not foreign and re.sub(r"[^a-z0-9]+", "", lowered)) or re.sub(r"\W+", "", lowered)
 
 
 def split_prose(text: str, shares: tuple[float, float, float]) -> dict[str, list[Song]]:
-    """One long text, cut into training, validation and test in the order it stands."""
+    """One long text, cut into training, validation and test sets that follow one another."""
     if len(text) < MIN_PROSE:
         raise DataError(f"the text has {len(text)} characters; at least {MIN_PROSE} are needed")
     first = round(len(text) * shares[0])

@@ -1,4 +1,4 @@
-"""Training, validation and test sets, so that no document stands in two of them."""
+"""Splits documents into training, validation and test sets; no document is in two of them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def split_documents(
 ) -> dict[str, list[T]]:
     """Splits by a hash of what identifies a document, so that order and additions do not matter.
 
-    Documents that share a key fall into one set.
+    Documents that share a key go into one set.
 
     Args:
-        alike: pairs of documents, by their places, that fall into one set too.
+        alike: pairs of documents, by index, that go into one set, too.
     """
     group = list(range(len(documents)))
 
@@ -61,12 +61,12 @@ def artist_index(
 
     Args:
         path: for the message.
-        recipe: says whether artists matter.
-        artists: a trained model's.
+        recipe: says whether the network is given artists.
+        artists: those of a trained model, if there is one.
         found: those of the corpus.
 
     Raises:
-        DataError: fewer than two, so that there is nothing to tell apart.
+        DataError: the corpus has fewer than two artists, so that there are none to tell apart.
     """
     if artists is None:
         artists = tuple(sorted(set(found))) if recipe.by_artist else ()

@@ -1,4 +1,4 @@
-"""What trains a recipe: back-propagation, or, for a baseline, counting."""
+"""Chooses how a recipe is trained: by back-propagation or, for a baseline, by counting."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def make_trainer(
     steps: int | None = None,
     device: str = "cpu",
 ) -> Trainer | Counter:
-    """A run of a recipe; `Trainer` says what the arguments are.
+    """A run of a recipe; see `Trainer` for the arguments.
 
     Raises:
-        ConfigError: steps for a baseline, which has none.
+        ConfigError: steps are given for a baseline, which has none.
     """
     if not recipe.model.is_counted:
         return Trainer(recipe, corpus, run, sampler=sampler, steps=steps, device=device)
     if steps is not None:
-        raise ConfigError(f"--steps {steps}: {recipe.model.cell} is counted, in no steps")
+        raise ConfigError(f"--steps {steps}: {recipe.model.cell} is a baseline, which has no steps")
     return Counter(recipe, corpus, run, sampler=sampler, device=device)

@@ -1,8 +1,8 @@
-"""The table of models, made of their cards: `python -m stream_rnn.train.table PAGE [MODELS]`.
+"""Makes the table of models from their cards: `python -m stream_rnn.train.table PAGE [MODELS]`.
 
-It is written anew into PAGE (docs/models.md), for the models in the folder MODELS (models). What
-stands in its last column, beside the score, is written by hand and kept, and so is the order of
-its rows. A model that is not in it yet comes last.
+It replaces the table in PAGE (docs/models.md) by one of the models in the folder MODELS (models).
+The last column, `beside`, is written by hand and kept, and so is the order of the rows. A new
+model comes last.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ROW = re.compile(r"\| `(?P<name>[^`]+)` \|.*\| (?P<beside>[^|]*) \|")
 
 
 def renewed(page: str, cards: Iterable[Card]) -> str:
-    """A page with its table made anew.
+    """The page with a new table.
 
     Raises:
         DataError: the page has no such table.
@@ -40,7 +40,7 @@ def renewed(page: str, cards: Iterable[Card]) -> str:
 
 
 def row_of(card: Card) -> str:
-    """A model's row, but for its last column."""
+    """A model's row without its last column."""
     score = card.scores.get("test", {}).get("nll")
     cells = (
         f"`{card.name}`",

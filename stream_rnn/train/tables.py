@@ -1,4 +1,4 @@
-"""Tables of text: CSV with commas, semicolons or tabs, whatever its columns are called."""
+"""Reads tables of text: CSV with commas, semicolons or tabs, and columns of various names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Column:
     """A column that is wanted.
 
     Attributes:
-        names: what it may be called, in any case.
+        names: the names that it may have, in upper or lower case.
         option: the recipe's field that names it.
     """
 
@@ -44,7 +44,7 @@ class Table:
         """The cells of the wanted columns, row by row; a row of another shape is left out.
 
         Raises:
-            DataError: the file cannot be read, or has not the columns.
+            DataError: the file cannot be read, or lacks a wanted column.
         """
         csv.field_size_limit(1 << 24)
         text = read_utf8(self.path, self.encoding)
@@ -70,7 +70,7 @@ class Table:
                 self.left_out.append(f"{self.path}, line {line}: too {shape}")
 
     def _find(self, line: str, header: Sequence[str]) -> tuple[str, list[int]]:
-        """The delimiter, and where the columns are."""
+        """The delimiter, and the indices of the wanted columns."""
         for delimiter in DELIMITERS:
             names = next(csv.reader([line], delimiter=delimiter), [])
             at = _places([name.strip().casefold() for name in names], self.columns)

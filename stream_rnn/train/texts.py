@@ -42,13 +42,13 @@ def songs(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists)
 
 
 def prose(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
-    """One text, cut in the order it stands; with `passage` it is read in passages."""
+    """One text, cut into consecutive sets; with `passage` it is read in passages."""
     parts = split_prose(read_text(path, recipe.encoding), recipe.split)
     return _corpus(path, parts, recipe, codec, artists)
 
 
 def lines(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
-    """A list of names, a line each, split by name."""
+    """A list with a name in each line, split by name."""
     read = read_lines(path, recipe)
     parts = split_documents(read.songs, recipe.split, name_keys)
     return _corpus(path, parts, recipe, codec, artists, read.left_out)
@@ -57,8 +57,8 @@ def lines(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists)
 def playlist(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
     """A list of names in the order they came; a blank line ends a session.
 
-    The sets are stretches of it, in the order it stands, since it is what comes next that is
-    to be foretold.
+    The sets are consecutive stretches of it, since the network learns to predict what comes
+    next.
     """
     names = [" ".join(line.split()) for line in read_text(path, recipe.encoding).split("\n")]
     sessions = [s.split("\n") for s in re.split(r"\n\n+", "\n".join(names).strip("\n"))]

@@ -1,7 +1,7 @@
 """Recordings of touch surfaces and controllers: tables of values, and IMPSY's logs and data sets.
 
-A row is one report: values from 0 to 1, and in IMPSY's recordings before them the seconds since
-the report before.
+A row is one report: values from 0 to 1. In IMPSY's recordings the seconds since the previous report
+come before the values.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from stream_rnn.errors import DataError
 
 TABLES = (".csv", ".npy", ".npz")
 LOGS = (".log",)
-PLAYED = "interface"  # the source of IMPSY's rows that a person played
+PLAYED = "interface"  # the source that IMPSY's logs name in rows that a person played
 MIN_ROWS = 200
-MAX_OBJECTS = 1 << 28  # bytes of a data set that is unpacked
+MAX_OBJECTS = 1 << 28  # bytes of an unpacked data set
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def read_recordings(path: Path) -> Recordings:
         try:
             read = _read(file)
             if found is not None and (read.columns, read.timed) != (found.columns, found.timed):
-                raise DataError(f"{file}: not of the {len(found.columns)} values of the others")
+                raise DataError(f"{file}: its columns are not those of the other files")
         except DataError as error:
             left_out.append(str(error))
             continue
@@ -105,7 +105,7 @@ def _read(path: Path) -> Recordings:
 
 
 def _names(width: int) -> tuple[str, ...]:
-    """What the values are called that have no names."""
+    """Names for values that have none."""
     if width <= 3:
         return ("x", "y", "pressure")[:width]
     return tuple(f"x{i + 1}" for i in range(width))
@@ -114,7 +114,7 @@ def _names(width: int) -> tuple[str, ...]:
 def _values(path: Path, table: NDArray[Any]) -> NDArray[np.float64]:
     """Values from 0 to 1; whole numbers are read as MIDI's 0 to 127.
 
-    Rows with a NaN stand for a gap and are left out.
+    A row with a NaN is a gap and is left out.
     """
     most = 127 if np.issubdtype(table.dtype, np.integer) else 1
     rows = table.astype(np.float64)
@@ -127,7 +127,7 @@ def _values(path: Path, table: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _timed(path: Path, table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rows of seconds and values."""
+    """Rows of seconds and values, checked, without those that have a NaN."""
     rows = table[~np.isnan(table).any(1)]
     if (rows[:, 0] < 0).any():
         raise DataError(f"{path}: its time goes backwards by {-rows[:, 0].min():g} s")
@@ -137,9 +137,9 @@ def _timed(path: Path, table: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _log(path: Path) -> NDArray[np.float64]:
-    """A log of IMPSY's: `date,source,value,…` a line, as rows of seconds and values.
+    """A log of IMPSY, with lines of `date,source,value,…`, as rows of seconds and values.
 
-    The rows that a person played count, or all where there are none.
+    Only rows that a person played are read, or all rows if there are none of those.
     """
     moments: list[tuple[str, datetime.datetime, list[float]]] = []
     for number, cells in enumerate(csv.reader(io.StringIO(read_utf8(path))), 1):
@@ -165,7 +165,7 @@ def _log(path: Path) -> NDArray[np.float64]:
 
 
 def _csv(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Of a CSV, `[reports, values]`, whole numbers if all of them are; and its header's names."""
+    """The values of a CSV, `[reports, values]`, as integers if all are, and its header's names."""
     rows: list[list[float]] = []
     whole, wide = True, 0
     names: tuple[str, ...] = ()
@@ -191,7 +191,7 @@ def _csv(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
 
 
 def _number(cell: str) -> float | None:
-    """A cell's number; NaN if it is empty."""
+    """A cell's number; NaN if it is empty, None if it is not a number."""
     try:
         return float(cell or "nan")
     except ValueError:
@@ -199,7 +199,7 @@ def _number(cell: str) -> float | None:
 
 
 def _arrays(path: Path) -> NDArray[Any] | list[NDArray[np.float64]]:
-    """Of a `.npy` or `.npz`: a table `[reports, values]`, or IMPSY's timed performances."""
+    """The table `[reports, values]` of a `.npy` or `.npz`, or IMPSY's timed performances in it."""
     try:
         with path.open("rb") as file:
             if zipfile.is_zipfile(file) and (objects := _objects(file)) is not None:
@@ -215,7 +215,7 @@ def _arrays(path: Path) -> NDArray[Any] | list[NDArray[np.float64]]:
 
 
 def _objects(file: Any) -> list[NDArray[np.float64]] | None:
-    """The performances of an IMPSY data set, an array of arrays; none where it is a plain table."""
+    """The performances of an IMPSY data set, an array of arrays; None if it is a plain table."""
     with zipfile.ZipFile(file) as folder:
         entry = folder.infolist()[0]
         if entry.file_size > MAX_OBJECTS:
@@ -237,7 +237,7 @@ def _objects(file: Any) -> list[NDArray[np.float64]] | None:
 
 @dataclass
 class _Array:
-    """What a pickle says of an array, without NumPy having seen it."""
+    """What a pickle says of an array, kept as it is, so that NumPy does not act on it."""
 
     state: tuple[Any, ...] = ()
 
@@ -263,7 +263,7 @@ class _Array:
 
 @dataclass
 class _Type:
-    """What a pickle says of the type of an array's values."""
+    """What a pickle says of the number type of an array."""
 
     name: str
     state: tuple[Any, ...] = field(default=())
@@ -280,10 +280,10 @@ def _latin(text: str, encoding: str) -> bytes:
 
 
 class _Arrays(pickle.Unpickler):
-    """Reads a pickle of arrays, and makes nothing else.
+    """Reads a pickle of arrays of numbers, and refuses all else.
 
-    IMPSY's data sets are pickles, since NumPy saves performances of different lengths so. A
-    pickle may name any function for Python to call; here there are these, which only take notes.
+    IMPSY's data sets are pickles, since NumPy saves performances of different lengths that way. A
+    pickle may name any function for Python to call; here it finds only stand-ins that take notes.
     """
 
     def find_class(self, module: str, name: str) -> Any:
@@ -293,7 +293,7 @@ class _Arrays(pickle.Unpickler):
             ("numpy", "ndarray"): _Array,
             ("numpy", "dtype"): lambda name, *_: _Type(str(name)),
             ("_codecs", "encode"): _latin,
-            ("__builtin__", "bytes"): lambda: b"",  # how protocol 2 says that there are none
+            ("__builtin__", "bytes"): lambda: b"",  # how protocol 2 writes empty bytes
         }
         if (module, name) not in known:
             raise pickle.UnpicklingError(f"it holds {module}.{name}, which is no array of numbers")

@@ -1,8 +1,7 @@
-"""Windows, many to one: so many symbols, of which only what follows the last is foretold.
+"""Many-to-one training: from each window of symbols only the symbol after it is predicted.
 
-The way that introductory courses train: each window begins from a zero state, and costs as
-much as a chunk of its length does, for one symbol's worth of learning instead of all of them.
-It is here to be compared.
+Introductory courses train like this. Each window begins from a zero state and costs as much as a
+chunk of its length, but teaches one symbol instead of all of them. It is here for comparison.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ from stream_rnn.train.feed import Chunk
 
 
 class WindowFeed:
-    """Deals windows from random places in the documents, for ever.
+    """Deals windows from random places in the documents, without end.
 
-    A window does not reach over the end of its document; what it lacks at the front of a
-    document is boundaries.
+    A window stays within its document; before the front of the document it is filled with
+    begin-and-end symbols.
     """
 
     def __init__(
@@ -55,11 +54,11 @@ class WindowFeed:
         self.dealt = 0
 
     def state(self) -> dict[str, Any]:
-        """Where it is, for `restore`."""
+        """How far it has dealt, for `restore`."""
         return {"dealt": self.dealt}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a `state`."""
+        """Continues from a `state`."""
         self.dealt = state["dealt"]
 
     def __iter__(self) -> Iterator[Chunk]:

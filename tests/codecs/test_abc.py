@@ -137,7 +137,7 @@ def test_keys_as_people_write_them(field: str, key: str, signature: str) -> None
     found = "".join(k if by > 0 else k.lower() for k, by in key_signature(key).items())
     assert sorted(found) == sorted(signature)
     codec = AbcCodec([f"K:{key}", "^f", "A", "M:6/8"])
-    # Its text is read as itself, in a file and token by token.
+    # The token's text is read as that token again, in a file and token by token.
     assert tokenize(text_of(f"K:{key}") + "^f") == [f"K:{key}", "^f"]
     assert AbcCodec.from_json(codec.to_json()).vocabulary == codec.vocabulary
     assert codec.decode(codec.parse(["M:6/8", f"K:{key}", "^f"])) == ["M:6/8", f"K:{key}", "^f"]
@@ -194,7 +194,7 @@ def whole(header: str, notes: str) -> list[str]:
 )  # fmt: skip
 def test_a_whole_tune_has_a_meter_a_key_and_a_length(header: str, tokens: list[str]) -> None:
     assert whole(header, "A") == tokens
-    # A prime that is a whole tune is read as one; a piece of one is in eighths.
+    # A prime that is a whole tune is read as a whole tune; a piece of a tune is in eighths.
     text = f"X:1\n{header}\nA"
     codec = AbcCodec([*dict.fromkeys(tokens), "[K:Dmaj]"])
     if all(f"\n{field}:" in text for field in "MK"):
@@ -279,7 +279,7 @@ def test_settings_of_a_voice_that_change_its_pitches(settings: str, semitones: i
         whole(f"K:{settings}", f"[K:A]{notes}"),
     ):
         assert [pitch for pitch, _ in melody(abc)] == [pitch + semitones for pitch in plain]
-    # A clef alone leaves the key; the next field has the last word.
+    # A clef alone does not change the key; a later field overrides an earlier one.
     both = tokenize(f"K:A {settings}\nG[K:clef=alto octave=0 transpose=0]G")
     assert [pitch for pitch, _ in melody(both)] == [68 + semitones, 68]
 
@@ -313,9 +313,9 @@ def test_a_tune_that_is_transposed_keeps_its_intervals(key: str, notes: list[str
         return
     wanted = [(pitch and pitch + by, length) for pitch, length in melody(plain)]
     assert melody(moved) == wanted
-    # Its accidentals stand where they stood.
+    # The accidentals stay at the same notes.
     assert [t[0] in "^_=" for t in moved[1:]] == [t[0] in "^_=" for t in plain[1:]]
-    # And the key is one that can be read.
+    # The new key can be read again.
     assert tokenize(text_of(moved[0])) == moved[:1]
 
 

@@ -49,7 +49,7 @@ def test_a_finger_that_was_not_made_up_is_heard_too() -> None:
     assert gesture_of(stroke(0.1), 2.0) == gesture_of(stroke(0.1, bend=1), 2.0) == 5
     assert gesture_of(stroke(1.5, bend=1, radius=0.3), 2.0) == 6
     assert gesture_of(stroke(1.0, bend=1, radius=0.1), 2.0) == 7
-    # What lies further back than two seconds is over.
+    # Touches older than two seconds do not count.
     assert gesture_of(stroke(0.45), 9.0) == 0
 
 

@@ -1,4 +1,4 @@
-"""Tunes read token by token, beside the same worked out over the whole tune at once."""
+"""Tunes read token by token, compared with a reading of the whole tune at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ tunes = st.lists(st.sampled_from(TOKENS), max_size=30)
 
 
 def at_once(tokens: list[str]) -> list[tuple[int | None, float]]:
-    """Every note's first length, then all that changes lengths, then the ties."""
+    """Reads a whole tune: the pitches and lengths of its notes, and after that its ties."""
     signature, in_bar, meter = dict[str, int](), dict[str, int](), "4/4"
     pitches: list[int | None] = []
     lengths: list[float] = []
@@ -88,7 +88,7 @@ def test_a_stream_is_its_tunes_with_a_pause_after_each(some: list[list[str]]) ->
             notes.append(n - sound.ago)
     wanted = [one for tune in some for one in [*at_once(tune), (None, PAUSE)]]
     assert alike(sounds, wanted)
-    # Each says where it stands: at a note, or for the pause at the end of its tune.
+    # Each sound points back to its note, or to the end of the tune for a pause.
     assert all(codec.vocabulary[stream[n]][-1:] not in [*"0123456789|-<>"] for n in notes)
 
 
@@ -102,7 +102,7 @@ def test_what_was_fed_is_known_but_not_heard() -> None:
     for symbol in codec.encode("c' - c' z".split()):
         reading, sound = reading.after(symbol)
         sounds.append(sound)
-    # C sharp by the key that was fed, half as long by its `>`, and tied.
+    # The fed key makes it C sharp, the fed `>` shortens its first part, and it is tied.
     assert sounds == [None, None, None, Sound(85, 0.75, 3)]
 
 

@@ -1,4 +1,4 @@
-"""Notes of MIDI files against pretty_midi's, and the readers that stand on them."""
+"""Notes of MIDI files, compared with those of pretty_midi, and the readers that use them."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -15,7 +15,7 @@ from stream_rnn.codecs.pianoroll import PianorollCodec, mask_to_pitches, roll_fr
 from stream_rnn.errors import DataError
 
 TICKS = 480
-# A file for all examples of a test.
+# All examples of a test share one file.
 one_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 Strike = tuple[int, int, int, int, int]  # track, channel, pitch, start, stop
@@ -23,9 +23,9 @@ Strike = tuple[int, int, int, int, int]  # track, channel, pitch, start, stop
 
 @st.composite
 def meetings(draw: st.DrawFn) -> list[tuple[int, int, int, int, str]]:
-    """`(tick, track, channel, pitch, kind)`: notes that meet and overlap, in any order of a tick.
+    """`(tick, track, channel, pitch, kind)` of notes that meet and overlap, shuffled within a tick.
 
-    Each key is struck once a tick at the most, and each note lasts for a tick at least.
+    Each key is struck at most once in a tick, and each note lasts at least a tick.
     """
     events = []
     for track in range(draw(st.integers(1, 3))):
@@ -81,7 +81,7 @@ def test_no_note_is_lost_and_none_ends_before_its_key_is_struck_again(
         for earlier, later in zip(keyed, keyed[1:], strict=False):
             assert earlier.stop <= later.start
 
-    # pretty_midi numbers no tracks, so each is read in a file of its own.
+    # pretty_midi does not number tracks, so each track is read from a file of its own.
     for number in {n.track for n in notes}:
         save(path, [(t, 0, c, p, k) for t, track, c, p, k in events if track == number])
         ours = {(n.start, n.pitch, n.channel): n for n in notes if n.track == number}
@@ -204,7 +204,7 @@ def test_the_songs_of_a_file_of_type_2_follow_one_another(tmp_path: Path) -> Non
     second = keys(("note_on", 62, 0), ("note_off", 62, 480))
     path = written(tmp_path / "x.mid", first, second, type=2)
     assert [(n.start, n.stop) for n in read_midi(path).notes] == [(0, 470), (480, 960)]
-    # The second sets no tempo, so it has the usual one.
+    # The second song sets no tempo, so it has the default one.
     times = [(round(n.start, 3), round(n.stop, 3)) for n in read_notes(path)]
     assert times == [(0.0, 0.979), (1.0, 1.5)]
     assert len(roll_from_midi(path, steps_per_beat=4)) == 8

@@ -1,6 +1,6 @@
-"""No text that a client may send keeps who reads it for long, and none is more than not understood.
+"""Any value that a client may send is read or refused quickly, and always with our own error.
 
-Each of these once took seconds or for ever, or raised something else.
+Each of these values once took seconds, or never ended, or raised another error.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def test_what_is_no_playlist_is_refused() -> None:
     for value in (3, [3], None):
         with pytest.raises(DataError, match="takes a list of names"):
             codec.parse(value)
-    with pytest.raises(DataError, match="no name stands 2 times"):
+    with pytest.raises(DataError, match="no name occurs 2 times"):
         PlaylistCodec.learn([["a"]], least=2)
     with pytest.raises(DataError, match="at most 20000"):
         PlaylistCodec.learn([[str(i) for i in range(MAX_NAMES + 1)]], least=1)

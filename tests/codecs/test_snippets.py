@@ -35,7 +35,7 @@ def test_a_snippet_is_four_rows_of_one_finger_and_always_the_same(gesture: int, 
     assert all(0 <= touch.x <= 1 and 0 <= touch.y <= 1 for _, touch in touches)
     assert bool(touches) == (gesture > 0)
     for before, (_, touch) in zip([None, *touches], touches, strict=False):
-        # What is lifted was down; and only a finger that is down moves far without being seen.
+        # A finger can only be lifted if it was down.
         if not touch.down:
             assert before is not None and before[1].down
 

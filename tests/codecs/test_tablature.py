@@ -92,8 +92,8 @@ def test_it_is_played_by_reading_what_it_wrote(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("D0 H2", "'H2' is no column"),
-        ("D16", "'D16' is no column"),
+        ("D0 H2", "'H2' is not a column"),
+        ("D16", "'D16' is not a column"),
         (3, "takes tablature"),
         ("e|--\nB|--", "system 1 is not six lines"),
         (SHOWN.replace("B|-", "B|"), "system 1 is not six lines"),

@@ -23,7 +23,7 @@ CODEC = TextCodec("abcdefgh ")
 
 
 def corpus() -> Corpus:
-    """Words of one list: two letters foretell the third, and more foretell no more."""
+    """Words of one list: two letters predict the next one, and more letters predict no better."""
     dice, words = random.Random(4), ["abc", "bcd", "cde", "dea", "gfb", "hhg"]
 
     def texts(count: int) -> list[Document]:
@@ -68,8 +68,8 @@ def test_the_order_that_foretells_best_is_kept(tmp_path: Path) -> None:
 
 
 def test_what_a_baseline_has_not_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--steps 5: markov is counted, in no steps"):
+    with pytest.raises(ConfigError, match="--steps 5: markov is a baseline, which has no steps"):
         make_trainer(recipe("markov", 2), corpus(), tmp_path, sampler=preview, steps=5)
     counter = make_trainer(recipe("markov", 2), corpus(), tmp_path, sampler=preview)
-    with pytest.raises(ConfigError, match="counted anew, not resumed"):
+    with pytest.raises(ConfigError, match="a baseline cannot be resumed"):
         counter.resume()

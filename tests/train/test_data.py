@@ -313,7 +313,7 @@ def test_prose_is_read_in_passages_that_begin_with_a_paragraph_and_do_not_end(
         assert not piece.ends
         begun.add(text[:4])
     assert len(begun) > 40
-    # A text without blank lines begins with a line, and one without lines anywhere.
+    # A passage begins at a line in a text without blank lines, and anywhere without lines.
     flat = Document(np.where(whole.symbols == newline, newline + 1, whole.symbols), ends=False)
     assert len(augment(flat, np.random.default_rng(1), 0.0).symbols) == 500
 
@@ -402,7 +402,7 @@ def test_tunes_whose_bars_add_up_are_read_and_one_melody_stands_in_one_set(
         assert len(part) == 2 * len(numbers)
 
     recipe = DataRecipe("tunes", "abc", split=(0.6, 0.2, 0.2), least=1)
-    # "again" is the title of half of them, which are as one with the other half: one set.
+    # Half of them have the title "again" and each has a twin in the other half: all are one group.
     with pytest.raises(DataError, match="nothing to read in|no ABC token"):
         load_corpus(recipe, tmp_path)
     written(tmp_path / "tunes", text.replace("T:again\n", ""), "x.abc")
@@ -441,7 +441,7 @@ def test_tunes_with_rare_tokens_are_left_out_and_counted(tmp_path: Path) -> None
     written(tmp_path, "".join(tunes), "x.abc")
     recipe = DataRecipe("x.abc", "abc", split=(0.6, 0.2, 0.2), least=2)
     corpus = load_corpus(recipe, tmp_path)
-    why = "it has '^D', which stands in fewer than 2 tunes of the training set"
+    why = "it has '^D', which occurs in fewer than 2 tunes of the training set"
     assert corpus.left_out == (f"{tmp_path}/x.abc, X:0, 0: {why}",)
     with pytest.raises(DataError, match=r"x.abc, X:0, 0: it has '\^D'"):
         load_corpus(recipe, tmp_path, strict=True)
@@ -515,7 +515,7 @@ def official(path: Path) -> tuple[Path, DataRecipe] | None:
 
 @pytest.mark.parametrize("source", ["made", "official"])
 def test_rolls_are_read_in_their_published_sets(tmp_path: Path, source: str) -> None:
-    # A clone alone does not have the official files; then our own stand in for them.
+    # A clone alone does not have the official files; a made-up file replaces them.
     folder, recipe = (official(tmp_path) if source == "official" else None) or (
         tmp_path,
         made_mat(tmp_path),
@@ -546,7 +546,7 @@ def test_mat_files_that_are_cut_short_or_hold_something_else_are_refused(tmp_pat
 @pytest.mark.parametrize(
     ("roll", "said"),
     [
-        (np.full((4, 88), 7.5), "piece 0 of testdata has 7.5 in it; rolls are of 0 and 1"),
+        (np.full((4, 88), 7.5), "piece 0 of testdata has 7.5 in it; rolls have only 0 and 1"),
         (np.full((4, 88), np.nan), "piece 0 of testdata has nan in it"),
         (np.full((4, 88), 2, np.uint8), "piece 0 of testdata has 2 in it"),
         (np.full((4, 88), "x"), "piece 0 of testdata "),
@@ -648,7 +648,7 @@ def test_the_folders_of_midi_files_are_their_composers(tmp_path: Path, format: A
         pitches += [e["event"]["on"] for e in events if "on" in e.get("event", {})]
         assert pitches and all((p > 60) == document.artist for p in pitches)
     midi_from_notes([Note(0, 1, 60, 60)]).save(tmp_path / "stray.mid")
-    with pytest.raises(DataError, match=r"stray\.mid: in no artist's folder"):
+    with pytest.raises(DataError, match=r"stray\.mid: not in an artist's folder"):
         load_corpus(recipe, tmp_path)
 
 
@@ -681,7 +681,7 @@ def test_pieces_settle_in_their_own_key_towards_the_end(
     assert augment is not None
 
     def moved(progress: float) -> float:
-        """The share of deals in which the piece is moved."""
+        """The share of times that the piece is moved."""
         dice = np.random.default_rng(1)
         made = [augment(Document(roll), dice, progress) for _ in range(400)]
         return float(np.mean([not d.symbols[0, 40] for d in made]))
@@ -704,7 +704,7 @@ def test_a_roll_is_moved_unless_a_note_would_leave_the_keyboard(semitones: int) 
 
 
 def documents(count: int) -> list[Document]:
-    """Document `i` is `i + 1` repeated, longer with `i`, so that each is known by its symbol."""
+    """Document `i` repeats the symbol `i + 1`, which identifies it; lengths differ."""
     return [Document(np.full(1 + i * 3 % 11, i + 1, np.uint16), artist=i % 2) for i in range(count)]
 
 
@@ -714,7 +714,7 @@ def feed(count: int = 7, **options: object) -> Feed:
 
 
 def lanes(source: Feed, chunks: int) -> list[list[tuple[int, int, int, bool]]]:
-    """Each row's masked-in (input, target, artist, begins from a zero state)."""
+    """For each row, (input, target, artist, begins from a zero state) where the mask is 1."""
     rows: list[list[tuple[int, int, int, bool]]] = [[] for _ in source.lanes]
     for _ in range(chunks):
         chunk: Chunk = next(source)

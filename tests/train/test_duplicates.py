@@ -1,4 +1,4 @@
-"""Documents that are nearly the same: found, kept in one set, and said."""
+"""Documents that are nearly the same are found, kept in one set, and reported."""
 
 import csv
 import random
@@ -133,5 +133,5 @@ def test_published_sets_stay_and_say_what_they_hold(tmp_path: Path) -> None:
         "train": 2, "valid": 1, "test": 2
     }  # fmt: skip
     assert corpus.remark == (
-        "of the test set as published, pieces that are nearly the same: 1 with one in train"
+        "pieces of the published test set that are nearly the same as others: 1 like one in train"
     )

@@ -122,7 +122,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
     number: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A Ctrl-C, or what ends a service, in the middle of a step, a sample or a score."""
+    """A Ctrl-C or a SIGTERM in the middle of a step, a sample or a score."""
     before = signal.getsignal(number)
     first = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample)
     take_step = first._train_step
@@ -173,7 +173,7 @@ def test_a_killed_run_goes_on_from_its_last_save(
 
 
 class Dropping(Trainer):
-    """One whose network's dropout is drawn from a generator of its own, as a GPU's is."""
+    """A trainer that draws dropout from a generator of its own, as on a GPU."""
 
     def _train_step(self, chunk: Chunk) -> float:
         torch.manual_seed(int(torch.randint(1 << 30, (), generator=OWN)))
@@ -202,7 +202,7 @@ def test_the_devices_generator_goes_on_too(
     second.resume()
     second.train()
     assert same_weights(second, whole)
-    # A run that was saved on a processor has none for the GPU that it goes on with.
+    # A run that was saved on a CPU has no state for the generator of a GPU that it resumes on.
     monkeypatch.setattr(loop, "generators", lambda device: {"rng": torch.default_generator})
     second.save()
     monkeypatch.setattr(loop, "generators", lambda device: both)
@@ -265,7 +265,7 @@ def test_a_run_that_is_shorter_than_its_recipe_says_how_long_it_was(
 def test_an_epoch_is_all_that_there_is_to_foretell_once(
     corpus: Corpus, tmp_path: Path, options: dict[str, int]
 ) -> None:
-    """The boundary that ends a document is foretold as well."""
+    """The begin-and-end symbol after a document is predicted, too."""
     from dataclasses import replace
 
     names = replace(corpus, splits={n: corpus.splits["train"][:9] for n in corpus.splits})

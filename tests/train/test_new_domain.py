@@ -1,4 +1,4 @@
-"""The walk-through of docs/training.md: what stands there adds a domain."""
+"""The walk-through of docs/training.md: its code adds a domain."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def block(first: str) -> str:
 
 @pytest.fixture
 def codec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Codec]:
-    """The page's codec, in a folder that stands beside the package's own."""
+    """The page's codec, in a second folder of the package `codecs`."""
     added = tmp_path / "codecs"
     added.mkdir()
     (added / "drums.py").write_text(block("# stream_rnn/codecs/drums.py"))

@@ -1,4 +1,4 @@
-"""A list of one's own goes on as it has gone on before."""
+"""A model of a list of names continues it as the list has gone on before."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SONGS, SESSION = 5, 23
 def listened(count: int) -> list[str]:
     """A made-up history: album after album, and after each the same interlude.
 
-    So what follows the interlude is told by what came before it, and by that alone.
+    So only the names before the interlude tell which name follows it.
     """
     heard: list[str] = []
     while len(heard) < count:
@@ -32,7 +32,7 @@ def listened(count: int) -> list[str]:
 
 
 def written(names: list[str]) -> str:
-    """As a file, in sessions of some length that is not an album's."""
+    """The text of a file with those names, in sessions that do not match the albums."""
     sessions = [names[i : i + SESSION] for i in range(0, len(names), SESSION)]
     return "\n\n".join("\n".join(session) for session in sessions) + "\n"
 

@@ -1,7 +1,7 @@
 """Every recipe in `configs/`, on a small slice of its corpus.
 
-Where the corpora are not at hand (`STREAM_RNN_DATA`), and for a list of one's own, it is a small
-made-up one that is laid out as the real one is.
+If the corpora are not at hand (`STREAM_RNN_DATA`), and for recipes of one's own list, a small
+made-up corpus with the same layout is used.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def words(dice: random.Random, count: int) -> str:
 
 
 def make_corpus(folder: Path, recipe: DataRecipe) -> None:
-    """What `recipe` asks for, a few kilobytes of it."""
+    """Makes up a few kilobytes of the corpus that `recipe` asks for."""
     dice, path = random.Random(1), folder / recipe.source
     path.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(exist_ok=True)
@@ -89,7 +89,7 @@ def make_corpus(folder: Path, recipe: DataRecipe) -> None:
 
 
 def slice_corpus(folder: Path, recipe: DataRecipe) -> None:
-    """Some of the real corpus of `recipe`, a few hundred kilobytes at most."""
+    """Copies a few hundred kilobytes at most of the real corpus of `recipe`."""
     source, path = DATA / recipe.source, folder / recipe.source
     path.parent.mkdir(parents=True, exist_ok=True)
     if recipe.format == "songs_csv":
@@ -123,7 +123,7 @@ def slice_corpus(folder: Path, recipe: DataRecipe) -> None:
 
 
 def _some_rows(source: Path, path: Path, count: int) -> None:
-    """So many rows of a CSV, from all over it, since it is in the order of the artists."""
+    """Copies about `count` rows from all over a CSV, since it is ordered by artist."""
     with source.open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -139,7 +139,7 @@ def _few_rolls(rolls: np.ndarray, count: int) -> np.ndarray:
 
 
 def shrunk(recipe: Recipe) -> Recipe:
-    """The same with a small network, for few steps."""
+    """The recipe with a small network and few steps."""
     data = msgspec.structs.replace(recipe.data, least=1, passage=min(recipe.data.passage, 300))
     if recipe.train is None:
         return Recipe(data, recipe.model)

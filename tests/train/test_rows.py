@@ -34,9 +34,9 @@ def test_a_simulated_band_follows_its_lead_lags_and_changes_together() -> None:
                 taken_up.append(np.mean(rows[t + 5, 1:] == idea))
                 ahead += (rows[t, 1:] == idea).sum()
     assert np.mean(together) > 0.5 > 2 * np.mean(alone)  # they listen to each other
-    # New ideas: two change within a second more often than by chance.
+    # Two players change in the same second more often than by chance.
     assert np.mean(changes) > 0.01
-    # What the lead stays with is taken up within seconds, and seldom at once.
+    # A gesture that the lead stays with is taken up within seconds, but seldom at once.
     assert len(taken_up) > 50 and np.mean(taken_up) > 0.6 > 0.3 > ahead / (3 * len(taken_up))
 
 
@@ -89,9 +89,9 @@ def test_the_time_and_the_header_may_be_there_or_not(tmp_path: Path, text: str) 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("time,a\n0.5,1\n1.5,1\n", "line 2: 1 players; 2 to 8 are read"),
-        ("1,2,3,4,5,6,7,8,0\n", "line 1: 9 players; 2 to 8 are read"),
-        ("time,a,b,c,d\n0.5,1,2,3,4\n1.5,1,2,3\n", "line 3: 3 players; it began with 4"),
+        ("time,a\n0.5,1\n1.5,1\n", "line 2: 1 players; there must be 2 to 8"),
+        ("1,2,3,4,5,6,7,8,0\n", "line 1: 9 players; there must be 2 to 8"),
+        ("time,a,b,c,d\n0.5,1,2,3,4\n1.5,1,2,3\n", "line 3: 3 players, not 4 as before"),
         ("1,2,3,4\n\n1,2,3,9\n", "line 3: '9' is not a gesture, 0 to 8"),
         ("time,a,b,c,d\n0,1,2,3,4\n1,1,2.5,3,4\n", "line 3: '2.5' is not"),
         ("time,a,b,c,d\n0,1,2,3,nan\n", "line 2: 'nan' is not"),
@@ -146,7 +146,7 @@ def test_a_smaller_band_can_be_asked_for_and_a_larger_one_is_said(tmp_path: Path
     two = DataRecipe(".", "ensemble", split=SHARES, players=2)
     corpus = load_corpus(two, tmp_path)
     assert isinstance(corpus.codec, EnsembleCodec) and len(corpus.codec.columns) == 2
-    with pytest.raises(DataError, match="3 players, in a band of 4; see data.players"):
+    with pytest.raises(DataError, match="3 players, but the band has 4; see data.players"):
         load_corpus(DataRecipe(".", "ensemble", players=4), tmp_path)
     trained = load_corpus(three, tmp_path).codec
     with pytest.raises(DataError, match="2 players; the model has 3"):
@@ -264,7 +264,7 @@ def test_a_log_of_impsys_is_what_a_person_played_with_its_times(tmp_path: Path) 
     assert count == 3 * (299 + 299)
     what, wider = sorted(corpus.left_out)
     assert "what.log, line 1: not a line of IMPSY's log" in what
-    assert "wider.log: not of the 2 values of the others" in wider
+    assert "wider.log: its columns are not those of the other files" in wider
 
 
 def test_a_data_set_of_impsys_is_read_without_running_it(tmp_path: Path) -> None:

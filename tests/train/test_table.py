@@ -1,4 +1,4 @@
-"""The table of models in docs/models.md, and what makes it."""
+"""The table of models in docs/models.md, and the program that makes it."""
 
 from __future__ import annotations
 
