@@ -39,7 +39,7 @@ THROUGH = {
     "test_cli.py": ": paths; commands: arguments bench inspect runs sample serve train",
     "train/test_counting.py": "engine: offline preview",
     "train/test_data.py":
-        "train: augment corpus feed folders folk notes songs split texts",
+        "train: augment corpus feed folk notes songs split texts",
     "train/test_loop.py": "train: finish resume start windows",
     "train/test_measures.py": "train: tables",
     "train/test_rows.py": "train: touches",

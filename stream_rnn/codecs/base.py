@@ -67,7 +67,8 @@ class Codec(Protocol):
         suppressed: vocabulary indices that are never drawn.
         transitions: the transition mask `[size, size]`: whether the second symbol may follow the
             first. None where every symbol may.
-        endings: the endings of files that `write_file` makes, such as `.mid`; the usual one first.
+        endings: the endings of files that `write_file` makes, such as `.mid`. `read_prime` reads
+            files of the first one.
         printable: whether the text of `show` is a result in itself, and not only a view.
     """
 

@@ -29,7 +29,7 @@ def files(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists)
     def read(file: Path) -> NDArray[Any]:
         return np.array(codec.read_prime(str(file)), np.uint16)
 
-    return folder_corpus(path, recipe, codec, artists, codec.endings, read)
+    return folder_corpus(path, recipe, codec, artists, codec.endings[:1], read)
 
 
 def _codec_of(domain: str) -> Codec:

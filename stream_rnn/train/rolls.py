@@ -32,12 +32,13 @@ PITCHES = 128  # columns of a roll that has one for each MIDI pitch
 def rolls(
     path: Path, recipe: DataRecipe, codec: Codec | None, artists: tuple[str, ...] | None
 ) -> Corpus:
-    """The rolls of one file. If it has all three sets they are kept; else it is split by piece.
+    """The rolls of one file. Three sets of its own are kept; pieces without sets are split.
 
     Pieces without frames are left out.
 
     Raises:
-        DataError: the file has no rolls of these kinds; the message says where it differs.
+        DataError: the file has no rolls of these kinds, or only two of the sets; the message says
+            where it differs.
     """
     read = {".json": _json, ".npz": _npz}.get(path.suffix.lower(), _mat)
     found = read(path)
@@ -51,7 +52,12 @@ def rolls(
     every = [piece for pieces in kept.values() for piece in pieces]
     alike = near_duplicates(of_rolls(roll for _, roll in every))
     remark = told(alike)
-    if set(kept) == set(SPLITS):
+    if len(kept) == 2:
+        raise DataError(
+            f"{path}: it has sets named {' and '.join(kept)}; name all of train, valid and test, "
+            "or give one list of pieces, which is split"
+        )
+    if len(kept) == len(SPLITS):
         remark = _across([name for name, pieces in kept.items() for _ in pieces], alike)
     else:
         kept = split_documents(every, recipe.split, lambda piece: [piece[0]], alike)

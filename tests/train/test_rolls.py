@@ -104,3 +104,13 @@ def test_arrays_that_are_no_rolls_are_refused(tmp_path: Path) -> None:
     path.write_bytes(b"no")
     with pytest.raises(DataError, match="not a file of arrays"):
         loaded(path)
+
+
+def test_a_file_with_two_of_the_sets_is_refused_and_one_set_is_split(tmp_path: Path) -> None:
+    path, piece = tmp_path / "chorales.json", [[60, 64], [62, 65]]
+    path.write_text(json.dumps({"train": [piece] * 5, "test": [piece]}))
+    with pytest.raises(DataError, match="sets named train and test; name all of train, valid"):
+        loaded(path, split=(0.6, 0.2, 0.2))
+    path.write_text(json.dumps({"train": [[[60 + i, 64]] * 3 for i in range(20)]}))
+    corpus = loaded(path, split=(0.6, 0.2, 0.2))
+    assert all(len(corpus.splits[name]) for name in ("train", "valid", "test"))
