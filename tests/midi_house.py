@@ -32,8 +32,8 @@ class Rig:
         self.config = MidiConfig(
             in_=(MidiIn(port="keys", session="a", **config.pop("keys", {})),), **config
         )
-        self.conductor = TransportFollower(self.house.stage)
-        self.input = MidiInput(self.config, self.house.stage, self.conductor)
+        self.follower = TransportFollower(self.house.stage)
+        self.input = MidiInput(self.config, self.house.stage, self.follower)
         self.ear = self.house.join()
 
     @property

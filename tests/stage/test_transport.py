@@ -14,7 +14,7 @@ PER_BEAT = 4  # of the tests' models
 
 
 @pytest.fixture
-def conductor(house: House) -> TransportFollower:
+def follower(house: House) -> TransportFollower:
     house.stage.tempi.offer("midi")
     house.stage.tempi.offer("link")
     return TransportFollower(house.stage)
@@ -40,10 +40,10 @@ def open_following(house: House, ear: Ear, source: str = "midi", **fields: objec
 
 
 def test_a_session_falls_on_the_beat_from_the_bar_on(
-    house: House, conductor: TransportFollower
+    house: House, follower: TransportFollower
 ) -> None:
     tempo = Tempo(97.0, 13.37, house.clock.now())
-    conductor.set_tempo("midi", tempo, house.clock.now())
+    follower.set_tempo("midi", tempo, house.clock.now())
     ear = house.join()
     open_following(house, ear)
     house.run(6)
@@ -55,9 +55,9 @@ def test_a_session_falls_on_the_beat_from_the_bar_on(
 
 
 def test_what_is_in_force_shows_the_tempo_that_is_followed(
-    house: House, conductor: TransportFollower
+    house: House, follower: TransportFollower
 ) -> None:
-    conductor.set_tempo("midi", Tempo(90.0, 0.0, house.clock.now()), house.clock.now())
+    follower.set_tempo("midi", Tempo(90.0, 0.0, house.clock.now()), house.clock.now())
     ear = house.join()
     open_following(house, ear)
     assert ear.last("opened")["controls"]["bpm"] == 90.0
@@ -73,10 +73,10 @@ def test_what_is_in_force_shows_the_tempo_that_is_followed(
 
 
 def test_a_change_for_the_bar_falls_on_a_bar_of_the_music(
-    house: House, conductor: TransportFollower
+    house: House, follower: TransportFollower
 ) -> None:
     tempo = Tempo(240.0, 0.5, house.clock.now())
-    conductor.set_tempo("midi", tempo, house.clock.now())
+    follower.set_tempo("midi", tempo, house.clock.now())
     ear = house.join()
     open_following(house, ear)
     house.run(3)
@@ -89,17 +89,17 @@ def test_a_change_for_the_bar_falls_on_a_bar_of_the_music(
 
 
 def test_a_tempo_that_changes_is_followed_from_the_next_symbol_on(
-    house: House, conductor: TransportFollower
+    house: House, follower: TransportFollower
 ) -> None:
     now = house.clock.now()
-    conductor.set_tempo("link", Tempo(120.0, 0.0, now), now)
+    follower.set_tempo("link", Tempo(120.0, 0.0, now), now)
     ear = house.join()
     open_following(house, ear, "link")
     house.run(4)
     now = house.clock.now()
     faster = Tempo(180.0, Tempo(120.0, 0.0, 1000.0).beat_at(now), now)
     count = len(dues(ear))
-    conductor.set_tempo("link", faster, now)
+    follower.set_tempo("link", faster, now)
     assert ear.last("controlled")["changed"] == ["bpm", "rate"]
     assert ear.last("controlled")["controls"]["bpm"] == 180.0
     house.run(3)
@@ -111,27 +111,27 @@ def test_a_tempo_that_changes_is_followed_from_the_next_symbol_on(
     assert all(b - a > 0.06 for (_, a), (_, b) in pairwise(dues(ear)))
 
 
-def test_viewers_are_not_told_of_every_tremor(house: House, conductor: TransportFollower) -> None:
+def test_viewers_are_not_told_of_every_tremor(house: House, follower: TransportFollower) -> None:
     ear = house.join()
     open_following(house, ear, "midi")
     before = len(ear.of("controlled"))
     for i in range(400):
         now = house.clock.now()
-        conductor.set_tempo("midi", Tempo(120.0 + 0.02 * (i % 3), now * 2, now), now)
+        follower.set_tempo("midi", Tempo(120.0 + 0.02 * (i % 3), now * 2, now), now)
         house.run(0.02, step=0.01)
     assert len(ear.of("controlled")) - before == 1
     for i in range(400):  # nor of more than two a second, of a tempo that sways
         now = house.clock.now()
-        conductor.set_tempo("midi", Tempo(120.0 + 0.3 * (i % 3), now * 2, now), now)
+        follower.set_tempo("midi", Tempo(120.0 + 0.3 * (i % 3), now * 2, now), now)
         house.run(0.02, step=0.01)
     assert 2 <= len(ear.of("controlled")) - before <= 18
 
 
 def test_after_a_feed_the_stream_goes_on_at_its_place_in_the_beat(
-    house: House, conductor: TransportFollower
+    house: House, follower: TransportFollower
 ) -> None:
     tempo = Tempo(120.0, 0.0, house.clock.now())
-    conductor.set_tempo("midi", tempo, house.clock.now())
+    follower.set_tempo("midi", tempo, house.clock.now())
     ear = house.join()
     open_following(house, ear)
     house.run(4)
@@ -145,42 +145,42 @@ def test_after_a_feed_the_stream_goes_on_at_its_place_in_the_beat(
 
 
 def test_a_tempo_that_is_none_is_passed_over_and_one_that_ends_leaves_the_own(
-    house: House, conductor: TransportFollower
+    house: House, follower: TransportFollower
 ) -> None:
     now = house.clock.now()
     ear = house.join()
     open_following(house, ear)
     for broken in (Tempo(0.0, 0, now), Tempo(float("nan"), 0, now), Tempo(120, float("inf"), now)):
-        conductor.set_tempo("midi", broken, now)
+        follower.set_tempo("midi", broken, now)
     assert house.stage.sessions["a"].tempo is None
-    conductor.set_tempo("midi", Tempo(60.0, 0, now), now)
+    follower.set_tempo("midi", Tempo(60.0, 0, now), now)
     house.run(6)
-    conductor.set_tempo("midi", None, house.clock.now())
+    follower.set_tempo("midi", None, house.clock.now())
     assert ear.last("controlled")["controls"]["rate"] == 20.0  # the model's
     count = len(dues(ear))
     house.run(2)
     assert len(dues(ear)) - count == pytest.approx(40, abs=2)
 
 
-def test_start_stop_and_continue_of_the_source(house: House, conductor: TransportFollower) -> None:
+def test_start_stop_and_continue_of_the_source(house: House, follower: TransportFollower) -> None:
     ear = house.join()
     open_following(house, ear, play=False)
     house.say(ear, "open", model="roll", session="own", seed=1)
     house.run(1)
     now = house.clock.now()
     begun = Tempo(120.0, 0.0, now)
-    conductor.set_tempo("midi", begun, now)
-    conductor.transport("midi", "start", now)
+    follower.set_tempo("midi", begun, now)
+    follower.transport("midi", "start", now)
     house.run(3)
     heard = steps(ear, begun)
     assert heard[0] == (0, pytest.approx(0.0, abs=0.02 / 0.125 + 1e-6))  # as soon as may be
     assert [step for _, step in heard[1:]] == pytest.approx(range(1, len(heard)), abs=1e-4)
-    conductor.transport("midi", "stop", house.clock.now())
+    follower.transport("midi", "stop", house.clock.now())
     assert ear.last("paused")["session"] == "a"
     count = len(heard)
     house.run(1.3)
     assert len(dues(ear)) <= count + 1
-    conductor.transport("midi", "continue", house.clock.now())
+    follower.transport("midi", "continue", house.clock.now())
     house.run(4)
     resumed = steps(ear, begun)[count + 1 :]
     assert resumed
@@ -189,17 +189,17 @@ def test_start_stop_and_continue_of_the_source(house: House, conductor: Transpor
 
 
 def test_a_start_in_the_middle_of_playing_begins_the_bar_anew(
-    house: House, conductor: TransportFollower
+    house: House, follower: TransportFollower
 ) -> None:
     now = house.clock.now()
-    conductor.set_tempo("midi", Tempo(120.0, 0.0, now), now)
+    follower.set_tempo("midi", Tempo(120.0, 0.0, now), now)
     ear = house.join()
     open_following(house, ear)
     house.run(3.3)
     now = house.clock.now()
     again = Tempo(120.0, 0.0, now + 0.01)
-    conductor.set_tempo("midi", again, now)
-    conductor.transport("midi", "start", now)
+    follower.set_tempo("midi", again, now)
+    follower.transport("midi", "start", now)
     count = len(dues(ear))
     house.run(5)
     assert len(dues(ear)) > count + 10

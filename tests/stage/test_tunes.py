@@ -220,14 +220,14 @@ def test_on_a_stage_it_follows_the_source_and_says_so(tmp_path: Path) -> None:
     house = House(tmp_path)
     house.stage.tempi.offer("link")
     house.stage.tempi.default = "link"  # new sessions follow
-    conductor, ear = TransportFollower(house.stage), house.join()
-    conductor.set_tempo("link", SYNC, house.clock.now())
+    follower, ear = TransportFollower(house.stage), house.join()
+    follower.set_tempo("link", SYNC, house.clock.now())
     house.say(ear, "open", model="tunes", session="s", seed=4)
     assert ear.last("opened")["controls"]["bpm"] == 97.0
     house.run(40)
     count = len(ear.of("symbol"))
     faster = Tempo(150.0, SYNC.beat_at(house.clock.now()), house.clock.now())
-    conductor.set_tempo("link", faster, house.clock.now())
+    follower.set_tempo("link", faster, house.clock.now())
     house.run(40)
     symbols = ear.of("symbol")
     for tempo, part in ((SYNC, symbols[:count]), (faster, symbols[count + 40 :])):

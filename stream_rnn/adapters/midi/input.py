@@ -34,7 +34,7 @@ PANIC_PAUSE = 1.0  # seconds from one panic to the next: its own messages may co
 
 
 @dataclass
-class _Ear:
+class _InputPort:
     """One input port."""
 
     config: MidiIn
@@ -50,7 +50,7 @@ class MidiInput:
     Args:
         config: `in_` lists the ports; a port's number is its index there.
         stage: gets the requests.
-        conductor: gets tempo and transport of the MIDI clock.
+        follower: gets tempo and transport of the MIDI clock.
         bpm: the tempo until a clock has been heard.
 
     Raises:
@@ -59,13 +59,13 @@ class MidiInput:
     """
 
     def __init__(
-        self, config: MidiConfig, stage: Stage, conductor: TransportFollower, *, bpm: float = 120.0
+        self, config: MidiConfig, stage: Stage, follower: TransportFollower, *, bpm: float = 120.0
     ) -> None:
         learnt = LearntFile(Path(config.learnt)) if config.learnt else None
-        self._stage, self._conductor = stage, conductor
+        self._stage, self._follower = stage, follower
         self._turns = Turns()
         self._ears = [
-            _Ear(
+            _InputPort(
                 one,
                 midi.Reader(),
                 ClockFollower(bpm),
@@ -128,7 +128,9 @@ class MidiInput:
         if self.next_time() < before:
             self._stage.times.on_sooner()
 
-    def _note(self, ear: _Ear, event: midi.NoteOn | midi.NoteOff, time: float, now: float) -> None:
+    def _note(
+        self, ear: _InputPort, event: midi.NoteOn | midi.NoteOff, time: float, now: float
+    ) -> None:
         plays = ear.config.channel in (None, event.channel)
         if isinstance(event, midi.NoteOff):
             ear.keys.note_off(event, time, now)
@@ -137,7 +139,7 @@ class MidiInput:
         if not self._knobs.move(ear.movements.hear(event, time), now, plays=keyed) and plays:
             ear.keys.note_on(event, time, now)
 
-    def _control(self, ear: _Ear, event: midi.ControlChange, time: float, now: float) -> None:
+    def _control(self, ear: _InputPort, event: midi.ControlChange, time: float, now: float) -> None:
         plays = ear.config.channel in (None, event.channel)
         if event.controller >= midi.ALL_SOUND_OFF:
             silences = event.controller in SILENCING
@@ -159,7 +161,7 @@ class MidiInput:
 
     def _clock(self, port: int, event: midi.MidiEvent, time: float, now: float) -> None:
         """Follows the first clock that is heard, until it falls silent."""
-        follower = self._ears[port].clock
+        heard = self._ears[port].clock
         if self._leader != port:
             led = self._leader is not None and time - self._ears[self._leader].clock.last <= GAP
             if led:
@@ -168,11 +170,11 @@ class MidiInput:
             log.info("MIDI clock: %s", self._ears[port].config.port)
         if isinstance(event, midi.Clock):
             self._silent_at = time + GAP
-        for told in follower.hear(event, time):
+        for told in heard.hear(event, time):
             if isinstance(told, Tempo):
-                self._conductor.set_tempo(SOURCE, told, now)
+                self._follower.set_tempo(SOURCE, told, now)
             else:
-                self._conductor.transport(SOURCE, told, now)
+                self._follower.transport(SOURCE, told, now)
                 if told == "stop":
                     sessions = self._stage.sessions.items()
                     self._turns.stop(n for n, s in sessions if s.controls.sync == SOURCE)

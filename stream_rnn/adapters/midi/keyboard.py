@@ -60,11 +60,11 @@ def make_keys(config: MidiIn, stage: Stage, asker: Asker, turns: Turns) -> Keys:
     """
     if config.keys == "answer":
         return Answer(config, stage, asker, turns)
-    kind = PlayAlong if config.keys == "feed" else Deaf
+    kind = PlayAlong if config.keys == "feed" else NoKeys
     return kind(config, stage, asker)
 
 
-class Deaf:
+class NoKeys:
     """Keys that do nothing."""
 
     def __init__(self, config: MidiIn, stage: Stage, asker: Asker) -> None:
@@ -108,7 +108,7 @@ class Deaf:
         self._stage.handle(self._asker, message, now)
 
 
-class Answer(Deaf):
+class Answer(NoKeys):
     """Call and response: the session listens while keys are played, and then answers.
 
     All keyboards of a session share one turn: see `Turn`.
@@ -181,7 +181,7 @@ class Answer(Deaf):
         ]
 
 
-class PlayAlong(Deaf):
+class PlayAlong(NoKeys):
     """Keys go into the stream while it plays.
 
     With a piano roll, while keys are down, each frame is made of these keys and takes the place

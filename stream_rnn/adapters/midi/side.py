@@ -83,7 +83,7 @@ class MidiSide:
     """MIDI output and input.
 
     Args:
-        conductor: gets the tempo and transport of a MIDI clock.
+        follower: gets the tempo and transport of a MIDI clock.
         bpm: the tempo until a MIDI clock is heard.
 
     Raises:
@@ -95,7 +95,7 @@ class MidiSide:
         stage: Stage,
         clock: Clock,
         config: MidiConfig,
-        conductor: TransportFollower,
+        follower: TransportFollower,
         bpm: float,
     ) -> None:
         self._stage, self._clock, self._config, self._bpm = stage, clock, config, bpm
@@ -103,7 +103,7 @@ class MidiSide:
             config.out_, self._play, self._end_notes, clock.now, self._steps_per_beat,
             lambda: stage.times.on_sooner(),
         )  # fmt: skip
-        self.input = self._make_input(conductor)
+        self.input = self._make_input(follower)
         self._connected: tuple[str | None, ...] = ()
         self._trouble: str | None = None
         died = asyncio.Event()
@@ -125,12 +125,12 @@ class MidiSide:
         """The parts that act at times of their own: see `playout.Ticking`."""
         return [self._sink] if self.input is None else [self.input, self._sink]
 
-    def _make_input(self, conductor: TransportFollower) -> MidiInput | None:
+    def _make_input(self, follower: TransportFollower) -> MidiInput | None:
         if not self._config.in_:
             return None
         from stream_rnn.adapters.midi.input import MidiInput
 
-        return MidiInput(self._config, self._stage, conductor, bpm=self._bpm)
+        return MidiInput(self._config, self._stage, follower, bpm=self._bpm)
 
     def _steps_per_beat(self, model: str) -> int | None:
         played = self._stage.models[model]

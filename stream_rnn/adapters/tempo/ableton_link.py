@@ -39,23 +39,21 @@ class LinkSide:
 
     Args:
         stage: offers Link to its sessions as a source of tempo.
-        conductor: gets the tempo.
+        follower: gets the tempo.
         bpm: the tempo while we are alone; by Link's rules, a program that joins takes it over.
 
     Raises:
         ConfigError: aalink is not installed.
     """
 
-    def __init__(
-        self, stage: Stage, conductor: TransportFollower, clock: Clock, bpm: float
-    ) -> None:
+    def __init__(self, stage: Stage, follower: TransportFollower, clock: Clock, bpm: float) -> None:
         try:
             import aalink  # noqa: F401
         except ImportError:
             raise ConfigError(
                 "Ableton Link needs the package aalink: pip install 'stream-rnn[link]'"
             ) from None
-        self._conductor, self._clock, self._bpm = conductor, clock, bpm
+        self._follower, self._clock, self._bpm = follower, clock, bpm
         self._told: Tempo | None = None
         self._told_at = 0.0
         self._peers = 0
@@ -90,4 +88,4 @@ class LinkSide:
         stale = self._told is None or now - self._told_at >= REFRESH
         if stale or (self._told is not None and tempo.moved(self._told, now)):
             self._told, self._told_at = tempo, now
-            self._conductor.set_tempo(SOURCE, tempo, now)
+            self._follower.set_tempo(SOURCE, tempo, now)

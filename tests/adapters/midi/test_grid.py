@@ -103,16 +103,16 @@ def test_a_tempo_that_is_followed_is_in_the_file(
     rolling: tuple[House, Recorder, Ear], tmp_path: Path
 ) -> None:
     house, recorder, ear = rolling
-    conductor = TransportFollower(house.stage)
+    follower = TransportFollower(house.stage)
     house.stage.tempi.offer("link")
-    conductor.set_tempo("link", Tempo(100.0, 0.0, house.clock.now()), house.clock.now())
+    follower.set_tempo("link", Tempo(100.0, 0.0, house.clock.now()), house.clock.now())
     controls = {"sync": "link"}
     house.say(ear, "open", model="roll", session="s", seed=5, controls=controls)
     house.run(6.0)
     now = house.clock.now()
     beat = house.stage.sessions["s"].tempo
     assert beat is not None
-    conductor.set_tempo("link", Tempo(130.0, beat.beat_at(now), now), now)
+    follower.set_tempo("link", Tempo(130.0, beat.beat_at(now), now), now)
     house.run(10.0)
     recorder.close()
     take = Take(tmp_path / "take.mid")

@@ -60,7 +60,7 @@ def test_a_phrase_may_replace_the_past(models: Path) -> None:
 def test_on_a_beat_a_phrase_keeps_its_place_in_the_bar(models: Path) -> None:
     rig = Rig(models, keys={"silence": 0.5, "prime": True})
     tempo = Tempo(120.0, 0.0, rig.now)
-    rig.conductor.set_tempo("midi", tempo, rig.now)
+    rig.follower.set_tempo("midi", tempo, rig.now)
     rig.open(controls={"sync": "midi"}, play=False)
     rig.run(1.5 - 0.01)  # the fourth beat, almost
     rig.hear(on(60))
@@ -126,7 +126,7 @@ class Duo(Rig):
                 MidiIn(port="two", session="a", silence=second),
             )
         )
-        self.input = MidiInput(self.config, self.house.stage, self.conductor)
+        self.input = MidiInput(self.config, self.house.stage, self.follower)
 
     def play(self, keyboard: int, *messages: bytes) -> None:
         for message in messages:
