@@ -310,7 +310,7 @@ if (isStage) showsPointer(document.body);
 find("link").addEventListener("click", async () => {
   try {
     await copy(new URL(linkFor(), location).href);
-    toast("The link is copied: whoever opens it sees and plays this session.");
+    toast("The link is copied. Anybody who opens it can watch and play this session.");
   } catch {
     toast(hasToken ? `${location.href} and the token, as &token=…` : location.href);
   }

@@ -44,7 +44,7 @@ async function said(response, withToken) {
   const { ok, status, statusText, headers } = response;
   if (ok) {
     return (
-      "The server is there, but no WebSocket gets through to it. A proxy in between has to hand on " +
+      "The server is there, but no WebSocket gets through to it. A proxy in between has to forward " +
       `the headers Upgrade and Connection: ${PROXY}.`
     );
   }
