@@ -6,6 +6,7 @@
 //        + -     temperature up and down
 //        < >     the blend of the two artists, towards the first or the second (text models)
 //        space   pause, and play on
+//
 // ChucK holds each message until its timetag: notes begin when they are due, plus the delay of the
 // sound card.
 

@@ -7,6 +7,7 @@
 ;        i "artist" 0 1 "Emily Dickinson" 2 "Edgar Allan Poe" 1
 ;        i "pause" 0 1
 ;        i "play" 0 1
+;
 ; Csound holds each message until its timetag: notes begin when they are due, to within one control
 ; period, plus the delay of the sound card.
 <CsoundSynthesizer>

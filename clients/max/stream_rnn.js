@@ -4,6 +4,7 @@
 //   2. Open stream_rnn.maxpat; it starts this script.
 //   3. Control it with the number and message boxes. You may send any action of docs/osc.md:
 //        temperature 0.4      artist "Emily Dickinson" 2 "Edgar Allan Poe" 1      pause      play
+//
 // Output, when due:  char TEXT N   note PITCH VELOCITY SECONDS   (velocity 0: the note ends)
 // and at once:  controlled NAME VALUE N   error CODE MESSAGE
 //

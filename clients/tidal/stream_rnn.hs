@@ -10,6 +10,7 @@
 --        d3 $ rnnBlend "0 0.25 0.5 1"            -- of the two artists below, for "lyrics"
 --        once $ rnnPause 1
 --        once $ rnnPlay 1
+--
 -- Tidal sends bundles ahead of time, and stream-rnn executes them at their timetags. To hear the
 -- stream among Tidal's own sounds, make SuperDirt a target of stream-rnn: uncomment the
 -- [[osc.target]] for SuperDirt in configs/serve.toml.

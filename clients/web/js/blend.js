@@ -1,4 +1,5 @@
 /* The artists in the blend: a slider for each, and a search field to add one.
+ *
  * Weights run from 0 to 100 and need not add up to 100; the shares beside them do. If none is
  * chosen, the blend is even over all artists, the default of a session.
  */

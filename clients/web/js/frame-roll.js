@@ -1,4 +1,5 @@
 /* Frames on a piano roll.
+ *
  * Time is counted in frames, not in seconds, so that the roll stands still in a pause, goes on
  * without a hole, and shows a change of rate as a change of speed.
  */

@@ -1,4 +1,5 @@
 /* Holds symbols until they are due, and then shows them.
+ *
  * While the page is visible, the queue is checked once a frame. A hidden page gets no frames, so
  * there a timer, though often late, keeps the queue from growing.
  */

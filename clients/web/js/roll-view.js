@@ -69,6 +69,7 @@ export class RollView {
 
   /**
    * Draws.
+   *
    * @param head the playhead's position; @param step pixels for each unit.
    * @param lines vertical lines: [{ at, light }].
    */

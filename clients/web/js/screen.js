@@ -75,6 +75,7 @@ export function drawCues(pen, cues, x, height) {
 
 /**
  * The trace of a finger: [{ x, y, wide, light, begins }], in pixels, from the oldest.
+ *
  * Each part is a curve from the middle of one segment to the middle of the next, with the point
  * between as its control point, so that the trace is round. The parts do not overlap, so that it
  * shines evenly.

@@ -1,4 +1,5 @@
 /* Keeps the screen on while something plays: nobody touches a phone on a music stand.
+ *
  * Browsers grant the lock in secure contexts only (https, or the same machine), release it whenever
  * the page is hidden, and may refuse it, as when the battery is low. None of that is an error.
  */
