@@ -1,4 +1,5 @@
 /* A WebSocket that reconnects by itself, with requests and answers matched by `id`.
+ *
  * Emits "up" (detail: the hello), "down" (detail: { retryIn, failed }, where `failed` counts failed
  * attempts in a row) and "message" (every message except answers to pings). It knows nothing of
  * sessions: see stream.js.
