@@ -296,7 +296,7 @@ def test_train_then_eval_then_sample(run: Run, tmp_path: Path) -> None:
     assert result["nll"] == card["scores"]["test"]["nll"]
     assert result["symbols"] == card["scores"]["test"]["symbols"]
 
-    # The scores are taken anew of the weights as they lie there, and nothing else changes.
+    # The scores are computed again for the weights on disk, and nothing else changes.
     wrong = {**card, "scores": {"test": {"nll": 9.0, "symbols": 1}}}
     (tmp_path / "run" / "best" / "card.json").write_text(json.dumps(wrong))
     ran = run("eval", tmp_path / "run" / "best", "--data", tmp_path, "--write-card")
@@ -305,7 +305,7 @@ def test_train_then_eval_then_sample(run: Run, tmp_path: Path) -> None:
     )  # fmt: skip
     assert json.loads((tmp_path / "run" / "best" / "card.json").read_text()) == card
 
-    # Where sets are cut otherwise than when it was trained, it says what it was trained on.
+    # If the sets are split differently than in training, the card keeps the sizes of training.
     sizes, before = card["data"]["sizes"], {"train": {"documents": 1, "symbols": 9}}
     wrong = {**card, "data": {**card["data"], "sizes": before}}
     for _ in range(2):

@@ -102,7 +102,7 @@ def test_the_corpus_is_read_and_its_songs_are_mapped(run: Run, verse: Path, tmp_
     code, out, err = run("inspect", verse, "--data", tmp_path, "--symbols", 900)
     assert code == 0, err
     assert "of the test set" in out
-    # A text that is drawn beside the search is nobody's, and changes nothing in the table.
+    # A given text is read with an even blend, and does not change the table of the corpus search.
     drawn = ("--symbols", 900, "--text", "ab cd")
     assert run("inspect", verse, "--data", tmp_path, *drawn)[1] == out
     code, out, err = run("inspect", verse, "--data", tmp_path, "--songs", "--json")
