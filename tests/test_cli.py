@@ -85,7 +85,7 @@ def test_each_command_has_help(run: Run, command: list[str]) -> None:
         (["sample", "no-such-model"], "no model 'no-such-model'; there are:"),
         (["sample", "../models"], "no model '../models'"),
         (["eval", "no-such-model", "--data", "."], "no model 'no-such-model'"),
-        (["train", "x.toml"], "which corpora? give --data DIR, or set STREAM_RNN_DATA"),
+        (["train", "x.toml"], "no folder of corpora: give --data DIR, or set STREAM_RNN_DATA"),
         (["train", "x.toml", "--data", "none"], "--data none: no such folder"),
         (["train", "x.toml", "--data", "."], "x.toml: no such file"),
         (["serve", "--models", "none", "--host", "0.0.0.0"], "give a --token, or say --anyone"),
@@ -252,7 +252,7 @@ def test_a_prime_is_read_from_a_file_that_is_named_with_an_at(
     assert ran.out == run("sample", models / "verse", "--length", 9, "--prime",
                           "a sea\nof love").out  # fmt: skip
     ran = run("sample", models / "verse", "--length", 9, "--prime", prime)
-    assert ran.code == 0 and f"say --prime @{prime}" in ran.err
+    assert ran.code == 0 and f"give --prime @{prime}" in ran.err
     ran = run("sample", models / "verse", "--prime", f"@{tmp_path / 'none.txt'}")
     assert ran.code == 1 and "none.txt: cannot be read (No such file" in ran.err
 
@@ -296,7 +296,7 @@ def test_train_then_eval_then_sample(run: Run, tmp_path: Path) -> None:
     assert result["nll"] == card["scores"]["test"]["nll"]
     assert result["symbols"] == card["scores"]["test"]["symbols"]
 
-    # The scores are taken anew of the weights as they lie there, and nothing else changes.
+    # The scores are computed again for the weights on disk, and nothing else changes.
     wrong = {**card, "scores": {"test": {"nll": 9.0, "symbols": 1}}}
     (tmp_path / "run" / "best" / "card.json").write_text(json.dumps(wrong))
     ran = run("eval", tmp_path / "run" / "best", "--data", tmp_path, "--write-card")
@@ -305,7 +305,7 @@ def test_train_then_eval_then_sample(run: Run, tmp_path: Path) -> None:
     )  # fmt: skip
     assert json.loads((tmp_path / "run" / "best" / "card.json").read_text()) == card
 
-    # Where sets are cut otherwise than when it was trained, it says what it was trained on.
+    # If the sets are split differently than in training, the card keeps the sizes of training.
     sizes, before = card["data"]["sizes"], {"train": {"documents": 1, "symbols": 9}}
     wrong = {**card, "data": {**card["data"], "sizes": before}}
     for _ in range(2):

@@ -1,14 +1,14 @@
-// stream-rnn in ChucK: plays a stream, and steers it from the keyboard.
+// stream-rnn in ChucK: plays a stream, and controls it from the keyboard.
 //
 //   1. In a terminal:  stream-rnn serve
 //   2. In another:     chuck stream_rnn.ck
-//   3. Steer with these keys, in that terminal:
+//   3. Control it with these keys, in that terminal:
 //        + -     temperature up and down
 //        < >     the blend of the two artists, towards the first or the second (text models)
 //        space   pause, and play on
 //
-// ChucK holds each message back until its timetag: notes begin when they are due, plus what the
-// sound card takes.
+// ChucK holds each message until its timetag: notes begin when they are due, plus the delay of the
+// sound card.
 
 // Where the server is, and what it should play.
 "127.0.0.1" => string HOST;
@@ -17,8 +17,8 @@
 "main" => string SESSION;
 "nottingham-joint" => string MODEL; // "lyrics" has artists to blend
 ["Emily Dickinson", "Edgar Allan Poe"] @=> string ARTISTS[];
-0.8 => float temperature; // where + and - begin
-0.5 => float blend; // how much of the second artist
+0.8 => float temperature; // the first value, changed by + and -
+0.5 => float blend; // the share of the second artist
 
 OscOut out;
 out.dest(HOST, PORT);
@@ -41,7 +41,7 @@ class Voice {
     fun void end() { envelope.keyOff(); }
 }
 
-Voice @ voices[128]; // by pitch; each is made when it is first wanted
+Voice @ voices[128]; // by pitch; each is made at its first note
 
 fun void note(int pitch, int velocity) {
     if (voices[pitch] == null) new Voice @=> voices[pitch];
@@ -71,7 +71,7 @@ fun void character(string text) {
     strings[turn].noteOn(0.5);
 }
 
-// What comes
+// Incoming messages
 
 now => time heardAt;
 
@@ -102,7 +102,7 @@ fun void listen() {
     }
 }
 
-// Subscribes, again and again: that does no harm, is answered, and finds a server started anew.
+// Subscribes again and again: that does no harm, and finds a server that was restarted.
 fun void watch() {
     out.start(address("open")).add(MODEL).send();
     while (true) {
@@ -115,7 +115,7 @@ fun void watch() {
     }
 }
 
-// Steering
+// Controls
 
 fun void steer() {
     KBHit keys;

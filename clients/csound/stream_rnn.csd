@@ -1,15 +1,15 @@
-; stream-rnn in Csound: plays a stream, and steers it.
+; stream-rnn in Csound: plays a stream, and controls it.
 ;
 ;   1. In a terminal:  stream-rnn serve
 ;   2. In another:     csound stream_rnn.csd                  (or open it in CsoundQt and run it)
-;   3. Steer by score lines: type them in that terminal, or in CsoundQt's live event sheet:
+;   3. Control it by score lines: type them in that terminal, or in CsoundQt's live event sheet:
 ;        i "temperature" 0 1 0.4
 ;        i "artist" 0 1 "Emily Dickinson" 2 "Edgar Allan Poe" 1
 ;        i "pause" 0 1
 ;        i "play" 0 1
 ;
-; Csound holds each message back until its timetag: notes begin when they are due, to within one
-; control period, plus what the sound card takes.
+; Csound holds each message until its timetag: notes begin when they are due, to within one control
+; period, plus the delay of the sound card.
 <CsoundSynthesizer>
 <CsOptions>
 -odac -d -m0 -L stdin
@@ -29,16 +29,16 @@ gSmodel = "nottingham-joint" ; "lyrics" has artists to blend
 
 giListen OSCinit giMyPort
 giScale[] fillarray 0, 2, 4, 7, 9
-gkHeard init 0 ; when the server was last heard
-gkPrint init 0 ; printf prints whenever this has changed
+gkHeard init 0 ; time of the server's last message
+gkPrint init 0 ; printf prints when this changes
 
-; The address of an action of our session.
+; Makes the address of an action of our session.
 opcode address, S, S
   Saction xin
   xout sprintf("/rnn/%s/%s", gSsession, Saction)
 endop
 
-; What comes. Several messages may lie ready in one control period: each is read until none is left.
+; Incoming messages. Several may be ready in one control period: read until none is left.
 
 instr listen_char
   Stext init ""
@@ -69,7 +69,7 @@ more:
     gkHeard times
     gkPrint += 1
     printf "note %d %d %f\n", gkPrint, kpitch, kvelocity, kseconds
-    ; A fraction of the instrument's number tells apart which pitch is held, and is to end.
+    ; The fraction of the instrument's number identifies the held pitch, so that it can be ended.
     kinstance = nstrnum("note") + kpitch / 1000
     if kvelocity > 0 then
       event "i", kinstance, 0, -1, kpitch, kvelocity
@@ -100,7 +100,7 @@ words:
 done:
 endin
 
-; Subscribes, again and again: that does no harm, is answered, and finds a server started anew.
+; Subscribes again and again: that does no harm, and finds a server that was restarted.
 instr watch
   Smodel init ""
   Sseed init ""
@@ -120,7 +120,7 @@ instr watch
   endif
 endin
 
-; Steering
+; Controls
 
 instr temperature
   OSCsend 1, gShost, giPort, address("temperature"), "f", p4

@@ -1,14 +1,14 @@
-// stream-rnn in Max, by Node for Max: plays a stream on time, and steers it.
+// stream-rnn in Max, by Node for Max: plays a stream on time, and controls it.
 //
 //   1. In a terminal:  stream-rnn serve          and, once, in this folder:  npm install osc
 //   2. Open stream_rnn.maxpat; it starts this script.
-//   3. Steer with its number and message boxes. Any action of docs/osc.md may be sent:
+//   3. Control it with the number and message boxes. You may send any action of docs/osc.md:
 //        temperature 0.4      artist "Emily Dickinson" 2 "Edgar Allan Poe" 1      pause      play
 //
-// Out come, when they are due:  char TEXT N   note PITCH VELOCITY SECONDS   (velocity 0: it ends)
+// Output, when due:  char TEXT N   note PITCH VELOCITY SECONDS   (velocity 0: the note ends)
 // and at once:  controlled NAME VALUE N   error CODE MESSAGE
 //
-// Without Max it runs in a terminal as well: actions are lines typed, and it prints what comes out.
+// It also runs in a terminal, without Max: type actions as lines, and it prints its output.
 //   node stream_rnn.js session=main model=lyrics
 
 const osc = require("osc");
@@ -27,7 +27,7 @@ for (const argument of process.argv.slice(2)) {
   if (name in settings) settings[name] = typeof settings[name] === "number" ? +value : value;
 }
 
-// Max, or a terminal in its place.
+// Max, or the terminal instead.
 function connectMax(perform) {
   let max;
   try {
@@ -56,7 +56,7 @@ const udp = new osc.UDPPort({
   metadata: true,
 });
 
-// Numbers go as floats: Max does not tell 1. from 1 here, and the server takes either.
+// Numbers are sent as floats: Max does not distinguish 1. from 1 here, and the server takes either.
 function send(address, ...values) {
   const args = values.map((value) => ({ type: typeof value === "number" ? "f" : "s", value }));
   udp.send({ address, args });
@@ -66,8 +66,8 @@ const out = connectMax(([action, ...values]) => {
   if (action !== undefined) send(base + action, ...values);
 });
 
-// What waits for its time, in the order in which it came: a timer for each would mix up what is due
-// at the same time.
+// Messages that wait for their time, in order of arrival: with a timer for each, those due at the
+// same time could change places.
 const waiting = [];
 let timer;
 function play() {
@@ -81,7 +81,7 @@ udp.on("message", ({ address, args }, timeTag) => {
   const start = address.startsWith(base) ? base : "/rnn/";
   const action = address.slice(start.length);
   if (action === "char" || action === "note") {
-    // The notes that end when a session pauses come without a time: at once.
+    // When a session pauses, its notes end at once: these messages have no time.
     waiting.push({ due: timeTag ? timeTag.native : Date.now(), values: [action, ...values] });
     play();
   } else if (action === "controlled") {
@@ -93,7 +93,7 @@ udp.on("message", ({ address, args }, timeTag) => {
 
 udp.on("error", (error) => out("error", error.code || "socket", error.message));
 
-// Asking again does no harm, is answered, and finds a server that was started anew.
+// Subscribing again does no harm, and finds a server that was restarted.
 udp.on("ready", () => {
   send(base + "open", settings.model);
   send("/rnn/subscribe", settings.session);

@@ -1,9 +1,9 @@
-# stream-rnn in Sonic Pi: plays a stream on time, and steers it.
+# stream-rnn in Sonic Pi: plays a stream on time, and controls it.
 #
 #   1. In a terminal:  stream-rnn serve
 #   2. Open this file in a buffer (Load) and press Run.
-#   3. Steer: change temperature, artists or playing below and press Run again. Only what you have
-#      changed is sent, and the music goes on.
+#   3. Control it: change temperature, artists or playing below and press Run again. Only your
+#      changes are sent, and the music goes on.
 
 # Where the server is, and what it should play.
 host = "127.0.0.1"
@@ -23,10 +23,10 @@ use_debug false
 use_cue_logging false
 use_osc host, port
 
-# Sonic Pi takes no OSC bundles, and what is to sound at a certain time comes in bundles. This
-# waits until the time that a bundle carries, and passes on its first message as a cue: a
-# character, or a frame. (The frame's notes follow: a cue each is too many for Sonic Pi.)
-# It outlives a Run, so that nothing is lost then.
+# Sonic Pi ignores OSC bundles, but timed messages come in bundles. This thread waits until a
+# bundle's time, and passes on its first message as a cue: a character, or a frame. (The frame's
+# notes follow in the bundle, but a cue for each would be too many for Sonic Pi.)
+# The thread outlives a Run, so that nothing is lost then.
 ports = [host, my_port, cue_port]
 unless $rnn_bridge && $rnn_bridge.alive? && $rnn_ports == ports
   $rnn_bridge.kill if $rnn_bridge
@@ -44,27 +44,27 @@ unless $rnn_bridge && $rnn_bridge.alive? && $rnn_ports == ports
         message = message[20, size]
       end
       socket.send(message, 0, "127.0.0.1", cue_port)
-      Kernel.sleep(0.002) # `sync` overlooks a cue that comes right behind another
+      Kernel.sleep(0.002) # `sync` misses a cue that comes right behind another
     end
   end
 end
 
-# Every two seconds: that does no harm, and finds a server started anew.
-osc "/rnn/#{session}/open", model # if it is there already, that is answered with an error
+# Subscribing every two seconds does no harm, and finds a server that was restarted.
+osc "/rnn/#{session}/open", model # if the session exists already, the answer is an error
 sleep 0.1
 live_loop :rnn_subscribe do
   osc "/rnn/subscribe", session, my_port
   sleep 2
 end
 
-# Sends what is not as it was at the last Run.
+# Sends the values that have changed since the last Run.
 $rnn_was ||= {temperature: nil, artists: {}, playing: true}
 osc "/rnn/#{session}/temperature", temperature if temperature != $rnn_was[:temperature]
 osc "/rnn/#{session}/artist", *artists.to_a.flatten if artists != $rnn_was[:artists]
 osc "/rnn/#{session}/#{playing ? "play" : "pause"}" if playing != $rnn_was[:playing]
 $rnn_was = {temperature: temperature, artists: artists, playing: playing}
 
-# What comes, from the thread above
+# Cues from the thread above
 
 cues = "/osc:127.0.0.1:#{my_port}/rnn/#{session}"
 
@@ -79,7 +79,7 @@ live_loop :rnn_char do
   synth :pluck, note: (text == "\n" ? 36 : pitch), release: 0.6 unless text == " "
 end
 
-# Faded rather than killed; what nobody ends, ends by itself.
+# Notes are faded, not killed; a note that no message ends, ends by itself.
 $rnn_sounding ||= {}
 release = ->(node) { control node, amp: 0, amp_slide: 0.1 }
 

@@ -1,4 +1,4 @@
--- stream-rnn in Tidal: a pattern steers a stream.
+-- stream-rnn in Tidal: a pattern controls a stream.
 --
 --   1. In a terminal:  stream-rnn serve
 --   2. Put the two blocks below into your BootTidal.hs, instead of its `tidal <- startTidal …`.
@@ -11,9 +11,9 @@
 --        once $ rnnPause 1
 --        once $ rnnPlay 1
 --
--- Tidal sends bundles ahead of time, and stream-rnn does them at their timetags. To hear what it
--- plays among Tidal's own sounds, give SuperDirt to it as a target: the [[osc.target]] for
--- SuperDirt in configs/serve.toml.
+-- Tidal sends bundles ahead of time, and stream-rnn executes them at their timetags. To hear the
+-- stream among Tidal's own sounds, make SuperDirt a target of stream-rnn: uncomment the
+-- [[osc.target]] for SuperDirt in configs/serve.toml.
 
 :{
 let rnnSession = "main"

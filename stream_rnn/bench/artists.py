@@ -1,12 +1,12 @@
-"""How well the artist that was asked for is recognised in what a model writes.
+"""How well the chosen artist can be recognised in a model's texts.
 
 `python -m stream_rnn.bench.artists MODEL --data DIR [--characters N] [--pair "A" "B"]`
 
-A judge learns the artists from the validation and test verse, which the network has never
-seen: a multinomial naive Bayes over strings of one to four characters. It is then asked whose
-each of the model's texts is, at weight 1, and along a blend of two artists. What the judge
-sees is each artist's likelihood against what texts of this kind have on average, since any
-made-up text is likelier under the writers of whom there is most to learn.
+A judge, a multinomial naive Bayes over strings of one to four characters, learns the artists from
+the validation and test verse, which the network has never seen. It then judges who wrote each of
+the model's texts, for every artist at weight 1, and for blends of two artists. The judge compares
+each artist's likelihood with its average over such texts, since generated texts are generally
+likelier under the writers with the most verse to learn from.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LONGEST = 4  # characters in a feature
-LEAST = 3  # texts that a feature has to stand in
+LEAST = 3  # a feature has to occur in so many texts
 SMOOTHING = 0.1
 FOLDS = 5
 BLEND = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -35,11 +35,11 @@ def features(text: str) -> Counter[str]:
 
 
 class Judge:
-    """Tells whose a text is.
+    """Judges which artist wrote a text.
 
     Args:
-        texts: what to learn from.
-        labels: whose each is, 0 to `count` - 1.
+        texts: the texts to learn from.
+        labels: the artist of each, 0 to `count` - 1.
         count: how many artists there are.
     """
 
@@ -57,12 +57,12 @@ class Judge:
         self._usual = np.zeros(count)
 
     def get_used_to(self, texts: Iterable[str]) -> None:
-        """Judges from now on by what is unusual among such texts."""
+        """From now on, subtracts each artist's mean score over these texts."""
         self._usual = np.zeros_like(self._usual)
         self._usual = np.mean([self.scores(text) for text in texts], axis=0)
 
     def _add(self, row: NDArray[np.float64], counts: Counter[str]) -> None:
-        # Logarithms: a refrain says little more the tenth time.
+        # Logarithms, since a refrain says little more the tenth time.
         for feature, n in counts.items():
             if feature in self._index:
                 row[self._index[feature]] += 1 + math.log(n)
@@ -73,7 +73,7 @@ class Judge:
         return order
 
     def scores(self, text: str) -> NDArray[np.float64]:
-        """Nats a feature that speak for each artist."""
+        """Each artist's score: log-likelihood in nats a feature, less its usual value."""
         row = np.zeros(self._log.shape[1])
         self._add(row, features(text))
         found: NDArray[np.float64] = self._log @ row / max(1.0, row.sum()) - self._usual
@@ -147,7 +147,7 @@ def main(arguments: list[str]) -> int:
         chosen = [write({a: 1 - weight, b: weight}, seed) for seed in range(2, 10)]
         leans = [float(s[b] - s[a]) for s in map(judge.scores, chosen)]
         say(f"{1 - weight:.2f} {options.pair[0]} + {weight:.2f} {options.pair[1]}: "
-            f"{sum(lean > 0 for lean in leans)} of {len(leans)} taken for the second, "
+            f"{sum(lean > 0 for lean in leans)} of {len(leans)} judged to be the second, "
             f"{np.mean(leans):+.4f} nats")  # fmt: skip
     return 0
 

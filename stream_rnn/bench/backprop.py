@@ -1,11 +1,11 @@
 """Memory and time of the gradient over a sequence: whole, truncated, or with checkpointing.
 
 `python -m stream_rnn.bench.backprop [--hidden 256] [--rows 8] [--lengths 256 512 …]` prints a
-table. Whole: back through all of the sequence at once. Truncated: back through so many symbols
-(`--chunk`), then the next with the state that those left, so that no gradient reaches further.
-Checkpointed: the whole gradient, with what it needs kept for √length symbols at a time and
-computed again. Each figure is taken in a process of its own, since memory that was once used is
-not all given back: the peak of its resident memory, less what it was before.
+table. Whole: back-propagation through the whole sequence at once. Truncated: through `--chunk`
+symbols, and then through the next chunk from the state that those left, so that no gradient
+reaches further. Checkpointed: the whole gradient, with activations kept for √length symbols at a
+time and computed a second time. Each figure is taken in a process of its own, since a process does
+not give back all memory: it is the peak of resident memory, less its value before.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def measure(hidden: int, rows: int, length: int, way: str, chunk: int) -> dict[s
             network.zero_grad(set_to_none=True)
             state = State(after.hidden.detach(), after.cell.detach())
 
-    # A small one of the same kind loads and allocates what any needs: checkpointing alone
-    # imports 70 MiB at its first use.
+    # A small step of the same kind first loads what any step needs: checkpointing alone imports
+    # 70 MiB at its first use.
     few, short = {"whole": (16, 0), "truncated": (4, 0), "checkpointed": (16, 4)}[way]
     step(16, few, short)
     before = _resident()
@@ -69,7 +69,7 @@ def _resident() -> float:
 
 
 def _peak() -> float:
-    # Not `ru_maxrss`: a new program inherits that of the process which started it.
+    # Not `ru_maxrss`, which a new program inherits from the process that started it.
     with open("/proc/self/status", encoding="ascii") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024
 

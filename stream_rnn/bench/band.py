@@ -1,8 +1,8 @@
-"""What the three players' gestures cost a band's network, beside Markov chains: nats a gesture.
+"""Scores a band's network beside Markov chains, in nats a gesture of the three players.
 
     python -m stream_rnn.bench.band [models/band]
 
-The lead's gestures are a person's and are not counted. Simulated performances, test split.
+A person plays the lead, so the lead's gestures do not count. Simulated performances, test split.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PASTS: dict[str, Past] = {
 
 
 def markov(train: Rows, test: Rows, past: Past) -> float:
-    """Nats a gesture by counts after the same past, a tenth added to each."""
+    """Nats a gesture for a Markov chain: counts after each past, with 0.1 added to each count."""
     counts: dict[Hashable, NDArray[np.float64]] = defaultdict(lambda: np.full(len(GESTURES), 0.1))
     for rows in train:
         for p in range(1, len(PLAYERS)):
@@ -51,7 +51,7 @@ def markov(train: Rows, test: Rows, past: Past) -> float:
 
 @torch.no_grad()
 def network(folder: Path, corpus: Corpus) -> float:
-    """The same by a network that has read the whole performance so far; but for the first row."""
+    """The same for a network, which reads the whole performance; without each first row."""
     net = load_network(folder, read_card(folder)).eval()
     costs = []
     for document in corpus.splits["test"]:

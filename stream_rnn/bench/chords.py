@@ -1,9 +1,9 @@
-"""What the joint head costs of a frame: `python -m stream_rnn.bench.chords [MODEL…]`.
+"""How much of a frame's time the joint head takes: `python -m stream_rnn.bench.chords [MODEL…]`.
 
-So many streams play beside each other, each from its own seed, and with the controls that the
-model's sessions begin with. Of each frame it is measured how long the *step* takes, which every
-network has to make, and how long the *draw* of the chords. More streams than a batch holds are
-stepped in several, as the engine does; each has to be done within the frame's duration.
+Many streams play side by side, each with its own seed and the model's default controls. For each
+frame the benchmark measures how long the *step* takes, which every network has to make, and how
+long the *draw* of the chords. More streams than a batch holds are stepped in several batches, as
+in the engine; all of them have to be done within the frame's duration.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ FRAMES, WARM_UP = 200, 20
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one frame of all streams, in seconds, the middle of many.
+    """The time for one frame of all streams, in seconds: the median of many frames.
 
     Attributes:
         rows: how many streams.
         step: the network's part.
         draw: the head's part.
-        notes: that sound in a frame, on average.
+        notes: how many notes sound in a frame, on average.
     """
 
     rows: int
@@ -53,13 +53,13 @@ class Cost:
 def cost(
     network: Network, rows: int, *, temperature: float, density: float, frames: int = FRAMES
 ) -> Cost:
-    """Plays `rows` streams of a network that has the joint head, as the engine would.
+    """Plays `rows` streams of a network with the joint head, as the engine would.
 
     Raises:
-        ConfigError: it has another head.
+        ConfigError: the network has another head.
     """
     if network.chords is None:
-        raise ConfigError("it has no joint head; measure a model like chorales-joint")
+        raise ConfigError("it has no joint head; name a model that has, such as chorales-joint")
     kernel, draw = make_kernel(network), ChordDraw(network.chords)
     keys = network.architecture.symbols
     batches = [np.arange(first, min(first + BATCH, rows)) for first in range(0, rows, BATCH)]
@@ -93,7 +93,7 @@ def cost(
 
 
 def table(name: str, frame: float, costs: Sequence[Cost]) -> str:
-    """Costs for people, beside the duration of a frame in seconds."""
+    """The costs as text for people; `frame` is the duration of a frame in seconds."""
     lines = [
         f"{name}: a frame lasts {1000 * frame:.0f} ms",
         f"{'streams':>8} {'step':>9} {'draw':>9} {'draw a stream':>14} {'both':>14}"

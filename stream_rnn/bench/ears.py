@@ -1,4 +1,4 @@
-"""What listens while `bench midi` runs: a JACK server with listeners, and a UDP socket."""
+"""The listeners of `bench midi`: a JACK server with clients, and a UDP socket."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from stream_rnn.errors import StreamRnnError
 PERIOD = 32  # frames, at 48 kHz
 NTP_TO_UNIX = 2_208_988_800
 RECEIVE_BUFFER = 1 << 22
-SO_TIMESTAMPNS = 35  # Linux: the kernel says when a datagram came
+SO_TIMESTAMPNS = 35  # Linux: the kernel stamps each datagram's arrival
 
 
 @contextlib.contextmanager
 def jack() -> Iterator[None]:
-    """A JACK server of our own, for this process and its children.
+    """A JACK server for this process and its children.
 
-    It waits for its clients (-S) instead of leaving out what a listener had no processor for.
+    The server waits for its clients (-S), so that a listener without processor time loses nothing.
     """
     name = "stream-rnn-bench"
     before = {k: os.environ.get(k) for k in ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER")}
@@ -54,7 +54,7 @@ def jack() -> Iterator[None]:
 
 @contextlib.contextmanager
 def listener(client: str) -> Iterator[list[tuple[float, bytes]]]:
-    """What comes to a JACK port, as it comes."""
+    """The messages that arrive at a JACK port: a list of (time, bytes) that grows."""
     process = subprocess.Popen(
         [sys.executable, "-m", "stream_rnn.bench.jack_listener", client],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -81,7 +81,7 @@ def listener(client: str) -> Iterator[list[tuple[float, bytes]]]:
 
 
 class OscEar:
-    """A UDP socket that notes when each bundle is due by its timetag, and how late it came."""
+    """A UDP socket that notes each bundle's timetag, and by how much later the bundle arrived."""
 
     def __init__(self) -> None:
         self.arrivals: list[tuple[float, float]] = []

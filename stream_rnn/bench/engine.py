@@ -1,15 +1,15 @@
-"""`stream-rnn bench engine`: the exact kernel beside what else steps a recurrent network.
+"""`stream-rnn bench engine`: the exact kernel beside other ways to step a recurrent network.
 
-A network of characters with the weights it was born with, on one thread of the processor. Ours
+The network is one of characters with its initial weights, on one thread of the processor. Ours
 steps batches as the engine does, and draws from the logits. Beside it:
 
-* `per_session_64`: `nn.LSTM`, 64 sessions stepped one by one, as servers of one user would;
+* `per_session_64`: `nn.LSTM`, 64 sessions stepped one by one, as single-user servers would;
 * `batched_ROWS`: `nn.LSTM`, all rows at once;
 * `onnx_ROWS`, `onnx_int8_ROWS`: ONNX Runtime, in float32 and with 8-bit weights (its dynamic
   quantization). They give logits, and draw nothing.
 
-None of them gives a row the same bits in any company; ours does. Who is measured takes turns,
-and of each turn's ratio the median counts, so that what else runs disturbs all alike.
+Only ours gives a row the same bits in any batch. The steppers are measured in turns, and each
+ratio is the median over the turns, so that other programs disturb all alike.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
 
 ROWS = (1, 8, 64, 256)
 SESSIONS = 64
-TURN = 0.1  # seconds, about, that each takes in a turn
+TURN = 0.1  # about how many seconds each stepper takes in a turn
 Stepper = Callable[[], None]
-"""Steps so many rows once, on from where it was."""
+"""Steps its rows once, from their current state."""
 
 
 def bench_engine(
@@ -42,9 +42,9 @@ def bench_engine(
     """Runs the measurement; see `describe` for what the result says.
 
     Args:
-        rows: sessions stepped together.
-        turns: how often each is measured.
-        turn: how long, about, in seconds.
+        rows: the numbers of sessions to step together.
+        turns: how often each stepper is measured.
+        turn: about how long each time, in seconds.
     """
     torch.manual_seed(1)
     network = RecurrentNetwork(Architecture(symbols, 0, hidden, layers, "categorical"))
@@ -87,7 +87,7 @@ def bench_engine(
 def _measure(
     steppers: Sequence[Stepper], rows: int, turns: int, turn: float
 ) -> list[tuple[float, list[float]]]:
-    """Of each, the median of its sessions' steps a second, and what it was in each turn."""
+    """For each stepper, steps a second of all its rows: the median, and the value of each turn."""
     counts = []
     for step in steppers:
         step()

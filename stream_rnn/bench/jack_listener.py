@@ -1,15 +1,15 @@
-"""What arrives at a JACK MIDI port, and when: `python -m … CLIENT`, ended by closing stdin.
+"""Prints what arrives at a JACK MIDI port, and when: `python -m … CLIENT`, ended by closing stdin.
 
-A process of its own, since it must not miss a period (0.7 ms) while others compute. It prints a
-line a message: its moment on the machine's monotonic clock, and the bytes in hexadecimal. The
-moment is when the period's callback runs, plus the message's frame in it.
+This is a separate process, since it must not miss a period (0.7 ms) while others compute. It
+prints a line for each message: its time on the machine's monotonic clock, and the bytes in
+hexadecimal. The time is that of the period's callback, plus the message's frame in the period.
 
-What is due is due on the monotonic clock, so a frame time would have to be carried over to it.
-JACK does that by a filter that follows the periods' beginnings. With a sound card they are the
-card's, and steady. Without one they are a timer's: on a busy machine they come late, and the
-filter's clock wanders by tens of milliseconds, which has nothing to do with when a message came.
-So of JACK's frames only those within the period are taken. A callback that runs late makes a
-message seem later than it was, never earlier. Also for tests that count what was on the wire.
+Due times are on the monotonic clock, so JACK's frame times would have to be converted to it. JACK
+does that by a filter that follows the beginnings of periods. With a sound card these are steady.
+Without one a timer starts them: on a busy machine they come late, and the filter's clock wanders
+by tens of milliseconds, whenever the messages came. So of JACK's times only the frame within the
+period is used. A callback that runs late makes a message seem later than it was, never earlier.
+Tests use this program, too, to count messages.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from collections import deque
 
 import jack
 
-PRIORITY = 5  # below the MIDI process, which it must not keep waiting
+PRIORITY = 5  # below that of the MIDI process, which must not wait for this one
 
 
 def main() -> None:
-    """Registers `CLIENT:in` and prints what comes there until stdin closes."""
+    """Registers `CLIENT:in` and prints its messages until stdin closes."""
     client = jack.Client(sys.argv[1], no_start_server=True)
     port = client.midi_inports.register("in")
     heard: deque[tuple[float, bytes]] = deque()
@@ -37,7 +37,7 @@ def main() -> None:
     def process(frames: int) -> None:
         if not told.is_set():
             told.set()
-            with contextlib.suppress(OSError):  # 0: this very thread, which is JACK's
+            with contextlib.suppress(OSError):  # 0: the calling thread, which is JACK's
                 os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
         events = list(port.incoming_midi_events())
         if events:
@@ -48,7 +48,7 @@ def main() -> None:
     client.set_shutdown_callback(lambda status, reason: os._exit(1))
     gc.freeze()
     gc.disable()
-    sys.setswitchinterval(1e-4)  # seconds that the printer may keep JACK's thread waiting
+    sys.setswitchinterval(1e-4)  # seconds for which the printer may delay JACK's thread
     client.activate()
     threading.Thread(target=_print, args=(heard,), daemon=True).start()
     sys.stdin.read()

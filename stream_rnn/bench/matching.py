@@ -1,7 +1,7 @@
-"""Which note on the wire is which of those that were due: two sequences of moments, aligned.
+"""Matches received notes with those that were due: aligns two sequences of times.
 
-Done when all is over and both are complete. A note is no further from its moment than `PATIENCE`;
-beyond that, one was lost and another came that nobody sent.
+This is done at the end, when both are complete. A note and its match are at most `PATIENCE` apart;
+beyond that, one note was lost and another arrived unexpectedly.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 PATIENCE = 1.0  # seconds
-_SKIP = PATIENCE / 2  # so that two of these are worth one pair so far apart
+_SKIP = PATIENCE / 2  # the cost of an unmatched note: two cost as much as a pair PATIENCE apart
 
 
 def align(due: Sequence[float], came: Sequence[float]) -> list[tuple[float | None, float | None]]:
-    """Pairs of (due, came) in order, one of them none where the other has no partner.
+    """Pairs of (due, came) in order, with the least sum of distances; None for a missing partner.
 
-    With as little distance in all as can be. Where as many came as were due, that is each in
-    its turn, unless one is too far away.
+    If as many came as were due, the notes are paired in order, unless a pair is too far apart.
     """
     if len(due) == len(came) and all(
         abs(c - d) <= PATIENCE for d, c in zip(due, came, strict=True)
@@ -28,7 +27,7 @@ def align(due: Sequence[float], came: Sequence[float]) -> list[tuple[float | Non
 def _cheapest(
     due: Sequence[float], came: Sequence[float]
 ) -> list[tuple[float | None, float | None]]:
-    """As one corrects spelling: by the least sum of distances and of what is left alone."""
+    """An alignment as in edit distance: the least sum of distances and costs of unmatched notes."""
     costs = [[_SKIP * j for j in range(len(came) + 1)]]
     for i, moment in enumerate(due):
         row = [_SKIP * (i + 1)]

@@ -1,15 +1,15 @@
-"""`stream-rnn bench midi`: notes on the wire against the moments they are due.
+"""`stream-rnn bench midi`: compares the arrival of notes with their due times.
 
-A JACK server without a sound card, a stream-rnn server that plays every session to three
-places at once (a WebSocket client, an OSC target, a MIDI port), and listeners of our own at all
-three. What the server's MIDI process says of its own lateness stands beside it.
+The benchmark starts a JACK server without a sound card, a stream-rnn server that plays every
+session to three places at once (a WebSocket client, an OSC target, a MIDI port), and a listener
+at each of the three. It also reports the lateness that the server's MIDI process measures itself.
 
-MIDI is stamped in JACK's process callback, on the period in which it arrives; python-rtmidi hands
-its messages over at the beginning of a period, so a period (0.7 ms at 32 frames) is added to what
-our own process is late. OSC is stamped by the kernel.
+MIDI is stamped in JACK's process callback, in the period in which it arrives; python-rtmidi
+delivers at the beginning of a period, so up to a period (0.7 ms at 32 frames) is added to the
+lateness of our own process. OSC is stamped by the kernel.
 
-What was due when is told by the WebSocket clients, and compared when all is over and they have
-heard everything, however slow they were.
+The WebSocket clients learn what was due when. The comparison comes at the end, when they have
+received everything, so slow clients do not distort it.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from stream_rnn.errors import StreamRnnError
 from stream_rnn.system import run
 
 CHANNELS = 16
-OSC_LATENCY = 0.05  # seconds that the target plays after the due time, as configured for it
-LATE = 1.0  # milliseconds that MIDI may be, in 99 of 100 cases
+OSC_LATENCY = 0.05  # seconds from the due time to the timetag, as configured for the target
+LATE = 1.0  # milliseconds of lateness allowed for MIDI, in 99 of 100 cases
 Key = tuple[str, int, int]  # listener, channel, pitch
 
 
@@ -96,11 +96,11 @@ def _config(ears: list[str], osc_port: int) -> str:
 
 @dataclass
 class _Part:
-    """What one session plays, by what its WebSocket client is told.
+    """What one session plays, as its WebSocket client receives it.
 
     Attributes:
-        frames: by number, when it is due and its keys.
-        late: of each that came while it was measured, arrived minus due.
+        frames: for each frame's number, its due time and its keys.
+        late: arrival minus due time, in seconds, of each frame within the measurement.
     """
 
     session: str
@@ -110,7 +110,7 @@ class _Part:
     late: list[float] = field(default_factory=list)
 
     def onsets(self) -> Iterator[tuple[Key, float]]:
-        """When each key begins."""
+        """Each note's key and its due time."""
         held: set[int] = set()
         for _, (due, keys) in sorted(self.frames.items()):
             for pitch in keys - held:
@@ -121,7 +121,7 @@ class _Part:
 async def _load(
     address: str, model: str | None, ears: list[str], sessions: int, rate: float, seconds: float
 ) -> tuple[list[_Part], str, dict[str, float], float]:
-    """Plays; returns what was played, of which model, what the driver took, and the beginning."""
+    """Plays; returns the parts, the model, shares of messages by lateness, and the start time."""
     url = address.replace("http", "ws") + "/v1/stream"
     parts = [
         _Part(f"{ear}-{channel + 1}", ear, channel)
@@ -155,7 +155,7 @@ async def _load(
 
 
 async def _listen(client: Any, part: _Part, begin: float, end: float) -> None:
-    """Hears a session out: all that it played until it is paused, a little after the end."""
+    """Receives a whole session: pauses it a little after the end, and fetches missing symbols."""
 
     async def stop() -> None:
         await asyncio.sleep(end + PATIENCE - time.monotonic())
@@ -174,7 +174,7 @@ async def _listen(client: Any, part: _Part, begin: float, end: float) -> None:
                     part.late.append(now - due)
             case "paused":
                 position = message["position"]
-                if len(part.frames) < position:  # it was too slow for some, and asks for them
+                if len(part.frames) < position:  # the client was too slow for some frames
                     again = {"type": "attach", "session": part.session, "after": -1}
                     await client.send(json.dumps(again))
             case "error":
@@ -183,7 +183,7 @@ async def _listen(client: Any, part: _Part, begin: float, end: float) -> None:
 
 
 def _handed_over(address: str) -> dict[float, float]:
-    """By lateness in seconds: how many messages the driver had taken no later than that."""
+    """For each bound on lateness, in seconds: how many messages reached the driver within it."""
     with urllib.request.urlopen(f"{address}/metrics") as response:
         lines = response.read().decode().splitlines()
     found = (
@@ -193,7 +193,7 @@ def _handed_over(address: str) -> dict[float, float]:
 
 
 def _shares(before: dict[float, float], after: dict[float, float]) -> dict[str, float]:
-    """The same between two moments, in per cent, by milliseconds."""
+    """The same for the time between two readings, in per cent, with bounds in milliseconds."""
     counts = {edge: after[edge] - before[edge] for edge in after}
     total = counts.pop(math.inf) or math.nan
     return {f"{1000 * edge:g}": round(100 * n / total, 2) for edge, n in counts.items()}
@@ -202,7 +202,7 @@ def _shares(before: dict[float, float], after: dict[float, float]) -> dict[str, 
 def _compare(
     parts: list[_Part], heard: dict[str, list[tuple[float, bytes]]], begin: float, end: float
 ) -> tuple[list[float], dict[str, int]]:
-    """How late each note-on came; how many were due, came, and came that nobody sent."""
+    """The lateness of each note-on; the numbers of expected, received and unexpected ones."""
     due: dict[Key, list[float]] = defaultdict(list)
     came: dict[Key, list[float]] = defaultdict(list)
     for part in parts:
@@ -220,22 +220,22 @@ def _compare(
 
 
 def breaches(result: dict[str, Any]) -> list[str]:
-    """What a machine with nothing else to do must keep, and this one did not; a line each."""
+    """The bounds, meant for an idle machine, that this result misses; a line for each."""
     notes, period = result["midi_notes"], result["jack_period_ms"]
     late = result["midi_lateness_ms"]["p99"]
     within = result["midi_handed_over_within_ms"][f"{LATE:g}"]
     symbols, packets = result["symbols"], result["osc_packets"]
     said = []
     if notes["heard"] < notes["expected"] or not notes["expected"]:
-        said.append(f"of {notes['expected']} notes {notes['heard']} were heard")
+        said.append(f"{notes['heard']} of {notes['expected']} notes arrived")
     if notes["unexpected"]:
-        said.append(f"{notes['unexpected']} notes were heard that nobody sent")
+        said.append(f"{notes['unexpected']} notes arrived that the server did not report")
     if late is None or late > LATE + period:
         said.append(f"MIDI arrived {late} ms late at p99; {LATE:g} ms and a period are allowed")
     if not within >= 99:
         said.append(f"the driver took {within} % of MIDI within {LATE:g} ms, not 99 %")
     if packets != symbols:
-        said.append(f"of {symbols} symbols {packets} arrived over OSC")
+        said.append(f"{packets} of {symbols} symbols arrived over OSC")
     if result["osc_after_timetag"]:
         said.append(f"{result['osc_after_timetag']} OSC bundles arrived after their timetag")
     return said
@@ -258,13 +258,13 @@ def describe(result: dict[str, Any]) -> str:
             f"  MIDI, taken by the driver minus due  {handed}",
             f"  MIDI note-ons, arrived minus due     {shown('midi_lateness_ms')} "
             f"(a JACK period of {result['jack_period_ms']} ms included)",
-            f"  of {notes['expected']:,} notes {notes['heard']:,} were heard, and "
-            f"{notes['unexpected']} that nobody sent",
+            f"  {notes['heard']:,} of {notes['expected']:,} notes arrived, and "
+            f"{notes['unexpected']} unexpected ones",
             f"  OSC, arrived minus timetag           {shown('osc_lateness_ms')} "
-            f"(due and {1000 * OSC_LATENCY:g} ms); "
-            f"{result['osc_packets']:,} of {result['symbols']:,} came, "
+            f"(due plus {1000 * OSC_LATENCY:g} ms); "
+            f"{result['osc_packets']:,} of {result['symbols']:,} arrived, "
             f"{result['osc_after_timetag']} of them after it",
             f"  WebSocket, arrived minus due         {shown('websocket_lateness_ms')}; "
-            f"{result['websocket_symbols']:,} came live",
+            f"{result['websocket_symbols']:,} arrived live",
         )
     )

@@ -1,4 +1,4 @@
-"""A network as ONNX Runtime steps it, in float32 and in 8 bits; an extra, `stream-rnn[bench]`."""
+"""Steps a network with ONNX Runtime (extra `stream-rnn[bench]`), in float32 and in 8 bits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OPSET, IR = 17, 9
 def onnx_steppers(
     network: RecurrentNetwork, rows: int
 ) -> tuple[dict[str, Callable[[], None]], str]:
-    """What steps so many rows, by name; and why there is nothing, if there is nothing."""
+    """Functions that step `rows` rows once, by name; if there are none, the reason."""
     try:
         onnx = importlib.import_module("onnx")
         runtime = importlib.import_module("onnxruntime")
@@ -32,7 +32,7 @@ def onnx_steppers(
     with tempfile.TemporaryDirectory() as folder:
         exact, small = Path(folder) / "exact.onnx", Path(folder) / "small.onnx"
         onnx.save(_graph(onnx, network), exact)
-        logging.disable(logging.WARNING)  # it would have us prepare the graph, to no avail
+        logging.disable(logging.WARNING)  # it advises to preprocess the graph, which does not help
         try:
             quantization.quantize_dynamic(exact, small, weight_type=quantization.QuantType.QInt8)
         finally:
@@ -44,10 +44,10 @@ def onnx_steppers(
 
 
 class OnnxStepper:
-    """One step after the other of the same symbols: there is no draw.
+    """Steps with the same input symbol every time: it draws none.
 
     Attributes:
-        logits: of the last step, `[rows, symbols]`.
+        logits: those of the last step, `[rows, symbols]`.
     """
 
     def __init__(self, runtime: Any, path: Path, network: RecurrentNetwork, rows: int) -> None:
@@ -65,13 +65,13 @@ class OnnxStepper:
         self._inputs = [one_hot, *(np.zeros((1, rows, a.hidden), np.float32),) * (2 * a.layers)]
 
     def step(self) -> None:
-        """One step more."""
+        """Makes one more step."""
         feed = dict(zip(self._names, self._inputs, strict=True))
         self.logits, *self._inputs[1:] = self._session.run(None, feed)
 
 
 def _graph(onnx: Any, network: RecurrentNetwork) -> Any:
-    """The network as a model: a one-hot symbol and each layer's state in, logits and those out."""
+    """The network in ONNX: a one-hot symbol and the layers' states in, logits and states out."""
     a, helper = network.architecture, onnx.helper
     nodes, constants, inputs, outputs = [], [], [], []
 
@@ -118,6 +118,9 @@ def _graph(onnx: Any, network: RecurrentNetwork) -> Any:
 
 
 def _gates(blocks: Tensor) -> Tensor:
-    """Torch's order, input, forget, candidate, output, as ONNX's: input, output, forget, it."""
+    """Puts gates into ONNX's order: input, output, forget, candidate.
+
+    Torch has them as input, forget, candidate, output.
+    """
     enter, forget, candidate, leave = blocks.chunk(4)
     return torch.cat([enter, leave, forget, candidate])

@@ -1,8 +1,8 @@
 """`stream-rnn bench osc`: how soon an idle server answers an event with the next symbol.
 
-Over OSC, as a live-coding program would: a paused session is asked for a step, or fed a symbol
-and asked for the one that follows it, in one bundle. A round trip ends when the bundle with
-that next symbol has arrived.
+The benchmark works over OSC, as a live-coding program would: it asks a paused session for a step,
+or feeds it a symbol and asks for the one that follows, in one bundle. A round trip ends when the
+bundle with that next symbol has arrived.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ WARM_UP = 50
 PAUSE = 0.02
 SYMBOLS = {f"/rnn/{SESSION}/{kind}" for kind in ("char", "frame", "event", "gesture")}
 FEED = f"/rnn/{SESSION}/feed"
-# What a performer might feed. Where a codec has no use for any of them, it is asked what it has.
+# Typical feeds. If a codec accepts none of them, `feed_of` takes one of the codec's own symbols.
 FEEDS: tuple[tuple[Any, ...], ...] = (("a",), (60, 64, 67), ("on", 60), ("x", 0.5), ("D2",))
 TITLES = {"step_ms": "step, symbol", "feed_step_ms": "feed and step, symbol"}
-ALLOWED = {"median": 2.0, "p99": 5.0}  # milliseconds, on a machine with nothing else to do
+ALLOWED = {"median": 2.0, "p99": 5.0}  # milliseconds, on an idle machine
 
 
 def bench_osc(*, models: Path, model: str | None, round_trips: int = 500) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def bench_osc(*, models: Path, model: str | None, round_trips: int = 500) -> dic
                 "fed": list(feeds[name]),
                 "round_trips": round_trips,
                 "step_ms": _measure(plug, step, 1, round_trips),
-                # What is fed comes back first.
+                # The fed symbol comes back first.
                 "feed_step_ms": _measure(plug, feed_step, 2, round_trips),
             }
 
@@ -75,7 +75,7 @@ def _folders(models: Path) -> Iterable[tuple[str, Path]]:
 
 
 def feed_of(codec: Codec) -> tuple[Any, ...]:
-    """Arguments of `/rnn/SESSION/feed` that are one symbol of a codec; none if there are none."""
+    """Arguments of `/rnn/SESSION/feed` that are one symbol of a codec; () if it has none."""
     known = (symbol for symbol in range(1, codec.size) if symbol not in codec.suppressed)
     said = (_arguments(codec.event(symbol)) for symbol in known)
     candidates = itertools.chain(FEEDS, said)
@@ -89,12 +89,12 @@ def _is_one_symbol(arguments: tuple[Any, ...], codec: Codec) -> bool:
         symbols = codec.parse(request.symbols)
     except (DataError, ProtocolError):
         return False
-    # What is not in a vocabulary is one symbol, too: the unknown.
+    # A character outside the vocabulary is one symbol, too: the unknown, which is suppressed.
     return len(symbols) == 1 and symbols[0] not in codec.suppressed
 
 
 def _arguments(shown: dict[str, Any]) -> tuple[Any, ...]:
-    """A symbol as OSC says it."""
+    """A symbol's event as OSC arguments."""
     if "text" in shown:
         return (shown["text"],)
     event = shown.get("event", {})
@@ -109,7 +109,7 @@ def _open(plug: socket.socket, model: str) -> None:
 
 
 def _measure(plug: socket.socket, request: bytes, symbols: int, count: int) -> dict[str, float]:
-    """Round trips in milliseconds: the request, until so many symbols have come."""
+    """Round trips in milliseconds: from the request until `symbols` symbols have arrived."""
     took = []
     for _ in range(WARM_UP + count):
         time.sleep(PAUSE)
@@ -129,10 +129,10 @@ def _summary(milliseconds: Iterable[float]) -> dict[str, float]:
 
 
 def _addresses(plug: socket.socket) -> list[str]:
-    """What the next packet says, by address.
+    """The addresses of the next packet's messages.
 
     Raises:
-        StreamRnnError: none came in time, or it was an error.
+        StreamRnnError: no packet came in time, or it was an error.
     """
     try:
         messages = osc.parse_packet(plug.recv(osc.MAX_PACKET))
@@ -145,7 +145,7 @@ def _addresses(plug: socket.socket) -> list[str]:
 
 
 def breaches(result: dict[str, Any]) -> list[str]:
-    """What a machine with nothing else to do must keep, and this one did not; a line each."""
+    """The bounds, meant for an idle machine, that this result misses; a line for each."""
     return [
         f"{title}: {name} {result[key][name]} ms, not {allowed:g} ms"
         for key, title in TITLES.items()

@@ -1,8 +1,8 @@
-"""How well models go on from a prime: `python -m stream_rnn.bench.primes MODEL… --data DIR`.
+"""How well models continue a prime: `python -m stream_rnn.bench.primes MODEL… --data DIR`.
 
-A prime is the beginning of a verse of the test set that no network has seen, and what is scored
-is what follows it: mean nats a character. A model that is told the artist is asked three times:
-with the right one, with an even blend of all, and with another verse's.
+A prime is the beginning of a verse from the test set, which no network has seen. The score is the
+mean nats a character of the text that follows it. A model with artists is scored three times: with
+the right artist, with an even blend of all, and with the artist of another verse.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ def continuation_loss(
 
     Args:
         network: in evaluation mode.
-        documents: of `prime + scored` symbols or more.
-        artists: `[documents, artists]`.
-        prime: symbols that are given.
-        scored: symbols that count.
+        documents: each has at least `prime + scored` symbols.
+        artists: each document's blend, `[documents, artists]`.
+        prime: how many symbols are given.
+        scored: how many symbols after them count.
     """
     total = 0.0
     for first in range(0, len(documents), ROWS):
         group = documents[first : first + ROWS]
         texts = np.stack([d.symbols[: prime + scored] for d in group]).astype(np.int64)
-        symbols = functional.pad(torch.from_numpy(texts), (1, 0))  # the boundary is 0
+        symbols = functional.pad(torch.from_numpy(texts), (1, 0))  # the begin-and-end symbol is 0
         state = network.zero_state(len(group))
         logits, _ = network(symbols[:, :-1], artists[first : first + ROWS], state)
         losses = functional.cross_entropy(
@@ -56,7 +56,7 @@ def continuation_loss(
 
 
 def asked(card: Card, documents: list[Document]) -> dict[str, torch.Tensor]:
-    """The ways to tell a model the artist, `[documents, artists]` each."""
+    """The blends to score a model with, each `[documents, artists]`."""
     count = len(card.artists)
     if not count:
         return {"": torch.zeros(len(documents), 0)}

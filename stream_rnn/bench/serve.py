@@ -1,8 +1,8 @@
-"""`stream-rnn bench serve`: many sessions, a connection each, against a server of its own.
+"""`stream-rnn bench serve`: many sessions, each on a connection of its own, on a new server.
 
-Lateness is measured where it matters, at the client: the moment a symbol has arrived minus
-the moment it is due, both on the machine's monotonic clock. It is negative for what came in
-time, and never less than the server's "sent minus due".
+Lateness is measured where it matters, at the client: the time of a symbol's arrival minus its due
+time, both on the machine's monotonic clock. It is negative for symbols that came in time, and
+never less than the server's "sent minus due".
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from stream_rnn.errors import StreamRnnError
 from stream_rnn.system import run
 
 WARM_UP = 2.0
-FAVOURITE = "lyrics"  # which is measured, if it is there, unless another is named
-LATE = 10.0  # milliseconds that symbols may be, in 99 of 100 cases
+FAVOURITE = "lyrics"  # the model to measure, if it is there and no other is named
+LATE = 10.0  # milliseconds of lateness allowed for symbols, in 99 of 100 cases
 MEMORY = 1500  # megabytes of server and engine together
 
 
@@ -34,13 +34,13 @@ MEMORY = 1500  # megabytes of server and engine together
 def running_server(
     models: Path, *options: str, said: IO[str] | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A server on a free port of the loopback, as its process and its address.
+    """Runs a server on a free port of the loopback; yields its process and its address.
 
     Args:
-        said: where its log goes; none: where ours does.
+        said: a file for the server's log; None: our own stderr.
 
     Raises:
-        StreamRnnError: it did not start.
+        StreamRnnError: the server did not start.
     """
     command = [sys.executable, "-m", "stream_rnn", "serve", "--port", "0", "--osc-port", "0"]
     process = subprocess.Popen(
@@ -51,7 +51,7 @@ def running_server(
         assert process.stdout is not None
         line = process.stdout.readline()
         if "listening on " not in line:
-            raise StreamRnnError("the server did not start; what it said is above")
+            raise StreamRnnError("the server did not start; its messages are above")
         yield process, line.split("listening on ")[1].strip()
     finally:
         process.terminate()
@@ -104,7 +104,7 @@ async def _load(
                     {"type": "open", "model": name, "seed": number, "controls": {"rate": rate}}
                 )
             )
-            # As performers come: not all in the same millisecond.
+            # Like performers, sessions do not all start in the same millisecond.
             await asyncio.sleep(1.0 / rate / sessions)
         begin = time.monotonic() + WARM_UP
         end = begin + seconds
@@ -130,10 +130,11 @@ def pick_model(able: Sequence[str], asked: str | None, to: str) -> str:
 
     Args:
         able: the models that can be measured.
-        to: what they can do.
+        asked: the name of the wanted model, if any.
+        to: what these models can do, for the error message.
 
     Raises:
-        StreamRnnError: it is not one of them, or there is none.
+        StreamRnnError: `asked` is not one of them, or there is none.
     """
     if not able or asked not in (None, *able):
         raise StreamRnnError(f"models that can {to}: {', '.join(able) or 'none'}")
@@ -153,7 +154,7 @@ async def _listen(client: ClientConnection, late: list[float], begin: float, end
 
 
 def percentiles(late: list[float]) -> dict[str, float | None]:
-    """The middle, the tail and the worst of some seconds, in milliseconds."""
+    """The percentiles 50, 90 and 99 and the maximum of some seconds, in milliseconds."""
     ordered = sorted(late)
     return {
         **{f"p{p}": _percentile(ordered, p) for p in (50, 90, 99)},
@@ -162,7 +163,7 @@ def percentiles(late: list[float]) -> dict[str, float | None]:
 
 
 def _percentile(ordered: list[float], percent: int) -> float | None:
-    """In milliseconds; none where nothing came."""
+    """A percentile in milliseconds; None if the list is empty."""
     if not ordered:
         return None
     return round(1000 * ordered[min(len(ordered) - 1, len(ordered) * percent // 100)], 2)
@@ -191,13 +192,13 @@ def peak_memory(pid: int) -> int:
 
 
 def breaches(result: dict[str, Any]) -> list[str]:
-    """What a machine with nothing else to do must keep, and this one did not; a line each."""
+    """The bounds, meant for an idle machine, that this result misses; a line for each."""
     per, late = result["symbols_per_session"], result["lateness_ms"]["p99"]
     memory = sum(result["memory_mb"].values())
     said = []
     if late is None or late > LATE:
         said.append(f"arrived {late} ms late at p99, not {LATE:g} ms")
-    # A symbol more or less is a matter of where the measurement begins.
+    # A session may have one symbol more or less, depending on when the measurement begins.
     if per["least"] < per["expected"] - 1:
         said.append(f"one session had {per['least']} symbols of {per['expected']}")
     if result["stalls"]:

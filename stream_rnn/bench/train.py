@@ -1,8 +1,7 @@
-"""`stream-rnn bench train`: how fast each cell trains on one thread of the processor.
+"""`stream-rnn bench train`: how fast each kind of cell trains on one thread of the processor.
 
-A step is what the training loop does of it: forward, backward, clip, Adam. The cells take turns,
-and time is the processor's, not the clock's, so that what else runs disturbs all alike, and
-little.
+A step does the work of the training loop: forward, backward, clip, Adam. The cells take turns, and
+processor time counts, not wall time, so that other programs disturb all alike, and little.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ def bench_train(*, hidden: int = 512, layers: int = 1, repeats: int = 7) -> dict
 
 
 class _Run:
-    """One network in training, on noise."""
+    """One network, trained on random symbols."""
 
     def __init__(self, cell: str, hidden: int, layers: int) -> None:
         torch.manual_seed(1)

@@ -1,1 +1,1 @@
-"""The commands of the command line, a module or a few of them each; `cli.py` runs them."""
+"""The commands of the command line, one or a few in each module; `cli.py` runs them."""

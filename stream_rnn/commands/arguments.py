@@ -1,4 +1,4 @@
-"""What several commands share: arguments, and what they stand for."""
+"""Arguments that several commands share, and their values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stream_rnn.errors import ConfigError
 from stream_rnn.paths import bundled
 
 AddCommand = Callable[[str, str, Callable[[Any], None]], argparse.ArgumentParser]
-"""Adds a command: `(name, what it does, what runs it) -> its parser`."""
+"""Adds a command: `(name, help text, function that runs it) -> its parser`."""
 
 
 def positive(text: str) -> int:
@@ -23,7 +23,7 @@ def positive(text: str) -> int:
 
 
 def port(text: str) -> int:
-    # getaddrinfo would take 99999 for 34463.
+    # getaddrinfo would wrap 99999 around to 34463.
     if not text.isdecimal() or int(text) > 65_535:
         raise argparse.ArgumentTypeError(f"must be a port, 0 to 65535, not {text!r}")
     return int(text)
@@ -51,7 +51,7 @@ def model_argument(parser: argparse.ArgumentParser) -> None:
 def data_folder(given: Path | None) -> Path:
     folder = given or (Path(v) if (v := os.environ.get("STREAM_RNN_DATA")) else None)
     if folder is None:
-        raise ConfigError("which corpora? give --data DIR, or set STREAM_RNN_DATA")
+        raise ConfigError("no folder of corpora: give --data DIR, or set STREAM_RNN_DATA")
     if not folder.is_dir():
         raise ConfigError(f"--data {folder}: no such folder")
     return folder
@@ -71,13 +71,13 @@ def model_folder(name: str) -> Path:
 
 
 def blend(text: str | None, artists: Sequence[str]) -> dict[str, float] | None:
-    """The weights of `NAME[=WEIGHT],…`; a name may have commas and equals signs in it."""
+    """The weights of `NAME[=WEIGHT],…`; a name may contain commas and equals signs."""
     if text is None:
         return None
     weights = {}
     parts = text.split(",")
     while parts:
-        # The longest beginning that is an artist; or else one part, which will be refused by name.
+        # Take the longest beginning that is an artist; else one part, which is refused later.
         for take in range(len(parts), 0, -1):
             share = ",".join(parts[:take]).strip()
             name, equals, weight = share.rpartition("=")

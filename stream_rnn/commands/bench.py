@@ -11,7 +11,7 @@ from stream_rnn.commands.arguments import AddCommand, positive, print_json
 from stream_rnn.errors import ConfigError, StreamRnnError
 from stream_rnn.paths import bundled
 
-CHECKED = ("serve", "osc", "midi")  # these have bounds to keep
+CHECKED = ("serve", "osc", "midi")  # the benchmarks that have bounds
 
 
 def add(command: AddCommand) -> None:
@@ -23,11 +23,11 @@ def add(command: AddCommand) -> None:
     sub.add_argument("--models", type=Path, default=bundled("models"), metavar="DIR")
     sub.add_argument(
         "--model", metavar="NAME",
-        help="if absent, lyrics, or for midi nottingham; if that is not there, the first that can",
+        help="default: lyrics, for midi nottingham; if that is missing, the first suitable one",
     )  # fmt: skip
     sub.add_argument(
         "--check", action="store_true",
-        help=f"of {', '.join(CHECKED)}: exit with 1, and a line for each bound that does not hold",
+        help=f"for {', '.join(CHECKED)}: if a bound is missed, print it and exit with 1",
     )  # fmt: skip
     sub.add_argument("--json", action="store_true")
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from stream_rnn.inspect.follow import Found
 
 SHOWN = 6  # cells in a picture
-THEN = 3  # cells a feature, in the table
+THEN = 3  # cells for each feature, in the table
 ROWS = 15  # songs in the table
-SONGS = 1000  # on a map
+SONGS = 1000  # on a map, at most
 
 
 def add(command: AddCommand) -> None:
@@ -43,16 +43,16 @@ def add(command: AddCommand) -> None:
                      help="which set of the corpus to read (%(default)s)")  # fmt: skip
     sub.add_argument("--symbols", type=positive, default=30_000, metavar="N",
                      help="about how many symbols of it to search (%(default)s)")  # fmt: skip
-    sub.add_argument("--cells", type=_cells, metavar="N,…", help="these, not the likeliest")
+    sub.add_argument("--cells", type=_cells, metavar="N,…", help="show these cells")
     sub.add_argument("--piece", type=positive, default=1, metavar="N",
                      help="which document of the set to draw (%(default)s)")  # fmt: skip
     sub.add_argument("--songs", action="store_true",
                      help="map the songs by their last state, list the nearest")  # fmt: skip
     sub.add_argument("--flat", action="store_true",
                      help="with --songs: principal components, not t-SNE")  # fmt: skip
-    sub.add_argument("--artist", metavar="A[=W],…", help="read as theirs, a name or a blend")
+    sub.add_argument("--artist", metavar="A[=W],…", help="read as this artist's, or a blend's")
     sub.add_argument(
-        "--out", type=picture_file, metavar="FILE.png", help="MODEL-cells.png, if absent"
+        "--out", type=picture_file, metavar="FILE.png", help="default: MODEL-cells.png"
     )
     sub.add_argument("--json", action="store_true")
 
@@ -60,7 +60,7 @@ def add(command: AddCommand) -> None:
 def _cells(text: str) -> list[int]:
     parts = text.split(",")
     if not all(part.strip().isdecimal() for part in parts):
-        raise argparse.ArgumentTypeError(f"must be numbers with commas between, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be numbers separated by commas, not {text!r}")
     return [int(part) for part in parts]
 
 
@@ -72,7 +72,7 @@ def _inspect(options: argparse.Namespace) -> None:
     codec = card.make_codec()
     given = options.text is not None or options.file is not None
     if options.songs or not given:
-        data_folder(options.data)  # before anything that takes its time
+        data_folder(options.data)  # reports a missing folder before the slow work begins
     options.blend = _blend(card, options.artist)
     if options.songs:
         _songs(options, folder, card, codec, given)
@@ -81,7 +81,7 @@ def _inspect(options: argparse.Namespace) -> None:
 
 
 def _blend(card: Card, artist: str | None) -> list[float] | None:
-    """The weights of an artist or a blend, `[artists]`; None: each document's own."""
+    """The weights of an artist or a blend, `[artists]`; None: each document's own artist."""
     from stream_rnn.sessions.controls import default_controls, engine_settings, merge_controls
 
     if artist is None:
@@ -96,7 +96,7 @@ def _blend(card: Card, artist: str | None) -> list[float] | None:
 
 
 def _even(card: Card) -> list[float] | None:
-    """Everybody's weight alike; None where there is nobody."""
+    """Equal weights for all artists; None if the model has none."""
     return [1 / len(card.artists) for _ in card.artists] or None
 
 
@@ -111,10 +111,10 @@ def _follow(
         weights = of_search = weights or _even(card)
         documents, whence = [document], "what was given"
     if options.data is not None or not given:
-        # What cells follow is told by much text better than by the line that is drawn.
+        # A whole corpus shows better than the drawn text what cells follow.
         documents = _documents(options, card)
         whence = f"the {options.split} set"
-        of_search = options.blend  # as their artists', whoever's the text is that is drawn
+        of_search = options.blend  # corpus documents are read as their own artists' by default
         if not given:
             if options.piece > len(documents):
                 raise ConfigError(f"--piece {options.piece}: there are {len(documents)}")
@@ -161,7 +161,7 @@ def _follow(
 
 def _found_json(found: Found) -> dict[str, Any]:
     def number(value: float) -> float | None:
-        return None if math.isnan(value) else round(value, 4)  # NaN is no JSON
+        return None if math.isnan(value) else round(value, 4)  # JSON has no NaN
 
     return {
         "feature": found.feature,
@@ -194,7 +194,7 @@ def _songs(
         songs.append(mine)
     if len(songs) < 3:
         raise ConfigError(f"{len(songs)} songs in the {options.split} set; a map takes three")
-    # All are read as by everybody: told whose a song is, the network would know it by that.
+    # All songs are read with one blend: told a song's artist, the network's state would show it.
     with _bar(sum(len(s.document.symbols) for s in songs), "symbol") as bar:
         states = standardised(final_states(
             _network(folder, card), codec, [s.document for s in songs],
@@ -237,7 +237,7 @@ def _songs(
 
 
 def _remark(missing: frozenset[str]) -> None:
-    """Says which letters of a picture no font has, if there are any."""
+    """Prints which letters of a picture no font has, if there are any."""
     from stream_rnn.inspect.lettering import remark
 
     if said := remark(missing):

@@ -1,4 +1,4 @@
-"""`compare` and `evolve`: what runs have left behind."""
+"""`compare` and `evolve`: the records of training runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def add(command: AddCommand) -> None:
     sub = command("compare", "Draw the loss curves of several runs in one figure.", _compare)
     sub.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run's folder")
     sub.add_argument("--by", choices=("step", "symbols", "minutes"), default="step",
-                     help="what runs along the x axis (%(default)s)")  # fmt: skip
+                     help="the unit of the x axis (%(default)s)")  # fmt: skip
     sub.add_argument("--out", type=picture_file, default=Path("compare.png"), metavar="FILE.png",
                      help="(%(default)s)")  # fmt: skip
     sub.add_argument("--json", action="store_true")

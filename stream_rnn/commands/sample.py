@@ -29,21 +29,23 @@ def add(command: AddCommand) -> None:
         "--prime",
         default="",
         metavar="TEXT|@FILE",
-        help="text to go on from, or @FILE to read it from a file; for notes a MIDI file",
+        help="text to continue, or @FILE to read it from; for models of notes a MIDI file",
     )
     sub.add_argument(
-        "--tracks", default="", metavar="T,…", help="of a MIDI file, by number or name"
+        "--tracks", default="", metavar="T,…", help="tracks of a MIDI prime, by number or name"
     )
-    sub.add_argument("--bpm", type=float, metavar="BPM", help="of a file with beats; the prime's")
+    sub.add_argument("--bpm", type=float, metavar="BPM", help="tempo; default: the prime's")
     sub.add_argument("--artist", metavar="A[=W],…", help="a name, or a blend")
     sub.add_argument("--temperature", type=float, metavar="T")
     sub.add_argument("--top-k", type=int, metavar="K")
     sub.add_argument("--top-p", type=float, metavar="P")
     sub.add_argument("--length", type=positive, default=400, metavar="N", help="(%(default)s)")
     sub.add_argument("--seed", type=int, default=1, metavar="N", help="(%(default)s)")
-    sub.add_argument("--out", type=Path, metavar="FILE", help=".txt or .mid; a text is printed")
+    sub.add_argument(
+        "--out", type=Path, metavar="FILE", help=".txt or .mid; default: print the text"
+    )
 
-    sub = command("models", "List the models there are.", _models)
+    sub = command("models", "List the models.", _models)
     sub.add_argument("--models", type=Path, default=bundled("models"), metavar="DIR")
     sub.add_argument("--json", action="store_true")
 
@@ -74,7 +76,7 @@ def _sample(options: argparse.Namespace) -> None:
     write = file_writer(codec, options.out, controls.bpm)
     prime = read_prime(codec, options.prime, tuple(filter(None, options.tracks.split(","))))
     if codec.domain in ("text", "abc") and _is_file(options.prime):
-        hint = f"taken as text; to read the file of that name say --prime @{options.prime}"
+        hint = f"taken as text; to read the file of that name, give --prime @{options.prime}"
         print(f"stream-rnn: --prime {options.prime} is {hint}", file=sys.stderr)
     from tqdm import tqdm
 

@@ -1,4 +1,4 @@
-"""`serve`, `play` and `ports`: what performs."""
+"""`serve`, `play` and `ports`: the commands for performing."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def add(command: AddCommand) -> None:
     sub.add_argument("--models", type=Path, default=bundled("models"), metavar="DIR")
     sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     sub.add_argument("--max-sessions", type=positive, default=256, metavar="N")
-    sub.add_argument("--token", help="ask every client for it (or set STREAM_RNN_TOKEN)")
+    sub.add_argument("--token", help="every client has to give it (or set STREAM_RNN_TOKEN)")
     sub.add_argument("--anyone", action="store_true", help="no token, on an open address")
     sub.add_argument("--origin", action="append", default=[], metavar="URL",
                      help="a page elsewhere that may connect; may be repeated")  # fmt: skip
     sub.add_argument("--max-connections", type=positive, default=1000, metavar="N",
-                     help="that clients may have together (%(default)s)")  # fmt: skip
+                     help="of all clients together (%(default)s)")  # fmt: skip
     sub.add_argument("--max-per-address", type=positive, default=128, metavar="N",
                      help="connections of one other machine (%(default)s)")  # fmt: skip
     sub.add_argument("--never-idle", action="store_true",
-                     help="for installations: play on though nobody listens")  # fmt: skip
+                     help="for installations: play on when nobody listens")  # fmt: skip
 
     sub = command("play", "Play one model for ever, without a screen: an installation.", _play)
     model_argument(sub)
@@ -68,10 +68,10 @@ def add(command: AddCommand) -> None:
     sub.add_argument("--session", default="main", metavar="NAME", help="(%(default)s)")
     sub.add_argument("--config", type=Path, metavar="FILE", help="more: see configs/serve.toml")
     sub.add_argument("--port", type=port, default=0, help="of the page; 0: any free port")
-    sub.add_argument("--osc-port", type=port, default=0, help="to steer it; 0: any free port")
+    sub.add_argument("--osc-port", type=port, default=0, help="to control it; 0: any free port")
     sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
 
-    sub = command("ports", "List the MIDI ports there are.", _ports)
+    sub = command("ports", "List the MIDI ports.", _ports)
     sub.add_argument("--api", choices=("auto", "alsa", "jack", "core", "windows"), default="auto")
     sub.add_argument("--json", action="store_true")
 
@@ -98,7 +98,7 @@ def _serve(options: argparse.Namespace) -> None:
             models=options.models,
             page=bundled("clients/web"),
             device=options.device,
-            # An empty one, as of a variable that was not set, is none.
+            # An empty token, as from an unset shell variable, means none.
             token=options.token or os.environ.get("STREAM_RNN_TOKEN") or None,
             anyone=options.anyone,
             origins=tuple(options.origin),
@@ -154,7 +154,7 @@ def _play(options: argparse.Namespace) -> None:
 
 
 def _announce(what: str, addresses: Sequence[str]) -> None:
-    """One line for an address; more follow where a server has several."""
+    """Prints the server's addresses, one on each line."""
     first, *others = addresses
     lines = [f"stream-rnn: {what} {first}", *(f"stream-rnn: also at {at}" for at in others)]
     print(*lines, sep="\n", flush=True)
@@ -172,7 +172,7 @@ def _ports(options: argparse.Namespace) -> None:
 
 
 def _config(options: argparse.Namespace) -> Config:
-    """The configuration of `--config`, and what the command line adds to it."""
+    """The configuration of `--config`, with the ports and recordings of the command line."""
     from msgspec.structs import replace
 
     from stream_rnn.config import Config, MidiOut, Record, read_config
@@ -199,5 +199,5 @@ def _host(text: str) -> tuple[str, int]:
 
 def _log() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    # Below that it tells of every connection; what we refuse, adapters/http/ says itself.
+    # Lower levels report every connection; adapters/http/ itself logs what it refuses.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)

@@ -19,11 +19,11 @@ from stream_rnn.errors import ConfigError
 
 
 def add(command: AddCommand) -> None:
-    sub = command("train", "Train a model by a recipe.", _train)
+    sub = command("train", "Train a model from a recipe.", _train)
     sub.add_argument("config", type=Path, metavar="CONFIG.toml")
     data_argument(sub)
-    sub.add_argument("--run", type=Path, metavar="DIR", dest="folder", help="runs/NAME if absent")
-    sub.add_argument("--resume", action="store_true", help="go on from an interrupt")
+    sub.add_argument("--run", type=Path, metavar="DIR", dest="folder", help="default: runs/NAME")
+    sub.add_argument("--resume", action="store_true", help="continue an interrupted run")
     sub.add_argument("--steps", type=positive, metavar="N", help="instead of the recipe's")
     sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     sub.add_argument("--strict", action="store_true",
@@ -103,7 +103,7 @@ def _eval(options: argparse.Namespace) -> None:
             facts = {"sizes_in_training": card.data.get("sizes"), **card.data}
             facts["sizes"] = corpus.sizes()
             if facts["sizes_in_training"] in (None, facts["sizes"]):
-                del facts["sizes_in_training"]  # it was trained on sets that are cut as now
+                del facts["sizes_in_training"]  # it was trained on the sets of today
             write_card(folder, replace(card, data=facts, scores=scores))
             score = scores[options.split]
         else:

@@ -1,8 +1,8 @@
-"""What every cell of a network does while it reads.
+"""The values of every cell of a network while it reads.
 
-Cells are numbered through the layers from the lowest: unit `u` of layer `l` is
-`l * hidden + u`. Networks are stepped here (`nets/cells.py`), since torch's fused kernels keep
-no cell state but the last.
+Cells are numbered through all layers from the lowest up: unit `u` of layer `l` is
+`l * hidden + u`. Networks are stepped one symbol at a time here (`nets/cells.py`), since torch's
+fused kernels keep only the last cell state.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from stream_rnn.train.corpus import Document
 from stream_rnn.train.evaluate import artist_vectors, boundary_of
 
 ROWS = 64
-BYTES = 200_000_000  # of activations held at a time
+BYTES = 200_000_000  # of activations in memory at a time
 
 Floats = NDArray[np.float32]
 Progress = Callable[[int], object]
@@ -42,16 +42,16 @@ def activations(
     artists: Sequence[float] | None = None,
     progress: Progress = lambda symbols: None,
 ) -> Iterator[tuple[Document, Floats]]:
-    """What the cells hold after each symbol of each document, read from a zero state.
+    """The cells' values after each symbol of each document, read from a zero state.
 
     Args:
-        documents: what to read; they come back in order of length.
-        artists: a blend `[artists]` for all of them; each one's own if absent.
+        documents: the documents to read; they come back longest first.
+        artists: a blend `[artists]` for all documents; None: each document's own artist.
         progress: called with the number of symbols read since the last call.
 
     Yields:
-        A document, and `[length, cells]` from -1 to 1: tanh of the cell state, or the hidden
-        state where a cell has no other.
+        A document, and `[length, cells]` from -1 to 1: the tanh of the cell state, or the hidden
+        state of networks that have no cell state.
     """
     for group, inputs, blends in _groups(network, codec, documents, artists):
         held = np.empty((inputs.shape[1], len(group), cell_count(network)), np.float32)
@@ -60,7 +60,7 @@ def activations(
             held[time] = shown.transpose(0, 1).flatten(1).numpy()
         for row, document in enumerate(group):
             progress(len(document.symbols))
-            # After the boundary, which is read first, comes the first symbol.
+            # The begin-and-end symbol is read first, so the document's symbols follow at 1.
             yield document, held[1 : len(document.symbols) + 1, row]
 
 
@@ -81,7 +81,7 @@ def final_states(
         `[documents, cells]`, in the order of the documents; zeros for one that is empty.
     """
     found = np.zeros((len(documents), cell_count(network)), np.float32)
-    places: dict[int, list[int]] = {}  # one document may stand there twice
+    places: dict[int, list[int]] = {}  # a document may be listed twice
     for i, document in enumerate(documents):
         places.setdefault(id(document), []).append(i)
     for group, inputs, blends in _groups(network, codec, documents, artists):
@@ -101,7 +101,7 @@ def _groups(
     documents: Sequence[Document],
     artists: Sequence[float] | None,
 ) -> Iterator[tuple[list[Document], Tensor, Tensor]]:
-    """Documents to be read side by side: symbols `[rows, time, ...]`, blends `[rows, artists]`."""
+    """Groups to be read side by side: documents, symbols `[rows, time, ...]`, `[rows, artists]`."""
     boundary = boundary_of(codec)
     wide: Any = np.int64 if codec.head == "categorical" else np.uint8
     left = sorted((d for d in documents if len(d.symbols)), key=lambda d: -len(d.symbols))

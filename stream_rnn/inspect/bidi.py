@@ -1,8 +1,8 @@
-"""Text in visual order: Arabic, Hebrew and their like run from right to left.
+"""Text in visual order: Arabic, Hebrew and similar scripts run from right to left.
 
-A small part of Unicode's bidirectional algorithm (UAX #9): no embeddings, overrides or isolates,
-and one line at a time. Letters of Arabic get the form that they have between their neighbours,
-where Unicode has it as a character of its own; ligatures are not made.
+This is a small part of Unicode's bidirectional algorithm (UAX #9): no embeddings, overrides or
+isolates, and one line at a time. Arabic letters get the form that their neighbours require, if
+Unicode has it as a separate character; ligatures are not made.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Line(NamedTuple):
     """A line as it is drawn.
 
     Attributes:
-        order: where in the text each letter stands, from left to right.
-        letters: what is drawn there.
+        order: for each place from left to right, the letter's index in the text.
+        letters: the letters to draw at these places.
         from_right: whether the line begins at the right.
     """
 
@@ -40,10 +40,10 @@ def is_from_right(letter: str) -> bool:
 
 
 def visual(text: str, *, from_right: bool | None = None) -> Line:
-    """A line in the order in which its letters stand, from left to right.
+    """Puts a line's letters in visual order, from left to right.
 
     Args:
-        from_right: whether its paragraph begins at the right; by its first letter if None.
+        from_right: whether its paragraph begins at the right; None: its first letter decides.
     """
     if not text or not (from_right or any(map(is_from_right, text))):
         return Line(tuple(range(len(text))), tuple(text), bool(from_right))
@@ -53,7 +53,7 @@ def visual(text: str, *, from_right: bool | None = None) -> Line:
     kinds = _kinds(text, from_right)
     _settle_brackets(text, kinds, from_right)
     levels = _levels(kinds, from_right)
-    for at in range(len(text) - 1, -1, -1):  # spaces at the end belong to the line
+    for at in range(len(text) - 1, -1, -1):  # trailing spaces run in the line's direction
         if not text[at].isspace():
             break
         levels[at] = int(from_right)
@@ -72,10 +72,10 @@ def visual(text: str, *, from_right: bool | None = None) -> Line:
 
 
 def _kinds(text: str, from_right: bool) -> list[str]:
-    """For each letter whether it runs left, right, is of a number, or goes with its neighbours."""
+    """Each letter's kind: `_LEFT` to right, from `_RIGHT`, `_NUMBER` or `_NEUTRAL`."""
     classes = [unicodedata.bidirectional(letter) for letter in text]
     strong = ""
-    for i, name in enumerate(classes):  # the rules W1 to W3
+    for i, name in enumerate(classes):  # rules W1 to W3
         if name == "NSM":
             classes[i] = classes[i - 1] if i else "ON"
         elif name in _STRONG:
@@ -88,7 +88,7 @@ def _kinds(text: str, from_right: bool) -> list[str]:
         if before == after and (before, name) in (("EN", "ES"), ("EN", "CS"), ("AN", "CS")):
             classes[i] = before
     padded = ["", *classes, ""]
-    for i, name in enumerate(classes):  # W5: one beside it
+    for i, name in enumerate(classes):  # W5: a sign beside a number
         if name == "ET" and "EN" in (padded[i], padded[i + 2]):
             classes[i] = "EN"
     strong = "R" if from_right else "L"
@@ -101,7 +101,7 @@ def _kinds(text: str, from_right: bool) -> list[str]:
 
 
 def _settle_brackets(text: str, kinds: list[str], from_right: bool) -> None:
-    """Gives both brackets of a pair one side (N0): the line's, if anything between them has it."""
+    """Gives both brackets of a pair one direction (N0): the line's, if it occurs between them."""
     base = _RIGHT if from_right else _LEFT
     for begin, end in _pairs(text, kinds):
         inside = {_side(kind) for kind in kinds[begin + 1 : end] if kind != _NEUTRAL}
@@ -115,7 +115,7 @@ def _settle_brackets(text: str, kinds: list[str], from_right: bool) -> None:
 
 
 def _pairs(text: str, kinds: Sequence[str]) -> list[tuple[int, int]]:
-    """Where pairs of brackets open and close, in the order in which they open."""
+    """The indices at which pairs of brackets open and close, in the order of opening."""
     opened: list[int] = []
     pairs = []
     for at, letter in enumerate(text):
@@ -133,12 +133,12 @@ def _pairs(text: str, kinds: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def _side(kind: str) -> str:
-    """A number counts as right for what stands beside it."""
+    """The direction of a kind as its neighbours see it: a number counts as right-to-left."""
     return _LEFT if kind == _LEFT else _RIGHT
 
 
 def _levels(kinds: Sequence[str], from_right: bool) -> list[int]:
-    """The level of each letter: odd ones run to the left."""
+    """The embedding level of each letter: odd levels run from right to left."""
     base = _RIGHT if from_right else _LEFT
     level = {_LEFT: 2 if from_right else 0, _RIGHT: 1, _NUMBER: 2}
     levels, i, before = [0] * len(kinds), 0, base
@@ -168,10 +168,10 @@ def _forms() -> dict[str, dict[str, str]]:
 
 
 def joined(text: str) -> list[str]:
-    """Each letter in the form that it has beside its neighbours; others as they are."""
+    """Each Arabic letter in the form that its neighbours require; others as they are."""
     forms = _forms()
     letters = list(text)
-    # Marks do not part what they stand over.
+    # Combining marks do not separate the letters that they stand on.
     places = [i for i, letter in enumerate(text) if not unicodedata.combining(letter)]
     for at, i in enumerate(places):
         own = forms.get(text[i])

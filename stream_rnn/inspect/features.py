@@ -1,9 +1,9 @@
-"""What there is to follow in what a network reads: a number for each symbol, of how it is after it.
+"""Features of the input that a cell may follow: for each symbol, a number that holds after it.
 
-Each is known from the symbols up to there, save those that are `coming`, and what only the rest
-makes certain: that a quote will be closed, where a pulse has its accent. NaN is where there is
-none, such as the pitch in a rest. A pulse has two columns, a cosine and a sine, so that a cell
-may follow it in any phase.
+Most depend only on the symbols up to there. Exceptions are those that are `coming`, and some that
+need the rest: whether a quote is closed, where a pulse has its accent. NaN means undefined, such as
+the pitch in a rest. A pulse has two columns, a cosine and a sine, so that a cell may follow it in
+any phase.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ Features = dict[str, NDArray[np.float64]]
 """By name, `[length]`, or `[length, 2]` for a pulse."""
 
 COMING = 8  # symbols before a line's end
-PULSES = (2, 3, 4, 6, 8, 12, 16, 24, 32)  # frames: what a beat is, a roll does not say
+PULSES = (2, 3, 4, 6, 8, 12, 16, 24, 32)  # frames; a roll does not say how long a beat is
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|//[^\n]*", re.DOTALL)
 _SPEAKER = re.compile(r"^[A-Z][A-Za-z' ]{1,30}:(?=\n|\Z)", re.MULTILINE)
-# Quoted, within a paragraph. A closing single quote is an apostrophe, too, where letters follow.
+# Quoted text within a paragraph. A closing single quote before a letter is an apostrophe.
 _QUOTED = re.compile(
     "|".join(f"{a}[^{b}\n]*(?:\n(?!\n)[^{b}\n]*)*{b}" for a, b in ('""', "“”", "«»", "„“"))
     + r"|‘(?:[^’\n]|’(?=\w)|\n(?!\n))*’(?!\w)"
@@ -39,7 +39,7 @@ _QUOTED = re.compile(
 
 
 def features_of(codec: Codec, document: Document) -> Features:
-    """What there is to follow in a document."""
+    """The features of a document."""
     symbols = symbols_of(codec, document)
     if isinstance(codec, TextCodec):
         found = _of_text(codec.decode(symbols))
@@ -53,16 +53,16 @@ def features_of(codec: Codec, document: Document) -> Features:
 
 
 def symbols_of(codec: Codec, document: Document) -> list[int]:
-    """A document's symbols as numbers, as the rest of a codec takes them."""
+    """A document's symbols as numbers, the form that a codec's other methods take."""
     return ints_from_bytes(codec.pack(document.symbols), codec.width)
 
 
 def _of_text(text: str) -> Features:
     length = len(text)
     lines = text.split("\n")
-    # With a line's end the next line begins: what counts is the place that is reached.
+    # After its newline symbol a line's place counts in the next line, at 0; hence [1:].
     column = [i for line in lines for i in range(len(line) + 1)][1:]
-    # A line that is cut off at the end of the text does not end.
+    # The last line may be cut off, so its end is not known.
     left = [len(line) + 1 - i for line in lines[:-1] for i in range(len(line) + 1)][1:]
     coming = [float(n <= COMING) for n in left] + [np.nan] * (length - len(left))
     since_blank = accumulate(lines, lambda n, line: n + 1 if line.strip() else 0, initial=0)
@@ -134,7 +134,7 @@ def _of_roll(roll: NDArray[Any]) -> Features:
         "frames since a change": _runs(~changed),
     }
     for period in PULSES:
-        # A tune may begin with an upbeat: a pulse is counted from where most is struck.
+        # A tune may begin with an upbeat, so the pulse begins where most keys are struck.
         accent = int(np.argmax([struck[i::period].sum() for i in range(period)]))
         angle = 2 * np.pi * (np.arange(frames) - accent) / period
         found[f"pulse of {period} frames"] = np.cos(angle) if period == 2 else _pulse(angle)
@@ -142,9 +142,9 @@ def _of_roll(roll: NDArray[Any]) -> Features:
 
 
 def _of_events(events: Sequence[dict[str, Any]]) -> Features:
-    """Each number that events have, held until it is there again; and the keys that are down.
+    """The latest value of each number in the events, and the keys that are down.
 
-    A band's players each hold their own.
+    Each player of a band has a value of its own.
     """
     events = [
         {"player": e["player"], f"gesture of player {e['player']}": e["gesture"]}
@@ -183,13 +183,13 @@ def _pulse(angle: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _runs(there: Iterable[bool]) -> NDArray[np.float64]:
-    """How long something has been there without a break."""
+    """How many times in a row the condition has been true."""
     return np.array(list(accumulate(there, lambda n, here: (n + 1) * bool(here), initial=0))[1:],
                     np.float64)  # fmt: skip
 
 
 def _marked(text: str, pattern: re.Pattern[str]) -> NDArray[np.float64]:
-    """1 within what a pattern finds, from its first character up to before its last."""
+    """1 within each match of a pattern, from its first character to the one before its last."""
     marks = np.zeros(len(text))
     for found in pattern.finditer(text):
         marks[found.start() : found.end() - 1] = 1.0

@@ -1,8 +1,8 @@
-"""Which cells follow something: a search by correlation.
+"""Which cells follow a feature of the input: a search by correlation.
 
-A cell *follows* a feature of what is read (`features.py`) as far as the two correlate. Of many
-cells some correlate by chance with anything. So a cell is picked on one half of what was read,
-and its correlation on the other half stands beside it.
+A cell *follows* a feature (`features.py`) as far as the two correlate. Among many cells some
+correlate with anything by chance. So a cell is picked on one half of the data, and its
+correlation on the other half is reported beside it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from stream_rnn.inspect.features import Features
 
 Matrix = NDArray[np.float64]
 
-HARDLY = 0.25  # a correlation that one would not see in a picture
+HARDLY = 0.25  # a correlation too weak to be seen in a picture
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,11 @@ class Found:
     """A cell that follows a feature.
 
     Attributes:
-        feature: what it follows.
-        cell: its number.
-        correlation: -1 to 1, where the cell was picked; for a pulse 0 to 1, whatever its phase.
-        again: the same on the other half; NaN where the feature does not vary there.
+        feature: the feature's name.
+        cell: the cell's number.
+        correlation: -1 to 1, on the half on which the cell was picked; for a pulse 0 to 1, in any
+            phase.
+        again: the same on the other half; NaN if the feature or the cell does not vary there.
     """
 
     feature: str
@@ -38,12 +39,12 @@ class Found:
 
     @property
     def overall(self) -> float:
-        """The mean of both halves, or the one there is."""
+        """The mean of both halves, or the first half's if the second has none."""
         return self.correlation if np.isnan(self.again) else (self.correlation + self.again) / 2
 
 
 class Search:
-    """Sums up what cells and features do together; keeps no activations.
+    """Accumulates the sums for correlations of cells and features, without the activations.
 
     Args:
         cells: how many there are.
@@ -51,13 +52,13 @@ class Search:
 
     def __init__(self, cells: int) -> None:
         self._cells = cells
-        # By half and feature: of each column (count, sum of f and of f^2), of each column and
-        # cell (sum of x, x^2 and f*x), and the sum of the first column times the last. A feature
-        # counts only where it is defined.
+        # By half and feature, with columns f and cells x: count, sum f, sum f^2, sum x, sum x^2,
+        # sum f*x, and the sum of the first column times the last. Only places where the feature
+        # is defined (not NaN) count.
         self._sums: tuple[dict[str, list[Matrix]], ...] = ({}, {})
 
     def add(self, activations: NDArray[Any], features: Features, half: int) -> None:
-        """Takes in a stretch: activations `[length, cells]`, and what is in the same places.
+        """Adds a piece: activations `[length, cells]`, and the features at the same places.
 
         Args:
             half: 0 or 1.
@@ -77,30 +78,30 @@ class Search:
             )
 
     def correlations(self, half: int) -> dict[str, Matrix]:
-        """The correlation of every cell with each feature, `[cells]`; NaN where one stands still.
+        """The correlation of every cell with each feature, `[cells]`; NaN if either is constant.
 
-        That of a feature of two columns, a cosine and a sine, is the multiple one.
+        For a feature with two columns, a cosine and a sine, it is the multiple correlation.
         """
         found = {}
         with np.errstate(invalid="ignore", divide="ignore"):
             for name, (count, f, ff, x, xx, fx, across) in self._sums[half].items():
                 spread = (count * ff - f * f) * (count * xx - x * x)
-                # Where a cell saturates, rounding leaves a little that is no variance.
+                # The rounding errors of a saturated cell must not count as variance.
                 spread = np.where(spread > 1e-9 * (count * ff) * (count * xx), spread, np.nan)
                 each = (count * fx - f * x) / np.sqrt(spread)
                 found[name] = each[0]
                 if len(each) > 1:
-                    # Over whole periods the columns have nothing in common; a short piece may
-                    # be a part of one.
+                    # Over whole periods the two columns are uncorrelated, but a short piece may
+                    # have only a part of a period.
                     spreads = count * ff - f * f  # [2, 1]
                     shared = (count[0] * across[0] - f[0] * f[1]) / np.sqrt(spreads.prod())
                     found[name] = _multiple(each[0], each[1], float(shared[0]))
         return found
 
     def best(self, most: int) -> list[list[Found]]:
-        """For each feature that varies, the cells that follow it best, `most` at most.
+        """For each feature that varies, the cells that follow it best, at most `most`.
 
-        Picked on half 0. The features in the order of how well that holds on the other half.
+        The cells are picked on half 0. The features are sorted by the correlation on half 1.
         """
         here, there = self.correlations(0), self.correlations(1)
         nothing = np.full(self._cells, np.nan)
@@ -118,7 +119,7 @@ class Search:
         return sorted(table, key=lambda row: -np.nan_to_num(abs(row[0].again)))
 
     def follows(self, cell: int) -> list[Found]:
-        """What a cell follows, best first, by what holds on both halves."""
+        """The features that a cell follows, sorted by the smaller correlation of the two halves."""
         here, there = self.correlations(0), self.correlations(1)
         found = [
             Found(name, cell, float(values[cell]), float(there[name][cell]))
@@ -129,17 +130,17 @@ class Search:
 
 
 def _multiple(first: Matrix, second: Matrix, shared: float) -> Matrix:
-    """The multiple correlation with two columns of which each is known, and that of the two."""
-    if not abs(shared) < 1 - 1e-6:  # as good as one column
+    """The multiple correlation with two columns, from those with each, and that of the columns."""
+    if not abs(shared) < 1 - 1e-6:  # the columns are nearly the same
         return np.abs(first)
     explained = first**2 + second**2 - 2 * shared * first * second
     return np.asarray(np.sqrt(np.clip(explained / (1 - shared**2), 0.0, 1.0)))
 
 
 def interesting(table: list[list[Found]], most: int) -> list[Found]:
-    """One cell a feature, from the best followed down, none of them twice.
+    """One cell for each feature, from the best followed feature down, and no cell twice.
 
-    Those that hardly follow anything only where there are no others.
+    A cell that hardly follows anything is chosen only if there is no other.
     """
     chosen: dict[int, Found] = {}
     for row in table:

@@ -1,8 +1,8 @@
-"""Fonts of this machine that have the letters that a picture needs, whatever their script.
+"""Finds installed fonts for all the letters of a picture, whatever their script.
 
-matplotlib brings DejaVu, which has Latin, Greek, Cyrillic, Arabic, Hebrew and many signs, but no
-Chinese, for one. What DejaVu lacks is looked for among the fonts that are installed. What none of
-them has is written as its code point, and `remark` says which font to install.
+matplotlib brings DejaVu, which has Latin, Greek, Cyrillic, Arabic, Hebrew and many signs, but not
+Chinese, for example. Letters that DejaVu lacks are looked for in the installed fonts. A letter
+that no font has is drawn as its code point, and `remark` says which font to install.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ if TYPE_CHECKING:
     from matplotlib.font_manager import FontEntry
 
 SANS, MONO = "DejaVu Sans", "DejaVu Sans Mono"  # both come with matplotlib
-LETTER = "letter"  # the gid of a text whose font is chosen already
+LETTER = "letter"  # the gid of a text whose font has been chosen
 NAMED = 4  # scripts in a remark
-# Fonts without letters of their own (for each a box, or nothing), with letters of matplotlib's own
-# where Unicode has none, or with pictures that it does not draw.
+# Fonts that draw every letter as a box or not at all, that have matplotlib's own signs at private
+# code points, or that have coloured pictures, which matplotlib cannot draw.
 _UNFIT = ("last resort", "lastresort", "adobe blank", "stixnonunicode", "color emoji")
-# Words in the names of fonts that come after plain ones.
+# Words in the names of fonts that are tried after the plain ones.
 _LATER = frozenset(
     "serif mono display condensed light black thin kufi nastaliq quran looped rashi unifont".split()
 )
 
 
 class Font(NamedTuple):
-    """A font by the name that matplotlib knows it by, and its file."""
+    """A font's name in matplotlib, and its file."""
 
     family: str
     path: str
 
 
 class Lettering:
-    """Which of this machine's fonts draws each letter of some texts.
+    """Chooses an installed font for each letter of some texts.
 
     Args:
-        texts: all that is to be drawn.
-        face: the font to be taken where it has a letter.
+        texts: all the texts to draw.
+        face: the main font, used for every letter that it has.
 
     Attributes:
-        families: for matplotlib's `family`: the face, and what else is needed.
+        families: for matplotlib's `family`: the main font and the others needed.
         missing: letters that no font has.
     """
 
@@ -61,7 +61,7 @@ class Lettering:
                 families.append(font.family)
         others = list(_installed()) if wanted else []
         while wanted and others:
-            # The one that has most of them, so that a text is of few hands.
+            # The font that has most of the rest, so that a text mixes few fonts.
             best = max(others, key=lambda font: len(wanted & _letters(font.path)))
             if not self._take(best, wanted):
                 break
@@ -70,7 +70,7 @@ class Lettering:
         self.missing = frozenset(map(chr, wanted))
 
     def _take(self, font: Font, wanted: set[int]) -> bool:
-        """Gives a font the letters that it has and that are still wanted: whether there are any."""
+        """Assigns a font the wanted letters that it has; returns whether there were any."""
         found = wanted & _letters(font.path)
         self._fonts |= dict.fromkeys(map(chr, found), font)
         wanted -= found
@@ -81,12 +81,12 @@ class Lettering:
         return self._fonts.get(letter, self._face).family
 
     def formed(self, letter: str, form: str) -> str:
-        """A form of a letter (see `bidi.joined`), if its font has that; else the letter."""
+        """The given form of a letter (see `bidi.joined`) if its font has it; else the letter."""
         font = self._fonts.get(letter, self._face)
         return form if all(ord(c) in _letters(font.path) for c in form) else letter
 
     def shown(self, text: str) -> str:
-        """A text as it is handed to matplotlib, with code points for what is missing."""
+        """A text in the form to give to matplotlib, with code points for missing letters."""
         if not lays_out():
             line = visual(text)
             pairs = zip(line.order, line.letters, strict=True)
@@ -95,7 +95,7 @@ class Lettering:
 
 
 def save_figure(figure: Figure, picture: Path, dpi: int) -> frozenset[str]:
-    """Saves a figure, each text in fonts that have its letters.
+    """Saves a figure, with each text in fonts that have its letters.
 
     Returns:
         Letters that no font has.
@@ -109,7 +109,7 @@ def save_figure(figure: Figure, picture: Path, dpi: int) -> frozenset[str]:
         if not plain.isascii():
             text.set_fontfamily(lettering.families)
             text.set_text(lettering.shown(plain))
-    # Not every font has a bold face, which matplotlib would tell a reader of the log.
+    # Not every font has a bold face; matplotlib would log a warning for each that has none.
     log = logging.getLogger("matplotlib.font_manager")
     level = log.level
     log.setLevel(logging.ERROR)
@@ -126,7 +126,7 @@ def code(letter: str) -> str:
 
 
 def remark(missing: Iterable[str]) -> str:
-    """One line on letters that no font has, and which fonts to install; empty if there are none."""
+    """One line on missing letters and the fonts to install for them; empty if none is missing."""
     scripts: dict[tuple[str, str, str], list[str]] = {}
     for letter in sorted(missing):
         scripts.setdefault(_advice(letter), []).append(letter)
@@ -143,14 +143,14 @@ def remark(missing: Iterable[str]) -> str:
 
 
 def lays_out() -> bool:
-    """Whether matplotlib itself puts letters in visual order and joins those of Arabic."""
+    """Whether matplotlib itself puts letters in visual order and joins Arabic ones."""
     import matplotlib
 
     return matplotlib.__version_info__ >= (3, 11)
 
 
 def _has_shape(letter: str) -> bool:
-    """Whether a font must have a letter: not spaces, controls, and selectors of variants."""
+    """Whether a font has to draw a letter: not spaces, controls or variation selectors."""
     selector = "\ufe00" <= letter <= "\ufe0f" or "\U000e0100" <= letter <= "\U000e01ef"
     return not (selector or unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zs", "Zl", "Zp"))
 
@@ -162,7 +162,7 @@ _EAST_ASIA = {
 
 
 def _advice(letter: str) -> tuple[str, str, str]:
-    """A letter's script, a package of Debian's that has it, and a font for other systems."""
+    """A letter's script, a Debian package with a font for it, and a font for other systems."""
     word = unicodedata.name(letter, "").partition(" ")[0]
     if word in _EAST_ASIA:
         return _EAST_ASIA[word], "fonts-noto-cjk", "Noto Sans CJK"
@@ -181,7 +181,7 @@ def _letters(path: str) -> frozenset[int]:
     try:
         font = FT2Font(path)
         return frozenset(font.get_charmap()) if font.scalable else frozenset()
-    except (RuntimeError, OSError):  # of a kind that matplotlib does not draw
+    except (RuntimeError, OSError):  # matplotlib cannot draw this kind of font
         return frozenset()
 
 
@@ -194,9 +194,9 @@ def _bundled(family: str) -> Font:
 
 @functools.cache
 def _installed() -> tuple[Font, ...]:
-    """The fonts of this machine, plain ones first.
+    """The installed fonts, plain ones first.
 
-    matplotlib's own list may be older than a font that was installed since.
+    Fonts installed after matplotlib made its own list are added to it.
     """
     from matplotlib import font_manager
 
@@ -215,7 +215,7 @@ def _installed() -> tuple[Font, ...]:
 
 
 def _plainness(entry: FontEntry) -> tuple[int, bool, int, str, str]:
-    """What puts plain, upright fonts of the usual weight first, and fonts in the same order."""
+    """A sort key: plain, upright fonts of regular weight first; the same order on every run."""
     later = len(_LATER.intersection(entry.name.lower().split()))
     weight = entry.weight if isinstance(entry.weight, int) else 400
     return later, entry.style != "normal", abs(weight - 400), entry.name, entry.fname

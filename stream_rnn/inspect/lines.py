@@ -1,4 +1,4 @@
-"""A text in cells, as it is drawn: each symbol's letters in columns of one width, line by line."""
+"""Lays a text out in lines of cells: each symbol's letters in columns of equal width."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from stream_rnn.inspect.lettering import Lettering
 
 WIDTH = 88  # columns in a line
 _SIGNS = {"\n": "↵", "\t": "→", "\f": "¶"}
-_CIRCLE = "◌"  # what a mark stands at that has a cell of its own
+_CIRCLE = "◌"  # the base of a combining mark that has a cell of its own
 
 
 class Cell(NamedTuple):
     """A letter in its place.
 
     Attributes:
-        letter: what is drawn.
-        owner: the symbol that it belongs to.
-        column: where it begins.
-        columns: how wide it is; a Chinese letter is two wide, and so is a code point.
-        alone: whether it is drawn by itself; others may be drawn together, as one text.
+        letter: the text to draw.
+        owner: the number of the symbol that it belongs to.
+        column: its first column.
+        columns: its width; a Chinese letter takes two columns, and so does a code point.
+        alone: whether it is drawn by itself; neighbouring others are drawn as one text.
     """
 
     letter: str
@@ -33,14 +33,14 @@ class Cell(NamedTuple):
 
 
 def shown(label: str) -> str:
-    """A symbol's letters, with signs for what has no shape."""
+    """A symbol's letters, with signs for those without a shape."""
     return "".join(_SIGNS.get(c, c if c.isprintable() else "·") for c in label)
 
 
 def broken(
     labels: Sequence[str], missing: frozenset[str] = frozenset()
 ) -> list[tuple[str, list[int]]]:
-    """Lines of at most `WIDTH` columns, and which symbol each letter belongs to."""
+    """Lines of at most `WIDTH` columns, each with the symbol that each letter belongs to."""
     lines: list[tuple[str, list[int]]] = [("", [])]
     used = 0
     for owner, label in enumerate(labels):
@@ -66,13 +66,13 @@ def columns_of(letter: str, missing: frozenset[str]) -> int:
 def cells_of(
     lines: Sequence[tuple[str, list[int]]], lettering: Lettering, face: str
 ) -> Iterator[list[Cell]]:
-    """The cells of each line from left to right; a line from the right ends at the widest's end."""
+    """The cells of each line from left to right; right-to-left lines are aligned to the right."""
     missing = lettering.missing
     widths = [sum(columns_of(c, missing) for c in text) for text, _ in lines]
     from_right: bool | None = None
     for (text, owners), width in zip(lines, widths, strict=True):
         line = visual(text, from_right=from_right)
-        # A line that was broken goes on as it began.
+        # The next part of a broken line keeps its direction.
         from_right = None if text.endswith(_SIGNS["\n"]) else line.from_right
         column = max(widths) - width if line.from_right else 0
         cells = []

@@ -1,4 +1,4 @@
-"""What is read when a network is looked into, how it is named, and the search over it."""
+"""The documents that `inspect` reads, their names as songs, the search over them, the pictures."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from stream_rnn.nets.network import RecurrentNetwork
 from stream_rnn.train.corpus import Document
 from stream_rnn.train.songs import read_text
 
-PIECE = 1000  # symbols that are read from a zero state
-LETTERS, FRAMES = 560, 128  # symbols in a picture
-NAME = 34  # letters of a song's name
-NOTES = 8  # in it
+PIECE = 1000  # symbols in a piece, which is read from a zero state
+LETTERS, FRAMES = 560, 128  # symbols in a picture of text, of others
+NAME = 34  # letters in a song's name
+NOTES = 8  # notes in a song's name
 
 
 def document_of(codec: Codec, text: str | None, file: Path | None) -> Document:
-    """The document that somebody gave, as a text or as a file of the model's domain.
+    """The document that a user gave, as a text or as a file of the model's domain.
 
     Raises:
-        DataError: it cannot be read, or nothing is in it.
+        DataError: it cannot be read, or it is empty.
     """
     if file is None:
         symbols = codec.read_prime(text or "")
@@ -48,12 +48,12 @@ def document_of(codec: Codec, text: str | None, file: Path | None) -> Document:
 
 
 def _in_sessions(codec: Codec, file: Path) -> bool:
-    """Whether the codec reads a file itself, since blank lines in it say something."""
+    """Whether the codec has to read the file itself, since its blank lines have a meaning."""
     return isinstance(codec, PlaylistCodec) and file.suffix in codec.endings
 
 
 def pieces_of(documents: Sequence[Document], most: int) -> list[Document]:
-    """Stretches of documents, about `most` symbols in all, spread evenly over them."""
+    """Pieces of documents, about `most` symbols in all, spread evenly over them."""
     pieces = [piece for document in documents for piece in document.pieces(PIECE)]
     total = sum(len(piece.symbols) for piece in pieces)
     every = max(1.0, total / most)
@@ -68,7 +68,7 @@ def search(
     artists: Sequence[float] | None,
     progress: Progress,
 ) -> Search:
-    """Looks what the cells follow while documents are read, `artists` as in `activations`."""
+    """Searches for what the cells follow in documents; `artists` as in `activations`."""
     found = Search(cell_count(network))
     read = activations(network, codec, documents, artists=artists, progress=progress)
     for number, (document, cells) in enumerate(read):
@@ -93,7 +93,7 @@ def picture_of(
     artists: Sequence[float] | None,
     title: str,
 ) -> frozenset[str]:
-    """Draws chosen cells over the beginning of a document: over its letters, or below its notes.
+    """Draws chosen cells for the beginning of a document: behind its letters, or below its notes.
 
     Returns:
         Letters that no font of this machine has (`lettering.remark`).
@@ -127,7 +127,7 @@ def picture_of(
 def _rows(
     codec: Codec, document: Document, symbols: list[int]
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Keys for a roll or a performance; else the numbers that its events have, and their names."""
+    """The keys of a roll or a performance; else the numbers of its events, and their names."""
     if isinstance(codec, PianorollCodec):
         return document.symbols, ()
     events = [codec.event(s).get("event", {}) for s in symbols]
@@ -143,7 +143,7 @@ def _rows(
 
 @dataclass(frozen=True)
 class Song:
-    """A document as a person knows it; `group` is its artist, or what else tells it apart."""
+    """A document with a name for people; `group` is its artist, or for tunes the meter."""
 
     name: str
     group: str
@@ -153,7 +153,7 @@ class Song:
 def songs_of(
     codec: Codec, documents: Sequence[Document], artists: Sequence[str], most: int
 ) -> list[Song]:
-    """Documents as songs, at most so many, spread evenly; the pieces of one that is long."""
+    """Documents as songs, at most `most`, spread evenly; of fewer than 8 documents their pieces."""
     whole = [d for d in documents if len(d.symbols)]
     if len(whole) < 8:
         whole = [piece for d in whole for piece in d.pieces(PIECE)]
@@ -163,7 +163,7 @@ def songs_of(
 
 
 def song_of(codec: Codec, document: Document, artists: Sequence[str], otherwise: str) -> Song:
-    """A document by its first line, for tunes by key and first notes, for others by those."""
+    """Names a document: a text by its first line, a tune by its key and notes, others by notes."""
     group = artists[document.artist] if artists else ""
     symbols = symbols_of(codec, document)[:200]
     if isinstance(codec, AbcCodec):

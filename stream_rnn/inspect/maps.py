@@ -15,8 +15,8 @@ from stream_rnn.inspect.pictures import DPI
 from stream_rnn.train.curves import COLOURS, new_figure
 
 MARKERS = "osD^v<>PX*"
-NAMED = 14  # artists that have a colour and a mark of their own; the others are grey
-TAGGED = 24  # songs that have their name beside them
+NAMED = 14  # artists with a colour and a mark of their own; the others are grey
+TAGGED = 24  # songs with their name beside them
 
 
 def draw_map(
@@ -28,14 +28,14 @@ def draw_map(
     title: str,
     here: int | None = None,
 ) -> frozenset[str]:
-    """Draws songs where they lie, by the colour of their artists.
+    """Draws songs at their places, in the colours of their artists.
 
     Args:
         places: `[songs, 2]`.
         groups: each song's artist, or "".
-        names: each song's name; those that have room around them are written out.
-        picture: the PNG.
-        here: a song to be marked.
+        names: each song's name; some, spread over the map, are written out.
+        picture: the PNG to write.
+        here: the number of a song to mark.
 
     Returns:
         Letters that no font of this machine has (`lettering.remark`).

@@ -1,4 +1,4 @@
-"""Pictures of what a network does inside: characters coloured by a cell, traces under a roll."""
+"""Pictures of a network's cells: characters coloured by a cell, traces under a roll."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FACE = MONO
 POINTS = 8.5
 LEADING = 1.45  # ems
 WIDEST = 10.0  # inches
-PALE = 1.6  # the map of colours ends in ones too dark to be written on
+PALE = 1.6  # the colour map's range; its ends, beyond ±1, are too dark to write on
 DPI = 110
 _NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 
@@ -35,16 +35,16 @@ def pitch_name(pitch: int) -> str:
 def draw_text(
     labels: Sequence[str], cells: NDArray[Any], titles: Sequence[str], picture: Path, *, title: str
 ) -> frozenset[str]:
-    """Writes a text once for each cell, every symbol on the colour of the cell after it.
+    """Writes a text once for each cell; behind every symbol is the colour of the cell's value.
 
-    As Karpathy, Johnson and Li (2015, arXiv 1506.02078): red is 1, blue is -1.
+    As in Karpathy, Johnson and Li (2015, arXiv 1506.02078): red is 1, blue is -1.
 
     Args:
         labels: each symbol as it is written, `[length]`.
-        cells: `[length, chosen]`, -1 to 1.
-        titles: what stands over each, `[chosen]`.
-        picture: the PNG.
-        title: what stands over all.
+        cells: the values after each symbol, `[length, chosen]`, -1 to 1.
+        titles: a title for each cell, `[chosen]`.
+        picture: the PNG to write.
+        title: the title of the whole picture.
 
     Returns:
         Letters that no font of this machine has (`lettering.remark`).
@@ -52,7 +52,7 @@ def draw_text(
     Raises:
         DataError: matplotlib is absent.
     """
-    figure = new_figure((1, 1), None)  # first: it says if matplotlib is absent
+    figure = new_figure((1, 1), None)  # comes first, since it reports a missing matplotlib
     lettering = Lettering(map(shown, labels), FACE)
     lines = broken(labels, lettering.missing)
     rows = list(cells_of(lines, lettering, FACE))
@@ -92,8 +92,8 @@ class _Pen:
     """Writes lines of cells, each letter in its place.
 
     Attributes:
-        letter: how wide a column is, in inches: whole pixels, which is not what the face has it.
-            If the colours went by the face, they would lag a letter behind after forty.
+        letter: the width of a column in inches, as it is drawn: letters advance by whole pixels.
+            By the font's own width the colours would be a letter off after forty letters.
     """
 
     def __init__(self, lettering: Lettering) -> None:
@@ -106,11 +106,11 @@ class _Pen:
         self._sizes: dict[tuple[str, str], float] = {}
         self.letter = self._width("m" * WIDTH, FACE) / WIDTH / DPI
         _, height, descent = self._extent("lp", FACE)
-        # From the middle of a line to where its letters stand, in lines.
+        # From the middle of a line to its baseline, in lines.
         self._base = (height / 2 - descent) / (POINTS * LEADING / 72 * DPI)
 
     def _extent(self, text: str, family: str) -> tuple[float, float, float]:
-        """How wide, high and deep a text is drawn, in pixels."""
+        """A text's drawn width, height and descent, in pixels."""
         from matplotlib.font_manager import FontProperties
 
         face = FontProperties(family=[family, FACE], size=POINTS)
@@ -121,7 +121,7 @@ class _Pen:
         return self._extent(text, family)[0]
 
     def write(self, axes: Axes, cells: Sequence[Cell], middle: float) -> None:
-        """Writes a line; letters of the face that follow each other are one text."""
+        """Writes a line; successive letters of the main font are drawn as one text."""
         run: list[Cell] = []
         for cell in cells:
             if run and (cell.alone or cell.column != run[-1].column + 1):
@@ -150,7 +150,7 @@ class _Pen:
         family = self._lettering.family_of(cell.letter[-1])
         key = cell.letter, family
         if key not in self._sizes:
-            # A letter that is wider than its place is drawn smaller.
+            # A letter wider than its cell is drawn smaller.
             room = cell.columns * self.letter * DPI / max(1.0, self._width(cell.letter, family))
             self._sizes[key] = POINTS * min(1.0, max(0.6, room))
         self._text(axes, centre, middle + self._base, cell.letter, family, self._sizes[key],
@@ -182,13 +182,13 @@ def draw_traces(
     names: Sequence[str] = (),
     along: str = "symbol",
 ) -> frozenset[str]:
-    """Draws what was read above, and a trace of each cell below it.
+    """Draws the input at the top, and a trace of each cell below it.
 
     Args:
         rows: keys `[length, 88]`, or with `names` a few numbers `[length, names]`.
         cells: `[length, chosen]`, -1 to 1.
-        titles, picture, title: as `draw_text`.
-        along: what runs along the x axis.
+        titles, picture, title: as in `draw_text`.
+        along: the label of the x axis.
 
     Returns:
         Letters of the titles that no font of this machine has.

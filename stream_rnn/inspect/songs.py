@@ -1,6 +1,6 @@
-"""Songs by the state that they leave a network in: which lie near each other, and a map.
+"""Compares songs by the state in which each leaves a network: nearest neighbours, and a map.
 
-States are compared once every cell counts alike (`standardised`), by the cosine of their angle.
+States are compared by the cosine of their angle, after scaling every cell alike (`standardised`).
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ Matrix = NDArray[np.float64]
 
 PERPLEXITY = 20.0  # about how many neighbours each song has on the map
 STEPS = 500
-EXAGGERATED = 100  # steps in which the groups are pulled together
+EXAGGERATED = 100  # the first steps, in which attraction is multiplied by EXAGGERATION
 EXAGGERATION = 12.0
 
 
 def standardised(states: NDArray[Any]) -> Matrix:
-    """Each column of `[songs, cells]` with mean 0 and variance 1; those that stand still, 0."""
+    """Scales each column of `[songs, cells]` to mean 0 and variance 1; constant ones to 0."""
     centred = np.asarray(states, np.float64) - states.mean(0)
     spread = centred.std(0)
     return np.asarray(centred / np.where(spread > 1e-9, spread, 1.0))
 
 
 def similarities(states: Matrix) -> Matrix:
-    """The cosine between each two rows, `[songs, songs]`, -1 to 1."""
+    """The cosine between every two rows, `[songs, songs]`, -1 to 1."""
     length = np.linalg.norm(states, axis=1, keepdims=True)
     unit = states / np.where(length > 0, length, 1.0)
     return np.asarray(unit @ unit.T)
@@ -42,7 +42,7 @@ def nearest(similar: Matrix, most: int) -> NDArray[np.int64]:
 
 
 def closest_pairs(similar: Matrix, most: int) -> list[tuple[int, int, float]]:
-    """Pairs of songs, the closest first; each song in one of them at most."""
+    """Pairs of songs, the closest first; each song is in at most one pair."""
     first, second = np.triu_indices(len(similar), 1)
     taken: set[int] = set()
     pairs = []
@@ -57,7 +57,7 @@ def closest_pairs(similar: Matrix, most: int) -> list[tuple[int, int, float]]:
 
 
 def same_artist(neighbours: NDArray[np.int64], artists: Sequence[int]) -> tuple[float, float]:
-    """The share of nearest neighbours by the same artist, and what chance would make of it."""
+    """The share of nearest neighbours by the same artist, and the share expected by chance."""
     by = np.array(artists)
     counts = np.bincount(by)
     chance = float((counts * (counts - 1)).sum() / (len(by) * max(1, len(by) - 1)))
@@ -65,12 +65,12 @@ def same_artist(neighbours: NDArray[np.int64], artists: Sequence[int]) -> tuple[
 
 
 def principal(states: Matrix) -> Matrix:
-    """The two principal components, `[songs, 2]`; the farther half of each is positive."""
+    """The two principal components, `[songs, 2]`, each with its largest value positive."""
     centred = states - states.mean(0)
     left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
     places = np.zeros((len(states), 2))
     found = (left * sizes)[:, :2]
-    # A component's sign means nothing, and may differ from machine to machine.
+    # A component's sign has no meaning, and may differ between machines.
     found = found * np.where(np.abs(found.min(0)) > found.max(0), -1.0, 1.0)
     places[:, : found.shape[1]] = found
     return places
@@ -81,9 +81,9 @@ def neighbour_map(
 ) -> Matrix:
     """A map in which neighbours stay neighbours: t-SNE (van der Maaten and Hinton 2008).
 
-    It begins with the principal components, so that it is the same each time. The rate goes by
-    the number of songs (Belkina et al. 2019): a larger one flings single songs far out, where two
-    are nearly one, and the rest of the map shrinks to a dot.
+    The map begins with the principal components, so that it is the same each time. The learning
+    rate depends on the number of songs (Belkina et al. 2019): with a larger one, if two songs are
+    nearly the same, single songs fly far out, and the rest of the map shrinks to a dot.
 
     Args:
         states: `[songs, cells]`.
@@ -117,7 +117,7 @@ def neighbour_map(
 
 
 def _distances(points: Matrix) -> Matrix:
-    """Squared, `[songs, songs]`."""
+    """The squared distances, `[songs, songs]`."""
     sizes = (points * points).sum(1)
     found = np.maximum(sizes[:, None] + sizes[None] - 2.0 * points @ points.T, 0.0)
     np.fill_diagonal(found, 0.0)
@@ -125,13 +125,13 @@ def _distances(points: Matrix) -> Matrix:
 
 
 def _affinities(distances: Matrix, perplexity: float) -> Matrix:
-    """How much each two belong together; every song has as many neighbours as `perplexity`."""
+    """The affinity of every two songs; each song has about `perplexity` neighbours."""
     count = len(distances)
     far = distances.copy()
     np.fill_diagonal(far, np.inf)
     far -= far.min(1, keepdims=True)
     low, high = np.full(count, -40.0), np.full(count, 40.0)
-    for _ in range(50):  # by halves, the logarithm of each song's precision
+    for _ in range(50):  # bisects the logarithm of each song's precision
         middle = (low + high) / 2
         given = np.exp(-far * np.exp(middle)[:, None] / max(float(distances.mean()), 1e-12))
         given /= given.sum(1, keepdims=True)

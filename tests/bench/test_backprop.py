@@ -24,7 +24,7 @@ def mebibytes(way: str) -> float:
 
 
 def test_what_is_measured_is_the_memory_of_the_gradient() -> None:
-    """And not what the first use of something loads, which is 70 MiB for checkpointing."""
+    """It leaves out what a first use loads, which is 70 MiB for checkpointing."""
     whole = mebibytes("whole")
     assert whole > 100
     assert mebibytes("truncated") < whole / 2

@@ -50,7 +50,7 @@ def test_a_model_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -
 
 @pytest.mark.parametrize("name", JOINT)
 def test_a_tile_of_chords_is_drawn_well_within_a_frame(name: str) -> None:
-    """It takes a hundredth or two; a fifth leaves room for a machine that does something else."""
+    """It takes a few hundredths of a frame; a fifth leaves room for a busy machine."""
     card = read_card(JOINT[name])
     c = default_controls(card, 0)
     of_one = cost(

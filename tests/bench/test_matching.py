@@ -12,7 +12,7 @@ DUE = [1.0, 1.125, 1.5, 4.0]
 def test_each_in_its_turn() -> None:
     came = [1.001, 1.126, 1.501, 4.001]
     assert align(DUE, came) == list(zip(DUE, came, strict=True))
-    # A machine that stood still: later than the next one was due, and no other note for that.
+    # The machine stood still: a note came after the next one was due, and is still the same note.
     came = [1.3, 1.3, 1.6, 4.0]
     assert align(DUE, came) == list(zip(DUE, came, strict=True))
 
@@ -28,7 +28,7 @@ def test_one_that_was_lost_is_not_taken_for_its_neighbour(lost: int) -> None:
 def test_one_that_nobody_sent() -> None:
     came = [1.001, 1.126, 1.501, 2.7, 4.001]
     assert (None, 2.7) in align(DUE, came) and len(align(DUE, came)) == 5
-    # As many as were due, but one of them instead of another.
+    # As many came as were due, but one was lost and another was unexpected.
     assert set(align([1.0, 2.0], [1.0, 3.5])) == {(1.0, 1.0), (2.0, None), (None, 3.5)}
     assert align([], [1.0]) == [(None, 1.0)]
 

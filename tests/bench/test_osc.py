@@ -50,7 +50,7 @@ def test_round_trips_are_measured(
         (TablatureCodec(), ("D2",)),
         (TouchCodec(["x", "y"], 32, 0.05), ("x", 0.5)),
         (PlaylistCodec(["A Song", "Another"]), ("A Song\n",)),
-        (EnsembleCodec.usual(), ()),  # one leads a band, and does not feed it
+        (EnsembleCodec.usual(), ()),  # a band is led, and cannot be fed
     ],
     ids=lambda x: getattr(x, "domain", ""),
 )

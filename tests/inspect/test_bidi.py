@@ -9,7 +9,7 @@ PIECES = ["abc", "A1", "שלום", "مرحبا", "قَلْبٌ", "12", "3.5", "1
 
 
 def seen(text: str) -> str:
-    """What is seen of a line from left to right; forms of letters as the letters."""
+    """A line's letters from left to right as they are drawn, each form as its plain letter."""
     return unicodedata.normalize("NFKC", "".join(visual(text).letters))
 
 
@@ -22,7 +22,7 @@ def test_lines_run_from_the_side_of_their_first_letter() -> None:
     assert seen("שלום 45% -3.5") == "3.5- 45% םולש"  # %, a sign of a number, goes with it
     assert seen("a שלום ") == "a םולש "
     assert [visual(t).from_right for t in ("a ש", "12 ש a", "", "!")] == [False, True, False, False]
-    # The next line of a paragraph begins where the paragraph does.
+    # The next line of a paragraph has the paragraph's direction.
     assert visual("abc!", from_right=True) == ((3, 0, 1, 2), tuple("!abc"), True)
     assert visual("ש!", from_right=False).order == (0, 1)
 
@@ -39,7 +39,7 @@ def test_brackets_are_turned_with_what_they_hold() -> None:
 def test_letters_of_arabic_join_their_neighbours() -> None:
     forms = [unicodedata.decomposition(c).partition(">")[0][1:] for c in joined("سلام قلب")]
     assert forms == ["initial", "medial", "final", "isolated", "", "initial", "medial", "final"]
-    # A mark does not part two letters; a letter that does not join on its left does.
+    # A mark does not separate two letters; a letter that does not join on its left does.
     assert [unicodedata.decomposition(c)[1:4] for c in joined("بَب دب")] == [
         "ini", "", "fin", "", "iso", "iso",
     ]  # fmt: skip

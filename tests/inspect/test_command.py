@@ -102,7 +102,7 @@ def test_the_corpus_is_read_and_its_songs_are_mapped(run: Run, verse: Path, tmp_
     code, out, err = run("inspect", verse, "--data", tmp_path, "--symbols", 900)
     assert code == 0, err
     assert "of the test set" in out
-    # A text that is drawn beside the search is nobody's, and changes nothing in the table.
+    # A given text is read with an even blend, and does not change the table of the corpus search.
     drawn = ("--symbols", 900, "--text", "ab cd")
     assert run("inspect", verse, "--data", tmp_path, *drawn)[1] == out
     code, out, err = run("inspect", verse, "--data", tmp_path, "--songs", "--json")
@@ -122,10 +122,10 @@ def test_the_corpus_is_read_and_its_songs_are_mapped(run: Run, verse: Path, tmp_
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ([], 2, "which corpora? give --data DIR"),
-        (["--songs", "--text", "a"], 2, "which corpora? give --data DIR"),
+        ([], 2, "no folder of corpora: give --data DIR"),
+        (["--songs", "--text", "a"], 2, "no folder of corpora: give --data DIR"),
         (["--text", "abc", "--cells", "32"], 2, "--cells 32: verse has the cells 0 to 31"),
-        (["--text", "abc", "--cells", "x"], 2, "numbers with commas between, not 'x'"),
+        (["--text", "abc", "--cells", "x"], 2, "numbers separated by commas, not 'x'"),
         (["--text", "abc", "--file", "x"], 2, "not allowed with"),
         (["--text", "abc", "--artist", "Bard"], 2, "'Bard' is not known"),
         (["--text", "abc", "--out", "x.jpg"], 2, "must end in .png"),

@@ -28,8 +28,8 @@ def test_places_in_a_text() -> None:
     assert found["line of the stanza"].tolist() == [0, 0, 0, 0, 1, 1, 2, 0, 0, 0]
     coming = found["line end coming"]
     assert coming[:7].tolist() == [1] * 7
-    assert np.isnan(coming[7:]).all()  # nobody knows where a cut line ends
-    # At a line's end it is the next one that is coming.
+    assert np.isnan(coming[7:]).all()  # the end of a cut line is not known
+    # At a line's end, the coming line end is that of the next line.
     twice = of_text("abcdefghijkl\nabcdefghijkl\n")["line end coming"]
     assert twice[:25].tolist() == [0] * 4 + [1] * 8 + [0] * 5 + [1] * 8
 
@@ -60,7 +60,7 @@ def test_a_roll() -> None:
     assert found["harmony (lowest pitch)"][1:].tolist() == [60] * 7
     assert found["notes sounding"].tolist() == [0, 2, 2, 1, 1, 2, 1, 2]
     assert found["keys struck"].tolist() == [0, 2, 0, 0, 0, 1, 0, 1]
-    # Most is struck in the odd frames, so there the pulse is.
+    # Most keys are struck in the odd frames, so the pulse falls there.
     assert found["pulse of 2 frames"].round().tolist() == [-1, 1] * 4
 
 

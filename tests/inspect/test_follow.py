@@ -5,7 +5,7 @@ from stream_rnn.inspect.follow import Search, interesting
 
 
 def planted() -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Noise in eight cells, but that 3 follows `quotes`, 5 a pulse and 6 is always the same."""
+    """Noise in eight cells, except that 3 follows `quotes`, 5 a pulse, and 6 is constant."""
     dice = np.random.default_rng(1)
     cells = dice.normal(0, 0.3, (2000, 8))
     quotes = (np.arange(2000) // 37 % 2).astype(float)
@@ -32,7 +32,7 @@ def searched() -> Search:
 
 def test_the_planted_cells_are_found_again_on_the_other_half() -> None:
     table = {row[0].feature: row for row in searched().best(3)}
-    assert set(table) == {"quotes", "pulse"}  # nothing follows what never varies
+    assert set(table) == {"quotes", "pulse"}  # no cell can follow a constant feature
     quotes, pulse = table["quotes"][0], table["pulse"][0]
     assert (quotes.cell, pulse.cell) == (3, 5)
     assert quotes.correlation < -0.8 and quotes.again < -0.8
@@ -64,7 +64,7 @@ def test_correlations_are_those_of_numpy_where_the_feature_is_defined() -> None:
 def test_a_part_of_a_pulse_is_followed_as_far_as_both_its_columns_foretell_a_cell(
     length: int,
 ) -> None:
-    """Over less than a period a cosine and a sine are alike: as if apart they made more than 1."""
+    """Over less than a period cosine and sine correlate; treated as independent, they exceed 1."""
     cells = np.random.default_rng(2).normal(size=(length, 9))
     angle = 2 * np.pi * np.arange(length) / 32
     cells[:, 0] = np.cos(angle + 0.3)

@@ -46,7 +46,7 @@ def make_font(path: Path, family: str, letters: str) -> None:
 
 @pytest.fixture
 def fonts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fonts:
-    """Makes this machine one that has matplotlib's fonts, and those with these letters."""
+    """Makes it seem that only matplotlib's fonts and fonts with these letters are installed."""
     manager = font_manager.fontManager
     own = [entry for entry in manager.ttflist if "mpl-data" in entry.fname]
     monkeypatch.setattr(manager, "ttflist", own)
@@ -80,7 +80,7 @@ def test_a_font_that_was_installed_since_is_found(fonts: Fonts) -> None:
         {"Half Han": "夜", "Whole Han": "夜曲歌", "Syllables": "ꀀꀁ", "Last Resort X": "ᠮ夜曲歌ꀀ"}
     )
     made = Lettering(["夜曲 a", "ꀀ", "ᠮ"])
-    assert made.families == [SANS, "Whole Han", "Syllables"]  # of as few hands as can be
+    assert made.families == [SANS, "Whole Han", "Syllables"]  # as few fonts as possible
     assert [made.family_of(c) for c in "a夜曲ꀀ"] == [SANS, "Whole Han", "Whole Han", "Syllables"]
     assert made.missing == {"ᠮ"}
 
@@ -171,7 +171,7 @@ def test_lines_break_at_columns_and_marks_have_a_place() -> None:
     letters = list("نصّ")
     (cells,) = cells_of(broken(letters), Lettering(letters, MONO), MONO)
     assert [(c.letter[-1], len(c.letter), c.columns) for c in cells[:1]] == [("ّ", 2, 1)]
-    # A paragraph that is broken goes on from its side.
+    # The second line of a broken paragraph keeps its direction.
     labels = [*"שלום", *"a" * WIDTH, *"b!"]
     _, last = cells_of(broken(labels), Lettering(labels, MONO), MONO)
     assert last[0].letter == "!"
@@ -220,7 +220,7 @@ def test_nothing_is_said_of_weights_that_a_font_lacks(
 
 
 def test_this_machines_own_fonts_are_drawn_with(tmp_path: Path) -> None:
-    """With whatever is installed here: what is missing is told, what is there has a font."""
+    """With the fonts installed here: missing letters are reported, the others have a font."""
     text = "夜曲 مرحبا שלום हिन्दी 한국어 かな 😀 𒀀"
     made = Lettering([text])
     assert all(made.family_of(c) in made.families for c in text)

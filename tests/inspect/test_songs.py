@@ -36,7 +36,7 @@ def test_neighbours_are_of_the_same_group_in_the_states_and_on_both_maps() -> No
 
 @pytest.mark.parametrize("seed", [0, 4, 14])
 def test_songs_that_are_nearly_one_do_not_fling_others_out(seed: int) -> None:
-    """With the rate at 100, whatever the number of songs, one lay 25 to 30 times as far out."""
+    """With a rate of 100 for any number of songs, one was 25 to 30 times as far out."""
     dice = np.random.default_rng(seed)
     songs = dice.normal(0, 1, (50, 40))
     twins = songs[:24] + dice.normal(0, 0.02, (24, 40))

@@ -161,8 +161,8 @@ def test_programs_stream_through_it(proxied: Proxied) -> None:
 @pytest.mark.parametrize(
     ("where", "path", "words"),
     [
-        ("no upgrade", "/", "has to hand on the headers Upgrade and Connection"),
-        ("no upgrade under a path", "/rnn/", "has to hand on the headers Upgrade and Connection"),
+        ("no upgrade", "/", "has to forward the headers Upgrade and Connection"),
+        ("no upgrade under a path", "/rnn/", "has to forward the headers Upgrade and Connection"),
         ("not allowed", "/", "start the server with --origin {at}"),
         ("another name", "/", "not to 'stage.example'; if that name is yours, start the server"),
         ("path not taken away", "/rnn/", "a proxy that offers it under a path has to take"),

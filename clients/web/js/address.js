@@ -1,7 +1,6 @@
-/* The page's address, and what it asks the server by HTTP.
+/* The page's address, and its HTTP requests to the server.
  *
- * A proxy may offer the server under a path, so whatever the page asks for is found from where its
- * own files are.
+ * A proxy may serve the page under a path, so all addresses are relative to the page's own files.
  */
 
 const root = new URL("..", import.meta.url);
@@ -11,7 +10,7 @@ export const query = new URLSearchParams(location.search);
 const token = takeToken();
 export const hasToken = token !== null;
 
-/** The token, which is not left where anybody can read it over one's shoulder, or on a screenshot. */
+/** The token. It is removed from the address, where an onlooker or a screenshot would show it. */
 function takeToken() {
   const place = `stream-rnn token ${root.pathname}`; // two servers may share an origin
   const given = query.get("token");
@@ -21,7 +20,7 @@ function takeToken() {
     if (given !== null) sessionStorage.setItem(place, given); // for a reload
     return sessionStorage.getItem(place);
   } catch {
-    return given; // no storage is allowed: it is asked for again after a reload
+    return given; // no storage is allowed: after a reload it has to be given again
   }
 }
 
@@ -33,7 +32,7 @@ export function address(path, scheme = "http") {
   return url;
 }
 
-/** Puts the session's name into the address, so that a reload or a friend finds it. */
+/** Puts the session's name into the address, for a reload or for sharing it. */
 export function remember(session) {
   query.set("session", session);
   query.delete("fork");
@@ -41,21 +40,21 @@ export function remember(session) {
   document.title = `${session} · stream-rnn`;
 }
 
-/** The address of this session, for the audience (`stage`) or to go another way (`fork`). */
+/** The address of this session, for the audience (`stage`) or for a fork of it (`fork`). */
 export function linkFor(flags = {}) {
   const changed = new URLSearchParams(query);
   for (const [name, on] of Object.entries(flags)) if (on) changed.set(name, "");
-  if (hasToken) changed.set("token", token); // or whoever follows it may not come in
+  if (hasToken) changed.set("token", token); // without it the link would be refused
   return written(changed);
 }
 
-/** Every session there is, as `/v1/sessions` has them. */
+/** All sessions, as `/v1/sessions` lists them. */
 export async function sessions() {
   try {
     const response = await fetch(address("v1/sessions"));
     return response.ok ? (await response.json()).sessions : [];
   } catch {
-    return []; // the connection says by itself that it is lost
+    return []; // the WebSocket reports a lost connection by itself
   }
 }
 
@@ -63,7 +62,7 @@ export async function findPosition(name) {
   return (await sessions()).find(({ session }) => session === name)?.position;
 }
 
-/** With flags as one writes them: `?stage`, not `?stage=`. */
+/** The query string, with flags as people write them: `?stage`, not `?stage=`. */
 function written(changed) {
   const search = changed.toString().replace(/(^|&)(stage|fork)=(?=&|$)/g, "$1$2");
   return search ? `?${search}` : location.pathname;

@@ -1,11 +1,11 @@
-/* A small piano, plucked strings and a reed, and the way from the server's clock to the sound card's. */
+/* A small piano, plucked strings and a reed, scheduled on the sound card's clock. */
 
-const LEAD = 0.03; // s that every note is moved back by: a steady delay, where a late note stumbles
+const LEAD = 0.03; // s by which every note is delayed: that sounds better than single late notes
 const MOST_LEAD = 0.3;
 const VOICES = 40;
 
-// The partials of each, from the fundamental; what it falls to after the stroke, how fast that
-// dies away beside a piano's, and how bright it begins.
+// Each instrument's partials, from the fundamental; the level to which a note falls after the
+// stroke, how fast that dies away compared with a piano, and how bright the note begins.
 const TIMBRES = {
   // A struck string: falling off quickly, the seventh nearly missing.
   piano: { partials: [1, 0.46, 0.24, 0.16, 0.09, 0.05, 0.01, 0.025, 0.012, 0.008], attack: 0.004, rest: 0.45, decay: 1, bright: 7, beat: 2.5 },
@@ -13,7 +13,7 @@ const TIMBRES = {
   reed: { partials: [1, 0.5, 0.34, 0.26, 0.12, 0.1, 0.05, 0.03], attack: 0.022, rest: 0.8, decay: 2.6, bright: 3.4, beat: 5 },
 };
 
-/** How far notes are moved back: more after one that came too late, slowly less again. */
+/** The delay of all notes: it grows when one comes too late, and slowly shrinks again. */
 export class Lead {
   value = LEAD;
 
@@ -38,12 +38,12 @@ export class Piano {
   #muted = false;
   #onState;
 
-  /** @param onState () => whether it can be heard may have changed. */
+  /** @param onState () => called when `audible` may have changed. */
   constructor(onState) {
     this.#onState = onState;
   }
 
-  /** Whether notes reach the ears: browsers ask for a gesture first. */
+  /** Whether notes can be heard: browsers require a click or a key first. */
   get audible() {
     return !this.#muted && this.#context?.state === "running";
   }
@@ -56,7 +56,7 @@ export class Piano {
     return this.#lead.value;
   }
 
-  /** Makes it sound; to be called from a click or a key. */
+  /** Switches sound on; to be called from a click or a key. */
   async wake() {
     this.#muted = false;
     if (!this.#context) this.#build();
@@ -97,12 +97,12 @@ export class Piano {
     this.#end(voice, Math.max(when, voice.struck + 0.02), 0.11);
   }
 
-  /** Everything that is held ends at a moment. */
+  /** Ends all held notes at a given moment. */
   releaseAll(ahead) {
     for (const key of [...this.#voices.keys()]) this.noteOff(key, ahead);
   }
 
-  /** Everything ends now, the echo included. */
+  /** Ends everything now, the echo included. */
   silence() {
     this.#voices.clear();
     if (!this.#context) return;
@@ -144,7 +144,7 @@ export class Piano {
     const frequency = 440 * 2 ** ((pitch - 69) / 12);
     const peak = 0.05 + 0.3 * force ** 1.6;
     const decay = dying * 1.6 * 2 ** ((60 - pitch) / 26); // low strings ring longer
-    // 0 from the start: a note that is taken back before it begins must not sound at all.
+    // 0 from the start: a note that is cancelled before it begins must not sound at all.
     const level = new GainNode(context, { gain: 0 });
     level.gain.setValueAtTime(0, when);
     level.gain.linearRampToValueAtTime(peak, when + attack);
@@ -178,7 +178,7 @@ export class Piano {
   }
 
   #end(voice, when, fade) {
-    // A target begins from wherever the level is then, so there is no click.
+    // setTargetAtTime begins from the level at that moment, so there is no click.
     voice.level.gain.cancelScheduledValues(when);
     voice.level.gain.setTargetAtTime(0, when, fade);
     for (const string of voice.strings) string.stop(when + 8 * fade);

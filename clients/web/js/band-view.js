@@ -11,12 +11,11 @@ const INKS = [
   "246, 205, 146", "150, 196, 240", "190, 225, 170", "235, 160, 170",
   "205, 180, 245", "140, 220, 215", "240, 225, 130", "215, 190, 170",
 ];
-const SHAPE = 1.6; // of a player's place, wide to high, as far as there is room
-const TRAIL = 1.4; // s that a finger's trace is seen
+const SHAPE = 1.6; // width to height of a player's place, as far as there is room
+const TRAIL = 1.4; // s for which a finger's trace is visible
 
-/**
- * Where so many players sit: in rows that fill the width, so that no place stays empty. Where the
- * rows differ, the upper ones have fewer, and the lead has the room.
+/** The places of all players, in rows that fill the width, so that no place is empty. If the rows
+ * differ, the upper ones have fewer players, so that the lead has more room.
  *
  * @returns [{ x, y, wide, high }] in the units of `width`, `height` and `gap`.
  */
@@ -40,7 +39,7 @@ export function seats(count, width, height, gap) {
 export class BandView {
   #screen;
   #calm;
-  #players = []; // as many as have been heard of
+  #players = []; // as many as symbols have named so far
 
   constructor(screen, { calm }) {
     this.#screen = screen;
@@ -100,7 +99,7 @@ export class BandView {
     const ink = INKS[i];
     const busy = playing && gesture > 0;
     const fresh = playing ? Math.exp(-Math.max(0, time - since) * 1.4) : 0;
-    const scale = Math.max(0.4, Math.min(1.6, wide / SHAPE / 300, high / 300)); // of what has no size of its own
+    const scale = Math.max(0.4, Math.min(1.6, wide / SHAPE / 300, high / 300)); // of texts and lines
     const margin = Math.max(11, Math.min(30, 22 * scale));
     pen.save();
     pen.beginPath();

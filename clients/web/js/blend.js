@@ -1,11 +1,11 @@
 /* The artists in the blend: a slider for each, and a search field to add one.
  *
- * Weights run from 0 to 100 and need not add up; the shares beside them do. With nobody chosen
- * all artists sing evenly, as a session of the model does by itself.
+ * Weights run from 0 to 100 and need not add up to 100; the shares beside them do. If none is
+ * chosen, the blend is even over all artists, the default of a session.
  */
 
 const SHOW_ALL = 6; // a model with so few artists shows them all
-const SHOWN = 80; // options at once
+const SHOWN = 80; // options listed at once
 
 /** Shares of weights, adding up to 1; undefined if all are 0. */
 export function shares(weights) {
@@ -14,7 +14,7 @@ export function shares(weights) {
   return Object.fromEntries(Object.entries(weights).map(([name, w]) => [name, w / total]));
 }
 
-/** Shares as whole percents that add up to 100: what rounding leaves goes to the most cut. */
+/** Shares as whole percents that add up to 100, by the largest remainders. */
 export function percents(blend) {
   const entries = Object.entries(blend).map(([name, share]) => [name, share * 100]);
   const whole = Object.fromEntries(entries.map(([name, value]) => [name, Math.floor(value)]));
@@ -24,7 +24,7 @@ export function percents(blend) {
   return whole;
 }
 
-/** Whether a blend is that of all artists, evenly. */
+/** Whether a blend is the even one of all artists. */
 export function isEven(blend, artists) {
   const even = 1 / artists.length;
   return artists.every((name) => Math.abs((blend[name] ?? 0) - even) < 1e-6);
@@ -64,7 +64,7 @@ export class Blend {
     this.#field.addEventListener("focus", () => this.#list());
     this.#field.addEventListener("blur", () => this.#close());
     this.#field.addEventListener("keydown", (event) => this.#key(event));
-    // Before the field loses the focus, which closes the list.
+    // "mousedown" comes before the field loses the focus, which closes the list.
     this.#options.addEventListener("pointerdown", (event) => event.preventDefault());
     this.#options.addEventListener("click", (event) => {
       const option = event.target.closest("[role=option]");
@@ -72,7 +72,7 @@ export class Blend {
     });
   }
 
-  /** Another model. */
+  /** Shows another model's artists. */
   setArtists(artists) {
     this.#artists = artists;
     this.#weights = {};
@@ -81,7 +81,7 @@ export class Blend {
     this.#build();
   }
 
-  /** Shows what the session has, unless it is what the sliders say already. */
+  /** Shows the session's blend, unless the sliders already show it. */
   show(blend) {
     if (!this.#artists.length || performance.now() - this.#touched < 400) return;
     const ours = shares(this.#weights) ?? {};

@@ -1,9 +1,9 @@
-/* Puts a text into the clipboard. */
+/* Copies a text to the clipboard. */
 
-/** Rejects where the browser does not let us. */
+/** Rejects if the browser does not allow it. */
 export async function copy(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
-  // A page by http:// from another machine has only the old way.
+  // Over http:// from another machine, browsers have only the old way.
   const field = document.createElement("textarea");
   field.value = text;
   field.style.position = "fixed";

@@ -1,9 +1,8 @@
 /* The server's clock, as seen from here.
  *
  * Each ping gives four times: t0 sent and t3 received on our clock, t1 received and t2 sent on
- * the server's. The fewer milliseconds a ping was under way, the less room there is for the two
- * ways to have differed, so the quickest of the last pings says where the server's clock stands.
- * Older samples go, since the two clocks drift apart.
+ * the server's. The shorter a round trip, the less its two ways can have differed, so the quickest
+ * of the last pings gives the best estimate. Older samples are dropped, since the clocks drift.
  */
 
 export const now = () => performance.now() / 1000;
@@ -17,7 +16,7 @@ export class ClockSync {
     this.#keep = keep;
   }
 
-  /** Starts anew with the time in a `hello`: too low by the time that it was under way. */
+  /** Starts again from the time in a `hello`: too low by the time that the message travelled. */
   begin(serverTime, local) {
     this.#samples = [];
     this.#guess = serverTime - local;
@@ -35,7 +34,7 @@ export class ClockSync {
     return this.#best()?.offset ?? this.#guess;
   }
 
-  /** Of the latest ping, in seconds; undefined before the first. */
+  /** The round trip of the latest ping, in seconds; undefined before the first. */
   get roundTrip() {
     return this.#samples.at(-1)?.delay;
   }

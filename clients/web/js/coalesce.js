@@ -1,5 +1,5 @@
-/* A dragged slider says something new sixty times a second. The server is told at most every
- * `interval` milliseconds, of the latest value of each control, and always of the last.
+/* A dragged slider changes sixty times a second. This sends the latest value of each control at
+ * most every `interval` milliseconds, and always the last value.
  */
 export function coalesce(send, interval = 50) {
   let waiting = {};

@@ -1,14 +1,15 @@
-/* A WebSocket that comes back by itself, with requests and answers matched by `id`.
+/* A WebSocket that reconnects by itself, with requests and answers matched by `id`.
  *
- * Emits "up" (detail: the hello), "down" (detail: { retryIn, failed }: how often in a row no
- * connection came about) and "message" (every message that is not an answer to a ping). It knows nothing of sessions: see stream.js.
+ * Emits "up" (detail: the hello), "down" (detail: { retryIn, failed }, where `failed` counts failed
+ * attempts in a row) and "message" (every message except answers to pings). It knows nothing of
+ * sessions: see stream.js.
  */
 
 import { now } from "./clock.js";
 
 const PING_EVERY = 2000;
 const FIRST_PINGS = [0, 150, 350, 700]; // the clock has to be right before the first letter
-const SILENCE = 7000; // a connection that answers no ping for so long is dead
+const SILENCE = 7000; // ms without an answer to a ping after which the connection is dead
 const BACKOFF = [250, 500, 1000, 2000, 4000, 8000];
 
 export class RequestError extends Error {
@@ -38,7 +39,7 @@ export class Connection extends EventTarget {
     super();
     this.#url = url;
     this.#clock = clock;
-    // A laptop that wakes up, or finds its network again, need not wait for the backoff.
+    // When a laptop wakes up or finds its network again, try at once, without the backoff.
     addEventListener("online", () => this.hurry());
     addEventListener("pageshow", (event) => event.persisted && this.hurry());
   }
@@ -52,7 +53,7 @@ export class Connection extends EventTarget {
     const socket = (this.#socket = new WebSocket(this.#url, "stream-rnn.v1"));
     socket.onmessage = ({ data }) => socket === this.#socket && this.#receive(JSON.parse(data));
     socket.onclose = () => socket === this.#socket && this.#lost();
-    // Without this a host that swallows packets would keep us for minutes.
+    // Without this a host that drops packets would keep us waiting for minutes.
     this.#later(SILENCE, () => !this.#open && socket === this.#socket && this.#lost());
   }
 
@@ -89,7 +90,7 @@ export class Connection extends EventTarget {
     if (message.type === "pong") {
       return this.#clock.add(message.t0, message.t1, message.t2, now());
     }
-    // The others hear an answer first as a message, so that whoever awaits it finds them ready.
+    // "message" listeners get an answer before the request resolves, so they have handled it by then.
     const waiting = this.#waiting.get(message.id);
     this.#waiting.delete(message.id);
     if (waiting && message.type === "error") return waiting.reject(new RequestError(message));

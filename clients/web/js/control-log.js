@@ -1,4 +1,4 @@
-/* Which controls each symbol obeyed, as far as this page was told. */
+/* Which controls each symbol obeyed, as far as this page knows. */
 
 const KEEP = 256; // symbols are shown within milliseconds, so few entries are ever looked up
 
@@ -12,17 +12,17 @@ export class ControlLog {
   /** From `position` on these controls hold; the cues say what changed. */
   add(position, controls, cues = []) {
     this.#entries.push({ position, controls, cues });
-    // A change at the next bar may have been asked for before this one.
+    // A change that waits for the next bar may have been entered before this one.
     this.#entries.sort((a, b) => a.position - b.position);
     if (this.#entries.length > KEEP) this.#entries.shift();
   }
 
-  /** The controls that symbol `n` obeyed; undefined for those before our time. */
+  /** The controls that symbol `n` obeyed; undefined for symbols from before this page joined. */
   at(n) {
     return this.#entries.findLast((entry) => entry.position <= n)?.controls;
   }
 
-  /** What changed after symbol `seen` up to symbol `n`: of each control the latest. */
+  /** The changes after symbol `seen` up to symbol `n`: the latest of each control. */
   cues(seen, n) {
     const entries = this.#entries.filter((e) => e.position > seen && e.position <= n);
     const cues = new Map(entries.flatMap((e) => e.cues.map((cue) => [cue.name, cue])));
@@ -43,7 +43,7 @@ const LABELS = {
   artist: blendLabel,
 };
 
-/** The difference between two sets of controls, as people would call it: [{ name, label }]. */
+/** The differences between two sets of controls, with labels for people: [{ name, label }]. */
 export function describeChange(before, after) {
   return Object.entries(LABELS)
     .filter(([name]) => JSON.stringify(before[name]) !== JSON.stringify(after[name]))

@@ -1,15 +1,15 @@
-/* Events on a piano roll: keys that go down and up with their force, and the notes that ABC spells. */
+/* Events on a piano roll: keys that go down and up with their velocity, and the notes of ABC. */
 
 import { MusicTime } from "./music-time.js";
 import { RollView } from "./roll-view.js";
 
 const KEEP = 40; // s
-const LONGEST = 5; // s; a network may forget to let a key go, and the server ends it then
+const LONGEST = 5; // s; a network may forget to release a key, and the server ends it after that
 
 export class EventRoll extends RollView {
   #music = new MusicTime();
   #bars = []; // where bar lines are
-  #barAhead = false; // whether one stands behind the note that is read now
+  #barAhead = false; // whether a bar line stands behind the note being read
 
   /** Takes a symbol when it is due. */
   add({ due, event, velocity = 64, sounds, text, fed, ink, cues }) {

@@ -1,12 +1,12 @@
 /* Frames on a piano roll.
  *
- * Time is counted in frames, not in seconds, so that a pause stands still and goes on without a
- * hole, and a change of rate is seen as a change of speed.
+ * Time is counted in frames, not in seconds, so that the roll stands still in a pause, goes on
+ * without a hole, and shows a change of rate as a change of speed.
  */
 
 import { RollView } from "./roll-view.js";
 
-const KEEP = 400; // frames, beyond what the widest screen shows
+const KEEP = 400; // frames: more than the widest screen shows
 
 export class FrameRoll extends RollView {
   #latest = null; // { n, due }

@@ -1,4 +1,4 @@
-/* Nine gestures under the hand, to lead an ensemble with: by click, or by the keys 1 to 9. */
+/* Nine buttons, one for each gesture, to lead an ensemble: by click, or by the keys 1 to 9. */
 
 import { GESTURES } from "./band-view.js";
 
@@ -8,7 +8,7 @@ export class LeadPad {
   #lead;
   #held = null;
 
-  /** @param lead (gesture or null) => takes the lead's part, or gives it back. */
+  /** @param lead (gesture or null) => plays the lead's part, or gives it back to the network. */
   constructor(root, lead) {
     this.#lead = lead;
     this.#buttons = GESTURES.map((name, gesture) => this.#button(name, gesture, `${gesture + 1}`));
@@ -17,14 +17,14 @@ export class LeadPad {
     this.show(null);
   }
 
-  /** Shows what the lead holds; null while the network leads. */
+  /** Shows the lead's gesture; null while the network leads. */
   show(gesture) {
     this.#held = gesture;
     this.#buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === gesture)));
     this.#free.disabled = gesture === null;
   }
 
-  /** Whether a key was for the pad. */
+  /** Handles a key; returns whether it was one of the pad's. */
   key({ key, target, ctrlKey, altKey, metaKey, repeat }) {
     if (ctrlKey || altKey || metaKey || !/^\d$/.test(key)) return false;
     if (target.matches("select, textarea, input:not([type=range])")) return false;

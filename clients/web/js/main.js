@@ -21,9 +21,9 @@ import { Trouble } from "./trouble.js";
 import { Views } from "./views.js";
 import { WakeLock } from "./wake-lock.js";
 
-const FRESH = 1.0; // s; what was due longer ago is history, and neither glows nor sounds
+const FRESH = 1.0; // s; symbols due longer ago are history, and neither glow nor sound
 const GIVES_UP = 12; // attempts to connect, about a minute, after which the screen may go dark
-const BACK = 4; // s that "rewind" goes back by
+const BACK = 4; // s by which "rewind" goes back
 const STATES = {
   idle: "ready",
   joining: "joining",
@@ -54,13 +54,13 @@ const pad = new LeadPad(find("pad"), (gesture) => stream.live && stream.command(
 const playhead = new Playhead(serverTime, show);
 const wakeLock = new WakeLock();
 
-let changed = {}; // what the performer set before there is a session
-let cuedUpTo = -1; // cues of symbols up to here are on the page
+let changed = {}; // controls that the performer set before there is a session
+let cuedUpTo = -1; // cues of symbols up to this one are on the page
 let lateness = 0;
 let shown = 0;
 let connected = false;
 let welcomed = false;
-let wrong = ""; // why there is no connection, as far as it can be found out
+let wrong = ""; // why there is no connection, as far as the page can find out
 
 // The stream
 
@@ -86,7 +86,7 @@ connection.addEventListener("down", async ({ detail: { failed } }) => {
   const found = await trouble.find();
   if (connected) return;
   if (trouble.isOver) connection.hurry();
-  // An audience is told that there is no connection, not why.
+  // An audience sees that there is no connection, but not why.
   if (found && found !== wrong && !isStage && document.body.dataset.view !== "front") toast(found);
   wrong = found;
   showState();
@@ -107,7 +107,7 @@ stream.addEventListener("opened", ({ detail }) => {
 stream.addEventListener("state", ({ detail: state }) => {
   if (state !== "playing") silence();
   panel.setState(state);
-  // A connection that comes back has the screen on all the while.
+  // The screen stays on while a lost connection comes back.
   if (state !== "joining") wakeLock.want(state === "playing" || state === "engine");
   showState();
 });
@@ -161,7 +161,7 @@ function show(message, time) {
   cuedUpTo = Math.max(cuedUpTo, n);
   shown += 1;
   if (fresh) lateness += (Math.max(0, time - due) - lateness) * 0.1;
-  // What was in force before this page came is not known; most often it was what is in force now.
+  // Controls from before this page joined are unknown; they were most likely those of now.
   const ink = tint((controls ?? stream.controls)?.temperature);
   views.add(domain, { ...message, ink, cues, fresh }, controls, time);
 }
@@ -170,7 +170,7 @@ function show(message, time) {
 
 const silence = () => sounding.release();
 
-/** A frame that never comes must not leave a note sounding. */
+/** If the next frame never comes, its predecessor's notes must not sound on. */
 setInterval(() => sounding.overdue(serverTime()) && silence(), 250);
 
 addEventListener("pagehide", silence);
@@ -185,7 +185,7 @@ find("sound").addEventListener("click", () => {
   if (piano.audible) {
     piano.mute();
   } else {
-    silence(); // so that what is held now is struck when it can be heard
+    silence(); // so that held notes are struck again, now that they can be heard
     piano.wake();
   }
 });
@@ -223,7 +223,7 @@ panel.addEventListener("rewind", () => {
   if (stream.live && stream.last >= 0) stream.command("rewind", { to: stream.ago(BACK) });
 });
 
-/** A session with the same past, which this page views instead. */
+/** Makes a session with the same past, and views that one instead. */
 function fork(name) {
   query.delete("fork");
   return stream.fork(name, `${name.slice(0, 56)}-${Math.random().toString(36).slice(2, 6)}`);
@@ -248,7 +248,7 @@ function toggle() {
   else play();
 }
 
-// Space plays and pauses, except where it writes, or presses a button that the keyboard chose.
+// Space plays and pauses, except in a text field, or on a button that has the keyboard focus.
 function isForPlaying({ key, target, ctrlKey, altKey, metaKey }) {
   if (key !== " " || ctrlKey || altKey || metaKey) return false;
   if (target.matches("select, textarea, input:not([type=range])")) return false;
@@ -291,7 +291,7 @@ function showFigures() {
 }
 setInterval(showFigures, 250);
 
-/** A stage that was told no session shows the one that plays. */
+/** A stage without a session in its address shows one that plays. */
 async function followAny() {
   const all = await sessions();
   const best = all.find(({ status }) => status === "playing") ?? all[0];
@@ -310,7 +310,7 @@ if (isStage) showsPointer(document.body);
 find("link").addEventListener("click", async () => {
   try {
     await copy(new URL(linkFor(), location).href);
-    toast("The link is copied: whoever opens it sees and plays this session.");
+    toast("The link is copied. Anybody who opens it can watch and play this session.");
   } catch {
     toast(hasToken ? `${location.href} and the token, as &token=…` : location.href);
   }
@@ -322,7 +322,7 @@ panel.setState("idle");
 connection.start();
 requestAnimationFrame(frame);
 
-/** For tests and the curious: what the page knows. Nothing here is needed to play. */
+/** The page's state, for tests and the curious. Playing does not need it. */
 window.streamRnn = {
   get session() { return stream.name; },
   get state() { return stream.state; },

@@ -5,7 +5,7 @@ export class MusicTime {
   #stopped = null;
   #now = 0;
 
-  /** Where the music is; to be called once a frame. */
+  /** The current time of the music; to be called once a frame. */
   at(time, playing) {
     if (playing && this.#stopped !== null) {
       this.#shift += time - this.#stopped;
@@ -17,7 +17,7 @@ export class MusicTime {
     return this.#now;
   }
 
-  /** A moment of the server's clock, as music. */
+  /** Converts a moment of the server's clock to the time of the music. */
   of(due) {
     return due - this.#shift;
   }

@@ -1,13 +1,12 @@
-/* Frames to notes: a pitch in successive frames is one note, held; it ends when it leaves. */
+/* Frames to notes: a pitch in successive frames is one held note, until a frame lacks it. */
 
 export class NoteTracker {
   #held = new Set();
   #last = null;
 
-  /**
-   * What a frame begins and ends.
+  /** Takes a frame; returns the notes that begin and end with it.
    *
-   * @param n the frame's number; after a missing frame every note begins anew.
+   * @param n the frame's number; after a missing frame every note is struck again.
    * @param pitches MIDI pitches that sound in it.
    * @returns { on, off }: pitches.
    */
@@ -22,7 +21,7 @@ export class NoteTracker {
     return { on, off };
   }
 
-  /** Ends everything; returns what was held. */
+  /** Ends all notes; returns those that were held. */
   release() {
     const held = [...this.#held];
     this.#held = new Set();

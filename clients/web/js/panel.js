@@ -1,4 +1,4 @@
-/* The performer's desk: shows the controls in force, and says what the performer changes. */
+/* The performer's desk: shows the controls in force, and emits the performer's changes. */
 
 import { Blend } from "./blend.js";
 import { round } from "./control-log.js";
@@ -7,9 +7,9 @@ import { PLACEHOLDERS, readPrime } from "./primes.js";
 import { tint } from "./tint.js";
 
 const FIRST = "lyrics"; // the model of a first visit, if it is there
-const BUSY = 400; // ms after a touch in which a slider is the performer's, not the server's
+const BUSY = 400; // ms after a touch during which the server's values do not move a slider
 
-// The controls that have a fader here, and how their values read.
+// The controls that have a fader here, and how their values are shown.
 const DIALS = [
   { name: "temperature", text: round },
   { name: "rate", text: (value) => `${round(value)} a second` },
@@ -18,7 +18,7 @@ const DIALS = [
   { name: "transpose", text: (value) => (value > 0 ? "+" : "") + value },
 ];
 
-// What the rate is of, where it is not of symbols.
+// What `rate` counts a second, if not symbols.
 const RATES = {
   abc: "sixteenth notes a second",
   performance: "20 is the tempo it was played in",
@@ -74,12 +74,12 @@ export class Panel extends EventTarget {
     }
   }
 
-  /** The model that is chosen, as `hello` describes it. */
+  /** The chosen model, as `hello` describes it. */
   get model() {
     return this.#model;
   }
 
-  /** What is in the field, as the model takes it. */
+  /** The prime in the field, in the model's form. */
   get prime() {
     return readPrime(this.#model?.domain, this.find("prime").value);
   }
@@ -90,7 +90,7 @@ export class Panel extends EventTarget {
     return /^\d{1,16}$/.test(text) ? Number(text) : undefined;
   }
 
-  /** What there is to choose from, and what can be set; keeps the choice if it is still there. */
+  /** Takes the models and controls of `hello`; keeps the chosen model if it is still there. */
   setModels(models, controls) {
     this.#models = models;
     this.#controls = controls;
@@ -150,7 +150,7 @@ export class Panel extends EventTarget {
     this.#showPitches(controls.pitches);
   }
 
-  /** Which of the transport's keys is down. */
+  /** Marks the transport button of a state as pressed. */
   setState(state) {
     const down = { playing: "play", engine: "play", paused: "pause" }[state];
     for (const key of ["play", "pause"]) {

@@ -1,12 +1,12 @@
-/* Changes of controls that wait for their beat or bar: what is told of them, and what is shown. */
+/* Pending changes of controls, which wait for their beat or bar, and how the page shows them. */
 
 import { blendLabel, round } from "./control-log.js";
 
-/** What is to change of each control: { position, value } by name, `bpm` as the rate that it is. */
+/** The pending change of each control: { position, value } by name, with `bpm` as a rate. */
 export class Pending {
   #coming = new Map();
 
-  /** Takes a `controlled`, or one of the list in `opened`. */
+  /** Takes a `controlled`, or an entry of the `pending` list in `opened`. */
   take({ position, controls, changed, cancelled = [], pending = false }) {
     for (const gone of cancelled) {
       for (const name of gone.changed.map(control)) {
@@ -30,7 +30,7 @@ export class Pending {
 
 const control = (name) => (name === "bpm" ? "rate" : name);
 
-// Where each control's value reads, and how.
+// The element that shows each control's value, and the value's text.
 const PLACES = {
   temperature: ["#temperature-value", round],
   rate: ["#rate-value", round],
@@ -41,7 +41,7 @@ const PLACES = {
   pitches: ["label[for=scale]", (value) => (typeof value === "string" ? value : value ? "chosen keys" : "all keys")],
 };
 
-/** Shows, beside each control's value, what it will be. */
+/** Shows the pending value beside each control's value. */
 export function showPending(pending, root) {
   for (const [name, [place, text]] of Object.entries(PLACES)) {
     const element = root.querySelector(place);

@@ -1,11 +1,11 @@
 /* Holds symbols until they are due, and then shows them.
  *
- * While the page is visible it looks once a frame. A hidden page gets no frames, so there a
- * timer, late as it may be, keeps the queue from growing.
+ * While the page is visible, the queue is checked once a frame. A hidden page gets no frames, so
+ * there a timer, though often late, keeps the queue from growing.
  */
 
-const HALF_FRAME = 0.008; // a letter due within the frame to come belongs to it
-const FURTHEST = 0.5; // s; the server never sends so far ahead, so our clock must be wrong
+const HALF_FRAME = 0.008; // s; a symbol due within the next frame belongs to it
+const FURTHEST = 0.5; // s; the server never sends so far ahead, so then our clock must be wrong
 
 export class Playhead {
   #queue = [];

@@ -1,4 +1,4 @@
-/* The pointer, and what is there for it, are seen while it moves: an audience wants neither. */
+/* Shows the pointer, and the buttons for it, only while it moves: an audience wants neither. */
 
 const STAYS = 4000; // ms
 

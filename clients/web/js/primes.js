@@ -1,7 +1,7 @@
-/* What a performer writes to prime the stream with, as the model takes it. */
+/* Translates a performer's prime into the form that the model takes. */
 
 const LETTERS = { c: 0, d: 2, e: 4, f: 5, g: 7, a: 9, b: 11 };
-const HELD = 4; // frames that a written chord lasts
+const HELD = 4; // frames for which a written chord lasts
 
 export const PLACEHOLDERS = {
   abc: "M:6/8 K:D A2 d",
@@ -9,7 +9,7 @@ export const PLACEHOLDERS = {
   pianoroll: "C4 E4 G4 | F4 A4",
 };
 
-/** A text as it is; for piano rolls, frames: chords between bars, of names or MIDI pitches. */
+/** A text stays as it is; for piano rolls, chords of note names or MIDI pitches, separated by |. */
 export function readPrime(domain, text) {
   if (domain !== "pianoroll") return PLACEHOLDERS[domain] || domain === "text" || domain === "playlist" ? text : "";
   if (!text.trim()) return "";

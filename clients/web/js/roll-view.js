@@ -1,14 +1,14 @@
-/* A piano roll: notes go from the playhead to the left, and what sounds glows.
+/* A piano roll: notes move from the playhead to the left, and sounding ones glow.
  *
- * How far it has come is counted in units: frames, or seconds of music. `frame-roll.js` and
- * `event-roll.js` say which notes begin and end, and where the head is.
+ * Positions are in units: frames, or seconds of music. `frame-roll.js` and `event-roll.js` say
+ * which notes begin and end, and where the head is.
  */
 
 import { drawCues, glow, playheadLine, SERIF } from "./screen.js";
 
 const LOWEST = 21;
 const HIGHEST = 108;
-export const HEAD = 0.8; // where the playhead stands, from the left
+export const HEAD = 0.8; // the playhead's place, as a share of the width from the left
 const NAMES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
 
 export class RollView {
@@ -37,7 +37,7 @@ export class RollView {
     return this.#held;
   }
 
-  /** A note begins. `force` 0 to 1; `struck` the time at which it is, for its glow. */
+  /** A note begins. `force` 0 to 1; `struck` the time of the stroke, for its glow. */
   strike(pitch, { from, to, ink, fed, force = 0.8, struck }) {
     const note = { pitch, from, to, ink, fed: Boolean(fed), force, struck };
     this.#held.set(pitch, note);
@@ -51,7 +51,7 @@ export class RollView {
     return note;
   }
 
-  /** Something is new; what lies before `oldest` is seen no more. */
+  /** Something is new; notes and cues before `oldest` are dropped. */
   moved(oldest) {
     this.#screen.touch();
     if (this.#notes.length && this.#notes[0].to < oldest) {
@@ -70,8 +70,8 @@ export class RollView {
   /**
    * Draws.
    *
-   * @param head where the playhead is; @param step pixels a unit.
-   * @param lines upright ones: [{ at, light }].
+   * @param head the playhead's position; @param step pixels for each unit.
+   * @param lines vertical lines: [{ at, light }].
    */
   draw(time, playing, head, step, lines) {
     if (!this.#screen.begin(playing)) return;
@@ -99,17 +99,17 @@ export class RollView {
     playheadLine(pen, width * HEAD, height);
   }
 
-  /** How many pixels a unit has, if the width shows so many, between bounds. */
+  /** Pixels for each unit if the width shows so many units, within bounds. */
   step(units, least, most) {
     return Math.max(least, Math.min(most, this.#screen.width / units));
   }
 
-  /** How many units lie on the screen, from the left to the right. */
+  /** How many units the screen shows. */
   span(step) {
     return this.#screen.width / step;
   }
 
-  /** Keeps the range of what is seen in view, without jumps. */
+  /** Keeps the pitches of the visible notes in view, without jumps. */
   #fit(visible) {
     if (!visible.length) return;
     const pitches = visible.map((note) => note.pitch);

@@ -1,6 +1,6 @@
 /* The canvas that the views of music draw on, one at a time; sharp on every display. */
 
-const SETTLED = 90; // frames after which what does not play has come to rest, and costs nothing
+const SETTLED = 90; // frames without news after which nothing moves, and drawing stops
 
 export class Screen {
   width = 0;
@@ -15,7 +15,7 @@ export class Screen {
     new ResizeObserver(() => this.#resize()).observe(canvas);
   }
 
-  /** Something is new: it is worth drawing. */
+  /** Something is new: drawing goes on. */
   touch() {
     this.#still = 0;
   }
@@ -50,7 +50,7 @@ export function glow(pen, x, y, radius, ink, strength) {
   pen.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
 }
 
-/** The upright line at which things happen. */
+/** The vertical line of the playhead. */
 export function playheadLine(pen, at, height) {
   const line = pen.createLinearGradient(0, 0, 0, height);
   line.addColorStop(0, "rgba(240, 231, 214, 0)");
@@ -60,7 +60,7 @@ export function playheadLine(pen, at, height) {
   pen.fillRect(Math.round(at), 0, 1, height);
 }
 
-/** What the performer did, at its place in time. */
+/** A change by the performer, at its place in time. */
 export function drawCues(pen, cues, x, height) {
   pen.font = `italic 13px ${SERIF}`;
   pen.textBaseline = "middle";
@@ -76,8 +76,9 @@ export function drawCues(pen, cues, x, height) {
 /**
  * The trace of a finger: [{ x, y, wide, light, begins }], in pixels, from the oldest.
  *
- * It goes from the middle of one line to the middle of the next, bent by the point between, so
- * that it is round, and so are its ends; and its parts do not overlap, so that it shines evenly.
+ * Each part is a curve from the middle of one segment to the middle of the next, with the point
+ * between as its control point, so that the trace is round. The parts do not overlap, so that it
+ * shines evenly.
  */
 export function drawTrail(pen, points, ink) {
   pen.lineCap = "butt";

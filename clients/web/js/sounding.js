@@ -1,8 +1,8 @@
-/* What each message of a stream sounds on the piano, whatever domain it is of. */
+/* Plays each message of a stream on the instruments, whatever its domain. */
 
 import { NoteTracker } from "./notes.js";
 
-const TOO_LATE = 0.15; // s after which an event's note is not struck any more
+const TOO_LATE = 0.15; // s of lateness beyond which an event's note is not struck
 const PLAYERS = ["piano", "reed", "string", "string"]; // the timbres of an ensemble
 const DEGREES = [0, 2, 4, 7, 9]; // of the pentatonic scale that a finger draws on
 
@@ -11,7 +11,7 @@ export class Sounding {
   #ahead;
   #tracker = new NoteTracker();
   #finger = { pitch: null };
-  #heldUntil = Infinity; // when notes must end if nothing comes any more
+  #heldUntil = Infinity; // when notes must end if no further message comes
 
   /** @param ahead (due) => seconds until then. */
   constructor(piano, ahead) {
@@ -26,7 +26,7 @@ export class Sounding {
     const ahead = this.#ahead(due);
     const how = { ahead, velocity, transpose, audible: ahead > -TOO_LATE };
     if (notes) {
-      // What comes after its frame is over is not played, but a note held on from it is, then.
+      // A frame that comes after its end is not played; notes that it holds on begin in the next.
       const audible = !fed && ahead > -Math.max(0.1, 1 / rate);
       this.#frame(message.n, audible ? notes : [], how);
       this.#heldUntil = due + 2 / rate + 0.3;
@@ -39,7 +39,7 @@ export class Sounding {
     }
   }
 
-  /** Everything ends. */
+  /** Ends all notes. */
   release() {
     this.#tracker.release();
     this.#heldUntil = Infinity;
@@ -47,7 +47,7 @@ export class Sounding {
     this.#piano.silence();
   }
 
-  /** Whether a frame that should have come has not, so that its notes must end. */
+  /** Whether the next frame is overdue, so that sounding notes must end. */
   overdue(time) {
     return time > this.#heldUntil;
   }
@@ -88,7 +88,7 @@ export class Sounding {
     }
   }
 
-  /** A finger that draws plays a scale: x is the height, pressure how loud. */
+  /** A drawing finger plays a scale: x is the pitch, pressure the loudness. */
   #draw(event, how) {
     Object.assign(this.#finger, event);
     if (event.pressure === undefined) return;

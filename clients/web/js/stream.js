@@ -1,17 +1,17 @@
-/* One session as this page follows it: every symbol exactly once and in order, come what may.
+/* One session as this page follows it: every symbol exactly once and in order, whatever happens.
  *
- * Emits "opened", "symbol", "touch" (between symbols, of an ensemble), "led", "controlled" (of what is
- * in force), "pending" (something else is to change), "state" (detail: the state), "cleared" (what is
- * shown no longer holds), "gap" (symbols that are gone for good) and "failed" (detail: the error).
+ * Emits "opened", "symbol", "touch" (between an ensemble's symbols), "led", "controlled" (controls
+ * now in force), "pending" (the pending changes are others), "state" (detail: the state), "cleared"
+ * (the symbols shown are void), "gap" (symbols lost for good) and "failed" (detail: the error).
  *
- * States: "idle" (no session), "joining", "playing", "paused", "engine" (it would play, but its
- * engine is being started anew), "waiting" (for a session of this name to appear).
+ * States: "idle" (no session), "joining", "playing", "paused", "engine" (the session plays, but its
+ * engine is being restarted), "waiting" (for a session of this name to appear).
  */
 
 import { Pending } from "./pending.js";
 
-const HISTORY = 2000; // symbols that a page asks for when it joins; more nobody scrolls back to
-const WAIT = 1500; // ms between two looks for a session that is not there yet
+const HISTORY = 2000; // symbols that a page asks for when it joins; nobody scrolls further back
+const WAIT = 1500; // ms between two attempts to find a session that does not exist yet
 
 export class Stream extends EventTarget {
   name = null;
@@ -19,24 +19,24 @@ export class Stream extends EventTarget {
   controls = null;
   pending = new Pending();
   state = "idle";
-  last = -1; // the newest n that was handed on
+  last = -1; // the newest n that was emitted
 
   #connection;
   #findPosition;
   #reopens;
   #lastDue = null;
   #past = []; // { n, due } of the latest symbols
-  #recheck = false; // whether the next symbol is the one we have, asked for again
-  #askedAfter = null; // the last n at which a gap made us ask again
-  #attempt = 0; // of the latest open or attach: an answer to an older one is void
-  #epoch = 0; // of the session's past that is shown: it counts rewinds and resets
-  #settled = false; // whether symbols belong to what is shown
+  #recheck = false; // whether the next symbol is our last one, requested again to compare
+  #askedAfter = null; // `last` when a gap made us attach again
+  #attempt = 0; // the number of the latest open or attach: answers to older ones are void
+  #epoch = 0; // the epoch of the past that is shown; it counts rewinds, resets and model changes
+  #settled = false; // whether incoming symbols belong to the past that is shown
   #closing = null;
 
   /**
    * @param connection a Connection.
    * @param findPosition async (name) => the position of a session, or undefined.
-   * @param reopens whether a session that the server no longer knows is opened anew.
+   * @param reopens whether to open a session again that the server no longer knows.
    */
   constructor(connection, findPosition, { reopens = true } = {}) {
     super();
@@ -51,7 +51,7 @@ export class Stream extends EventTarget {
     return ["playing", "paused", "engine"].includes(this.state);
   }
 
-  /** Opens a session; one of that name that exists already is joined instead. */
+  /** Opens a session; joins it instead if one of that name exists. */
   async open({ name = this.name, model, controls = {}, seed, prime = "", play = true }) {
     const message = { type: "open", model, controls, prime, play };
     if (name) message.session = name;
@@ -70,24 +70,24 @@ export class Stream extends EventTarget {
   async join(name) {
     this.name = name;
     this.#setState("joining");
-    const attempt = ++this.#attempt; // whatever is under way is void while we look the position up
+    const attempt = ++this.#attempt; // voids earlier attempts while we look up the position
     this.#settled = false;
     const position = await this.#findPosition(name);
     if (attempt !== this.#attempt) return;
     await this.#attach(Math.max(-1, (position ?? 0) - 1 - HISTORY), { fresh: true });
   }
 
-  /** After a reconnect: goes on after what was seen. */
+  /** After a reconnect: goes on after the last symbol that was seen. */
   async resume() {
     if (!this.name) return;
     if (this.last < 0) return this.join(this.name);
     this.#setState("joining");
-    // The server says by the epoch if it was rewound or reset meanwhile. One symbol is asked for
-    // again: if it is not the one we have, the server was started anew, and counts from 0.
+    // By the epoch the server can tell whether the session was rewound or reset meanwhile. We ask
+    // for our last symbol again: if it differs, the server was restarted, and counts from 0.
     await this.#attach(this.last - 1, { recheck: true });
   }
 
-  /** Makes a session with the same past, under another name, and views that. */
+  /** Forks the session under another name, and views the fork. */
   async fork(name, as) {
     try {
       await this.#connection.request({ type: "fork", session: name, as });
@@ -119,7 +119,7 @@ export class Stream extends EventTarget {
     return this.#past.find(({ due }) => due >= since).n;
   }
 
-  /** Sends something about this session; what is wrong with it is emitted as "failed". */
+  /** Sends a request for this session; emits its error as "failed". */
   async command(type, fields = {}) {
     try {
       return await this.#connection.request({ type, session: this.name, ...fields });
@@ -139,14 +139,14 @@ export class Stream extends EventTarget {
         this.#recheck = recheck;
       });
     } catch (error) {
-      // It was reset, or rewound, and is not yet where we were.
+      // The session was reset or rewound, and has not reached our position again.
       if (error.code === "bad_position" && after >= 0) return this.#attach(-1, { fresh: true });
       if (error.code === "unknown_session") return this.#missing();
       if (error.code !== "disconnected") this.#fail(error);
     }
   }
 
-  /** Sends an open or attach; `prepare` runs when it is answered, before its symbols come. */
+  /** Sends an open or attach; `prepare` runs on the answer, before the symbols come. */
   async #enter(message, prepare) {
     const attempt = ++this.#attempt;
     this.#settled = false;
@@ -165,7 +165,7 @@ export class Stream extends EventTarget {
   }
 
   #show(opened) {
-    // The pasts part after what is shown, or `rewound` comes next.
+    // Either the pasts part only after the symbols shown, or `rewound` comes next.
     this.#epoch = opened.epoch;
     this.model = opened.model;
     this.controls = opened.controls;
@@ -177,7 +177,7 @@ export class Stream extends EventTarget {
   /** The server knows no session of our name. */
   #missing() {
     if (this.model && this.#reopens) {
-      // It has been started anew. The seed is left out: the old one would say the same again.
+      // The server was restarted. With the old seed the session would repeat itself: send none.
       const { seed, bpm, channel, ...controls } = this.controls;
       if (Object.keys(controls.artist ?? {}).length === 0) delete controls.artist;
       return this.open({ model: this.model, controls });
@@ -236,7 +236,7 @@ export class Stream extends EventTarget {
         if (this.live) this.#setState(message.reason === "engine" ? "engine" : "paused");
         break;
       case "opened":
-        // Another model plays under this name; an answer to us is taken by who waits for it.
+        // Another model plays in this session. Our own request's answer is handled by its awaiter.
         if (this.#settled && message.model !== this.model) this.#show(message);
         break;
       case "reset":
@@ -252,7 +252,7 @@ export class Stream extends EventTarget {
         if (this.#closing === null) {
           this.#forget();
           this.model = null;
-          this.#wait(); // a performer who changes the model closes it, and opens it again
+          this.#wait(); // a performer may close a session and open it again
         }
         break;
       case "error":
@@ -279,7 +279,7 @@ export class Stream extends EventTarget {
   #gap({ before }) {
     if (before - 1 <= this.last) return;
     if (this.#askedAfter !== this.last && this.last >= 0) {
-      this.#askedAfter = this.last; // we were too slow; the journal still has it
+      this.#askedAfter = this.last; // we read too slowly; the server still keeps the missed symbols
       this.#attach(this.last);
       return;
     }

@@ -114,7 +114,7 @@ export class TabView {
     pen.textAlign = "center";
     pen.textBaseline = "middle";
     const box = pen.measureText(String(fret)).width + 4;
-    pen.globalCompositeOperation = "destination-out"; // the string does not run through a number
+    pen.globalCompositeOperation = "destination-out"; // cuts the string out behind a number
     pen.fillRect(x - box / 2, y - 4, box, 8);
     pen.globalCompositeOperation = "source-over";
     if (sounds && !fed) glow(pen, x, y, size * (1 + Math.exp(-age * 3)), ink, 0.55 * Math.exp(-age * 2));

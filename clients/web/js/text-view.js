@@ -1,18 +1,17 @@
-/* The verse: letters that glow when they come and settle into the line.
+/* The verse: letters glow when they come, and settle into the line.
  *
- * Only letters that still glow are elements of their own. A settled letter is joined to the run
- * before it, and the oldest lines go, so that the page can run for weeks. The text of the
- * container is exactly what was shown, form feeds included: ornaments are drawn by the style
- * sheet.
+ * Only glowing letters are elements of their own. A settled letter is joined to the run before it,
+ * and the oldest lines are removed, so that the page can run for weeks. The container's text is
+ * exactly the stream's, form feeds included: the style sheet draws the ornaments.
  */
 
 const GLOW = 1.5; // s, as long as the animation in style.css
-const MOST_GLOWING = 250; // letters; a page of text fed at once need not glow all over
+const MOST_GLOWING = 250; // letters; of a long text fed at once only these glow
 const KEEP = 8000; // characters
-const LONGEST_RUN = 300; // characters, so that a text without lines can be let go in parts
+const LONGEST_RUN = 300; // characters, so that a text without lines can be removed in parts
 const REST = 0.62; // where the newest line comes to rest, from the top
 const PULL = 5.7; // a second: how fast it comes to rest, whatever the frame rate
-const NEAR = 90; // px from there within which a reader is taken to follow
+const NEAR = 90; // px from there within which a reader counts as following
 const TICKS_APART = 4; // symbols between two marks of a control that is being dragged
 
 export class TextView {
@@ -30,7 +29,7 @@ export class TextView {
   /**
    * @param scroller the element that scrolls; @param lines the one in it that holds the text.
    * @param calm () => whether the reader wants no motion.
-   * @param onFollow (following) => whether the newest line is kept in view has changed.
+   * @param onFollow (following) => called when following the newest line begins or ends.
    */
   constructor(scroller, lines, { calm, onFollow }) {
     this.#scroller = scroller;
@@ -53,7 +52,7 @@ export class TextView {
 
   /**
    * @param n the symbol's number. @param text its character. @param ink "r, g, b".
-   * @param fed whether it was given, not drawn. @param cues what changed at it.
+   * @param fed whether it was fed, not drawn. @param cues the changes of controls at it.
    * @param fresh whether it glows; history does not.
    */
   add({ n, text, ink, fed, cues, fresh }, time) {
@@ -110,7 +109,7 @@ export class TextView {
     else this.#scroller.scrollTop += Math.abs(step) < 1 ? Math.sign(step) : step;
   }
 
-  /** How far there is still to scroll down to where the newest line rests. */
+  /** How far to scroll until the newest line is at its resting place. */
   #distance() {
     const box = this.#scroller;
     const bottom = this.#lines.offsetTop + this.#lines.offsetHeight;
@@ -119,7 +118,7 @@ export class TextView {
   }
 
   #boundary() {
-    // A line that ends with the text and not with a newline is a line all the same.
+    // The last line may end without a newline.
     this.#line = null;
     const boundary = this.#append("div", "boundary");
     boundary.textContent = "\f";
@@ -165,7 +164,7 @@ export class TextView {
     return run;
   }
 
-  /** Adds to a run, if it is one of settled letters of that kind. */
+  /** Appends to a run, if it consists of settled letters of the same kind. */
   #extend(run, text, ink, fed) {
     if (!run || run.className !== (fed ? "run fed" : "run") || run.dataset.ink !== ink) return false;
     if (run.firstChild.length + text.length > LONGEST_RUN) return false;

@@ -1,4 +1,4 @@
-/* Temperature as colour: ice where the network is sure of itself, ember where it dares. */
+/* Temperature as colour: ice at low temperatures, ember at high ones. */
 
 const STOPS = [
   [0.0, [140, 190, 240]],
@@ -9,7 +9,7 @@ const STOPS = [
   [2.0, [240, 104, 62]],
 ];
 
-/** "r, g, b" of a temperature; in steps of 0.05, so that letters of a colour can be joined. */
+/** "r, g, b" of a temperature, in steps of 0.05, so that letters of one colour can be joined. */
 export function tint(temperature) {
   if (temperature === undefined) return STOPS[2][1].join(", ");
   const t = Math.min(STOPS.at(-1)[0], Math.max(0, Math.round(temperature * 20) / 20));

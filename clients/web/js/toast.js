@@ -1,11 +1,11 @@
-/* Messages that come, can be read, and go. */
+/* Messages that appear long enough to be read. */
 
 const STAY = 6000;
 const MOST = 3;
 
 export function makeToaster(root) {
   return (text) => {
-    if (root.lastChild?.textContent === text) root.lastChild.remove(); // said again, not twice
+    if (root.lastChild?.textContent === text) root.lastChild.remove(); // replaces the same message
     const toast = document.createElement("p");
     toast.className = "toast";
     toast.textContent = text;

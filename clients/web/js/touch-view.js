@@ -1,4 +1,4 @@
-/* Where a finger is, and where it was: its trace on a dark surface, fading. */
+/* A finger and its fading trace on a dark surface. */
 
 import { drawTrail, glow, SERIF } from "./screen.js";
 

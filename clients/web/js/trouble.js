@@ -1,31 +1,32 @@
-/* Why no connection comes about, in words.
+/* Finds out why there is no connection, and says so in words.
  *
- * A browser does not tell a page why a WebSocket failed. So the page asks at the same address by
- * HTTP, by a method with which browsers also send the page's origin, and shows the server's answer.
+ * A browser does not tell a page why a WebSocket failed. So the page sends a request to the same
+ * address by HTTP, with a method for which browsers also send the page's origin, and shows the
+ * server's answer.
  */
 
 const PROXY = 'see docs/installing.md, "Behind a proxy"';
 
 export class Trouble {
   #url;
-  #reached = 0; // how often in a row the server was there, and would have let us in
+  #reached = 0; // how often in a row the server answered and would have admitted us
 
-  /** @param url of the WebSocket, but by HTTP. */
+  /** @param url the WebSocket's address, as http: or https:. */
   constructor(url) {
     this.#url = url;
   }
 
-  /** Whether it may be that the server has come back just now. */
+  /** Whether the server may have come back just now. */
   get isOver() {
     return this.#reached === 1;
   }
 
-  /** There is a connection. */
+  /** Call this when a connection is made. */
   clear() {
     this.#reached = 0;
   }
 
-  /** What is wrong after a WebSocket failed; "" where all there is to say is that nobody answers. */
+  /** What is wrong after a WebSocket failed; "" if the server just does not answer. */
   async find() {
     let response;
     try {
@@ -43,7 +44,7 @@ async function said(response, withToken) {
   const { ok, status, statusText, headers } = response;
   if (ok) {
     return (
-      "The server is there, but no WebSocket gets through to it. A proxy in between has to hand on " +
+      "The server is there, but no WebSocket gets through to it. A proxy in between has to forward " +
       `the headers Upgrade and Connection: ${PROXY}.`
     );
   }

@@ -1,4 +1,4 @@
-/* What each domain looks like: text that is written, music that is drawn, or both. */
+/* The view of each domain: written text, drawn music, or both. */
 
 import { BandView } from "./band-view.js";
 import { EventRoll } from "./event-roll.js";
@@ -13,7 +13,7 @@ export class Views {
   #text;
   #drawn;
 
-  /** @param canvas what music is drawn on; @param text a TextView. @param calm () => no motion. */
+  /** @param canvas where music is drawn; @param text a TextView. @param calm () => no motion. */
   constructor(canvas, text, { calm }) {
     const screen = new Screen(canvas);
     const events = new EventRoll(screen, { calm });
@@ -33,7 +33,7 @@ export class Views {
     return domain in this.#drawn;
   }
 
-  /** How many things are drawn. */
+  /** How many items a domain's view has drawn. */
   count(domain) {
     return this.#drawn[domain]?.drawn ?? 0;
   }

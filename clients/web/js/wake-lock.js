@@ -1,7 +1,7 @@
 /* Keeps the screen on while something plays: nobody touches a phone on a music stand.
  *
- * Browsers have the lock in secure contexts only (https, or this very machine), let it go whenever
- * the page is hidden, and may refuse it, as when the battery is low. None of that is a fault.
+ * Browsers grant the lock in secure contexts only (https, or the same machine), release it whenever
+ * the page is hidden, and may refuse it, as when the battery is low. None of that is an error.
  */
 
 export class WakeLock {
@@ -11,7 +11,7 @@ export class WakeLock {
   #wanted = false;
   #asking = false;
 
-  /** @param locks what `navigator.wakeLock` is, or undefined. @param page the document. */
+  /** @param locks `navigator.wakeLock`, or undefined. @param page the document. */
   constructor(locks = navigator.wakeLock, page = document) {
     this.#locks = locks;
     this.#page = page;
@@ -23,7 +23,7 @@ export class WakeLock {
     return this.#lock !== null;
   }
 
-  /** Whether the screen is to stay on from now on. */
+  /** Says whether the screen has to stay on from now on. */
   want(wanted) {
     this.#wanted = wanted;
     if (wanted) this.#ask();
