@@ -16,19 +16,19 @@ PORT ?= 8765
 run: $(VENV)/.run
 	$(BIN)/stream-rnn serve --port $(PORT) --no-osc
 
-# Tests that only compute go over all cores. Those with real sockets and real programs come after
-# them, one at a time: they measure times.
-REAL := tests/integration tests/peers
-PYTEST_IN := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# A core for each file, which may start a server or a program for all its tests.
+SPREAD := -n auto --dist loadfile --no-loadscope-reorder
 
+# Both parts run, whatever comes of the first.
 test: $(VENV)/.dev apt
 	@failed=0; \
-	$(PYTEST_IN) -n auto $(REAL:%=--ignore=%) $(PYTEST) || failed=1; \
-	$(PYTEST_IN) $(REAL) $(PYTEST) || failed=1; \
+	$(TESTS) $(SPREAD) -m "not alone" $(PYTEST) || failed=1; \
+	$(TESTS) -m alone $(PYTEST) || failed=1; \
 	exit $$failed
 
 quick: $(VENV)/.dev
-	HYPOTHESIS_PROFILE=quick $(PYTEST_IN) -n auto $(REAL:%=--ignore=%) -m "not slow and not peer" $(PYTEST)
+	HYPOTHESIS_PROFILE=quick $(TESTS) $(SPREAD) -m "not slow and not peer" --ignore tests/integration $(PYTEST)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check stream_rnn tests

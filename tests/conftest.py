@@ -30,9 +30,46 @@ def house(models: Path) -> House:
     return House(models)
 
 
+# Test files that measure times: `make test` runs them after all others, with nothing beside them.
+ALONE = {
+    "integration": ("attacks", "floods", "osc_attacks", "crowd", "bad_osc"),
+    "peers": ("bench_midi", "midi", "midi_clock", "midi_playing", "sonic_pi_target"),
+}
+# Test files that take many seconds: `make quick` leaves them out.
+SLOW = {
+    "tests": ("models", "card", "control_table", "soak"),
+    "http": ("doors",),
+    "bench": ("backprop", "chords", "osc", "serve"),
+    "engine": ("histories",),
+    "sessions": ("course",),
+    "stage": ("machine",),
+    "train": ("counting", "hard_ends", "loop", "playlist", "recipes", "rows"),
+}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of real programs come last: quick tests should fail first."""
-    items.sort(key=lambda item: "peers" in item.path.parts)
+    """Marks test files, and orders them: tests that need long, and mostly wait, beside others.
+
+    In one process tests of real programs come last, because quick tests should fail first. Where
+    several processes share the work (pytest-xdist), their files stand between the others, so that
+    rarely two of them run at once.
+    """
+    for item in items:
+        room, name = item.path.parent.name, item.path.stem.removeprefix("test_")
+        if name in ALONE.get(room, ()):
+            item.add_marker("alone")
+        if name in SLOW.get(room, ()):
+            item.add_marker("slow")
+    files = list(dict.fromkeys(item.path for item in items))
+    real = [path for path in files if path.parent.name in ("integration", "peers")]
+    others = [path for path in files if path not in real]
+    order = {path: float(i) for i, path in enumerate(others)}
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        order |= {path: i * len(others) / max(1, len(real)) - 0.5 for i, path in enumerate(real)}
+        order |= {path: -1.0 for path in others if path.stem == "test_models"}  # minutes
+    else:
+        order |= {path: len(others) + i for i, path in enumerate(real)}
+    items.sort(key=lambda item: order[item.path])
 
 
 @pytest.hookimpl(wrapper=True)
