@@ -41,8 +41,10 @@ SLOW = {
     "http": ("doors",),
     "bench": ("backprop", "chords", "osc", "serve"),
     "engine": ("histories",),
+    "inspect": ("command", "lettering", "pictures"),
+    "midi": ("grid",),
     "sessions": ("course",),
-    "stage": ("machine",),
+    "stage": ("another_model", "machine"),
     "train": ("counting", "hard_ends", "loop", "playlist", "recipes", "rows"),
 }
 

@@ -280,6 +280,7 @@ def test_an_artist_that_is_not_known_is_told_what_there_is(run: Run, models: Pat
     assert "/v1/" not in ran.err
 
 
+@pytest.mark.slow
 def test_train_then_eval_then_sample(run: Run, tmp_path: Path) -> None:
     dice = random.Random(1)
     (tmp_path / "prose.txt").write_text("".join(dice.choice("ab c\n") for _ in range(2000)))

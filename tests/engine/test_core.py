@@ -82,6 +82,7 @@ class Client:
                     self.made[int(key)][int(position)] = int.from_bytes(symbol, "little")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("model", ["verse", "roll"])
 def test_symbols_are_the_same_in_any_grouping(models: Path, device: str, model: str) -> None:
@@ -220,6 +221,7 @@ def test_who_collects_is_not_put_off_by_others_hurry(models: Path) -> None:
     assert len(client.made[1]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("due", [-5.0, math.inf], ids=["late", "paused"])
 def test_a_long_catch_up_does_not_hold_up_another_model(models: Path, due: float) -> None:
     client = Client(models)
@@ -256,6 +258,7 @@ def feeds(client: Client, key: int, count: int, model: str = "verse") -> None:
     client.credit({key: count + 2}, due=math.inf)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("feeders", ["verse", "roll"])
 def test_others_keep_their_look_ahead_while_many_have_long_pasts_to_come_through(
     models: Path, feeders: str
@@ -289,6 +292,7 @@ def test_others_keep_their_look_ahead_while_many_have_long_pasts_to_come_through
     assert caught_up > 10_000, "the machine is not idle meanwhile"
 
 
+@pytest.mark.slow
 def test_those_with_long_pasts_come_through_them_together_and_even_beside_a_load(
     models: Path,
 ) -> None:

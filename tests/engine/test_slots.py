@@ -55,6 +55,7 @@ def run(slots: Slots, rows: list[int], steps: int) -> tuple[dict[int, list[int]]
     return made, snapshots
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("head", ["categorical", "bernoulli", "nade"])
 def test_alone_together_and_from_a_snapshot(cell: str, head: Kind) -> None:
@@ -92,6 +93,7 @@ def plan_of(key: int, position: int, injected: list[int], slots: Slots, **change
     return Plan(key, generation, position, schedule, packed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ["categorical", "bernoulli", "nade"])
 @pytest.mark.parametrize(
     ("position", "ahead", "count", "artists", "saved"),
@@ -150,6 +152,7 @@ def test_the_artists_of_a_moment_before_do_not_count_as_those_of_then() -> None:
     assert slots.next[row] == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
 def test_what_is_prepared_changes_no_symbol(cell: str) -> None:
     """Whatever comes between: more fed symbols, none, a rollback, other sessions, a new start."""

@@ -66,6 +66,7 @@ def test_a_key_is_told_of_those_above_it_and_of_no_other() -> None:
         assert changed.tolist() == [other > key for other in range(KEYS)]
 
 
+@pytest.mark.slow
 def test_it_learns_what_independent_keys_cannot() -> None:
     """There are two chords: two keys never sound together, and a third sounds in both."""
     chords = torch.tensor([[1, 0, 0, 1, 0, 0], [1, 0, 0, 0, 0, 1]]).float()[:, None]

@@ -61,6 +61,7 @@ def test_it_is_what_the_paper_says_and_so_is_its_gradient(layers: int, time: int
     torch.testing.assert_close(slopes, torch.autograd.grad(weighed(*expected), wanted))
 
 
+@pytest.mark.slow
 def test_the_gradient_is_that_of_finite_differences() -> None:
     lstm = make(2)
     inputs = torch.randn(2, 4, 5, dtype=torch.double, requires_grad=True)

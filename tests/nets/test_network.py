@@ -87,6 +87,7 @@ def test_the_artist_may_change_at_any_symbol(cell: str) -> None:
     assert not torch.allclose(other, after, atol=1e-3)
 
 
+@pytest.mark.slow
 @every_cell
 def test_every_cell_learns(cell: str) -> None:
     """Each symbol comes twice: only the state, not the symbol, tells what follows."""

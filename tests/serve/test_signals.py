@@ -100,6 +100,7 @@ def test_a_child_is_in_a_session_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
     assert sid != os.getsid(0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has none")
 def test_a_hang_up_that_is_ignored_stays_so(models: Path) -> None:
     """As with `nohup`, which has SIGHUP ignored."""

@@ -168,6 +168,7 @@ def test_a_slow_reader_is_told_what_is_let_go_while_it_reads(house: House) -> No
     assert {n: text[n] for n in text if n >= first} == true_text(house, "s")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_whatever_happens_while_a_slow_reader_reads_it_ends_with_the_true_past(
     house: House, seed: int

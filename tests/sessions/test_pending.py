@@ -150,6 +150,7 @@ def test_a_new_past_waits_for_nothing(house: House, how: str) -> None:
     assert house.stage.sessions[name].controls.temperature == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_the_changes_that_were_told_as_holding_make_the_same_stream(
     house: House, seed: int

@@ -60,6 +60,7 @@ def test_sessions_go_where_there_are_fewest(house: TwoEngines) -> None:
         assert engine_of(house, name) is house.link
 
 
+@pytest.mark.slow
 def test_an_engine_that_dies_takes_only_its_own_sessions_and_they_go_on_at_the_same_symbol(
     house: TwoEngines, models: Path
 ) -> None:

@@ -166,4 +166,6 @@ def test_a_restarted_engine_does_not_go_on_with_another_model_under_the_name(
     assert not Core(options).left_out, "what plays is the same"
     write_card(folders["verse"], replace(card, artists=card.artists[::-1]))
     assert Core(options).left_out.keys() == {"verse"}
-    assert "the model has been replaced since this server started" in Core(options).left_out["verse"]
+    assert (
+        "the model has been replaced since this server started" in Core(options).left_out["verse"]
+    )

@@ -154,6 +154,7 @@ def test_one_that_is_brought_back_unseen_is_not_put_away_at_once(house: House) -
     assert status(house) == {"a": "paused"}
 
 
+@pytest.mark.slow
 def test_one_that_is_put_away_keeps_little_and_goes_on_the_same(models: Path) -> None:
     house = House(models, limits=Limits(idle_pause=1, idle_away=2))
     ear = opened(house, "a")

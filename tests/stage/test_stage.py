@@ -122,6 +122,7 @@ def test_a_change_at_the_bar_waits_for_it(house: House) -> None:
     assert ear.stream("a")[: position + 30] != plain.stream("plain")[: position + 30]
 
 
+@pytest.mark.slow
 def test_a_stream_does_not_depend_on_who_else_is_served(models: Path) -> None:
     """2,000 symbols alone, and among 50 that join, leave and turn their controls."""
     controls = {"rate": 200, "temperature": 0.9}
@@ -243,6 +244,7 @@ def test_everybody_sees_what_anybody_does(house: House) -> None:
     house.run(0.5)
 
 
+@pytest.mark.slow
 def test_a_lost_engine_is_not_heard_in_the_symbols(models: Path) -> None:
     whole = House(models)
     expected = open_session(whole, controls={"rate": 100}, prime="once ")

@@ -53,6 +53,7 @@ def play(house: House, *names: str) -> dict[str, Ear]:
     return ears
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["advance", "plan"])
 def test_the_session_that_an_engine_dies_of_is_closed_and_the_others_play_on(
     models: Path, monkeypatch: pytest.MonkeyPatch, method: str

@@ -80,6 +80,7 @@ def test_grids_that_cannot_be_read_are_refused(
         codec.parse("kick")
 
 
+@pytest.mark.slow
 def test_the_pages_recipe_trains_and_scores_it(codec: Codec, tmp_path: Path) -> None:
     dice = random.Random(1)
     for i in range(60):

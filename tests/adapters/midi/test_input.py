@@ -24,6 +24,7 @@ from stream_rnn.stage.transport import TransportFollower
 from stream_rnn.wire.learning import Forget, Learn
 
 
+@pytest.mark.slow
 def test_the_session_listens_while_keys_are_played_and_then_answers(models: Path) -> None:
     rig = Rig(models, keys={"silence": 0.5})
     rig.open()

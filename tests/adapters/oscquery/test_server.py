@@ -332,6 +332,7 @@ def test_who_listens_to_too_much_is_refused_and_who_does_not_read_is_given_up(
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_who_reads_nothing_is_given_up_in_time(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,6 +118,7 @@ def test_a_long_history_leaves_the_loop_to_others_and_is_shared_fairly() -> None
     assert 0.2 < half.count("one") / len(half) < 0.8
 
 
+@pytest.mark.slow
 def test_a_connection_in_debt_is_not_heard_for_a_while(models: Path) -> None:
     house = House(models)
     ear = house.join()

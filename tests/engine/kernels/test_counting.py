@@ -91,6 +91,7 @@ def opened(head: str, levels: int, keys: list[int]) -> tuple[Slots, list[int]]:
     return slots, rows
 
 
+@pytest.mark.slow
 @every_head
 @every_level
 def test_alone_together_gone_back_and_from_a_snapshot(head: str, levels: int) -> None:
