@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from stream_rnn.adapters.http.attention import Attention
 from stream_rnn.adapters.http.doors import DoorConfig
 from stream_rnn.adapters.http.host import HttpServer, bind
 from stream_rnn.adapters.http.refusals import RefusalLog
@@ -96,11 +97,11 @@ async def _serve(
     link = stage.engines.add(engine)
     ward = EngineWard(engine, stage.engine_life, link, clock, died)
     # What is wrong in the file is told at once, before anything has been started.
-    sides = Sides.of(options, stage, clock)
+    attention = Attention(asyncio.get_running_loop())
+    sides = Sides.of(options, stage, clock, attention)
     recorders = [Recorder(Path(r.file), r.session, clock.now) for r in options.config.record]
-    doors = _doors(options)
-    clients = Clients(doors.attention)
-    server = _web_server(options, stage, clock, clients, doors)
+    clients = Clients(attention)
+    server = _web_server(options, stage, clock, clients)
     latency = max([t.latency for t in options.config.osc.target], default=0.0)
     Signals(
         stage, clock, end=server.ask_to_exit, end_notes=sides.end_notes, latency=latency
@@ -157,21 +158,17 @@ async def _serve(
         raise failures[0]
 
 
-def _doors(options: ServeOptions) -> Doors:
+def _web_server(options: ServeOptions, stage: Stage, clock: Clock, clients: Clients) -> HttpServer:
+    names = () if is_loopback(options.host) else (socket.gethostname(),)
+    access = Access.of(options.host, options.token, options.origins, names)
+    refusals = RefusalLog()
+    app = make_app(stage, clock, clients, access, refusals, options.page)
     room = allow(options.connections)
     if room < options.connections:
         log.warning(
             "at most %d connections instead of %d: this process may open no more files "
             "(ulimit -n; systemd: LimitNOFILE)", room, options.connections,
         )  # fmt: skip
-    return Doors(room, options.per_address)
-
-
-def _web_server(
-    options: ServeOptions, stage: Stage, clock: Clock, clients: Clients, doors: Doors
-) -> HttpServer:
-    names = () if is_loopback(options.host) else (socket.gethostname(),)
-    access = Access.of(options.host, options.token, options.origins, names)
-    refusals = RefusalLog()
-    app = make_app(stage, clock, clients, access, refusals, options.page)
-    return HttpServer(DoorConfig(app, doors, refusals, ws_max_size=MAX_MESSAGE), GRACE)
+    doors = Doors(room, options.per_address)
+    config = DoorConfig(app, doors, clients.attention, refusals, ws_max_size=MAX_MESSAGE)
+    return HttpServer(config, GRACE)
