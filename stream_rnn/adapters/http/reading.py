@@ -15,7 +15,7 @@ from stream_rnn.adapters.http.attention import Account
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Transport
 
-PIECE = 2048  # bytes
+PIECE = 512  # bytes: of the smallest frames, about a millisecond
 
 
 class Gate:
