@@ -111,7 +111,8 @@ def flooded(address: str, web: str, kinds: Sequence[str]) -> list[Found]:
     for one in told:
         within = [s for s in symbols if one["began"] + 0.2 < s["due"] < one["ended"]]
         waits = [wait for asked, wait in performer.waits if one["began"] < asked < one["ended"]]
-        late, wait = [s["arrived"] - s["due"] for s in within], max(waits, default=0.0)
+        late = [s["arrived"] - s["due"] for s in within] or [9.0]  # it stood still
+        wait = max(waits, default=0.0)
         sys.stdout.write(
             f"\n{one['kind']}: late by {1e3 * percentile(late, 0.5):.1f} ms (half), "
             f"{1e3 * percentile(late, 0.9):.1f} (9 of 10), {1e3 * max(late):.1f} (all); a "
