@@ -8,12 +8,11 @@ from stream_rnn.sessions.session import Session
 
 FEW = 4  # states that a session keeps in any case
 SHORT = 2000  # symbols that it keeps in any case
-ENTRY = 600  # bytes of a change of controls, about
 
 
 def size(session: Session) -> int:
     """Bytes that a session's past takes, about."""
-    return session.journal.size + session.journal.states_size + ENTRY * len(session.log)
+    return session.journal.size + session.journal.states_size + session.log.size
 
 
 def trim_states(sessions: Sequence[Session], megabytes: float) -> None:
@@ -34,13 +33,21 @@ def trim_states(sessions: Sequence[Session], megabytes: float) -> None:
 
 
 def trim_histories(sessions: Sequence[Session], megabytes: float) -> None:
-    """Lets go of the oldest symbols of those that have most, until all together fit."""
+    """Lets go of the oldest symbols, and changes of controls, until all together fit.
+
+    Those sessions lose first that have most.
+    """
     most = megabytes * 1e6
-    total = sum(session.journal.size for session in sessions)
-    for session in sorted(sessions, key=lambda s: s.journal.size, reverse=True):
+    total = sum(map(_history, sessions))
+    for session in sorted(sessions, key=_history, reverse=True):
         if total <= most:
             return
-        before = session.journal.size
+        before = _history(session)
         session.journal.shorten(max(SHORT, len(session.journal) * 3 // 4))
         session.log.forget(session.journal.first)
-        total -= before - session.journal.size
+        session.log.shorten(session.log.size * 3 // 4)
+        total -= before - _history(session)
+
+
+def _history(session: Session) -> int:
+    return session.journal.size + session.log.size
