@@ -47,7 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             assert port, log.read_text()
             with Talker(address) as talker:
                 for n in range(SESSIONS):
-                    name = f"past{n}"
+                    name = f"past{n}" if n % 2 else f"{'a' * 62}{n:02d}"
                     talker.ask("open", "opened", model="verse", session=name, play=False)
                     talker.say("step", session=name, count=PAST)
                 talker.symbols(SESSIONS * PAST)
@@ -67,6 +67,12 @@ def subscribe(port: int, turn: int) -> bytes:
     return bundle([("/rnn/subscribe", ("*", port, -1))] * 250)
 
 
+def patterns(port: int, turn: int) -> bytes:
+    """Of names that are all alike, in more ways than can be tried."""
+    sessions = ("{a,aa}" * 30, "*{a,aa}*{a,aa,aaa}*b", "*a*a*a*b", "{,a}" * 40)
+    return bundle([(f"/rnn/{sessions[(turn + n) % 4]}/temperature", (1.0,)) for n in range(100)])
+
+
 ATTACKS: dict[str, tuple[float, int, Callable[[int, int], bytes]]] = {
     # name: bundles a second, from how many ports, and what each is
     "the past of all to a named port": (1, 1, subscribe),
@@ -74,8 +80,9 @@ ATTACKS: dict[str, tuple[float, int, Callable[[int, int], bytes]]] = {
     "lists from many ports": (20, 20, lambda port, turn: bundle([("/rnn/sessions", ())] * 100)),
     "mistakes": (50, 5, lambda port, turn: bundle([("/rnn/nobody/x", ())] * 250)),
     "controls of all": (
-        20, 5, lambda port, turn: bundle([("/rnn/past*/temperature", (1 + turn % 7 / 10,))] * 100),
+        20, 5, lambda port, turn: bundle([("/rnn/[pa]*/temperature", (1 + turn % 7 / 10,))] * 100),
     ),
+    "patterns": (20, 5, patterns),
     "bundles for later": (
         20, 5,
         lambda port, turn: osc.bundle_bytes(time.time() + 1, [("/rnn/sessions", ())] * 100),
