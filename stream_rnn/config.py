@@ -266,7 +266,7 @@ class LimitsConfig(_Table, frozen=True, kw_only=True):
 
     Attributes:
         history: symbols of a session that are kept, at least.
-        history_mb: megabytes that the symbols of all sessions may take.
+        history_mb: megabytes that all sessions' symbols and changes of controls may take.
         states_mb: megabytes that the states of all may take, by which they are rewound.
         away: sessions that were put away and can be brought back.
         away_mb: megabytes that these may take.

@@ -45,7 +45,7 @@ class Limits:
         away: how many sessions that were put away are remembered.
         prime: symbols in a prime or a feed.
         history: symbols of a session that are kept, at least.
-        history_mb: megabytes that the symbols of all sessions may take.
+        history_mb: megabytes that all sessions' symbols and changes of controls may take.
         states_mb: megabytes that the states of all may take, which they are rewound with.
         away_mb: megabytes that all that were put away may take.
         idle_pause: seconds without a listener until a session pauses; infinity for never.
