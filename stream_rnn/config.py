@@ -266,7 +266,7 @@ class LimitsConfig(_Table, frozen=True, kw_only=True):
 
     Attributes:
         history: symbols of a session that are kept, at least.
-        history_mb: megabytes that the symbols of all sessions may take.
+        history_mb: megabytes that the symbols and control changes of all sessions may take.
         states_mb: megabytes that the states of all sessions, by which they rewind, may take.
         away: evicted sessions that are kept, and can be brought back.
         away_mb: megabytes that evicted sessions may take.

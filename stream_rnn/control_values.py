@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import reprlib
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from stream_rnn.card import Card
 
 TEXT_STEPS_PER_BEAT = 4
+ROUNDING = 1e-9
 
 
 def _bad(name: str, message: str, code: str = "bad_value") -> ProtocolError:
@@ -104,7 +106,10 @@ def _blend(row: Row, value: object, card: Card) -> dict[str, float]:
     total = math.fsum(weights.values())
     if total <= 0:
         raise _bad(row.name, "needs one weight above 0 at least")
-    return {name: weight / total for name, weight in weights.items() if weight > 0}
+    if abs(total - 1.0) < ROUNDING:  # said twice, a blend is still the same one
+        total = 1.0
+    # Each session keeps many blends, and one copy of each name is enough.
+    return {sys.intern(name): weight / total for name, weight in weights.items() if weight > 0}
 
 
 def _unknown_artist(name: object, card: Card) -> str:

@@ -101,7 +101,7 @@ OUTSIDE = {
                 "serve.engine_ward", "bench.serve", "bench.midi"},
     "socket": {"adapters.osc.targets", "adapters.osc.presence", "adapters.http.host", "pipe",
                "system", "handover", "interfaces", "midi.process", "engine.process", "serve.server",
-               "bench.serve", "bench.osc", "bench.ears"},
+               "serve.web", "bench.serve", "bench.osc", "bench.ears"},
     # osc: a timetag is in the time of day, which only the wall clock has.
     "time": {"clock", "midi.process", "midi.rack", "engine.process", "train.loop", "train.counting",
              "adapters.osc.agenda",

@@ -10,36 +10,28 @@ import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from stream_rnn.adapters.http.doors import DoorConfig
-from stream_rnn.adapters.http.host import HttpServer, bind
-from stream_rnn.adapters.http.refusals import RefusalLog
-from stream_rnn.adapters.http.room import Doors
+from stream_rnn.adapters.http.attention import Attention
 from stream_rnn.adapters.midi.recording import Recorder
-from stream_rnn.adapters.web.app import make_app
 from stream_rnn.adapters.web.websocket import Clients
-from stream_rnn.clock import Clock, MonotonicClock
-from stream_rnn.descriptors import allow
+from stream_rnn.clock import MonotonicClock
 from stream_rnn.engine.client import ChildEngine
-from stream_rnn.errors import ConfigError
 from stream_rnn.interfaces import own_addresses, reached_by
 from stream_rnn.serve.engine_ward import EngineWard
 from stream_rnn.serve.options import Served, ServeOptions, usable_models
 from stream_rnn.serve.sides import Sides
 from stream_rnn.serve.signals import Signals
+from stream_rnn.serve.web import listen, make_web_server
 from stream_rnn.sessions.tempo import Tempi
 from stream_rnn.stage.playout import play_out
 from stream_rnn.stage.resident import open_sessions
 from stream_rnn.stage.stage import Stage
 from stream_rnn.supervise import supervise
 from stream_rnn.system import run
-from stream_rnn.wire.access import Access, is_loopback
-from stream_rnn.wire.messages import MAX_MESSAGE
 
 log = logging.getLogger("stream_rnn")
 
 ROLLBACK = 32
 DRAIN = 0.4  # seconds that clients have at shutdown to take what waits for them
-GRACE = 0.5
 
 
 def serve(options: ServeOptions, announce: Callable[[Sequence[str]], None]) -> None:
@@ -55,14 +47,7 @@ def serve(options: ServeOptions, announce: Callable[[Sequence[str]], None]) -> N
     """
     options.check_access()
     served = usable_models(options)
-    try:
-        listener = bind(options.host, options.port)
-    except (OSError, OverflowError) as error:
-        raise ConfigError(
-            f"cannot listen on {options.host}:{options.port} ({error}); choose another --port, "
-            "or 0 for any"
-        ) from None
-    with contextlib.closing(listener):
+    with contextlib.closing(listen(options)) as listener:
         run(_serve(options, served, listener, announce))
 
 
@@ -95,12 +80,12 @@ async def _serve(
     )
     link = stage.engines.add(engine)
     ward = EngineWard(engine, stage.engine_life, link, clock, died)
+    attention = Attention(asyncio.get_running_loop())
     # Errors in the configuration are raised here, before anything has been started.
-    sides = Sides.of(options, stage, clock)
+    sides = Sides.of(options, stage, clock, attention)
     recorders = [Recorder(Path(r.file), r.session, clock.now) for r in options.config.record]
-    doors = _doors(options)
-    clients = Clients(doors.attention)
-    server = _web_server(options, stage, clock, clients, doors)
+    clients = Clients(attention)
+    server = make_web_server(options, stage, clock, clients)
     latency = max([t.latency for t in options.config.osc.target], default=0.0)
     Signals(
         stage, clock, end=server.ask_to_exit, end_notes=sides.end_notes, latency=latency
@@ -155,23 +140,3 @@ async def _serve(
         engine.stop()
     if failures:
         raise failures[0]
-
-
-def _doors(options: ServeOptions) -> Doors:
-    room = allow(options.connections)
-    if room < options.connections:
-        log.warning(
-            "at most %d connections instead of %d: this process may open no more files "
-            "(ulimit -n; systemd: LimitNOFILE)", room, options.connections,
-        )  # fmt: skip
-    return Doors(room, options.per_address)
-
-
-def _web_server(
-    options: ServeOptions, stage: Stage, clock: Clock, clients: Clients, doors: Doors
-) -> HttpServer:
-    names = () if is_loopback(options.host) else (socket.gethostname(),)
-    access = Access.of(options.host, options.token, options.origins, names)
-    refusals = RefusalLog()
-    app = make_app(stage, clock, clients, access, refusals, options.page)
-    return HttpServer(DoorConfig(app, doors, refusals, ws_max_size=MAX_MESSAGE), GRACE)

@@ -13,6 +13,7 @@ from stream_rnn.stage.stage import Stage
 from stream_rnn.stage.transport import TransportFollower
 
 if TYPE_CHECKING:
+    from stream_rnn.adapters.http.attention import Attention
     from stream_rnn.adapters.midi.input import MidiInput
     from stream_rnn.adapters.midi.out import MidiSink
     from stream_rnn.adapters.midi.side import MidiSide
@@ -31,8 +32,11 @@ class Sides:
     link: LinkSide | None
 
     @classmethod
-    def of(cls, options: ServeOptions, stage: Stage, clock: Clock) -> Sides:
+    def of(cls, options: ServeOptions, stage: Stage, clock: Clock, attention: Attention) -> Sides:
         """The sides that the options ask for, not started yet.
+
+        Args:
+            attention: the turns of the web side's clients, which OSCQuery's share.
 
         Raises:
             ConfigError: something in the configuration is not allowed.
@@ -40,7 +44,7 @@ class Sides:
         osc, midi = make_osc(options, stage, clock), _make_midi(options, stage, clock)
         if osc is not None and midi is not None and midi.input is not None:
             osc.server.learner = midi.input
-        discovery = None if osc is None else _make_discovery(options, stage, osc)
+        discovery = None if osc is None else _make_discovery(options, stage, osc, attention)
         return cls(osc, discovery, midi, _make_link(options, stage, clock))
 
     @property
@@ -96,14 +100,16 @@ def make_osc(options: ServeOptions, stage: Stage, clock: Clock) -> OscSide | Non
     return OscSide(stage, clock, options.config, options.osc_port, options.token)
 
 
-def _make_discovery(options: ServeOptions, stage: Stage, osc: OscSide) -> Discovery | None:
+def _make_discovery(
+    options: ServeOptions, stage: Stage, osc: OscSide, attention: Attention
+) -> Discovery | None:
     config = options.config
     if config.discovery.port is None:
         return None
     from stream_rnn.adapters.oscquery.server import Discovery
 
     allow = osc.server.options.allow
-    return Discovery(stage, config.osc.host, allow, config.discovery, options.token)
+    return Discovery(stage, attention, config.osc.host, allow, config.discovery, options.token)
 
 
 def _make_midi(options: ServeOptions, stage: Stage, clock: Clock) -> MidiSide | None:

@@ -10,7 +10,10 @@ from typing import Any
 from stream_rnn.checkpoint import Card
 from stream_rnn.sessions.controls import Controls, merge_controls
 
-LIMIT = 20_000
+LIMIT = 20_000  # entries
+MOST = 12_000_000  # bytes: as many entries as may be, unless they are blends of many artists
+FEW = 512  # entries that are kept in any case: the engine's latest state is no older
+ENTRY, ITEM = 600, 48  # bytes of an entry, and of each artist or pitch in it, about
 TEMPO = frozenset({"rate", "bpm"})
 
 
@@ -21,6 +24,12 @@ class Entry:
     position: int
     changes: Mapping[str, Any]
     controls: Controls
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes, about."""
+        values = self.changes.values()
+        return ENTRY + ITEM * sum(len(v) for v in values if isinstance(v, Mapping | tuple))
 
 
 def tied(names: Iterable[str]) -> frozenset[str]:
@@ -39,6 +48,12 @@ class ControlLog:
     def __init__(self, start: Controls, card: Card) -> None:
         self._card = card
         self._entries = [Entry(0, {}, start)]
+        self._size = ENTRY
+
+    @property
+    def size(self) -> int:
+        """Bytes that the changes take, about."""
+        return self._size
 
     @property
     def first(self) -> int:
@@ -62,6 +77,8 @@ class ControlLog:
             ProtocolError: see `merge_controls`; nothing is changed then.
         """
         controls = merge_controls(self.at(position), changes, self._card)
+        # As they were understood, not as they were said, which may be long.
+        changes = {name: getattr(controls, name) for name in changes}
         index = self._index(position)
         here = self._entries[index]
         if here.position == position:
@@ -70,15 +87,31 @@ class ControlLog:
             if not TEMPO.isdisjoint(changes):
                 old = {k: v for k, v in old.items() if k not in TEMPO}
             self._entries[index] = Entry(position, {**old, **changes}, controls)
+            self._size += self._entries[index].size - here.size
         else:
             insort(self._entries, Entry(position, changes, controls), key=lambda e: e.position)
             index += 1
+            self._size += self._entries[index].size
         for i in range(index + 1, len(self._entries)):
             later = self._entries[i]
             controls = merge_controls(controls, later.changes, self._card)
             self._entries[i] = Entry(later.position, later.changes, controls)
-        del self._entries[: max(0, len(self._entries) - LIMIT)]
+        self._delete(0, len(self._entries) - LIMIT)
+        self.shorten(MOST)
         return self.at(position)
+
+    def shorten(self, size: int) -> None:
+        """Lets go of the oldest changes until the log takes no more, but not of the latest few."""
+        excess, count = self._size - size, 0
+        while excess > 0 and count < len(self._entries) - FEW:
+            excess -= self._entries[count].size
+            count += 1
+        self._delete(0, count)
+
+    def _delete(self, start: int, stop: int) -> None:
+        gone = self._entries[start : max(start, stop)]
+        self._size -= sum(entry.size for entry in gone)
+        del self._entries[start : max(start, stop)]
 
     def change(self, position: int, changes: Mapping[str, Any], present: int) -> None:
         """Changes controls from a position on, in place of pending changes of the same ones.
@@ -115,14 +148,15 @@ class ControlLog:
 
     def forget(self, position: int) -> None:
         """Forgets entries that are no longer in force at a position."""
-        del self._entries[: self._index(position)]
+        self._delete(0, self._index(position))
 
     def truncate(self, position: int) -> None:
         """Forgets the changes after a position."""
-        del self._entries[self._index(position) + 1 :]
+        self._delete(self._index(position) + 1, len(self._entries))
 
     def copy(self, position: int) -> ControlLog:
         """The same log, up to a position."""
         twin = ControlLog(self._entries[0].controls, self._card)
         twin._entries = self._entries[: self._index(position) + 1]
+        twin._size = sum(entry.size for entry in twin._entries)
         return twin

@@ -45,7 +45,7 @@ class Limits:
         away: how many evicted sessions are remembered.
         prime: symbols in a prime or a feed.
         history: symbols of a session that are kept, at least.
-        history_mb: megabytes that the symbols of all sessions may take.
+        history_mb: megabytes that the symbols and control changes of all sessions may take.
         states_mb: megabytes that the states of all sessions, by which they rewind, may take.
         away_mb: megabytes that all evicted sessions may take.
         idle_pause: seconds without a listener until a session pauses; infinity for never.

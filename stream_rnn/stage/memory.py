@@ -8,12 +8,11 @@ from stream_rnn.sessions.session import Session
 
 FEW = 4  # states that a session keeps in any case
 SHORT = 2000  # symbols that a session keeps in any case
-ENTRY = 600  # bytes of a change of controls, roughly
 
 
 def size(session: Session) -> int:
     """Bytes that a session's past takes, roughly."""
-    return session.journal.size + session.journal.states_size + ENTRY * len(session.log)
+    return session.journal.size + session.journal.states_size + session.log.size
 
 
 def trim_states(sessions: Sequence[Session], megabytes: float) -> None:
@@ -34,13 +33,21 @@ def trim_states(sessions: Sequence[Session], megabytes: float) -> None:
 
 
 def trim_histories(sessions: Sequence[Session], megabytes: float) -> None:
-    """Drops the oldest symbols of the sessions that have most, until all together fit."""
+    """Drops the oldest symbols and control changes until those of all sessions fit.
+
+    The sessions that have most lose first.
+    """
     most = megabytes * 1e6
-    total = sum(session.journal.size for session in sessions)
-    for session in sorted(sessions, key=lambda s: s.journal.size, reverse=True):
+    total = sum(map(_history, sessions))
+    for session in sorted(sessions, key=_history, reverse=True):
         if total <= most:
             return
-        before = session.journal.size
+        before = _history(session)
         session.journal.shorten(max(SHORT, len(session.journal) * 3 // 4))
         session.log.forget(session.journal.first)
-        total -= before - session.journal.size
+        session.log.shorten(session.log.size * 3 // 4)
+        total -= before - _history(session)
+
+
+def _history(session: Session) -> int:
+    return session.journal.size + session.log.size

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import socket
 import subprocess
@@ -47,7 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             assert port, log.read_text()
             with Talker(address) as talker:
                 for n in range(SESSIONS):
-                    name = f"past{n}"
+                    name = f"past{n}" if n % 2 else f"{'a' * 62}{n:02d}"
                     talker.ask("open", "opened", model="verse", session=name, play=False)
                     talker.say("step", session=name, count=PAST)
                 talker.symbols(SESSIONS * PAST)
@@ -67,15 +68,29 @@ def subscribe(port: int, turn: int) -> bytes:
     return bundle([("/rnn/subscribe", ("*", port, -1))] * 250)
 
 
+# These two are made once: the witness is in this process, and would be late by their making.
+@functools.cache
+def mistakes() -> bytes:
+    return bundle([("/rnn/nobody/x", ())] * 250)
+
+
+@functools.cache
+def patterns() -> bytes:
+    """Of names that are all alike, in more ways than can be tried."""
+    sessions = ("{a,aa}" * 30, "*{a,aa}*{a,aa,aaa}*b", "*a*a*a*b", "{,a}" * 40)
+    return bundle([(f"/rnn/{session}/temperature", (1.0,)) for session in sessions * 25])
+
+
 ATTACKS: dict[str, tuple[float, int, Callable[[int, int], bytes]]] = {
     # name: bundles a second, from how many ports, and what each is
     "the past of all to a named port": (1, 1, subscribe),
     "lists": (20, 1, lambda port, turn: bundle([("/rnn/sessions", ())] * 100)),
     "lists from many ports": (20, 20, lambda port, turn: bundle([("/rnn/sessions", ())] * 100)),
-    "mistakes": (50, 5, lambda port, turn: bundle([("/rnn/nobody/x", ())] * 250)),
+    "mistakes": (50, 5, lambda port, turn: mistakes()),
     "controls of all": (
-        20, 5, lambda port, turn: bundle([("/rnn/past*/temperature", (1 + turn % 7 / 10,))] * 100),
+        20, 5, lambda port, turn: bundle([("/rnn/[pa]*/temperature", (1 + turn % 7 / 10,))] * 100),
     ),
+    "patterns": (20, 5, lambda port, turn: patterns()),
     "bundles for later": (
         20, 5,
         lambda port, turn: osc.bundle_bytes(time.time() + 1, [("/rnn/sessions", ())] * 100),

@@ -85,3 +85,53 @@ def test_the_oldest_changes_are_let_go_beyond_the_limit(monkeypatch: pytest.Monk
         log.add(n, {"seed": n})
     assert log.first == 20
     assert [log.at(n).seed for n in range(20, 30)] == list(range(20, 30))
+
+
+BLENDED = Card(
+    "m", "M", TextCodec("ab").to_json(), {}, artists=tuple(f"artist {n}" for n in range(100))
+)
+
+
+def blend(n: int) -> dict[str, float]:
+    return {artist: 1.0 + i / n for i, artist in enumerate(BLENDED.artists)}
+
+
+def test_blends_of_many_artists_have_a_bound_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_log, "MOST", 300_000)
+    monkeypatch.setattr(control_log, "FEW", 20)
+    log = ControlLog(default_controls(BLENDED, 1), BLENDED)
+    for n in range(1, 200):
+        log.add(n, {"artist": blend(n)})
+    assert 40 < len(log) < 70 and log.size <= 300_000
+    log.shorten(0)
+    assert len(log) == 20 and log.at(199).artist == log.at(999).artist
+
+
+@given(entries, st.integers(0, 13))
+def test_the_size_is_that_of_all_entries(
+    entries: list[tuple[int, dict[str, Any]]], position: int
+) -> None:
+    log = ControlLog(START, CARD)
+    for where, change in entries:
+        log.change(where, change, min(where, position))
+    for one in (log, log.copy(position)):
+        assert one.size == control_log.ENTRY * len(one)
+    log.forget(position)
+    assert log.size == control_log.ENTRY * len(log)
+    log.truncate(position)
+    assert log.size == control_log.ENTRY * len(log)
+
+
+def test_what_was_said_at_length_is_kept_as_it_was_understood() -> None:
+    log = ControlLog(default_controls(BLENDED, 1), BLENDED)
+    log.add(3, {"artist": "artist 7"})
+    log.add(5, {"artist": {**dict.fromkeys(BLENDED.artists, 0), "artist 8": 3}})
+    assert [entry.changes for entry in log.after(0)] == [
+        {"artist": {"artist 7": 1.0}}, {"artist": {"artist 8": 1.0}},
+    ]  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(BLENDED.artists), st.floats(0.1, 9), min_size=1))
+def test_a_blend_said_again_as_it_is_told_is_the_same(weights: dict[str, float]) -> None:
+    once = merge_controls(default_controls(BLENDED, 1), {"artist": weights}, BLENDED)
+    assert merge_controls(once, {"artist": once.artist}, BLENDED) == once

@@ -217,7 +217,7 @@ def test_symbols_of_all_together_have_a_bound_and_the_longest_give(house: House)
         for _ in range(count):
             session.journal.append(1, 0.0, fed=True)
         session.journal.keep_snapshot(session.position, b"state")
-    total = sum(s.journal.size for s in sessions)
+    total = sum(s.journal.size + s.log.size for s in sessions)
     trim_histories(sessions, total / 1e6)
     assert [len(s.journal) for s in sessions] == [9000, 3000]
     trim_histories(sessions, 0.9 * total / 1e6)
@@ -226,6 +226,16 @@ def test_symbols_of_all_together_have_a_bound_and_the_longest_give(house: House)
     for _ in range(20):
         trim_histories(sessions, 0.0)
     assert min(len(s.journal) for s in sessions) >= 2000
+
+
+def test_changes_of_controls_count_among_the_symbols(house: House) -> None:
+    opened(house, "a")
+    session = house.stage.sessions["a"]
+    for n in range(1, 4001):
+        session.log.add(n, {"seed": n})
+    assert size(session) >= session.log.size > 4000 * 600
+    trim_histories([session], 1.0)
+    assert 500 < len(session.log) < 3100 and session.log.at(4000).seed == 4000
 
 
 def test_the_limits_of_the_configuration_are_those_of_a_stage() -> None:

@@ -14,9 +14,11 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
+from stream_rnn.adapters.http.attention import Attention
 from stream_rnn.adapters.http.guard import MAX_HEAD, excess
-from stream_rnn.adapters.http.reading import Gate, Reading
+from stream_rnn.adapters.http.reading import Gate
 from stream_rnn.adapters.http.refusals import RefusalLog
 from stream_rnn.adapters.http.room import Doors
 
@@ -28,14 +30,23 @@ LINGER = 2.0  # seconds that a client which is turned away has to say what it wa
 LINGERING = 32  # of those at a time
 REQUEST_TIME = 0.0004  # seconds that a request takes us, besides what its answer does
 UNREAD = 1 << 20  # bytes that wait for a client to read them, beyond which it is not read
+FRAGMENTS = 1024  # in which one message may come: each takes memory, even an empty one
 TLS = b"\x16\x03"  # how a client begins that takes this for https
 
 
 class DoorConfig(uvicorn.Config):
-    """uvicorn's configuration of a server with doors; options as uvicorn's."""
+    """uvicorn's configuration of a server with doors.
 
-    def __init__(self, app: Any, doors: Doors, refusals: RefusalLog, **options: Any) -> None:
-        self.doors, self.refusals = doors, refusals
+    Args:
+        attention: the turns of the clients.
+        refusals: which refusals are logged.
+        options: as uvicorn's.
+    """
+
+    def __init__(
+        self, app: Any, doors: Doors, attention: Attention, refusals: RefusalLog, **options: Any
+    ) -> None:
+        self.doors, self.attention, self.refusals = doors, attention, refusals
         super().__init__(
             app,
             http=HttpDoor,
@@ -67,23 +78,24 @@ class HttpDoor(H11Protocol):
         super().__init__(config, *args, **options)
         door = cast(DoorConfig, config)
         self._doors, self._refusals = door.doors, door.refusals
+        self._account = door.attention.account()
+        self._gate: Gate | None = None
         self._inside: str | None = None  # the address as which it was counted
         self._refused: str | None = None
         self._lingers = False
         self._receiving = True
         self._begun = b""
         self._timer: asyncio.TimerHandle | None = None
-        self._reading: Reading | None = None
 
     @property
     def _address(self) -> str:
         return self.client[0] if self.client else ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        attention, gate = self._doors.attention, Gate(transport)
-        with attention.busy():
-            super().connection_made(gate)  # type: ignore[arg-type]
-        self._reading = Reading(gate, attention, self._read, lambda: True)
+        self._gate = Gate(transport, self.loop, self._account)
+        self._gate.read = self._read
+        with self._account.busy():
+            super().connection_made(self._gate)  # type: ignore[arg-type]
         self._refused = self._doors.enter(self._address)
         if self._refused is None:
             self._inside = self._address
@@ -111,20 +123,16 @@ class HttpDoor(H11Protocol):
     def data_received(self, data: bytes) -> None:
         if self._refused is not None:
             self._turn_away()
-        elif self._reading is not None:
+        elif self._gate is not None:
             self._begun = self._begun or data[:2]
-            self._reading.came(data)
+            self._gate.came(data)
 
     def _read(self, piece: bytes) -> None:
         super().data_received(piece)
-        protocol = self.transport.get_protocol()
-        if isinstance(protocol, WebSocketDoor) and self._reading is not None:
-            if more := self._reading.take():
-                protocol.data_received(more)
         self._watch()
 
     def on_response_complete(self) -> None:
-        self._doors.attention.charge(REQUEST_TIME)
+        self._account.charge(REQUEST_TIME)
         super().on_response_complete()
         self._watch()
 
@@ -180,8 +188,9 @@ class HttpDoor(H11Protocol):
         self._disarm()
         super().handle_websocket_upgrade(event)
         protocol = self.transport.get_protocol()
-        assert isinstance(protocol, WebSocketDoor)
+        assert isinstance(protocol, WebSocketDoor) and self._gate is not None
         protocol.inside, self._inside = self._inside, None
+        self._gate.put_back(self.conn.trailing_data[0])
 
     def _tell(self, what: str, reason: str) -> None:
         if line := self._refusals.line(self.loop.time(), self._address, what, reason):
@@ -215,16 +224,15 @@ class WebSocketDoor(WebSocketsSansIOProtocol):
     def __init__(self, config: Any, *args: Any, **options: Any) -> None:
         super().__init__(config, *args, **options)
         self._doors = cast(DoorConfig, config).doors
-        self.inside: str | None = None
+        self._gate: Gate | None = None
+        self.inside: str | None = None  # the address as which it was counted
         self._timer: asyncio.TimerHandle | None = None
-        self._reading: Reading | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, Gate)
         super().connection_made(transport)
-        self._reading = Reading(
-            transport, self._doors.attention, super().data_received, self._may_read
-        )
+        self._gate = transport
+        self._gate.read, self._gate.may_read = super().data_received, self._may_read
         self._timer = self.loop.call_later(REQUEST, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -236,17 +244,23 @@ class WebSocketDoor(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._reading is not None:
-            self._reading.came(data)
+        if not self.handshake_initiated:  # the request, which the HTTP side has read before
+            super().data_received(data)
+        elif self._gate is not None:
+            self._gate.came(data)
 
     def _may_read(self) -> bool:
-        # A ping is answered whether answers are read or not.
-        return self.transport.get_write_buffer_size() < UNREAD
+        # A frame that came with the handshake waits: its answer may not come before the
+        # handshake's. And pings are answered even if the client reads no answers.
+        return self.handshake_complete and self.transport.get_write_buffer_size() < UNREAD
+
+    def _go_on(self) -> None:
+        if self._gate is not None:
+            self._gate.go_on()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._reading is not None:
-            self._reading.go_on()
+        self._go_on()
 
     def _give_up(self) -> None:
         if not self.handshake_complete:
@@ -265,12 +279,27 @@ class WebSocketDoor(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         await super().send(message)
-        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+        if message["type"] == "websocket.accept":
+            self._go_on()
+        elif message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             self.handshake_complete = True  # or uvicorn logs each refusal as a bug
 
     async def run_asgi(self) -> None:
         await super().run_asgi()
         self._abort_after(self.close_timeout + LINGER)
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= FRAGMENTS:
+            self._refuse(1009, f"a message may come in {FRAGMENTS} fragments")
+        else:
+            super().handle_cont(event)
+
+    def _refuse(self, code: int, reason: str) -> None:
+        """Ends the connection with a reason, and without a traceback in the log."""
+        self.frames = []
+        if not self.close_sent:
+            self.conn.send_close(code, reason)
+            self.handle_parser_exception()
 
     def send_receive_event_to_app(self) -> None:
         if self.curr_msg_data_type == "text" and not self.close_sent:
@@ -278,8 +307,6 @@ class WebSocketDoor(WebSocketsSansIOProtocol):
             try:
                 self.frames[0].decode()
             except UnicodeDecodeError:  # uvicorn would write a traceback for it
-                self.frames = []
-                self.conn.send_close(1007, "text frames are UTF-8")
-                self.handle_parser_exception()
+                self._refuse(1007, "text frames are UTF-8")
                 return
         super().send_receive_event_to_app()

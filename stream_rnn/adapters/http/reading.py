@@ -1,130 +1,112 @@
-"""What a client sends, read in small pieces, each when its turn has come.
+"""A client's bytes reach their protocol in small pieces, each when its turn has come.
 
-A transport hands over a quarter of a megabyte at once. That may be forty thousand frames, which it
-takes a protocol a second to read.
+A transport hands over a quarter of a megabyte at once. That may be forty thousand WebSocket
+frames, which take a second to read.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from stream_rnn.adapters.http.attention import Attention
+from stream_rnn.adapters.http.attention import Account
 
 if TYPE_CHECKING:
-    from asyncio import Transport
+    from asyncio import AbstractEventLoop, Transport
 
-PIECE = 2048  # bytes
+PIECE = 512  # bytes: of the smallest frames, about a millisecond
 
 
 class Gate:
-    """A transport that is read from only while both want it: the protocol, and we.
+    """Stands between a transport and its protocol, which takes the gate for its transport.
+
+    The transport reads only while the protocol wants to read and no piece is left. So nothing
+    but the end of a connection's last piece can reveal its end: no piece is lost by it.
+
+    Args:
+        account: of the client.
 
     Attributes:
-        on_open: called when the protocol wants to read again.
+        read: what reads a piece.
+        may_read: whether it may read one now; when that changes, `go_on` is to be called.
     """
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-        self._theirs = self._ours = True
-        self.on_open: Callable[[], None] = lambda: None
+    def __init__(self, transport: Transport, loop: AbstractEventLoop, account: Account) -> None:
+        self._transport, self._loop, self.account = transport, loop, account
+        self.write = transport.write  # once a symbol
+        self.read: Callable[[bytes], None] = lambda piece: None
+        self.may_read: Callable[[], bool] = lambda: True
+        self._pieces: deque[bytes] = deque()
+        self._wanted = self._flows = True  # by the protocol; from the transport
+        self._waits = False  # for a turn
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the protocol wants to read."""
-        return self._theirs
+    # The protocol calls these two, more often than it has to.
 
     def pause_reading(self) -> None:
         """The protocol wants to read no more for now."""
-        self._theirs = False
-        self._transport.pause_reading()
+        self._wanted = False
+        self._set_flow()
 
     def resume_reading(self) -> None:
         """The protocol wants to read."""
-        was, self._theirs = self._theirs, True
-        if self._ours:
-            self._transport.resume_reading()
-        elif not was:
-            self.on_open()
+        self._wanted = True
+        if self._pieces:
+            # Not at once: h11's side resumes first and then looks whether it has to pause again.
+            self._loop.call_soon(self.go_on)
+        else:
+            self._set_flow()
 
-    def hold(self) -> None:
-        """We want to read no more for now."""
-        if self._ours and not self._transport.is_closing():
-            self._ours = False
-            self._transport.pause_reading()
-
-    def release(self) -> None:
-        """We want to read."""
-        was, self._ours = self._ours, True
-        if not was and self._theirs and not self._transport.is_closing():
-            self._transport.resume_reading()
-
-
-class Reading:
-    """What has come on one connection and was not read yet.
-
-    Args:
-        read: reads a piece.
-        may_read: whether another may be read now; if not, `go_on` is to be called when it may.
-    """
-
-    def __init__(
-        self,
-        gate: Gate,
-        attention: Attention,
-        read: Callable[[bytes], None],
-        may_read: Callable[[], bool],
-    ) -> None:
-        self._gate, self._attention = gate, attention
-        self._read, self._may_read = read, may_read
-        self._kept = b""
-        self._at = 0
-        self._waits = False  # for its turn
-        gate.on_open = self.go_on
+    # The doors call these.
 
     def came(self, data: bytes) -> None:
-        """Something has come."""
-        self._kept, self._at = self._kept[self._at :] + data, 0
+        """The transport has received something."""
+        self._pieces.extend(data[at : at + PIECE] for at in range(0, len(data), PIECE))
         self.go_on()
 
-    def go_on(self) -> None:
-        """Reads on, if it may; else holds up what is to come."""
-        if self._waits:
-            return
-        while self._wants():
-            if not self._attention.is_free:
-                self._waits = True
-                self._attention.wait(self._turn)
-                break
-            self._piece()
-        if self._at < len(self._kept):
-            self._gate.hold()
-        else:
-            self._kept, self._at = b"", 0
-            self._gate.release()
+    def put_back(self, data: bytes) -> None:
+        """Whoever reads next begins with what this reader has taken and not used."""
+        if data:
+            self._pieces.appendleft(data)
 
-    def _wants(self) -> bool:
-        """Whether there is something to read, that may be read."""
-        if self._gate.is_closing():
-            self.take()  # nobody will
-        return self._at < len(self._kept) and self._gate.is_open and self._may_read()
+    def go_on(self) -> None:
+        """Hands over pieces while it is their turn."""
+        while self._is_ready() and not self._waits:
+            if self.account.is_free:
+                self._hand_over()
+            else:
+                self._waits = True
+                self.account.wait(self._turn)
+        self._set_flow()
 
     def _turn(self) -> None:
         self._waits = False
-        if self._wants():
-            self._piece()
+        if self._is_ready():
+            self._hand_over()
         self.go_on()
 
-    def _piece(self) -> None:
-        piece = self._kept[self._at : self._at + PIECE]
-        self._at += len(piece)
-        with self._attention.busy():
-            self._read(piece)
+    def _is_ready(self) -> bool:
+        if self._transport.is_closing():
+            self._pieces.clear()  # nobody will answer
+        return bool(self._pieces) and self._wanted and self.may_read()
 
-    def take(self) -> bytes:
-        """What was not read, for somebody else to read."""
-        kept, self._kept, self._at = self._kept[self._at :], b"", 0
-        return kept
+    def _hand_over(self) -> None:
+        try:
+            with self.account.busy():
+                self.read(self._pieces.popleft())
+        except Exception:
+            self._transport.abort()  # as a transport does when its protocol fails
+            raise
+
+    def _set_flow(self) -> None:
+        """Stops or starts the transport; some refuse that once they are closing."""
+        flows = self._wanted and not self._pieces
+        if flows != self._flows and not self._transport.is_closing():
+            self._flows = flows
+            if flows:
+                self._transport.resume_reading()
+            else:
+                self._transport.pause_reading()

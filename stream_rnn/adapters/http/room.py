@@ -1,14 +1,11 @@
-"""How many connections there may be, and whose turn it is among them."""
+"""How many connections there may be."""
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from collections import Counter
 
-from stream_rnn.adapters.http.attention import Attention
-
-SPARE = 32  # connections of this machine above the limit: a supervisor still asks for health
+SPARE = 32  # more connections, from this machine: a supervisor can always ask for health
 
 
 class Doors:
@@ -16,24 +13,20 @@ class Doors:
 
     Args:
         total: how many there may be.
-        each: of one address elsewhere; this machine's are limited by the total.
+        each: how many another machine's address may have; this machine may have them all.
+
+    Attributes:
+        lingering: how many clients were refused and have not gone yet.
     """
 
     def __init__(self, total: int, each: int) -> None:
         self.total, self.each = total, each
         self.lingering = 0
-        self._attention: Attention | None = None
         self._inside: Counter[str] = Counter()
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
-
-    @property
-    def attention(self) -> Attention:
-        """The turns of those who come in; of the event loop that runs."""
-        self._attention = self._attention or Attention(asyncio.get_running_loop())
-        return self._attention
 
     def enter(self, address: str) -> str | None:
         """Lets a connection in, or says why not."""

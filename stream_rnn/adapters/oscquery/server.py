@@ -19,6 +19,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from stream_rnn.adapters.http.attention import Account, Attention
 from stream_rnn.adapters.http.doors import DoorConfig
 from stream_rnn.adapters.http.guard import Guard, Refusal
 from stream_rnn.adapters.http.host import HttpServer, bind
@@ -83,6 +84,7 @@ class Discovery:
     """The OSCQuery server, and its announcement if other machines can reach it.
 
     Args:
+        attention: gives turns to those that ask.
         host: the address that OSC listens on, and this server, too.
         allow: the addresses that may send OSC, which may also ask here.
         token: the token that every client has to give, as to the web server.
@@ -94,11 +96,13 @@ class Discovery:
     def __init__(
         self,
         stage: Stage,
+        attention: Attention,
         host: str,
         allow: AllowList,
         config: DiscoveryConfig,
         token: str | None = None,
     ) -> None:
+        self._attention = attention
         self._host, self._config = host, config
         self._namespace = Namespace(_Infos(stage))
         self._listeners = Listeners(self._namespace)
@@ -136,6 +140,7 @@ class Discovery:
         config = DoorConfig(
             Guard(self._app(host), self._rules, refusals),
             Doors(CONNECTIONS, PER_ADDRESS),
+            self._attention,
             refusals,
             ws_max_size=MAX_COMMAND,
             proxy_headers=False,
@@ -169,21 +174,25 @@ class Discovery:
         query = scope.get("query_string", b"").decode("latin-1")
         return self._access.refusal(headers, query, preflight=preflight)
 
-    async def _sessions(self) -> dict[str, msgspec.Raw]:
-        """Makes the nodes of all sessions, and lets other tasks run after each one."""
+    async def _sessions(self, account: Account) -> dict[str, msgspec.Raw]:
+        """Makes the nodes of all sessions, each in a turn of its own."""
         ready = {}
         for name in list(self._namespace.sessions):
-            if name in self._namespace.sessions:
-                ready[name] = msgspec.Raw(msgspec.json.encode(self._namespace.session(name)))
-            await asyncio.sleep(0)
+            await account.turn()
+            with account.busy():
+                if name in self._namespace.sessions:  # it may have been closed in the meantime
+                    ready[name] = msgspec.Raw(msgspec.json.encode(self._namespace.session(name)))
         return ready
 
     def _app(self, host: Host) -> ASGIApp:
         async def get(request: Request) -> Response:
             path = request.scope["path"]
             query = without_token(request.scope["query_string"].decode("latin-1"))
-            ready = await self._sessions() if covers_all(path) else None
-            status, body = respond(self._namespace, host, path, query, ready)
+            account = self._attention.account()
+            ready = await self._sessions(account) if covers_all(path) else None
+            await account.turn()
+            with account.busy():
+                status, body = respond(self._namespace, host, path, query, ready)
             kind = "application/json" if status == 200 else "text/plain"
             return Response(body, status, media_type=kind)
 
@@ -197,7 +206,9 @@ class Discovery:
                 await websocket.accept()
                 async with asyncio.TaskGroup() as tasks:
                     writer = tasks.create_task(_write(websocket, listener))
-                    reader = tasks.create_task(_read(websocket, listener, self._listeners))
+                    reader = tasks.create_task(
+                        _read(websocket, listener, self._listeners, self._attention.account())
+                    )
                     # Whichever task ends first cancels the other.
                     writer.add_done_callback(lambda _: reader.cancel())
                     reader.add_done_callback(lambda _: writer.cancel())
@@ -213,17 +224,24 @@ def _tell_failure(task: asyncio.Task[None]) -> None:
         log.error("OSCQuery has ended", exc_info=task.exception())
 
 
-async def _read(websocket: WebSocket, listener: Listener, listeners: Listeners) -> None:
+async def _read(
+    websocket: WebSocket, listener: Listener, listeners: Listeners, account: Account
+) -> None:
     while (received := await websocket.receive())["type"] != "websocket.disconnect":
         # Clients set values by OSC itself; binary frames, which may carry OSC, are not read.
-        text = received.get("text")
-        try:
-            if text is not None:
-                command, path = parse_command(text)
-                change = listeners.listen if command == "LISTEN" else listeners.ignore
-                change(listener, path)
-        except ProtocolError as error:
-            listener.put("", command_json("ERROR", str(error)))
+        if (text := received.get("text")) is not None:
+            await account.turn()
+            with account.busy():
+                _obey(text, listener, listeners)
+
+
+def _obey(text: str, listener: Listener, listeners: Listeners) -> None:
+    try:
+        command, path = parse_command(text)
+        change = listeners.listen if command == "LISTEN" else listeners.ignore
+        change(listener, path)
+    except ProtocolError as error:
+        listener.put("", command_json("ERROR", str(error)))
 
 
 async def _write(websocket: WebSocket, listener: Listener) -> None:

@@ -79,22 +79,24 @@ def routes(
         return PlainTextResponse(f"{text}\n", status)
 
     async def metrics(request: Request) -> Response:
-        await attention.turn()
-        with attention.busy():
+        account = attention.account()
+        await account.turn()
+        with account.busy():
             return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
     async def models(request: Request) -> Response:
-        await attention.turn()
-        with attention.busy():
+        account = attention.account()
+        await account.turn()
+        with account.busy():
             shown = [asdict(model_info(stage, name)) for name in sorted(stage.models)]
             return JSONResponse({"models": shown})
 
     async def sessions(request: Request) -> Response:
-        shown = []
+        shown, account = [], attention.account()
         for name in sorted(stage.sessions):
-            await attention.turn()  # the session may be closed meanwhile
-            with attention.busy():
-                if name in stage.sessions:
+            await account.turn()
+            with account.busy():
+                if name in stage.sessions:  # it may have been closed in the meantime
                     shown.append(msgspec.json.encode(session_json(stage, name)))
         body = b'{"sessions":[' + b",".join(shown) + b"]}"
         return Response(body, media_type="application/json")

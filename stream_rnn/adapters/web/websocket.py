@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from stream_rnn import __version__
-from stream_rnn.adapters.http.attention import Attention
+from stream_rnn.adapters.http.attention import Account, Attention
 from stream_rnn.adapters.web.outbox import Outbox
 from stream_rnn.adapters.web.pacing import MESSAGE, SLICE, Budget, Turns, cost
 from stream_rnn.clock import Clock
@@ -112,16 +112,15 @@ async def run_connection(
     """Serves one client until it disconnects, or is given up because it does not read."""
     offered = websocket.scope.get("subprotocols") or []
     await websocket.accept(wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
+    account = clients.attention.account()
     with clients.outbox() as outbox:
         viewer = WebSocketViewer(outbox)
-        with clients.attention.busy():
+        with account.busy():
             viewer.tell(hello(stage, clock.now()))
         try:
             async with asyncio.TaskGroup() as tasks:
-                writer = tasks.create_task(_write(websocket, outbox, clients, clock))
-                reader = tasks.create_task(
-                    _read(websocket, outbox, viewer, stage, clock, clients.attention)
-                )
+                writer = tasks.create_task(_write(websocket, outbox, clients, clock, account))
+                reader = tasks.create_task(_read(websocket, outbox, viewer, stage, clock, account))
                 # Whichever task ends first cancels the other.
                 writer.add_done_callback(lambda _: reader.cancel())
                 reader.add_done_callback(lambda _: writer.cancel())
@@ -135,7 +134,7 @@ async def _read(
     viewer: WebSocketViewer,
     stage: Stage,
     clock: Clock,
-    attention: Attention,
+    account: Account,
 ) -> None:
     budget = Budget(clock.now())
     while True:
@@ -143,8 +142,8 @@ async def _read(
         received = await websocket.receive()
         if received["type"] == "websocket.disconnect":
             return
-        await attention.turn()
-        with attention.busy():
+        await account.turn()
+        with account.busy():
             caused = _answer(received.get("text"), viewer, stage, clock)
         if debt := budget.spend(caused, clock.now()):
             await asyncio.sleep(debt)
@@ -166,7 +165,9 @@ def _answer(text: str | None, viewer: WebSocketViewer, stage: Stage, clock: Cloc
     return cost(message, stage, refused=stage.counters.errors > errors)
 
 
-async def _write(websocket: WebSocket, outbox: Outbox, clients: Clients, clock: Clock) -> None:
+async def _write(
+    websocket: WebSocket, outbox: Outbox, clients: Clients, clock: Clock, account: Account
+) -> None:
     turn_ends = 0.0
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         while (message := await outbox.next()) is not None:
@@ -178,6 +179,6 @@ async def _write(websocket: WebSocket, outbox: Outbox, clients: Clients, clock: 
             await websocket.send_text(message)
             if outbox.answering:
                 # A request may cause events to many clients. Waiting for the socket is not work.
-                clients.attention.charge(min(clock.now() - began, SLICE))
+                account.charge(min(clock.now() - began, SLICE))
         if websocket.application_state is WebSocketState.CONNECTED:
             await websocket.close(TRY_AGAIN_LATER, "too many unread answers")

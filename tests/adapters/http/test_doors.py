@@ -14,13 +14,15 @@ import pytest
 import uvicorn
 import uvloop
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from stream_rnn.adapters.http import doors as module
+from stream_rnn.adapters.http.attention import Attention
 from stream_rnn.adapters.http.doors import DoorConfig
+from stream_rnn.adapters.http.reading import PIECE
 from stream_rnn.adapters.http.refusals import RefusalLog
 from stream_rnn.adapters.http.room import SPARE, Doors, is_here
 
@@ -84,8 +86,8 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def served(doors: Doors) -> AsyncIterator[Served]:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+async def served(doors: Doors, app: ASGIApp | None = None) -> AsyncIterator[Served]:
+    async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             client = WebSocket(scope, receive, send)
             await client.accept()
@@ -98,7 +100,8 @@ async def served(doors: Doors) -> AsyncIterator[Served]:
             await PlainTextResponse("hello")(scope, receive, send)
 
     listener = socket.create_server(("127.0.0.1", 0))
-    config = DoorConfig(app, doors, RefusalLog(), timeout_graceful_shutdown=1)
+    attention = Attention(asyncio.get_running_loop())
+    config = DoorConfig(app or echo, doors, attention, RefusalLog(), timeout_graceful_shutdown=1)
     server = _Server(config)
     task = asyncio.create_task(server.serve([listener]))
     await until(lambda: server.started)
@@ -337,18 +340,24 @@ def test_small_frames_by_the_thousand_keep_nobody_waiting(
     run(scene())
 
 
+def remember(monkeypatch: pytest.MonkeyPatch, kind: type) -> list[Any]:
+    """The protocols of a kind that are made from now on."""
+    made: list[Any] = []
+    connection_made = kind.connection_made  # type: ignore[attr-defined]
+
+    def remembered(door: Any, transport: Any) -> None:
+        made.append(door)
+        connection_made(door, transport)
+
+    monkeypatch.setattr(kind, "connection_made", remembered)
+    return made
+
+
 def test_who_sends_pings_and_never_reads_takes_no_memory(
     run: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "UNREAD", 100_000)
-    made: list[module.WebSocketDoor] = []
-    connection_made = module.WebSocketDoor.connection_made
-
-    def remembered(door: module.WebSocketDoor, transport: Any) -> None:
-        made.append(door)
-        connection_made(door, transport)
-
-    monkeypatch.setattr(module.WebSocketDoor, "connection_made", remembered)
+    made = remember(monkeypatch, module.WebSocketDoor)
 
     def ping(client: socket.socket) -> None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -409,5 +418,96 @@ def test_messages_that_come_together_are_read_in_their_order(run: Callable[[Any]
         async with served(Doors(50, 50)) as there:
             heard = await asyncio.to_thread(talk, there.connect())
             assert heard == b"".join(bytes([0x81, 6]) + text for text in said)
+
+    run(scene())
+
+
+def test_frames_right_behind_the_handshake_are_answered_after_it(run: Callable[[Any], Any]) -> None:
+    def talk(client: socket.socket) -> bytes:
+        said = b"".join(masked(1, b"%06d" % n) for n in range(1000))  # in more than one piece
+        client.sendall(UPGRADE + b"\r\n" + masked(9, b"") + said)
+        heard = b""
+        while not heard.endswith(b"000999"):
+            heard += client.recv(1 << 16)
+        client.close()
+        return heard
+
+    async def scene() -> None:
+        async with served(Doors(50, 50)) as there:
+            heard = await asyncio.to_thread(talk, there.connect())
+            head, _, frames = heard.partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 101")
+            echoed = b"".join(b"\x81\x06%06d" % n for n in range(1000))
+            assert frames.replace(masked(10, b"")[:1] + b"\0", b"", 1) == echoed
+
+    run(scene())
+
+
+def test_a_message_is_read_though_its_client_has_gone(run: Callable[[Any], Any]) -> None:
+    """Its last words wait for their turn, and the end of the connection waits behind them."""
+    heard: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        client = WebSocket(scope, receive, send)
+        await client.accept()
+        with contextlib.suppress(Exception):
+            while True:
+                heard.append(await client.receive_text())
+                await asyncio.sleep(0.001)
+
+    def talk(client: socket.socket) -> None:
+        with client:
+            shake_hands(client)
+            client.sendall(b"".join(masked(1, b"%06d" % n) for n in range(1000)))
+
+    async def scene() -> None:
+        async with served(Doors(50, 50), app) as there:
+            await asyncio.to_thread(talk, there.connect())
+            await until(lambda: len(heard) == 1000)
+            await until(lambda: len(there.doors) == 0)
+
+    run(scene())
+
+
+def test_requests_by_the_thousand_on_one_connection_take_no_memory(
+    run: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = remember(monkeypatch, module.HttpDoor)
+
+    def ask(client: socket.socket) -> int:
+        client.setblocking(False)
+        heard, stop = 0, time.monotonic() + 1.5
+        while time.monotonic() < stop:
+            with contextlib.suppress(BlockingIOError):
+                client.send((GET + b"\r\n") * 1000)
+            with contextlib.suppress(BlockingIOError):
+                heard += client.recv(1 << 16).count(b"hello")
+            time.sleep(0.001)
+        return heard
+
+    async def scene() -> None:
+        async with served(Doors(50, 50)) as there:
+            client = there.connect()
+            assert await asyncio.to_thread(ask, client) > 50
+            assert len(made[0].conn.trailing_data[0]) < 4 * PIECE
+            client.close()
+
+    run(scene())
+
+
+@pytest.mark.parametrize("fragment", [b"", b"x"])
+def test_a_message_without_end_is_refused(
+    run: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch, fragment: bytes
+) -> None:
+    def talk(client: socket.socket) -> bytes:
+        with client:
+            shake_hands(client)
+            client.sendall(masked(1, b"x", last=False) + masked(0, fragment, last=False) * 2000)
+            return said(client)
+
+    async def scene() -> None:
+        async with served(Doors(50, 50)) as there:
+            heard = await asyncio.to_thread(talk, there.connect())
+            assert heard[:1] == b"\x88" and heard[2:4] == (1009).to_bytes(2, "big")
 
     run(scene())

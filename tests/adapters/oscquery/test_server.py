@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from stream_rnn.adapters.http import doors
+from stream_rnn.adapters.http.attention import Attention
 from stream_rnn.adapters.oscquery import listeners
 from stream_rnn.adapters.oscquery import server as discovery
 from stream_rnn.adapters.oscquery.server import Discovery
@@ -31,7 +32,8 @@ async def discovered(
     house: House, allow: AllowList | None = None, token: str | None = None
 ) -> AsyncIterator[Discovery]:
     config = DiscoveryConfig(port=0, name="rig")
-    made = Discovery(house.stage, "127.0.0.1", allow or AllowList(), config, token)
+    attention = Attention(asyncio.get_running_loop())
+    made = Discovery(house.stage, attention, "127.0.0.1", allow or AllowList(), config, token)
     await made.start(OSC_PORT)
     try:
         yield made
@@ -380,7 +382,8 @@ def test_a_port_that_is_taken_is_told(house: House) -> None:
     async def main() -> None:
         async with discovered(house) as made:
             config = DiscoveryConfig(port=made.port)
-            other = Discovery(house.stage, "127.0.0.1", AllowList(), config)
+            attention = Attention(asyncio.get_running_loop())
+            other = Discovery(house.stage, attention, "127.0.0.1", AllowList(), config)
             with pytest.raises(ConfigError, match=r"choose another \[discovery\] port"):
                 await other.start(OSC_PORT)
 

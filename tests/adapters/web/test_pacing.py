@@ -95,7 +95,7 @@ def test_a_long_history_leaves_the_loop_to_others_and_is_shared_fairly() -> None
         clients, clock = Clients(Attention(asyncio.get_running_loop())), MonotonicClock()
         writers = []
         for name in ("one", "other"):
-            outbox = Outbox()
+            outbox, account = Outbox(), clients.attention.account()
 
             def past() -> Iterator[str]:
                 return (json.dumps({"n": n}) for n in range(3000))
@@ -103,7 +103,7 @@ def test_a_long_history_leaves_the_loop_to_others_and_is_shared_fairly() -> None
             outbox.history(past)
             outbox.history(past)
             socket: Any = Socket(heard, name)
-            writers.append(asyncio.create_task(web._write(socket, outbox, clients, clock)))
+            writers.append(asyncio.create_task(web._write(socket, outbox, clients, clock, account)))
         between = 0
         while len(heard) < 12_000:
             before = len(heard)
@@ -140,8 +140,8 @@ def test_a_connection_in_debt_is_not_heard_for_a_while(models: Path) -> None:
     async def scene() -> int:
         outbox, flood = Outbox(), Flood()
         viewer, socket = web.WebSocketViewer(outbox), flood
-        attention = Attention(asyncio.get_running_loop())
-        reading = web._read(socket, outbox, viewer, house.stage, house.clock, attention)  # type: ignore[arg-type]
+        account = Attention(asyncio.get_running_loop()).account()
+        reading = web._read(socket, outbox, viewer, house.stage, house.clock, account)  # type: ignore[arg-type]
         task = asyncio.create_task(reading)
         for _ in range(200):
             await asyncio.sleep(0.005)  # there are rests, too, of the real time
