@@ -52,7 +52,7 @@ SMALL = {
     "stream_rnn.stage.link.MOST_WAITING": 4,
     "stream_rnn.stage.opening.PRIME": PRIME,
 }
-LIMITS = Limits(sessions=4, history=200, idle_pause=3.0, idle_away=6.0)
+LIMITS = Limits(sessions=4, history=200, idle_pause=1.0, idle_away=2.0)
 SLIGHT = 1e-6  # seconds
 # What may be refused: one cannot know how far back a session can go.
 REFUSALS = {"bad_position", "bad_state", "bad_value", "unknown_control", "too_many_sessions"}
