@@ -180,6 +180,7 @@ class House:
     """A stage and an engine in this process, on a clock that the test moves."""
 
     engine_type = InlineEngine
+    slots = 256  # of each model
 
     def __init__(
         self,
@@ -205,7 +206,11 @@ class House:
             folders = find_models(self.models)
             return Core(
                 EngineOptions(
-                    folders, device="cpu", sessions=256, batch=self.batch, rollback=self.rollback
+                    folders,
+                    device="cpu",
+                    sessions=self.slots,
+                    batch=self.batch,
+                    rollback=self.rollback,
                 )
             )
 

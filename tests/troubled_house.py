@@ -46,7 +46,7 @@ SMALL = {
     "stream_rnn.sessions.course.FORKS": 6,
     "stream_rnn.sessions.epochs.KEPT": 4,
     "stream_rnn.sessions.journal.SNAPSHOTS": 4,
-    "stream_rnn.sessions.session.EVICTED_HISTORY": 30,
+    "stream_rnn.sessions.session.EVICTED_HISTORY": 50,
     "stream_rnn.sessions.session.LONG_FEED": 12,
     "stream_rnn.stage.commits.LONG_FEED": 12,
     "stream_rnn.stage.link.MOST_WAITING": 4,
@@ -277,6 +277,7 @@ class TroubledHouse(House):
     """
 
     engine_type = TroubledEngine
+    slots = 2 * LIMITS.sessions
     engine: TroubledEngine
 
     def __init__(self, models: Path, recomputer: Recomputer) -> None:

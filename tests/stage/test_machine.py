@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -42,8 +42,9 @@ from troubled_house import (
 )
 
 from stream_rnn.checkpoint import find_models
+from stream_rnn.engine.slots import Slots
 
-EXAMPLES = int(os.environ.get("STREAM_RNN_MACHINE_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("STREAM_RNN_MACHINE_EXAMPLES", "30"))
 SEED = os.environ.get("STREAM_RNN_MACHINE_SEED")
 STEPS = 50
 ENCORE = 5  # symbols that each session has to go on with in the end
@@ -240,7 +241,7 @@ class Machine(RuleBasedStateMachine):
     def nobody_listens(self, seconds: float) -> None:
         for client in self.house.clients:
             self.house.go_away(client)
-        self.house.pass_time(seconds, 0.1)
+        self.house.pass_time(seconds, 0.3)
         for name in self.names:
             self.house.attach(self.house.driver, name)
 
@@ -328,6 +329,24 @@ def run(machine: type[Machine], examples: int, **more: Any) -> None:
     if SEED is not None:
         machine = seeded(int(SEED))(machine)
     run_state_machine_as_test(machine, settings=chosen)
+
+
+def test_the_machine_finds_a_rollback_that_is_one_position_off(
+    machine: type[Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that goes back goes on from the state one position later, where that is known."""
+    go_back = Slots._go_back
+
+    def too_little(self: Slots, slot: int, position: int, *others: Any) -> int:
+        states, later = self._states, self._states.holds(slot, position + 1)
+        following = go_back(self, slot, position, *others)
+        if later and following == position > 0:
+            states.write(states.place(slot, position), states.before(slot, position + 1))
+        return following
+
+    monkeypatch.setattr(Slots, "_go_back", too_little)
+    with pytest.raises(AssertionError, match="and it should be"):
+        run(machine, 100, phases=[Phase.generate], report_multiple_bugs=False)
 
 
 def test_a_stream_is_a_function_of_its_log(machine: type[Machine]) -> None:
