@@ -179,13 +179,23 @@ def stage_of(card: Card) -> Stage:
 class House:
     """A stage and an engine in this process, on a clock that the test moves."""
 
-    def __init__(self, models: Path, *, limits: Limits | None = None, batch: int = 4) -> None:
-        self.models, self.batch = models, batch
+    engine_type = InlineEngine
+    slots = 256  # of each model
+
+    def __init__(
+        self,
+        models: Path,
+        *,
+        limits: Limits | None = None,
+        batch: int = 4,
+        rollback: int = ROLLBACK,
+    ) -> None:
+        self.models, self.batch, self.rollback = models, batch, rollback
         self.clock = ManualClock(1000.0)
         folders = find_models(models)
         self.stage = Stage(
             {name: Model.of(read_card(path)) for name, path in folders.items()},
-            rollback=ROLLBACK, limits=limits,
+            rollback=rollback, limits=limits,
         )  # fmt: skip
         self.engine, self.link = self.add_engine()
 
@@ -194,10 +204,18 @@ class House:
 
         def make() -> Core:
             folders = find_models(self.models)
-            return Core(EngineOptions(folders, device="cpu", sessions=256, batch=self.batch))
+            return Core(
+                EngineOptions(
+                    folders,
+                    device="cpu",
+                    sessions=self.slots,
+                    batch=self.batch,
+                    rollback=self.rollback,
+                )
+            )
 
         life = self.stage.engine_life
-        engine = InlineEngine(
+        engine = self.engine_type(
             make,
             lambda events: life.said(link, events, self.clock.now()),
             lambda: life.lose(link, self.clock.now()),

@@ -16,11 +16,12 @@ time, so that one seed is another run each time. What differs is shrunk: the ope
 again with some of them left out, for as long as something still differs. The shortest list found
 is written as JSON; `--replay FILE` does it again.
 
-The rooms, without I/O but for those of the last line:
+The rooms, without I/O but for those of the last two lines:
 
 * `plan`: the operations of a round, from the seed;
 * `history`: what a session's messages tell of its pasts; `view`: what one client sees of it;
 * `script`: how to build a past again; `judge`: what differs; `shrink`: shorter lists;
+* `recompute`: computes a past by itself, without a server; `tests/stage/test_machine.py` uses it;
 * `perform`: does the operations; `rebuild`: follows the scripts; `judgement`: the one after the
   other; `servers`; `__main__`.
 

@@ -24,7 +24,7 @@ from .shrink import ancestry, shrink
 
 ROUND = 10.0  # seconds of operations
 EVERY = 5.0  # seconds between two lines that tell how it goes
-LIMITS = ("--max-sessions", "12")  # so that who is not listened to gives way
+LIMITS = ("--max-sessions", "18")  # so that who is not listened to gives way
 
 
 class Oracle:

@@ -121,6 +121,11 @@ class History:
         """The present one."""
         return self.pasts[self.now]
 
+    @property
+    def overdue(self) -> list[Pending]:
+        """Changes that should have come into force by now, and were not told to."""
+        return [p for p in self.pending if p.position <= self.position]
+
     def fork(self, at: int) -> History:
         """What a fork begins with."""
         return History({0: self.past.truncated(at)}, position=at)
@@ -229,21 +234,29 @@ class History:
             self.problems.append(f"{when}: controls {told}, where the log says {logged}")
 
 
-def histories(heard: Iterable[tuple[Message, Message | None]]) -> dict[str, History]:
-    """The histories of the sessions that a driver opened or forked, by name.
+class Histories(dict[str, History]):
+    """The histories of the sessions that a driver opened or forked, by name."""
 
-    Args:
-        heard: all that it was told, in order, each with the request that it answers, if it is one.
-    """
-    found: dict[str, History] = {}
-    for message, answers in heard:
+    def hear(self, message: Message, answers: Message | None = None) -> None:
+        """The next message that the driver hears.
+
+        Args:
+            answers: the request that it answers, if it is one of the driver's.
+        """
         name = message.get("session")
         if name is None or message["type"] == "error":
-            continue
+            return
         if message["type"] == "opened" and answers and answers["type"] == "fork":
-            found[name] = found[answers["session"]].fork(message["position"])
-        if message["type"] == "opened" or name in found:
-            found.setdefault(name, History()).hear(message, answers)
+            self[name] = self[answers["session"]].fork(message["position"])
+        if message["type"] == "opened" or name in self:
+            self.setdefault(name, History()).hear(message, answers)
+
+
+def histories(heard: Iterable[tuple[Message, Message | None]]) -> Histories:
+    """What all that a driver was told says, in order."""
+    found = Histories()
+    for message, answers in heard:
+        found.hear(message, answers)
     return found
 
 

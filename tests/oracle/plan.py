@@ -21,6 +21,7 @@ DRIVERS = (
 )  # each opens sessions, and hears all of them for as long as it is there
 LISTENERS = ("dora", "emil", "fay")  # come, go, and put in a word
 SESSIONS = 10
+YOUNG = 6  # sessions more, which do what only a young session can
 MOST_FORKS = 4
 RESTED = 0.3  # seconds, after which an engine has often computed as far ahead as it may
 OWN_TIME = ("abc", "performance")  # an engine computes the furthest ahead for these, at any rate
@@ -52,7 +53,10 @@ def make_round(
     dice = random.Random(seed)
     planner = _Planner(dice, models, seconds)
     for number in range(SESSIONS):
-        planner.session(f"s{number}", dice.uniform(0, seconds * 0.5))
+        planner.session(f"s{number}", dice.uniform(seconds * 0.15, seconds * 0.5))
+    # Before the others play: an engine computes ahead for a paused session last.
+    for number in range(YOUNG):
+        planner.young(f"y{number}", seconds * 0.1 * number / YOUNG)
     planner.absences()
     if kills:
         planner.engine()
@@ -106,6 +110,38 @@ class _Planner:
             prime=some_symbols(dice, model) if dice.random() < 0.4 else "",
         )  # fmt: skip
         self._go_on(name, at, driver, model, play, Temper.of(dice, play))
+
+    def young(self, name: str, at: float) -> None:
+        """A session below the length of a rollback window, which goes back behind a change.
+
+        It rests, so that the engine computes ahead beyond the window's length; then comes a change
+        that gives this up, and a rewind before the engine has computed as much again. At a lower
+        rate it does not do so at all.
+        """
+        dice, model, driver = self._dice, self._some_model(), self._dice.choice(DRIVERS)
+        count = dice.randint(3, 14)
+        self._add(
+            at, "open", by=driver, session=name, model=model.name, play=False, prime="",
+            controls={"rate": dice.choice((100, 200))}, seed=dice.randrange(2**53),
+        )  # fmt: skip
+        self._add(at, "step", by=driver, session=name, count=count)
+        at += dice.uniform(0.6, 1.2)
+        if dice.random() < 0.7:
+            changed = {
+                "temperature": dice.choice((0.5, 0.7, 1.5)),
+                "rate": dice.choice((5, 10, 100)),
+            }
+            self._add(at, "control", by=driver, session=name, quantum="now", controls=changed)
+        else:
+            self._add(
+                at, "feed", by=driver, session=name, in_time=False,
+                symbols=some_symbols(dice, model)[:3],
+            )  # fmt: skip
+        if dice.random() < 0.3:
+            at += dice.uniform(0.0, 0.3)
+        place = dice.choice(({"back": dice.randint(1, 9)}, {"from": dice.randint(1, 3)}))
+        self._add(at, "rewind", by=driver, session=name, to=place)
+        self._add(at, "step", by=driver, session=name, count=dice.choice((3, 20)))
 
     def _go_on(
         self, name: str, at: float, driver: str, model: Model, play: bool, temper: Temper
