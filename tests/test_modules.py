@@ -47,7 +47,8 @@ THROUGH = {
     "wire/test_osc.py": "wire: osc_reading",
     "wire/test_osc_requests.py": "wire: control_words learning osc_faders osc_values",
     # Processes, and what only a real program or device answers.
-    "integration/test_server.py": "engine: process; serve: options server sides web; stage: playout",
+    "integration/test_server.py":
+        "engine: process; serve: options server sides web; stage: playout",
     "peers/test_bindings.py": "midi: python_rtmidi supriya",
     "peers/test_link.py": "adapters/tempo: ableton_link",
     "peers/test_midi.py": "bench: jack_listener",

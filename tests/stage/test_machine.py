@@ -44,7 +44,7 @@ from troubled_house import (
 from stream_rnn.checkpoint import find_models
 from stream_rnn.engine.slots import Slots
 
-EXAMPLES = int(os.environ.get("STREAM_RNN_MACHINE_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("STREAM_RNN_MACHINE_EXAMPLES", "50"))
 SEED = os.environ.get("STREAM_RNN_MACHINE_SEED")
 STEPS = 50
 ENCORE = 5  # symbols that each session has to go on with in the end
