@@ -37,7 +37,7 @@ ALONE = {
 }
 # Test files that take many seconds: `make quick` leaves them out.
 SLOW = {
-    "tests": ("models", "card", "control_table", "soak"),
+    "tests": ("models", "scores", "card", "control_table", "soak"),
     "http": ("doors",),
     "bench": ("backprop", "chords", "osc", "serve"),
     "engine": ("histories",),
@@ -68,7 +68,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {path: float(i) for i, path in enumerate(others)}
     if "PYTEST_XDIST_WORKER" in os.environ:
         order |= {path: i * len(others) / max(1, len(real)) - 0.5 for i, path in enumerate(real)}
-        order |= {path: -1.0 for path in others if path.stem == "test_models"}  # minutes
+        order |= {path: -1.0 for path in others if path.stem in ("test_models", "test_scores")}
     else:
         order |= {path: len(others) + i for i, path in enumerate(real)}
     items.sort(key=lambda item: order[item.path])

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from boxed import DATA, MODELS, ROOT, held_out, needs_data
 from support import assert_groups_alike
 
-from stream_rnn.checkpoint import WEIGHTS, find_models, load_network, read_card
-from stream_rnn.codecs.base import Codec
+from stream_rnn.checkpoint import WEIGHTS, load_network, read_card
 from stream_rnn.engine.kernels import make_kernel
 from stream_rnn.engine.messages import Settings
 from stream_rnn.engine.offline import generate
-from stream_rnn.paths import bundled
 from stream_rnn.sessions.controls import default_controls
-from stream_rnn.train.corpus import Document
 from stream_rnn.train.data import corpus_of_card
 from stream_rnn.train.evaluate import (
-    ROWS,
     artist_vectors,
     boundary_of,
-    evaluate,
     symbol_losses,
 )
-
-ROOT = Path(__file__).resolve().parents[1]
-DATA = Path(os.environ.get("STREAM_RNN_DATA", ROOT.parent / "shared" / "data"))
-MODELS = find_models(bundled("models"))
-
 
 RECIPES = {
     path.stem
@@ -41,14 +29,6 @@ RECIPES = {
 }
 OWN = {"playlist"}  # learnt from a list of one's own: none comes in the box
 TOGETHER = 80_000_000  # bytes of weights
-PIECE = 4096
-
-
-@functools.cache
-def held_out(name: str) -> tuple[Codec, list[Document], dict[str, dict[str, int]]]:
-    """A model's codec, the documents that score it, and the sizes of its corpus's splits."""
-    corpus = corpus_of_card(read_card(MODELS[name]), DATA)
-    return corpus.codec, corpus.splits["test"], corpus.sizes()
 
 
 def test_every_recipe_has_its_model_and_all_of_them_are_small_enough() -> None:
@@ -75,17 +55,17 @@ def test_a_step_of_a_shipped_model_gives_the_same_bits_in_any_group(name: str) -
     assert_groups_alike(load_network(MODELS[name], read_card(MODELS[name])))
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"no corpora at {DATA}")
+@needs_data
 @pytest.mark.parametrize("name", MODELS)
 @torch.no_grad()
 def test_what_is_lost_by_stepping_with_rounded_weights(name: str) -> None:
-    """In nats, over up to 20,000 symbols of the test split; `network.forward` is in floats."""
+    """In nats, over up to 8,000 symbols of the test split; `network.forward` is in floats."""
     card = read_card(MODELS[name])
     network, (codec, test, _) = load_network(MODELS[name], card), held_out(name)
     pieces = [p for d in test for p in d.pieces(150)]
     length = int(np.median([len(p.symbols) for p in pieces]))
     whole = [p for p in pieces if len(p.symbols) >= length]
-    documents = whole[:: max(1, len(whole) * length // 20_000)]
+    documents = whole[:: max(1, len(whole) * length // 8_000)]
     boundary = boundary_of(codec)[None]
     stacked = np.stack([np.concatenate([boundary, d.symbols[:length]]) for d in documents])
     symbols = torch.from_numpy(stacked.astype(np.int64))
@@ -146,7 +126,7 @@ def test_chords_stay_in_four_parts_at_any_temperature() -> None:
         assert 3.4 < parts.mean() < 4.3 and (parts == 4).mean() > 0.5
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"no corpora at {DATA}")
+@needs_data
 def test_notes_that_depend_on_each_other_make_chords_of_bachs() -> None:
     corpus = corpus_of_card(read_card(MODELS["chorales"]), DATA)
 
@@ -160,23 +140,3 @@ def test_notes_that_depend_on_each_other_make_chords_of_bachs() -> None:
         for name in ("chorales", "chorales-joint")
     }
     assert share["chorales-joint"] > 0.8 > 0.5 > share["chorales"]
-
-
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"no corpora at {DATA}")
-@pytest.mark.parametrize("name", MODELS)
-def test_eval_prints_the_score_of_the_card_again(name: str) -> None:
-    """A few long documents are scored in pieces, side by side, since a row alone takes minutes.
-
-    Each piece begins with a zero state, which can only cost something: on the models of now 0.002
-    to 0.007 nats.
-    """
-    card = read_card(MODELS[name])
-    codec, documents, sizes = held_out(name)
-    assert sizes == card.data["sizes"]
-    pieces = documents
-    if len(documents) < ROWS:
-        pieces = [piece for document in documents for piece in document.pieces(PIECE)]
-    score = evaluate(load_network(MODELS[name], card), pieces, codec)
-    assert score.symbols == card.scores["test"]["symbols"]
-    more = score.nll - card.scores["test"]["nll"]
-    assert -1e-3 < more < (1e-3 if len(pieces) == len(documents) else 0.01)
