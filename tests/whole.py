@@ -47,13 +47,13 @@ def draw_by(
     """Settings of so many rows, from numbers or arrays."""
 
     def filled(value: Any, dtype: Any) -> NDArray[Any]:
-        return np.ascontiguousarray(np.broadcast_to(np.asarray(value, dtype), rows))
+        return np.array(np.broadcast_to(np.asarray(value, dtype), rows))
 
     everything = np.ones((rows, a.symbols), np.bool_)
     return Draw(
         filled(seed, np.int64), filled(position, np.int64), filled(temperature, np.float64),
         filled(top_k, np.int64), filled(top_p, np.float64), filled(density, np.float64),
-        everything if may is None else np.ascontiguousarray(np.broadcast_to(may, everything.shape)),
+        everything if may is None else np.array(np.broadcast_to(may, everything.shape)),
     )  # fmt: skip
 
 
