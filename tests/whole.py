@@ -15,6 +15,15 @@ from stream_rnn.nets.architecture import Architecture
 from stream_rnn.nets.quantised import QuantisedNetwork, quantise
 
 CELLS = ("lstm", "mi-lstm", "gru", "tanh")
+HEADS = ("categorical", "bernoulli", "nade")
+
+# Hashes of `golden` streams, of 300 symbols and of 1,000. They change if a bit of docs/numerics.md
+# does: then the numerics have another name.
+WRITTEN = {
+    "lstm": "24874be374d1f059", "mi-lstm": "4a1a5835d348c8c1", "gru": "8c72411eb2646db0",
+    "tanh": "d69f15b8478719e6", "bernoulli": "94fb0d28d4cd7cb4", "nade": "7c7654db49822cca",
+}  # fmt: skip
+SHIPPED = {"star-trek": "dafa2694e53befb4", "nottingham-joint": "1b2efa957e195d66"}
 
 
 def written_tensors(a: Architecture) -> dict[str, NDArray[np.float32]]:
@@ -38,6 +47,11 @@ def written_network(
     units = 8 if head == "nade" else 0
     a = Architecture(symbols, artists, hidden, layers, head, cell, head_hidden=units)  # type: ignore[arg-type]
     return quantise(a, written_tensors(a))
+
+
+def written_kind(name: str) -> QuantisedNetwork:
+    """The network of a name in `WRITTEN`."""
+    return written_network(name) if name in CELLS else written_network("lstm", name, symbols=20)
 
 
 def draw_by(

@@ -9,6 +9,7 @@ to which it is written. Nothing is allocated, nothing copied that is not needed,
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from stream_rnn.engine.kernels.compiling import OPTIONS
-from stream_rnn.engine.kernels.integer_cells import CELLS, update
+from stream_rnn.engine.kernels.integer_cells import CELLS, GRU, MI_LSTM, update
 from stream_rnn.engine.kernels.integer_draw import (
     draw_chord,
     draw_keys,
@@ -38,27 +39,40 @@ from stream_rnn.engine.kernels.integer_products import (
 )
 from stream_rnn.engine.kernels.reference import Draw, ReferenceKernel, State
 from stream_rnn.engine.numerics.functions import Floats, sharpness
+from stream_rnn.engine.numerics.randoms import mix
+from stream_rnn.errors import ConfigError
 from stream_rnn.nets.quantised import Product, QuantisedNetwork
 
 MOST_ROWS = 64  # of a call, unless more are asked for; what a row gives does not depend on it
 HEADS = {"categorical": 0, "bernoulli": 1, "nade": 2}
+STEP, OUTPUTS, DRAW = 1, 2, 4  # parts of `advance`
 
 
 class Packed(NamedTuple):
-    """A product as compiled code reads it; see `integer_products.product`."""
+    """A network as compiled code reads it: a few flat arrays, whatever its size and cell.
 
+    Attributes:
+        kind: path, cell, head and layers.
+        weights: int8: all products, each in the packing of the path.
+        shift: int32: 128 times each output's weights.
+        floats: all scales, biases and parameters.
+        where: `[products, 5]`: where a product begins among the weights, its blocks and groups,
+            and where it begins in `shift` and `floats`. Of a layer two, its own and the one below,
+            then those of the outputs and of the joint head.
+        beside: `[layers + 1, 2]`: where a layer's bias and parameters begin among the floats; then
+            the outputs' bias.
+        table: see `layout.Layout`.
+        voices: of the joint head, or `[0, 0]`.
+    """
+
+    kind: NDArray[np.int64]
     weights: NDArray[np.int8]
     shift: NDArray[np.int32]
-    scale: Floats
-
-
-class Layers(NamedTuple):
-    """All recurrent layers; see `layout.LaidOutLayer`. Tuples of one entry a layer."""
-
-    own: tuple[Packed, ...]
-    below: tuple[Packed, ...]  # what is not there is the own one again, and not read
-    bias: tuple[Floats, ...]
-    parameters: tuple[Floats, ...]
+    floats: Floats
+    where: NDArray[np.int64]
+    beside: NDArray[np.int64]
+    table: Floats
+    voices: Floats
 
 
 class Settings(NamedTuple):
@@ -82,17 +96,20 @@ class Settings(NamedTuple):
 
 
 class Room(NamedTuple):
-    """Where a call keeps what it is at. Of a batch, but for the vectors, which are of a row."""
+    """Where a call keeps what it is at: the first arrays of a batch, the others of a row."""
 
     states: NDArray[np.int16]
     bytes_: NDArray[np.uint8]
     sums: NDArray[np.int32]
     from_below: NDArray[np.int32]
-    inputs: Floats
     outputs: Floats
+    inputs: Floats
     weights: NDArray[np.int32]
     odds: Floats
-    chord: Any
+    above: NDArray[np.int64]
+    logs: Floats
+    mood: Floats
+    one: NDArray[np.int64]
 
 
 @njit(**OPTIONS)
@@ -108,131 +125,160 @@ def _read(rows, hidden, places, layer, states, bytes_, start):
 @njit(**OPTIONS)
 def _look_up(keyed, table, before, constant, inputs):
     """The first layer's inputs of one row."""
+    gates = inputs.shape[0]
     if keyed:
-        inputs[:] = np.float32(0.0)
+        for j in range(gates):
+            inputs[j] = np.float32(0.0)
         for key in range(before.shape[0]):
             if before[key]:
                 row = table[key]
-                for j in range(inputs.shape[0]):
+                for j in range(gates):
                     inputs[j] += row[j]
-        for j in range(inputs.shape[0]):
+        for j in range(gates):
             inputs[j] += constant[j]
     else:
         row = table[before[0]]
-        for j in range(inputs.shape[0]):
+        for j in range(gates):
             inputs[j] = row[j] + constant[j]
 
 
 @njit(**OPTIONS)
-def step(
-    path, cell, keyed, table, layers, symbols, slots, constant, at, after, hidden, cells, room
+def advance(
+    parts, network, symbols, slots, positions, settings, at, after, hidden, cells, made, room
 ):
-    """The states after one symbol more, from the places `at` to the places `after`.
+    """Steps rows and draws of them: all that a batch takes, or those of its `parts` asked for.
 
     Args:
-        symbols: `[rows, 1]` indices or `[rows, keys]`: the symbol before.
-        slots: `[rows]`: whose constant is whose.
+        symbols: `[rows, 1]` indices or `[rows, keys]` of 0 and 1: the symbol before each.
+        slots, positions: `[rows]`.
+        at, after: `[rows]`: the places of the states before and after.
         hidden, cells: `[places, layers, units]`.
+        made: where the symbols go, as `symbols` lie.
     """
-    rows, units = at.shape[0], hidden.shape[2]
-    apart = cell == 1 or cell == 2
-    for layer in range(len(layers.own)):
-        own, below = layers.own[layer], layers.below[layer]
-        if layer and apart:
-            _read(rows, hidden, after, layer - 1, room.states, room.bytes_, 0)
-            product(
-                path, rows, room.states, room.bytes_, below.weights, below.shift, room.from_below
-            )
-        start = 0
-        if layer and not apart:
-            _read(rows, hidden, after, layer - 1, room.states, room.bytes_, 0)
-            start = units
-        _read(rows, hidden, at, layer, room.states, room.bytes_, start)
-        product(path, rows, room.states, room.bytes_, own.weights, own.shift, room.sums)
-        bias, inputs = layers.bias[layer], room.inputs
-        for m in range(rows):
-            if layer == 0:
-                _look_up(keyed, table, symbols[m], constant[slots[m]], inputs)
-            elif apart:
-                sums, scale = room.from_below[m], below.scale
-                for j in range(inputs.shape[0]):
-                    inputs[j] = np.float32(sums[j]) * scale[j] + bias[j]
-            update(
-                cell, room.sums[m], own.scale, bias if layer and not apart else inputs,
-                layers.parameters[layer], cells[at[m], layer], cells[after[m], layer],
-                hidden[after[m], layer],
-            )  # fmt: skip
-
-
-@njit(**OPTIONS)
-def put_out(path, output, bias, places, hidden, room):
-    """What the head is given of the states at some places, into the room's `outputs`."""
-    rows, outputs = places.shape[0], bias.shape[0]
-    _read(rows, hidden, places, hidden.shape[1] - 1, room.states, room.bytes_, 0)
-    product(path, rows, room.states, room.bytes_, output.weights, output.shift, room.sums)
+    path, cell, head, layers = network.kind
+    rows, units, gates = at.shape[0], hidden.shape[2], network.table.shape[1]
+    weights, floats, where, shift = network.weights, network.floats, network.where, network.shift
+    apart = cell == MI_LSTM or cell == GRU
+    inputs, from_below = room.inputs, room.from_below
+    # The products in turn: each layer's from below, where it is apart, and own; the outputs'.
+    for turn in range(2 * layers + 1):
+        layer, own = turn >> 1, bool(turn & 1)
+        last = layer == layers
+        if last:
+            if not parts & OUTPUTS:
+                continue
+            _read(rows, hidden, after, layers - 1, room.states, room.bytes_, 0)
+        else:
+            if not parts & STEP or (not own and (layer == 0 or not apart)):
+                continue
+            start = 0
+            if layer and (not own or not apart):
+                _read(rows, hidden, after, layer - 1, room.states, room.bytes_, 0)
+                start = units
+            if own:
+                _read(rows, hidden, at, layer, room.states, room.bytes_, start)
+        place = where[2 * layer + (0 if own or last else 1)]
+        sums = room.sums if own or last else from_below
+        product(
+            path, rows, room.states, room.bytes_, weights, place[0], place[1], place[2],
+            shift[place[3] :], sums,
+        )  # fmt: skip
+        scale, beside = floats[place[4] :], network.beside[layer]
+        if last:
+            bias = floats[beside[0] :]
+            for m in range(rows):
+                given, outputs = sums[m], room.outputs[m]
+                for j in range(room.outputs.shape[1]):
+                    outputs[j] = np.float32(given[j]) * scale[j] + bias[j]
+        elif own:
+            bias = floats[beside[0] : beside[0] + gates]
+            parameters = floats[beside[1] :]
+            scale_below = floats[where[2 * layer + 1, 4] :]
+            for m in range(rows):
+                if layer == 0:
+                    constant = settings.constant[slots[m]]
+                    _look_up(head > 0, network.table, symbols[m], constant, inputs)
+                elif apart:
+                    given = from_below[m]
+                    for j in range(gates):
+                        inputs[j] = np.float32(given[j]) * scale_below[j] + bias[j]
+                update(
+                    cell, sums[m], scale, bias if layer and not apart else inputs, parameters,
+                    cells[at[m], layer], cells[after[m], layer], hidden[after[m], layer],
+                )  # fmt: skip
+    if not parts & DRAW:
+        return
+    joint = where[2 * layers + 1]
     for m in range(rows):
-        sums, made = room.sums[m], room.outputs[m]
-        for j in range(outputs):
-            made[j] = np.float32(sums[j]) * output.scale[j] + bias[j]
-
-
-@njit(**OPTIONS)
-def draw(path, head, joint, outputs, symbols, slots, positions, settings, made, room):
-    """The symbols that come next, `[rows, 1]` or `[rows, keys]`, into `made`; see `advance`."""
-    for m in range(positions.shape[0]):
         s = slots[m]
         hashed = hash_of(settings.seed[s], positions[m])
-        temperature, sharp = settings.temperature[s], settings.sharp[s]
+        temperature, sharp, density = (
+            settings.temperature[s],
+            settings.sharp[s],
+            settings.density[s],
+        )
         if head == 0:
             may = settings.may[symbols[m, 0] if settings.may.shape[0] > 1 else 0]
             made[m, 0] = draw_symbol(
-                outputs[m, : may.shape[0]], may, number_of(hashed, 0), temperature, sharp,
+                room.outputs[m], may, number_of(hashed, 0), temperature, sharp,
                 settings.top_k[s], settings.top_p[s], room.weights,
             )  # fmt: skip
         elif head == 1:
             draw_keys(
-                outputs[m, : made.shape[1]], settings.may[s], hashed, temperature, sharp,
-                settings.density[s], room.odds, made[m],
+                room.outputs[m], settings.may[s], hashed, temperature, sharp, density, room.odds,
+                made[m],
             )  # fmt: skip
         else:
             draw_chord(
-                path, outputs[m], settings.may[s], hashed, temperature, sharp,
-                settings.density[s], joint[0], joint[1].weights, joint[1].shift, joint[1].scale,
-                room.chord, made[m],
+                path, room.outputs[m], settings.may[s], hashed, temperature, sharp, density,
+                network.voices, weights, joint, shift[joint[3] :], floats[joint[4] :], room,
+                made[m],
             )  # fmt: skip
 
 
-@njit(**OPTIONS)
-def advance(
-    path, cell, head, table, layers, output, bias, joint, symbols, slots, positions, settings,
-    at, after, hidden, cells, made, room,
-):  # fmt: skip
-    """Steps rows and draws of them: all that a batch takes.
+def choose_path(name: str | None = None) -> int:
+    """The path of a name, or the fastest that this processor has and that adds up right.
 
     Args:
-        symbols: `[rows, 1]` or `[rows, keys]`: the symbol before each.
-        slots, positions: `[rows]`.
-        at, after: `[rows]`: the places of the states before and after.
-        made: where the symbols go, as `symbols` lie.
+        name: of `integer_products.PATHS`; what `STREAM_RNN_KERNEL` says if absent.
+
+    Raises:
+        ConfigError: there is no such path, or this processor does not have it.
     """
-    step(
-        path, cell, head > 0, table, layers, symbols, slots, settings.constant, at, after,
-        hidden, cells, room,
-    )  # fmt: skip
-    put_out(path, output, bias, after, hidden, room)
-    draw(path, head, joint, room.outputs, symbols, slots, positions, settings, made, room)
+    name = name or os.environ.get("STREAM_RNN_KERNEL") or None
+    if name is None:
+        return next(path for path in (VNNI, AVX2, PLAIN) if HAS[path] and adds_up(path))
+    if name not in PATHS:
+        raise ConfigError(f"STREAM_RNN_KERNEL is {name!r}; it may be {', '.join(PATHS)}")
+    if not HAS[PATHS[name]]:
+        raise ConfigError(f"STREAM_RNN_KERNEL is {name!r}, which this processor does not have")
+    return PATHS[name]
 
 
-def best_path() -> int:
-    """The fastest that this processor has."""
-    return next(path for path in (VNNI, AVX2, PLAIN) if HAS[path])
+def adds_up(path: int) -> bool:
+    """Whether a path gives the sums of whole numbers, the largest among them."""
+    rows, inputs, outputs = 13, 1030, 50
+    numbers = mix(np.arange((rows + outputs) * inputs, dtype=np.uint64)).reshape(-1, inputs)
+    small = np.zeros((rows, padded(inputs)), np.uint8)
+    small[:, :inputs] = numbers[:rows] % 255 + 1
+    small[0], small[1] = 255, 1
+    weights = np.ascontiguousarray((numbers[rows:] % 255).astype(np.int16) - 127).astype(np.int8).T
+    weights[:, 0], weights[:, 1] = 127, -127
+    packed = pack(weights, path)
+    shift = np.zeros(columns(outputs, path), np.int32)
+    shift[:outputs] = 128 * weights.astype(np.int32).sum(0)
+    sums = np.zeros((rows, len(shift)), np.int32)
+    large, flat = small.astype(np.int16) - np.int16(128), _aligned(packed.ravel())
+    product(path, rows, large, small, flat, 0, *packed.shape[:2], shift, sums)
+    right = large[:, :inputs].astype(np.int64) @ weights.astype(np.int64)
+    return bool((sums[:, :outputs] == right).all())
 
 
 class IntegerKernel(ReferenceKernel):
     """`ReferenceKernel`, compiled; and `advance`, which is what an engine calls.
 
     Args:
-        path: of `integer_products.PATHS`; the best if absent.
+        path: see `choose_path`.
         rows: the most in one call.
     """
 
@@ -240,28 +286,9 @@ class IntegerKernel(ReferenceKernel):
         self, network: QuantisedNetwork, path: str | None = None, *, rows: int = MOST_ROWS
     ) -> None:
         super().__init__(network)
-        a = self.architecture
-        self.path = PATHS[path] if path else best_path()
-        laid = self._layout
-        self._cell, self._head = CELLS[a.cell], HEADS[a.head]
-        self._table = laid.table
-        own = tuple(self._pack(layer.own) for layer in laid.layers)
-        below = tuple(
-            self._pack(layer.below) if layer.below else mine
-            for layer, mine in zip(laid.layers, own, strict=True)
-        )
-        self._stack = Layers(
-            own, below, tuple(layer.bias for layer in laid.layers),
-            tuple(layer.parameters for layer in laid.layers),
-        )  # fmt: skip
-        self._packed_output = self._pack(network.output)
-        voices, keys = network.voices, network.keys
-        self._joint = (
-            np.zeros((1, 1), np.float32) if voices is None else voices,
-            self._pack(keys) if keys else self._packed_output,
-        )
-        self._rows = rows
-        self._room = self._make_room(rows)
+        self.path = choose_path(path)
+        self._packed = self._pack(network)
+        self._rows, self._room = rows, self._make_room(rows)
 
     def room(self, places: int) -> State:
         """States before any symbol, as `advance` takes them: `[places, layers, units]`."""
@@ -281,9 +308,8 @@ class IntegerKernel(ReferenceKernel):
     ) -> None:
         """Steps and draws; see the function of that name. At most `rows` rows."""
         advance(
-            self.path, self._cell, self._head, self._table, self._stack, self._packed_output,
-            self._bias, self._joint, symbols, slots, positions, settings, at, after, *state, made,
-            self._room,
+            STEP | OUTPUTS | DRAW, self._packed, symbols, slots, positions, settings, at, after,
+            *state, made, self._room,
         )  # fmt: skip
 
     def settings(self, by: Draw, constants: Floats) -> Settings:
@@ -300,61 +326,109 @@ class IntegerKernel(ReferenceKernel):
     def step(self, symbols: NDArray[Any], constants: Floats, state: State) -> State:
         rows = len(symbols)
         self._fit(rows)
-        hidden, cells = (np.ascontiguousarray(part.swapaxes(0, 1)) for part in state)
-        places = np.arange(rows)
-        given = np.ascontiguousarray(symbols.reshape(rows, -1).astype(np.int64))
-        step(
-            self.path, self._cell, self._head > 0, self._table, self._stack, given, places,
-            np.ascontiguousarray(constants), places, places, hidden, cells, self._room,
-        )  # fmt: skip
-        return State(*(np.ascontiguousarray(part.swapaxes(0, 1)) for part in (hidden, cells)))
+        made = State(*(part.swapaxes(0, 1).copy() for part in state))
+        given = symbols.reshape(rows, -1).astype(np.int64)
+        settings = self.settings(_nothing(rows), constants)
+        self._run(STEP, given, np.arange(rows), settings, made, given)
+        return State(*(part.swapaxes(0, 1).copy() for part in made))
 
     def outputs(self, state: State) -> Floats:
         rows = state.hidden.shape[1]
         self._fit(rows)
-        hidden = np.ascontiguousarray(state.hidden.swapaxes(0, 1))
-        put_out(self.path, self._packed_output, self._bias, np.arange(rows), hidden, self._room)
-        return self._room.outputs[:rows, : len(self._bias)].copy()
+        now = State(*(part.swapaxes(0, 1).copy() for part in state))
+        none, settings = np.zeros((rows, 1), np.int64), self.settings(_nothing(rows), _NO_CONSTANTS)
+        self._run(OUTPUTS, none, np.arange(rows), settings, now, none)
+        return self._room.outputs[:rows].copy()
 
     def draw(self, outputs: Floats, by: Draw) -> NDArray[Any]:
         rows, a = len(outputs), self.architecture
         made = np.zeros((rows, a.symbols if a.keys else 1), np.int64)
-        no_constants = np.zeros((rows, 0), np.float32)
-        for m in range(rows):  # one by one, since each row may have its own symbols that may come
-            one = Draw(*(np.ascontiguousarray(part[m : m + 1]) for part in by))
-            draw(
-                self.path, self._head, self._joint, np.ascontiguousarray(outputs[m : m + 1]),
-                made[m : m + 1], np.zeros(1, np.int64), one.position,
-                self.settings(one, no_constants[:1]), made[m : m + 1], self._room,
-            )  # fmt: skip
+        for m in range(rows):  # one by one, since each may have symbols of its own that may come
+            one = Draw(*(part[m : m + 1].copy() for part in by))
+            self._room.outputs[0] = outputs[m]
+            part = made[m : m + 1]
+            settings = self.settings(one, _NO_CONSTANTS)
+            self._run(DRAW, np.zeros_like(part), one.position, settings, self.room(1), part)
         return made.astype(np.bool_) if a.keys else made[:, 0]
+
+    def _run(
+        self, parts: int, symbols: NDArray[np.int64], positions: NDArray[np.int64],
+        settings: Settings, state: State, made: NDArray[np.int64],
+    ) -> None:  # fmt: skip
+        places = np.arange(len(symbols))
+        advance(
+            parts, self._packed, symbols, places, positions, settings, places, places, *state,
+            made, self._room,
+        )  # fmt: skip
 
     def _fit(self, rows: int) -> None:
         if rows > self._rows:
             self._rows, self._room = rows, self._make_room(rows)
 
-    def _pack(self, product_: Product) -> Packed:
-        weights, width = product_.weights, columns(product_.weights.shape[1], self.path)
-        shift = np.zeros(width, np.int32)
-        shift[: weights.shape[1]] = 128 * weights.astype(np.int32).sum(0)
-        return Packed(_aligned(pack(weights, self.path)), shift, product_.scale)
+    def _pack(self, network: QuantisedNetwork) -> Packed:
+        a, laid = self.architecture, self._layout
+        weights: list[NDArray[np.int8]] = []
+        shift: list[NDArray[np.int32]] = []
+        floats: list[Floats] = []
+
+        def length(parts: Sequence[NDArray[Any]]) -> int:
+            return sum(part.size for part in parts)
+
+        def put(part: Floats) -> int:
+            floats.append(part.ravel())
+            return length(floats) - part.size
+
+        def place(of: Product | None) -> list[int]:
+            if of is None:
+                return [0] * 5
+            packed = pack(of.weights, self.path)
+            total = np.zeros(columns(of.weights.shape[1], self.path), np.int32)
+            total[: of.weights.shape[1]] = 128 * of.weights.astype(np.int32).sum(0)
+            found = [length(weights), *packed.shape[:2], length(shift), put(of.scale)]
+            weights.append(packed.ravel())
+            shift.append(total)
+            return found
+
+        where = [place(of) for layer in laid.layers for of in (layer.own, layer.below)]
+        where += [place(network.output), place(network.keys)]
+        beside = [[put(layer.bias), put(layer.parameters)] for layer in laid.layers]
+        beside.append([put(network.output_bias), 0])
+        kind = [self.path, CELLS[a.cell], HEADS[a.head], a.layers]
+        voices = np.zeros((0, 0), np.float32) if network.voices is None else network.voices
+        return Packed(
+            np.array(kind), _aligned(np.concatenate(weights)), np.concatenate(shift),
+            np.concatenate(floats), np.array(where), np.array(beside), np.array(laid.table),
+            np.array(voices, order="C"),
+        )  # fmt: skip
 
     def _make_room(self, rows: int) -> Room:
         a = self.architecture
         inputs = padded(max(2 * a.hidden, a.head_hidden))
         width = columns(max(self.gates, a.outputs), self.path)
-        # The padding of the states meets weights of 0.
-        chord = (
-            np.zeros((1, inputs), np.int16), np.zeros((1, inputs), np.uint8),
-            np.zeros((1, width), np.int32), np.zeros(a.head_hidden, np.float32),
-            *(np.zeros(a.symbols, kind) for kind in (np.float32, np.int64, np.float32, np.int32)),
-        )  # fmt: skip
+        of_batch = ((inputs, np.int16), (inputs, np.uint8), (width, np.int32), (width, np.int32),
+                    (a.outputs, np.float32))  # fmt: skip
+        of_row = (
+            (self.gates, np.float32),
+            (a.symbols, np.int32),
+            (a.symbols, np.float32),
+            (a.symbols, np.int64),
+            (a.symbols, np.float32),
+            (a.head_hidden, np.float32),
+        )
         return Room(
-            np.zeros((rows, inputs), np.int16), np.zeros((rows, inputs), np.uint8),
-            np.zeros((rows, width), np.int32), np.zeros((rows, width), np.int32),
-            np.zeros(self.gates, np.float32), np.zeros((rows, a.outputs), np.float32),
-            np.zeros(a.symbols, np.int32), np.zeros(a.symbols, np.float32), chord,
+            *(np.zeros((rows, size), kind) for size, kind in of_batch),
+            *(np.zeros(size, kind) for size, kind in of_row),
+            np.ones(1, np.int64),
         )  # fmt: skip
+
+
+_NO_CONSTANTS = np.zeros((1, 0), np.float32)
+
+
+def _nothing(rows: int) -> Draw:
+    """Settings where nothing is drawn."""
+    kinds = (np.int64, np.int64, np.float64, np.int64, np.float64, np.float64)
+    return Draw(*(np.zeros(rows, kind) for kind in kinds), np.zeros((rows, 0), np.bool_))
 
 
 def _aligned(array: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -366,4 +440,4 @@ def _aligned(array: NDArray[np.int8]) -> NDArray[np.int8]:
     return moved
 
 
-__all__: Sequence[str] = ("IntegerKernel", "Settings", "advance", "best_path")
+__all__: Sequence[str] = ("IntegerKernel", "Settings", "advance", "choose_path")

@@ -3,7 +3,7 @@
 """The cells of `numerics.cells`, compiled: one row of a layer, from its sums to its new state.
 
 Arguments of all: `sums`, int32 `[gates]`, and `scale`, what they are worth; `inputs`, float32
-`[gates]`; `parameters`; the row's cell before and after, and its new hidden state, `[units]`.
+`[gates]`; `parameters`, flat; the row's cell before and after, and its new hidden state, `[units]`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def update(kind, sums, scale, inputs, parameters, before, after, hidden):
         _multiplicative(sums, scale, inputs, parameters)
         _remember(inputs, before, after, hidden)
     elif kind == GRU:
-        _gru(sums, scale, inputs, parameters[0], before, after, hidden)
+        _gru(sums, scale, inputs, parameters, before, after, hidden)
     else:
         for j in range(hidden.shape[0]):
             own = np.float32(sums[j]) * scale[j]
@@ -71,8 +71,10 @@ def _lstm(sums, scale, inputs, before, after, hidden):
 @njit(**OPTIONS)
 def _multiplicative(sums, scale, inputs, parameters):
     """The gates, in the place of the inputs."""
-    alpha, beta_own, beta_inputs, bias = parameters[0], parameters[1], parameters[2], parameters[3]
-    for j in range(inputs.shape[0]):
+    gates = inputs.shape[0]
+    alpha, beta_own = parameters[:gates], parameters[gates : 2 * gates]
+    beta_inputs, bias = parameters[2 * gates : 3 * gates], parameters[3 * gates :]
+    for j in range(gates):
         x, own = inputs[j], np.float32(sums[j]) * scale[j]
         inputs[j] = (x * beta_inputs[j] + bias[j]) + own * (x * alpha[j] + beta_own[j])
 

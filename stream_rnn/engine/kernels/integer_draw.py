@@ -59,16 +59,16 @@ def number_of(hashed, lane):
 @njit(**OPTIONS)
 def draw_symbol(logits, may, number, temperature, sharp, top_k, top_p, weights):
     """One symbol. `weights` is room for int32 `[symbols]`."""
-    symbols = logits.shape[0]
+    symbols = may.shape[0]
     top, best = _LOWEST, 0
     for i in range(symbols):
         if may[i] and logits[i] > top:
             top, best = logits[i], i
     if temperature == 0 or top == _LOWEST:
         return best
-    total = _weigh(logits, may, top, sharp, weights)
+    total = _weigh(symbols, logits, may, top, sharp, weights)
     if top_k > 0 or top_p < 1:
-        total = _truncate(weights, top_k, top_p * np.float64(total), total)
+        total = _truncate(symbols, weights, top_k, top_p * np.float64(total))
     at = (number * PER_NUMBER) * np.float64(total)
     reached = np.int64(0)
     for i in range(symbols):
@@ -79,9 +79,9 @@ def draw_symbol(logits, may, number, temperature, sharp, top_k, top_p, weights):
 
 
 @njit(**OPTIONS)
-def _weigh(logits, may, top, sharp, weights):
+def _weigh(symbols, logits, may, top, sharp, weights):
     total = np.int64(0)
-    for i in range(logits.shape[0]):
+    for i in range(symbols):
         below = logits[i] - top
         below = below if below < np.float32(0.0) else np.float32(0.0)
         weight = np.int32(exp2(bounded(below * sharp)) * HEAVIEST)
@@ -92,13 +92,14 @@ def _weigh(logits, may, top, sharp, weights):
 
 
 @njit(**OPTIONS)
-def _truncate(weights, top_k, light, total):
+def _truncate(symbols, weights, top_k, light):
     """Takes the weight of what is too unlikely; returns what is left of the total."""
     low, high = np.int32(-1), np.int32(HEAVIEST)  # the least weight that stays is in (low, high]
     while high - low > 1:
         middle = np.int32((low + high) >> 1)
         greater, heavier = np.int64(0), np.int64(0)
-        for weight in weights:
+        for i in range(symbols):
+            weight = weights[i]
             more = weight > middle
             greater += np.int64(1) if more else np.int64(0)
             heavier += np.int64(weight) if more else np.int64(0)
@@ -107,7 +108,7 @@ def _truncate(weights, top_k, light, total):
         else:
             low = middle
     left = np.int64(0)
-    for i in range(weights.shape[0]):
+    for i in range(symbols):
         weights[i] = weights[i] if weights[i] >= high else np.int32(0)
         left += weights[i]
     return left
@@ -116,7 +117,7 @@ def _truncate(weights, top_k, light, total):
 @njit(**OPTIONS)
 def draw_keys(logits, allowed, hashed, temperature, sharp, density, odds, sounds):
     """Keys that sound, into `sounds`; `odds` is room for float32 `[keys]`."""
-    keys = logits.shape[0]
+    keys = allowed.shape[0]
     count, wanted = 0, np.int64(0)
     for i in range(keys):
         odds[i] = logits[i] + density
@@ -134,7 +135,7 @@ def draw_keys(logits, allowed, hashed, temperature, sharp, density, odds, sounds
             counted = np.int32(chance(odds[i] * _DOWN) * WHOLE)
             wanted += counted if allowed[i] else np.int32(0)
         nth = max(min(-(-wanted // _WHOLE), count), 1)
-        middle = _nth_largest(odds, allowed, nth)
+        middle = _nth_largest(keys, odds, allowed, nth)
         for i in range(keys):
             odds[i] = (middle - odds[i]) * sharp
         low, high = -REACH, REACH
@@ -156,13 +157,13 @@ def draw_keys(logits, allowed, hashed, temperature, sharp, density, odds, sounds
 
 
 @njit(**OPTIONS)
-def _nth_largest(values, counts, nth):
+def _nth_largest(keys, values, counts, nth):
     """Of those that count. Floats are in the order of their bits, but for the negative ones'."""
     low, high = np.int64(-(2**31)), np.int64(2**31)  # the answer's place is in [low, high)
     while high - low > 1:
         middle = (low + high) >> 1
         there = 0
-        for i in range(values.shape[0]):
+        for i in range(keys):
             bits = as_bits(values[i])
             place = bits if bits >= 0 else np.int32(bits ^ np.int32(0x7FFFFFFF))
             there += 1 if counts[i] and place >= middle else 0
@@ -177,28 +178,40 @@ def _nth_largest(values, counts, nth):
 @njit(**OPTIONS)
 def draw_chord(
     path, outputs, allowed, hashed, temperature, sharp, density,
-    voices, packed, shift, scale, room, sounds,
+    voices, weights, where, shift, scale, room, sounds,
 ):  # fmt: skip
-    """Keys that sound, into `sounds`, from the top down."""
-    states, bytes_, sums, mood, odds, above, logs, weights = room
+    """Keys that sound, into `sounds`, from the top down.
+
+    Args:
+        weights, where, shift: of the head's product; `where` has its place, blocks and groups.
+        scale: `[keys]`.
+    """
     keys, units = voices.shape
-    mood[:units] = outputs[keys : keys + units]
-    sounds[:] = False
+    mood = room.mood
+    for i in range(units):
+        mood[i] = outputs[keys + i]
+    for i in range(keys):
+        sounds[i] = 0
     top = keys  # keys from it on are asked no more
     for stage in range(keys):
         for i in range(units):
             state = eight_bits(squashed(mood[i] * _TWICE))
-            bytes_[0, i] = state
-            states[0, i] = np.int16(state) - np.int16(128)
-        product(path, 1, states, bytes_, packed, shift, sums)
+            room.bytes_[0, i] = state
+            room.states[0, i] = np.int16(state) - np.int16(128)
+        product(
+            path, room.one[0], room.states, room.bytes_, weights, where[0], where[1], where[2],
+            shift, room.sums,
+        )  # fmt: skip
+        sums, odds = room.sums[0], room.odds
         for i in range(top):
-            odds[i] = np.float32(sums[0, i]) * scale[i] + (outputs[i] + density)
+            odds[i] = np.float32(sums[i]) * scale[i] + (outputs[i] + density)
         key = _next_key(
-            odds[:top], allowed, number_of(hashed, stage), temperature, sharp, above, logs, weights
-        )
+            top, odds, allowed, number_of(hashed, stage), temperature, sharp, room.above,
+            room.logs, room.weights,
+        )  # fmt: skip
         if key < 0:
             return
-        sounds[key] = True
+        sounds[key] = 1
         for i in range(units):
             mood[i] += voices[key, i]
         top = key
@@ -210,9 +223,8 @@ def _counted(x):
 
 
 @njit(**OPTIONS)
-def _next_key(odds, allowed, number, temperature, sharp, above, logs, weights):
-    """The next key below the last one, or -1. What is given beside is room."""
-    keys = odds.shape[0]
+def _next_key(keys, odds, allowed, number, temperature, sharp, above, logs, weights):
+    """The next of the keys below the last one, or -1. The last three are room."""
     for i in range(keys):
         above[i] = _counted(log2(ONE + exp2(bounded(odds[i] * _UP))))
     silent = np.int64(0)
@@ -231,7 +243,7 @@ def _next_key(odds, allowed, number, temperature, sharp, above, logs, weights):
     nothing = np.float64(none) * NUMBERS
     if number < nothing:
         return -1
-    total = _weigh(logs[:keys], allowed[:keys], top, sharp, weights[:keys])
+    total = _weigh(keys, logs, allowed, top, sharp, weights)
     at = ((number - nothing) / (NUMBERS - nothing)) * np.float64(total)
     reached = np.int64(0)
     for i in range(keys - 1, -1, -1):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 from llvmlite import binding, ir
-from numba import njit, types
+from numba import config, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -22,11 +22,21 @@ from stream_rnn.engine.kernels.compiling import OPTIONS
 
 PLAIN, AVX2, VNNI = 0, 1, 2
 PATHS = {"plain": PLAIN, "avx2": AVX2, "avx512-vnni": VNNI}
-_FEATURES = binding.get_host_cpu_features()
+
+
+def _features() -> set[str]:
+    """What instructions Numba compiles for: this processor's, unless it was told otherwise."""
+    if config.CPU_NAME is None and config.CPU_FEATURES is None:
+        return {name for name, there in binding.get_host_cpu_features().items() if there}
+    told = (config.CPU_FEATURES or "").split(",")
+    return {name[1:] for name in told if name.startswith("+")}
+
+
+_FEATURES = _features()
 HAS = {
     PLAIN: True,
-    AVX2: bool(_FEATURES.get("avx2")),
-    VNNI: bool(_FEATURES.get("avx512vnni") and _FEATURES.get("avx512bw")),
+    AVX2: "avx2" in _FEATURES,
+    VNNI: {"avx512vnni", "avx512bw"} <= _FEATURES,
 }
 
 LANES = {PLAIN: 8, AVX2: 8, VNNI: 16}  # columns in a vector
@@ -40,7 +50,7 @@ _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 
 
 def pack(weights: NDArray[np.int8], path: int) -> NDArray[np.int8]:
-    """Weights `[inputs, outputs]` as `[blocks, groups, vectors, lanes, group]`, zeros at the end."""
+    """Weights `[inputs, outputs]` as `[blocks, groups, vectors, lanes, group]`, padded with 0."""
     lanes, group, vectors = LANES[path], GROUP[path], VECTORS[path]
     inputs, outputs = weights.shape
     width = vectors * lanes
@@ -159,55 +169,50 @@ _vnni_8, _vnni_4, _vnni_1 = (_make_block(VNNI, rows) for rows in (8, 4, 1))
 
 
 @njit(**OPTIONS)
-def product(path, rows, states, bytes_, packed, shift, sums):
+def product(path, rows, states, bytes_, weights, at, blocks, groups, shift, sums):
     """Sums `[rows, columns]` of the states of so many rows, in place.
 
     Args:
         path: whose packing the weights have.
         states: int16 `[rows, padded]`, -127 to 127; what AVX2 and the plain loops take.
         bytes_: uint8 `[rows, padded]`, 1 to 255; what VNNI takes.
-        packed: of `pack`.
+        weights: int8, flat; from `at` on those of `pack`, so many blocks of so many groups.
         shift: int32 `[columns]`: 128 times each output's weights.
     """
-    blocks, groups, width = packed.shape[0], packed.shape[1], packed.shape[2] * packed.shape[3]
-    size = packed.strides[0]
     to, stride = sums.ctypes.data, sums.strides[0]
     for j in range(blocks):
-        weights, column, m = packed.ctypes.data + j * size, to + j * width * 4, 0
+        m = 0
         if path == AVX2:
-            at, step = states.ctypes.data, states.strides[0]
+            place = weights.ctypes.data + at + j * groups * 32
+            start, step, column = states.ctypes.data, states.strides[0], to + j * 64
             while m + 4 <= rows:
-                _avx2_4(at + m * step, step, weights, column + m * stride, stride, groups)
+                _avx2_4(start + m * step, step, place, column + m * stride, stride, groups)
                 m += 4
             while m < rows:
-                _avx2_1(at + m * step, step, weights, column + m * stride, stride, groups)
+                _avx2_1(start + m * step, step, place, column + m * stride, stride, groups)
                 m += 1
         elif path == VNNI:
-            at, step = bytes_.ctypes.data, bytes_.strides[0]
+            place = weights.ctypes.data + at + j * groups * 192
+            start, step, column = bytes_.ctypes.data, bytes_.strides[0], to + j * 192
             while m + 8 <= rows:
-                _vnni_8(at + m * step, step, weights, column + m * stride, stride, groups)
+                _vnni_8(start + m * step, step, place, column + m * stride, stride, groups)
                 m += 8
             while m + 4 <= rows:
-                _vnni_4(at + m * step, step, weights, column + m * stride, stride, groups)
+                _vnni_4(start + m * step, step, place, column + m * stride, stride, groups)
                 m += 4
             while m < rows:
-                _vnni_1(at + m * step, step, weights, column + m * stride, stride, groups)
+                _vnni_1(start + m * step, step, place, column + m * stride, stride, groups)
                 m += 1
             for m in range(rows):
-                for i in range(j * width, (j + 1) * width):
+                for i in range(j * 48, (j + 1) * 48):
                     sums[m, i] -= shift[i]
         else:
-            _plain(rows, states, packed[j], sums, j * width)
-
-
-@njit(**OPTIONS)
-def _plain(rows, states, block, sums, first):
-    groups, width = block.shape[0], block.shape[1] * block.shape[2]
-    flat = block.reshape(groups, width)
-    for m in range(rows):
-        total, state = sums[m, first : first + width], states[m]
-        total[:] = 0
-        for g in range(groups):
-            factor, weights = np.int32(state[g]), flat[g]
-            for i in range(width):
-                total[i] += np.int32(factor * np.int32(weights[i]))
+            for m in range(rows):
+                total, state = sums[m, j * 24 : (j + 1) * 24], states[m]
+                for i in range(24):
+                    total[i] = 0
+                for g in range(groups):
+                    first = at + (j * groups + g) * 24
+                    factor, row = np.int32(state[g]), weights[first : first + 24]
+                    for i in range(24):
+                        total[i] += np.int32(factor * np.int32(row[i]))
