@@ -77,4 +77,4 @@ def truncated(weights: Weights, top_k: NDArray[np.int64], top_p: NDArray[np.floa
 def pick(weights: Weights, at: NDArray[np.float64]) -> NDArray[np.int64]:
     """The first symbol with which the weights from symbol 0 on exceed `at`, `[rows]`."""
     reached = weights.cumsum(1).astype(np.float64)  # below 2**53, so exact
-    return (reached <= at[:, None]).sum(1)
+    return np.asarray((reached <= at[:, None]).sum(1))

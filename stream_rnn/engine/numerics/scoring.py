@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from stream_rnn.engine.kernels.reference import ReferenceKernel
-from stream_rnn.engine.kernels.reference import State as WholeState
 from stream_rnn.engine.numerics.chords import ChordDraw
+from stream_rnn.engine.numerics.states import State as WholeState
 from stream_rnn.nets.network import State
 
 

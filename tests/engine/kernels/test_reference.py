@@ -24,9 +24,10 @@ from whole import (
 )
 
 from stream_rnn.checkpoint import find_models, read_card
-from stream_rnn.engine.kernels.reference import ReferenceKernel, State
+from stream_rnn.engine.kernels.reference import ReferenceKernel
 from stream_rnn.engine.numerics.convert import load_quantised
 from stream_rnn.engine.numerics.scoring import ServedNetwork
+from stream_rnn.engine.numerics.states import State
 from stream_rnn.errors import CheckpointError, EngineError
 from stream_rnn.nets.network import RecurrentNetwork
 
