@@ -56,16 +56,18 @@ def _state(leave, c):
 
 @njit(**OPTIONS)
 def _lstm(sums, scale, inputs, before, after, hidden):
+    # Two loops: in one, each turn waits so long for its own numbers that the next begin too late.
     units = hidden.shape[0]
     for j in range(units):
-        i, f, a, o = j, units + j, 2 * units + j, 3 * units + j
+        i, f, a = j, units + j, 2 * units + j
         enter = exp2(bounded(np.float32(sums[i]) * scale[i] + inputs[i]))
         forget = exp2(bounded(np.float32(sums[f]) * scale[f] + inputs[f]))
         candidate = exp2(bounded(np.float32(sums[a]) * scale[a] + inputs[a]))
+        after[j] = _cell(enter, forget, candidate, before[j])
+    for j in range(units):
+        o = 3 * units + j
         leave = exp2(bounded(np.float32(sums[o]) * scale[o] + inputs[o]))
-        c = _cell(enter, forget, candidate, before[j])
-        after[j] = c
-        hidden[j] = _state(leave, c)
+        hidden[j] = _state(leave, after[j])
 
 
 @njit(**OPTIONS)
@@ -84,10 +86,10 @@ def _remember(gates, before, after, hidden):
     units = hidden.shape[0]
     for j in range(units):
         enter, forget = exp2(bounded(gates[j])), exp2(bounded(gates[units + j]))
-        candidate, leave = exp2(bounded(gates[2 * units + j])), exp2(bounded(gates[3 * units + j]))
-        c = _cell(enter, forget, candidate, before[j])
-        after[j] = c
-        hidden[j] = _state(leave, c)
+        candidate = exp2(bounded(gates[2 * units + j]))
+        after[j] = _cell(enter, forget, candidate, before[j])
+    for j in range(units):
+        hidden[j] = _state(exp2(bounded(gates[3 * units + j])), after[j])
 
 
 @njit(**OPTIONS)

@@ -36,10 +36,19 @@ def as_bits(typingctx, number):
     )
 
 
-@njit(**INLINE)
-def bounded(t):
-    above = t if t > -FAR else -FAR
-    return above if above < FAR else FAR
+@intrinsic
+def bounded(typingctx, t):
+    """A number brought to -40 … 40, which is never none (NaN): so each bound is one instruction."""
+
+    def codegen(context, build, signature, args):
+        kind, (value,) = ir.FloatType(), args
+        for name, bound in (("maxnum", -FAR), ("minnum", FAR)):
+            two = ir.FunctionType(kind, [kind, kind])
+            function = build.module.declare_intrinsic(f"llvm.{name}", [kind], two)
+            value = build.call(function, [value, kind(float(bound))], fastmath=("nnan",))
+        return value
+
+    return types.float32(types.float32), codegen
 
 
 @njit(**INLINE)
