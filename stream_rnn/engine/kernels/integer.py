@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rnn.engine.kernels.integer_batch import DRAW, OUTPUTS, STEP, Settings, advance
+from stream_rnn.engine.kernels.integer_batch import DRAW, OUTPUTS, STEP, Settings, advance, bundle
 from stream_rnn.engine.kernels.integer_packing import adds_up, make_room, pack_network
 from stream_rnn.engine.kernels.integer_products import AVX2, HAS, PATHS, PLAIN, VNNI
 from stream_rnn.engine.numerics.functions import Floats, sharpness
@@ -56,6 +56,8 @@ class IntegerKernel(WholeStates):
         self.path = choose_path(path)
         self._packed = pack_network(self.layout, self.path)
         self._rows, self._room = rows, make_room(self.layout, self.path, rows)
+        self._given: tuple[Settings, State] | None = None  # what `_bundle` is of
+        self._bundle: NDArray[np.int64] = np.zeros((0, 4), np.int64)
 
     def room(self, places: int) -> State:
         """States before any symbol, as `advance` takes them: `[places, layers, units]`."""
@@ -72,11 +74,16 @@ class IntegerKernel(WholeStates):
         state: State,
         made: NDArray[np.int64],
     ) -> None:
-        """Steps and draws; see the function of that name. At most `rows` rows."""
-        advance(
-            STEP | OUTPUTS | DRAW, self._packed, symbols, slots, positions, settings, at, after,
-            *state, made, self._room,
-        )  # fmt: skip
+        """Steps and draws; see the function of that name. At most `rows` rows.
+
+        Settings and states are looked at in place: whoever changes a number in one of them need
+        not tell. They are to be the same two objects from call to call, which is faster.
+        """
+        given = self._given
+        if given is None or given[0] is not settings or given[1] is not state:
+            self._given = settings, state
+            self._bundle = bundle(self._packed, settings, state, self._room)
+        advance(STEP | OUTPUTS | DRAW, self._bundle, symbols, slots, positions, at, after, made)
 
     def settings(self, by: Draw, constants: Floats) -> Settings:
         """Settings of some rows, from those that the reference takes."""
@@ -122,14 +129,13 @@ class IntegerKernel(WholeStates):
         settings: Settings, state: State, made: NDArray[np.int64],
     ) -> None:  # fmt: skip
         places = np.arange(len(symbols))
-        advance(
-            parts, self._packed, symbols, places, positions, settings, places, places, *state,
-            made, self._room,
-        )  # fmt: skip
+        bundled = bundle(self._packed, settings, state, self._room)
+        advance(parts, bundled, symbols, places, positions, places, places, made)
 
     def _fit(self, rows: int) -> None:
         if rows > self._rows:
             self._rows, self._room = rows, make_room(self.layout, self.path, rows)
+            self._given = None
 
 
 def _turned(state: State) -> State:

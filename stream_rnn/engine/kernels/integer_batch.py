@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from numba import carray, njit, types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from stream_rnn.engine.kernels.compiling import OPTIONS
@@ -124,20 +125,96 @@ def _look_up(keyed, table, before, constant, inputs):
             inputs[j] = row[j] + constant[j]
 
 
+def bundle(network, settings, state, room):
+    """Where a network, settings, states and room lie: int64 `[arrays, 4]`, address and shape.
+
+    To be told of each array in each call takes longer than a row's draw. What is here is not kept
+    alive by being here.
+    """
+    rows = []
+    for array, kind in zip((*network, *settings, *state, *room), KINDS, strict=True):
+        if array.dtype != kind or not array.flags.c_contiguous:
+            raise TypeError(f"an array of {array.dtype}; it must be of {kind}, and in C order")
+        rows.append([array.ctypes.data, *array.shape, *[0] * (3 - array.ndim)])
+    return np.array(rows, np.int64)
+
+
+_WIDE, _FLOAT, _DOUBLE, _INT, _SHORT = np.int64, np.float32, np.float64, np.int32, np.int16
+_BYTE, _UNSIGNED = np.int8, np.uint8
+KINDS = (
+    _WIDE, _BYTE, _INT, _FLOAT, _WIDE, _WIDE, _FLOAT, _FLOAT,
+    _FLOAT, _WIDE, _DOUBLE, _FLOAT, _WIDE, _DOUBLE, _FLOAT, _UNSIGNED,
+    _UNSIGNED, _FLOAT,
+    _SHORT, _UNSIGNED, _INT, _INT, _FLOAT, _FLOAT, _INT, _FLOAT, _WIDE, _FLOAT, _FLOAT, _WIDE,
+)  # fmt: skip
+
+
+@intrinsic
+def _pointer(typingctx, address, kind):
+    """A pointer to numbers of a kind."""
+    to = types.CPointer(kind.instance_type)
+
+    def codegen(context, build, signature, args):
+        return build.inttoptr(args[0], context.get_value_type(to))
+
+    return to(types.int64, kind), codegen
+
+
+@njit(forceinline=True, error_model="numpy")
+def _one(row, kind):
+    return carray(_pointer(row[0], kind), (row[1],))
+
+
+@njit(forceinline=True, error_model="numpy")
+def _two(row, kind):
+    return carray(_pointer(row[0], kind), (row[1], row[2]))
+
+
+@njit(forceinline=True, error_model="numpy")
+def _three(row, kind):
+    return carray(_pointer(row[0], kind), (row[1], row[2], row[3]))
+
+
 @njit(**OPTIONS)
-def advance(
-    parts, network, symbols, slots, positions, settings, at, after, hidden, cells, made, room
-):
+def _network(b):
+    return Packed(
+        _one(b[0], _WIDE), _one(b[1], _BYTE), _one(b[2], _INT), _one(b[3], _FLOAT),
+        _two(b[4], _WIDE), _two(b[5], _WIDE), _two(b[6], _FLOAT), _two(b[7], _FLOAT),
+    )  # fmt: skip
+
+
+@njit(**OPTIONS)
+def _settings(b):
+    return Settings(
+        _two(b[8], _FLOAT), _one(b[9], _WIDE), _one(b[10], _DOUBLE), _one(b[11], _FLOAT),
+        _one(b[12], _WIDE), _one(b[13], _DOUBLE), _one(b[14], _FLOAT), _two(b[15], _UNSIGNED),
+    )  # fmt: skip
+
+
+@njit(**OPTIONS)
+def _room(b):
+    return Room(
+        _two(b[18], _SHORT), _two(b[19], _UNSIGNED), _two(b[20], _INT), _two(b[21], _INT),
+        _two(b[22], _FLOAT), _one(b[23], _FLOAT), _one(b[24], _INT), _one(b[25], _FLOAT),
+        _one(b[26], _WIDE), _one(b[27], _FLOAT), _one(b[28], _FLOAT), _one(b[29], _WIDE),
+    )  # fmt: skip
+
+
+@njit(**OPTIONS)
+def advance(parts, bundled, symbols, slots, positions, at, after, made):
     """Steps rows and draws of them: all that a batch takes, or those of its `parts` asked for.
 
     Args:
+        bundled: of `bundle`.
         symbols: `[rows, 1]` indices or `[rows, keys]` of 0 and 1: the symbol before each.
         slots, positions: `[rows]`.
         at, after: `[rows]`: the places of the states before and after.
-        hidden, cells: `[places, layers, units]`.
         made: where the symbols go, as `symbols` lie.
     """
-    path, cell, head, layers = network.kind
+    network, settings, room = _network(bundled), _settings(bundled), _room(bundled)
+    hidden, cells = _three(bundled[16], _UNSIGNED), _three(bundled[17], _FLOAT)
+    kind = network.kind
+    path, cell, head, layers = kind[0], kind[1], kind[2], kind[3]
     rows, units, gates = at.shape[0], hidden.shape[2], network.table.shape[1]
     weights, floats, where, shift = network.weights, network.floats, network.where, network.shift
     apart = cell == MI_LSTM or cell == GRU
