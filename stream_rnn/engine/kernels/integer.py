@@ -19,8 +19,6 @@ from stream_rnn.engine.numerics.states import Draw, State, WholeStates
 from stream_rnn.errors import ConfigError
 from stream_rnn.nets.quantised import QuantisedNetwork
 
-MOST_ROWS = 64  # of a call, unless more are asked for; what a row gives does not depend on it
-
 
 def choose_path(name: str | None = None) -> int:
     """The path of a name, or the fastest that this processor has and that adds up right.
@@ -46,16 +44,13 @@ class IntegerKernel(WholeStates):
 
     Args:
         path: see `choose_path`.
-        rows: the most in one call.
     """
 
-    def __init__(
-        self, network: QuantisedNetwork, path: str | None = None, *, rows: int = MOST_ROWS
-    ) -> None:
+    def __init__(self, network: QuantisedNetwork, path: str | None = None) -> None:
         super().__init__(network)
         self.path = choose_path(path)
         self._packed = pack_network(self.layout, self.path)
-        self._rows, self._room = rows, make_room(self.layout, self.path, rows)
+        self._room = make_room(self.layout, self.path)
         self._given: tuple[Settings, State] | None = None  # what `_bundle` is of
         self._bundle: NDArray[np.int64] = np.zeros((0, 4), np.int64)
 
@@ -74,7 +69,7 @@ class IntegerKernel(WholeStates):
         state: State,
         made: NDArray[np.int64],
     ) -> None:
-        """Steps and draws; see the function of that name. At most `rows` rows.
+        """Steps and draws any number of rows; see the function of that name.
 
         Settings and states are looked at in place: whoever changes a number in one of them need
         not tell. They are to be the same two objects from call to call, which is faster.
@@ -98,7 +93,6 @@ class IntegerKernel(WholeStates):
 
     def step(self, symbols: NDArray[Any], constants: Floats, state: State) -> State:
         rows = len(symbols)
-        self._fit(rows)
         made = _turned(state)
         given = symbols.reshape(rows, -1).astype(np.int64)
         settings = self.settings(_nothing(rows), constants)
@@ -106,12 +100,16 @@ class IntegerKernel(WholeStates):
         return _turned(made)
 
     def outputs(self, state: State) -> Floats:
-        rows = state.hidden.shape[1]
-        self._fit(rows)
-        now = _turned(state)
-        none, settings = np.zeros((rows, 1), np.int64), self.settings(_nothing(rows), _NO_CONSTANTS)
-        self._run(OUTPUTS, none, np.arange(rows), settings, now, none)
-        return self._room.outputs[:rows].copy()
+        rows, together = state.hidden.shape[1], len(self._room.outputs)
+        now, settings = _turned(state), self.settings(_nothing(1), _NO_CONSTANTS)
+        bundled = bundle(self._packed, settings, now, self._room)
+        made = []
+        for first in range(0, rows, together):  # as many as the room has outputs of
+            places = np.arange(first, min(first + together, rows))
+            none = np.zeros((len(places), 1), np.int64)
+            advance(OUTPUTS, bundled, none, places, places, places, places, none)
+            made.append(self._room.outputs[: len(places)].copy())
+        return np.concatenate(made)
 
     def draw(self, outputs: Floats, by: Draw) -> NDArray[Any]:
         rows, a = len(outputs), self.architecture
@@ -131,11 +129,6 @@ class IntegerKernel(WholeStates):
         places = np.arange(len(symbols))
         bundled = bundle(self._packed, settings, state, self._room)
         advance(parts, bundled, symbols, places, positions, places, places, made)
-
-    def _fit(self, rows: int) -> None:
-        if rows > self._rows:
-            self._rows, self._room = rows, make_room(self.layout, self.path, rows)
-            self._given = None
 
 
 def _turned(state: State) -> State:

@@ -8,7 +8,7 @@ to which it is written. Nothing is allocated.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import carray, njit, types
@@ -125,7 +125,7 @@ def _look_up(keyed, table, before, constant, inputs):
             inputs[j] = row[j] + constant[j]
 
 
-def bundle(network, settings, state, room):
+def bundle(network: Packed, settings: Settings, state: Any, room: Room) -> NDArray[np.int64]:
     """Where a network, settings, states and room lie: int64 `[arrays, 4]`, address and shape.
 
     To be told of each array in each call takes longer than a row's draw. What is here is not kept
@@ -201,18 +201,10 @@ def _room(b):
 
 
 @njit(**OPTIONS)
-def advance(parts, bundled, symbols, slots, positions, at, after, made):
-    """Steps rows and draws of them: all that a batch takes, or those of its `parts` asked for.
-
-    Args:
-        bundled: of `bundle`.
-        symbols: `[rows, 1]` indices or `[rows, keys]` of 0 and 1: the symbol before each.
-        slots, positions: `[rows]`.
-        at, after: `[rows]`: the places of the states before and after.
-        made: where the symbols go, as `symbols` lie.
-    """
-    network, settings, room = _network(bundled), _settings(bundled), _room(bundled)
-    hidden, cells = _three(bundled[16], _UNSIGNED), _three(bundled[17], _FLOAT)
+def _some(
+    parts, network, settings, room, hidden, cells, symbols, slots, positions, at, after, made
+):
+    """As many rows as there is room for; see `advance`."""
     kind = network.kind
     path, cell, head, layers = kind[0], kind[1], kind[2], kind[3]
     rows, units, gates = at.shape[0], hidden.shape[2], network.table.shape[1]
@@ -293,3 +285,27 @@ def advance(parts, bundled, symbols, slots, positions, at, after, made):
                 network.voices, weights, joint, shift[joint[3] :], floats[joint[4] :], room,
                 made[m],
             )  # fmt: skip
+
+
+@njit(**OPTIONS)
+def advance(parts, bundled, symbols, slots, positions, at, after, made):
+    """Steps rows and draws of them: all that a batch takes, or those of its `parts` asked for.
+
+    As many rows at once as there is room for; what a row gives does not depend on it.
+
+    Args:
+        bundled: of `bundle`.
+        symbols: `[rows, 1]` indices or `[rows, keys]` of 0 and 1: the symbol before each.
+        slots, positions: `[rows]`.
+        at, after: `[rows]`: the places of the states before and after.
+        made: where the symbols go, as `symbols` lie.
+    """
+    network, settings, room = _network(bundled), _settings(bundled), _room(bundled)
+    hidden, cells = _three(bundled[16], _UNSIGNED), _three(bundled[17], _FLOAT)
+    most = room.states.shape[0]
+    for first in range(0, at.shape[0], most):
+        last = min(first + most, at.shape[0])
+        _some(
+            parts, network, settings, room, hidden, cells, symbols[first:last], slots[first:last],
+            positions[first:last], at[first:last], after[first:last], made[first:last],
+        )  # fmt: skip

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stream_rnn.engine.kernels.integer_batch import HEADS, Packed, Room
 from stream_rnn.engine.kernels.integer_cells import CELLS
-from stream_rnn.engine.kernels.integer_products import columns, pack, padded, product
+from stream_rnn.engine.kernels.integer_products import TOGETHER, columns, pack, padded, product
 from stream_rnn.engine.numerics.functions import Floats
 from stream_rnn.engine.numerics.layout import Layout
 from stream_rnn.engine.numerics.randoms import mix
@@ -57,8 +57,9 @@ def pack_network(laid: Layout, path: int) -> Packed:
     )  # fmt: skip
 
 
-def make_room(laid: Layout, path: int, rows: int) -> Room:
-    """Room for calls of so many rows."""
+def make_room(laid: Layout, path: int) -> Room:
+    """Room for the rows that are stepped together."""
+    rows = TOGETHER
     a, gates = laid.network.architecture, len(laid.factors)
     inputs = padded(max(2 * a.hidden, a.head_hidden))
     width = columns(max(gates, a.outputs), path)

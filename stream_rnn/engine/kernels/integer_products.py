@@ -44,6 +44,7 @@ LANES = {PLAIN: 8, AVX2: 8, VNNI: 16}  # columns in a vector
 VECTORS = {PLAIN: 3, AVX2: 2, VNNI: 3}
 GROUP = {PLAIN: 1, AVX2: 2, VNNI: 4}  # inputs that one instruction adds up
 MOST_GROUP = 4
+TOGETHER = 64  # rows for which a block of weights is read once
 
 
 _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
