@@ -1,0 +1,97 @@
+"""The reference kernel: the integer step of docs/numerics.md in NumPy, for all rows at once.
+
+What it gives is the definition; another kernel is right if it gives the same bits. It does not fit
+`protocol.Kernel`, on purpose: that one takes and gives tensors of torch, and leaves the draw to
+others, where an engine process is to do without torch, and step and draw belong into one call.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_rnn.engine.numerics.categorical import draw_symbol
+from stream_rnn.engine.numerics.cells import UPDATES
+from stream_rnn.engine.numerics.chords import ChordDraw
+from stream_rnn.engine.numerics.functions import Floats, eight_bits
+from stream_rnn.engine.numerics.keys import draw_keys
+from stream_rnn.engine.numerics.randoms import random_numbers
+from stream_rnn.engine.numerics.states import Draw, State, WholeStates
+from stream_rnn.engine.numerics.sums import ExactSums
+from stream_rnn.nets.quantised import Product, QuantisedNetwork
+
+
+class ReferenceKernel(WholeStates):
+    """Steps rows, and draws of what that gives. A row does not depend on the others.
+
+    Attributes:
+        chords: what draws with the joint head, if there is one.
+    """
+
+    def __init__(self, network: QuantisedNetwork) -> None:
+        super().__init__(network)
+        self._update = UPDATES[self.architecture.cell]
+        self._layers = [
+            (layer.below and _Affine(layer.below), _Affine(layer.own), layer)
+            for layer in self.layout.layers
+        ]
+        self._output, self._bias = _Affine(network.output), network.output_bias
+        self.chords: ChordDraw | None = None
+        if network.voices is not None and network.keys is not None:
+            sums = ExactSums(network.keys.weights)
+            self.chords = ChordDraw(network.voices, sums, network.keys.scale)
+
+    def step(self, symbols: NDArray[Any], constants: Floats, state: State) -> State:
+        """The states after one symbol more.
+
+        Args:
+            symbols: `[rows]` indices or `[rows, keys]` of 0 and 1: the symbol before.
+            constants: `[rows, gates]` of `constant`.
+            state: it is left as it is.
+        """
+        hidden, cells = np.empty_like(state.hidden), np.empty_like(state.cell)
+        for number, (below, own, layer) in enumerate(self._layers):
+            before = state.hidden[number]
+            if number == 0:
+                inputs = self._looked_up(symbols) + constants
+            elif below:
+                inputs = below(hidden[number - 1]) + layer.bias
+            else:
+                before = np.concatenate([hidden[number - 1], before], axis=1)
+                inputs = layer.bias
+            made, cells[number] = self._update(
+                inputs, own(before), state.cell[number], layer.parameters
+            )
+            hidden[number] = eight_bits(made)
+        return State(hidden, cells)
+
+    def outputs(self, state: State) -> Floats:
+        """What the head is given, `[rows, outputs]`: logits, and the moods of the joint head."""
+        return self._output(state.hidden[-1]) + self._bias
+
+    def draw(self, outputs: Floats, by: Draw) -> NDArray[Any]:
+        """The symbols that come next: `[rows]` indices or `[rows, keys]` bool."""
+        a = self.architecture
+        lanes = a.symbols if a.keys else 1
+        numbers = random_numbers(by.seed, by.position, lanes)
+        if not a.keys:
+            return draw_symbol(outputs, numbers[:, 0], by.temperature, by.top_k, by.top_p, by.may)
+        draw = self.chords or draw_keys
+        return draw(outputs, numbers, by.temperature, by.density, by.may)
+
+    def _looked_up(self, symbols: NDArray[Any]) -> Floats:
+        table = self.layout.table
+        # Of keys, a sum of few rows, each a whole multiple of the same: exact in any order.
+        return symbols.astype(np.float32) @ table if self.architecture.keys else table[symbols]
+
+
+class _Affine:
+    """A product whose sums are scaled."""
+
+    def __init__(self, product: Product) -> None:
+        self._sums, self._scale = ExactSums(product.weights), product.scale
+
+    def __call__(self, states: NDArray[np.uint8]) -> Floats:
+        return np.asarray(self._sums(states).astype(np.float32) * self._scale)

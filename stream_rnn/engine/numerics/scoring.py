@@ -1,0 +1,72 @@
+"""A network in whole numbers in the place of the trained one, for `train.evaluate`: with torch.
+
+So a score is of what is served. Only what `evaluate` uses is here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stream_rnn.engine.kernels.reference import ReferenceKernel
+from stream_rnn.engine.numerics.chords import ChordDraw
+from stream_rnn.engine.numerics.states import State as WholeState
+from stream_rnn.nets.network import State
+
+
+class ServedNetwork:
+    """Scores as `RecurrentNetwork` does.
+
+    Attributes:
+        architecture: the network's.
+        chords: what makes logits of the outputs, where the head is joint.
+    """
+
+    def __init__(self, kernel: ReferenceKernel) -> None:
+        self.architecture = kernel.architecture
+        self._kernel = kernel
+        self.chords = ServedChords(kernel.chords) if kernel.chords else None
+
+    def eval(self) -> ServedNetwork:
+        """It is not trained."""
+        return self
+
+    def zero_state(self, rows: int) -> State:
+        """The state before any symbol, `[layers, rows, hidden]` each."""
+        return State(*map(torch.from_numpy, self._kernel.zero_state(rows)))
+
+    def __call__(self, symbols: Tensor, artists: Tensor, state: State) -> tuple[Tensor, State]:
+        """Runs a stretch of symbols; see `RecurrentNetwork.forward`."""
+        kernel = self._kernel
+        constants = np.stack([kernel.constant(blend) for blend in artists.double().tolist()])
+        now = WholeState(state.hidden.numpy(), state.cell.numpy())
+        outputs = []
+        for column in symbols.numpy().swapaxes(0, 1):
+            now = kernel.step(column, constants, now)
+            outputs.append(kernel.outputs(now))
+        return torch.from_numpy(np.stack(outputs, 1)), State(*map(torch.from_numpy, now))
+
+
+class ServedChords:
+    """The joint head's logits of frames that are known; see `nets.heads.Chords`."""
+
+    def __init__(self, chords: ChordDraw) -> None:
+        self._chords = chords
+
+    def logits(self, outputs: Tensor, chords: Tensor) -> Tensor:
+        """Logits of each key, given those above it, `[..., keys]`."""
+        frames = chords.numpy().reshape(-1, chords.shape[-1]).astype(np.int64)
+        keys = frames.shape[1]
+        flat = outputs.numpy().reshape(len(frames), -1)
+        bias, mood = flat[:, :keys], flat[:, keys:].copy()
+        above = frames[:, ::-1].cumsum(1)[:, ::-1] - frames  # how many sound above a key
+        found = np.zeros_like(bias)
+        rows = np.arange(len(frames))
+        for stage in range(int(frames.sum(1).max()) + 1):
+            odds = self._chords.odds(bias[rows], mood[rows])
+            found[rows] = np.where(above[rows] == stage, odds, found[rows])
+            here = frames[rows].astype(bool) & (above[rows] == stage)  # one key, or none
+            rows, key = rows[here.any(1)], here.argmax(1)[here.any(1)]
+            mood[rows] += self._chords.voices[key]
+        return torch.from_numpy(found.reshape(chords.shape))
