@@ -41,6 +41,7 @@ SLOW = {
     "http": ("doors",),
     "bench": ("backprop", "chords", "osc", "serve"),
     "engine": ("histories",),
+    "kernels": ("compiling", "integer", "reference"),
     "inspect": ("command", "lettering", "pictures"),
     "midi": ("grid",),
     "sessions": ("course",),

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from numba import config  # type: ignore[import-not-found]
+from numba import config
 
 PARTS = ("kernels/compiling.py", "kernels/integer*.py", "numerics/*.py")
 

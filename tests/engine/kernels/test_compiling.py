@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("numba")
-from stream_rnn.engine.kernels.compiling import cache_folder  # noqa: E402
+from stream_rnn.engine.kernels.compiling import cache_folder
 
 
 def test_it_is_kept_in_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
