@@ -33,7 +33,15 @@ def house(models: Path) -> House:
 # Test files that measure times: `make test` runs them after all others, with nothing beside them.
 ALONE = {
     "integration": ("attacks", "floods", "osc_attacks", "crowd", "bad_osc"),
-    "peers": ("bench_midi", "midi", "midi_clock", "midi_playing", "sonic_pi_target"),
+    "peers": (
+        "bench_midi",
+        "midi",
+        "midi_clock",
+        "midi_playing",
+        "signals",
+        "sonic_pi",
+        "sonic_pi_target",
+    ),
 }
 # Test files that take many seconds: `make quick` leaves them out.
 SLOW = {

@@ -189,7 +189,7 @@ def test_a_past_that_cannot_be_gone_on_from_is_an_error_to_who_asks(models: Path
     house.say(ear, "rewind", session="a", to=8192)
     house.say(ear, "fork", session="a", **{"as": "b"})
     assert [m["code"] for m in ear.of("error")] == ["bad_position"] * 2
-    with pytest.raises(ProtocolError, match="not known far enough"):
+    with pytest.raises(ProtocolError, match="too little of the past"):
         session.restore_plan()
     house.lose_engine()
     house.start_engine()
