@@ -31,6 +31,7 @@ def house(models: Path) -> House:
 
 
 # Test files that measure times: `make test` runs them after all others, with nothing beside them.
+# fmt: off
 ALONE = {
     "integration": ("attacks", "floods", "osc_attacks", "crowd", "bad_osc"),
     "peers": (
@@ -43,6 +44,7 @@ ALONE = {
         "sonic_pi_target",
     ),
 }
+# fmt: on
 # Test files that take many seconds: `make quick` leaves them out.
 SLOW = {
     "tests": ("models", "scores", "card", "control_table", "soak"),
