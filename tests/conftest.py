@@ -30,21 +30,11 @@ def house(models: Path) -> House:
     return House(models)
 
 
-# Test files that measure times: `make test` runs them after all others, with nothing beside them.
-# fmt: off
+# Test files that judge times: `make test` runs them after all others, with nothing beside them.
 ALONE = {
-    "integration": ("attacks", "floods", "osc_attacks", "crowd", "bad_osc"),
-    "peers": (
-        "bench_midi",
-        "midi",
-        "midi_clock",
-        "midi_playing",
-        "signals",
-        "sonic_pi",
-        "sonic_pi_target",
-    ),
+    "integration": ("attacks", "floods", "osc_attacks"),
+    "peers": ("bench_midi", "signals", "sonic_pi", "sonic_pi_target"),
 }
-# fmt: on
 # Test files that take many seconds: `make quick` leaves them out.
 SLOW = {
     "tests": ("models", "scores", "card", "control_table", "soak"),

@@ -379,8 +379,8 @@ def test_who_sends_pings_and_never_reads_takes_no_memory(
                 pinging = asyncio.create_task(asyncio.to_thread(ping, client))
                 loop = asyncio.get_running_loop()
                 end = loop.time() + 30.0
-                # Until it has not grown for a second.
-                while loop.time() < (since + 1.0 if most > 50_000 else end):
+                # Until it is too much, or has not grown for a second.
+                while most < 200_000 and loop.time() < (since + 1.0 if most > 50_000 else end):
                     await asyncio.sleep(0.01)
                     if made and (size := made[0].transport.get_write_buffer_size()) > most:
                         most, since = size, loop.time()
