@@ -17,9 +17,11 @@ from peers.programs import free_port, jack_server, needs, running, until
 
 pytestmark = [pytest.mark.peer, needs("jackd", "setpriv", "oscdump")]
 
-# Makes the terminal at its standard input its own, as a window does it for a shell.
+# Makes the terminal at its standard input its own, as a window does it for a shell. The tests may
+# run in the background of a script, where a shell has Ctrl-\ ignored.
 TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    "signal.signal(signal.SIGQUIT, signal.SIG_DFL);"
     "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
 )
 CTRL_BACKSLASH, CTRL_Z = b"\x1c", b"\x1a"
