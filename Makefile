@@ -1,6 +1,6 @@
 # make run    serve the bundled models at http://127.0.0.1:8765, from nothing
 # make test   all tests, from nothing; fetches with apt what they need, where it can
-# make quick  tests that answer within a minute, for a person at work
+# make quick  tests that answer in about a minute, for a person at work
 # make check  what to run before a commit: format, lint, types, tests
 # make wheels  asks pip whether each system and Python has wheels of all that is needed; minutes
 # Any Python 3.11 or newer: make PYTHON=python3.12 run
