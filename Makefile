@@ -30,8 +30,8 @@ test: $(VENV)/.dev apt
 	$(TESTS) -m alone $(PYTEST) || failed=1; \
 	exit $$failed
 
-# Rooms whose tests start servers and programs, or train networks and score them.
-LONG := integration peers train nets bench inspect engine/numerics engine/kernels
+# Rooms whose tests start servers and programs, or train, score and step networks.
+LONG := integration peers train nets bench inspect engine
 
 quick: $(VENV)/.dev
 	HYPOTHESIS_PROFILE=quick $(TESTS) $(SPREAD) -m "not slow and not peer" $(LONG:%=--ignore=tests/%) $(PYTEST)
