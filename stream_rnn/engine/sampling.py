@@ -8,12 +8,12 @@ depend on the number of rows.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rnn.engine.numerics.randoms import random_numbers
 from stream_rnn.nets.heads import Kind
 
 NEWTON_STEPS = 6
@@ -23,24 +23,6 @@ FAR = 300.0  # logits, divided by the temperature: as good as infinite
 
 Floats = NDArray[np.floating[Any]]
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
-_SHIFT_1, _SHIFT_2, _SHIFT_3 = np.uint64(30), np.uint64(27), np.uint64(31)
-_HALF = np.uint64(32)
-
-
-def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection that spreads every bit."""
-    x = (x ^ (x >> _SHIFT_1)) * _MIX_1
-    x = (x ^ (x >> _SHIFT_2)) * _MIX_2
-    return x ^ (x >> _SHIFT_3)
-
-
-@lru_cache
-def _lanes(count: int) -> NDArray[np.uint64]:
-    return np.arange(1, count + 1, dtype=np.uint64) * _GOLDEN
-
 
 def uniforms(
     seeds: NDArray[np.int64], positions: NDArray[np.int64], lanes: int
@@ -49,8 +31,7 @@ def uniforms(
 
     Each is a hash of (seed, position, lane) alone.
     """
-    row = _mix(_mix(seeds.view(np.uint64) + _GOLDEN) + positions.view(np.uint64) * _GOLDEN)
-    return np.asarray((_mix(row[:, None] + _lanes(lanes)) >> _HALF) * 2.0**-32)
+    return np.asarray(random_numbers(seeds, positions, lanes) * 2.0**-32)
 
 
 def draw_lanes(head: Kind, symbols: int) -> int:

@@ -49,8 +49,8 @@ def test_a_model_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize("name", JOINT)
-def test_a_batch_of_chords_is_drawn_within_a_frame(name: str) -> None:
-    """It takes a few hundredths of a frame (`bench chords`); the machine may be busy."""
+def test_a_batch_of_chords_is_drawn_well_within_a_frame(name: str) -> None:
+    """It takes a few hundredths of a frame; a fifth leaves room for a busy machine."""
     card = read_card(JOINT[name])
     c = default_controls(card, 0)
     of_one = cost(
@@ -58,4 +58,4 @@ def test_a_batch_of_chords_is_drawn_within_a_frame(name: str) -> None:
         frames=20,
     )  # fmt: skip
     assert of_one.notes > 1
-    assert of_one.step + of_one.draw < 1 / c.rate
+    assert of_one.step + of_one.draw < 0.2 / c.rate
