@@ -13,9 +13,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import resource
 import subprocess
 import sys
+
+from stream_rnn.bench.serve import peak_memory
 
 SYMBOLS = 90
 LENGTHS = (256, 512, 1024, 2048, 4096)
@@ -60,18 +63,14 @@ def measure(hidden: int, rows: int, length: int, way: str, chunk: int) -> dict[s
         begun = resource.getrusage(resource.RUSAGE_SELF).ru_utime
         step(length, chunk, segment)
         seconds.append(resource.getrusage(resource.RUSAGE_SELF).ru_utime - begun)
-    return {"mebibytes": _peak() - before, "seconds": min(seconds)}
+    # Not `ru_maxrss`, which a new program inherits from the process that started it.
+    peak = peak_memory(os.getpid()) / 2**20
+    return {"mebibytes": peak - before, "seconds": min(seconds)}
 
 
 def _resident() -> float:
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * resource.getpagesize() / 2**20
-
-
-def _peak() -> float:
-    # Not `ru_maxrss`, which a new program inherits from the process that started it.
-    with open("/proc/self/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024
 
 
 def main(arguments: list[str]) -> int:
