@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rnn.engine.kernels.integer_batch import DRAW, OUTPUTS, STEP, Settings, advance, bundle
+from stream_rnn.engine.kernels.integer_batch import DRAW, OUTPUTS, STEP, advance, bundle
 from stream_rnn.engine.kernels.integer_packing import adds_up, make_room, pack_network
 from stream_rnn.engine.kernels.integer_products import AVX2, HAS, PATHS, PLAIN, VNNI
 from stream_rnn.engine.numerics.functions import Floats, sharpness
-from stream_rnn.engine.numerics.states import Draw, State, WholeStates
+from stream_rnn.engine.numerics.states import Draw, SlotSettings, State, WholeStates
 from stream_rnn.errors import ConfigError
 from stream_rnn.nets.quantised import QuantisedNetwork
 
@@ -51,7 +51,7 @@ class IntegerKernel(WholeStates):
         self.path = choose_path(path)
         self._packed = pack_network(self.layout, self.path)
         self._room = make_room(self.layout, self.path)
-        self._given: tuple[Settings, State] | None = None  # what `_bundle` is of
+        self._given: tuple[SlotSettings, State] | None = None  # what `_bundle` is of
         self._bundle: NDArray[np.int64] = np.zeros((0, 4), np.int64)
 
     def room(self, places: int) -> State:
@@ -63,7 +63,7 @@ class IntegerKernel(WholeStates):
         symbols: NDArray[np.int64],
         slots: NDArray[np.int64],
         positions: NDArray[np.int64],
-        settings: Settings,
+        settings: SlotSettings,
         at: NDArray[np.int64],
         after: NDArray[np.int64],
         state: State,
@@ -71,7 +71,7 @@ class IntegerKernel(WholeStates):
     ) -> None:
         """Steps and draws any number of rows; see the function of that name.
 
-        Settings and states are looked at in place: whoever changes a number in one of them need
+        SlotSettings and states are looked at in place: whoever changes a number in one of them need
         not tell. They are to be the same two objects from call to call, which is faster.
         """
         given = self._given
@@ -80,10 +80,10 @@ class IntegerKernel(WholeStates):
             self._bundle = bundle(self._packed, settings, state, self._room)
         advance(STEP | OUTPUTS | DRAW, self._bundle, symbols, slots, positions, at, after, made)
 
-    def settings(self, by: Draw, constants: Floats) -> Settings:
-        """Settings of some rows, from those that the reference takes."""
+    def settings(self, by: Draw, constants: Floats) -> SlotSettings:
+        """SlotSettings of some rows, from those that the reference takes."""
         doublings = {"doublings": 1.0} if self.architecture.head == "nade" else {}
-        return Settings(
+        return SlotSettings(
             np.ascontiguousarray(constants), by.seed, by.temperature,
             sharpness(by.temperature, **doublings), by.top_k, by.top_p,
             by.density.astype(np.float32), by.may.astype(np.uint8),
@@ -124,7 +124,7 @@ class IntegerKernel(WholeStates):
 
     def _run(
         self, parts: int, symbols: NDArray[np.int64], positions: NDArray[np.int64],
-        settings: Settings, state: State, made: NDArray[np.int64],
+        settings: SlotSettings, state: State, made: NDArray[np.int64],
     ) -> None:  # fmt: skip
         places = np.arange(len(symbols))
         bundled = bundle(self._packed, settings, state, self._room)
@@ -140,6 +140,6 @@ _NO_CONSTANTS = np.zeros((1, 0), np.float32)
 
 
 def _nothing(rows: int) -> Draw:
-    """Settings where nothing is drawn."""
+    """SlotSettings where nothing is drawn."""
     kinds = (np.int64, np.int64, np.float64, np.int64, np.float64, np.float64)
     return Draw._make([*(np.zeros(rows, kind) for kind in kinds), np.zeros((rows, 0), np.bool_)])

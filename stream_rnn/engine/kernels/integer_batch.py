@@ -26,6 +26,7 @@ from stream_rnn.engine.kernels.integer_draw import (
 )
 from stream_rnn.engine.kernels.integer_products import product
 from stream_rnn.engine.numerics.functions import Floats
+from stream_rnn.engine.numerics.states import SlotSettings
 
 HEADS = {"categorical": 0, "bernoulli": 1, "nade": 2}
 STEP, OUTPUTS, DRAW = 1, 2, 4  # parts of `advance`
@@ -56,26 +57,6 @@ class Packed(NamedTuple):
     beside: NDArray[np.int64]
     table: Floats
     voices: Floats
-
-
-class Settings(NamedTuple):
-    """What slots are stepped and drawn by, an element a slot; kept when controls change.
-
-    Attributes:
-        constant: `[slots, gates]`.
-        temperature, sharp: see `functions.sharpness`; of chords, of `1 / temperature`.
-        may: uint8: of keys `[slots, keys]`; of symbols `[1, symbols]`, or where they take turns
-            `[symbols, symbols]`, by the symbol before.
-    """
-
-    constant: Floats
-    seed: NDArray[np.int64]
-    temperature: NDArray[np.float64]
-    sharp: Floats
-    top_k: NDArray[np.int64]
-    top_p: NDArray[np.float64]
-    density: Floats
-    may: NDArray[np.uint8]
 
 
 class Room(NamedTuple):
@@ -125,7 +106,7 @@ def _look_up(keyed, table, before, constant, inputs):
             inputs[j] = row[j] + constant[j]
 
 
-def bundle(network: Packed, settings: Settings, state: Any, room: Room) -> NDArray[np.int64]:
+def bundle(network: Packed, settings: SlotSettings, state: Any, room: Room) -> NDArray[np.int64]:
     """Where a network, settings, states and room lie: int64 `[arrays, 4]`, address and shape.
 
     To be told of each array in each call takes longer than a row's draw. What is here is not kept
@@ -185,7 +166,7 @@ def _network(b):
 
 @njit(**OPTIONS)
 def _settings(b):
-    return Settings(
+    return SlotSettings(
         _two(b[8], _FLOAT), _one(b[9], _WIDE), _one(b[10], _DOUBLE), _one(b[11], _FLOAT),
         _one(b[12], _WIDE), _one(b[13], _DOUBLE), _one(b[14], _FLOAT), _two(b[15], _UNSIGNED),
     )  # fmt: skip

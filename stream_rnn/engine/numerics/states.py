@@ -49,6 +49,26 @@ class Draw(NamedTuple):
     may: NDArray[np.bool_]
 
 
+class SlotSettings(NamedTuple):
+    """What slots are stepped and drawn by, an element a slot; kept when controls change.
+
+    Attributes:
+        constant: `[slots, gates]`: what `WholeStates.constant` gives.
+        temperature, sharp: see `functions.sharpness`; of chords, of `1 / temperature`.
+        may: uint8: of keys `[slots, keys]`; of symbols `[1, symbols]`, or where they take turns
+            `[symbols, symbols]`, by the symbol before.
+    """
+
+    constant: Floats
+    seed: NDArray[np.int64]
+    temperature: NDArray[np.float64]
+    sharp: Floats
+    top_k: NDArray[np.int64]
+    top_p: NDArray[np.float64]
+    density: Floats
+    may: NDArray[np.uint8]
+
+
 class WholeStates:
     """Recurrent states of a network in whole numbers.
 
