@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 from stream_rnn.card import Card as Card
 from stream_rnn.card import fitting_architecture, parse_card
 from stream_rnn.errors import CheckpointError
+from stream_rnn.nets.architecture import CountingArchitecture
+from stream_rnn.nets.counting import CountingNetwork, counting_network
 from stream_rnn.schema import one_line
 from stream_rnn.weights import MOST_BYTES, check_weights
 
@@ -189,13 +191,17 @@ def save_model(folder: Path, card: Card, network: Network, *, half: bool) -> Car
     import torch
     from safetensors.torch import save
 
-    dtype = torch.float16 if half else torch.float32
-    tensors = {k: v.detach().cpu() for k, v in network.state_dict().items()}
-    floats = {k: v.to(dtype) for k, v in tensors.items() if v.is_floating_point()}
-    data = save(tensors | floats)
+    if isinstance(network, torch.nn.Module):
+        dtype = torch.float16 if half else torch.float32
+        tensors = {k: v.detach().cpu().to(dtype) for k, v in network.state_dict().items()}
+        known = str(dtype).removeprefix("torch.")
+    else:
+        tensors = {k: torch.from_numpy(v) for k, v in network.counts.tables.items()}
+        known = "integers"
+    data = save(tensors)
     write_whole(folder / WEIGHTS, data)
     weights = {
-        "dtype": str(dtype).removeprefix("torch.") if floats else "integers",
+        "dtype": known,
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
         "parameters": sum(v.numel() for v in tensors.values()),
@@ -216,20 +222,19 @@ def load_network(folder: Path, card: Card) -> Network:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    from stream_rnn.nets.architecture import CountingArchitecture
-    from stream_rnn.nets.baselines import counting_network
+    from stream_rnn.nets.baselines import Baseline
     from stream_rnn.nets.network import RecurrentNetwork
 
     path = folder / WEIGHTS
-    data = read_weights(folder, card)
     architecture = fitting_architecture(card)
+    if isinstance(architecture, CountingArchitecture):
+        return Baseline(load_counting(folder, card))
+    data = read_weights(folder, card)
     try:
         tensors = load(data)
     except SafetensorError as error:
         raise _fault(path, f"damaged or cut short ({error})") from None
     try:
-        if isinstance(architecture, CountingArchitecture):
-            return counting_network(architecture, tensors).eval()
         with torch.device("meta"):  # initial weights for training take long to make
             network = RecurrentNetwork(architecture)
         weights = {name: tensor.float() for name, tensor in tensors.items()}
@@ -240,3 +245,26 @@ def load_network(folder: Path, card: Card) -> Network:
         if not bool(tensor.isfinite().all()):
             raise _fault(path, f"{name} has values that are NaN or infinite")
     return network.eval()
+
+
+def load_counting(folder: Path, card: Card) -> CountingNetwork:
+    """The counting network of a model folder, without torch.
+
+    Raises:
+        CheckpointError: the weights are missing, damaged, another model's, do not fit the card,
+            or are those of a recurrent network.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    path = folder / WEIGHTS
+    data = read_weights(folder, card)  # which checks the card's architecture, too
+    architecture = fitting_architecture(card)
+    if not isinstance(architecture, CountingArchitecture):
+        raise _fault(folder, f"is no counting network ({architecture.cell})")
+    try:
+        return counting_network(architecture, load(data))
+    except SafetensorError as error:
+        raise _fault(path, f"damaged or cut short ({error})") from None
+    except CheckpointError as error:
+        raise _fault(path, f"does not fit the card: {error}") from None

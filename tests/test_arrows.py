@@ -87,7 +87,7 @@ TENSOR_BENCHES = {
 }  # they measure networks
 # What the gateway shares with the engine has to do without tensors, too.
 TENSORLESS = {"engine.messages", "engine.client", "engine.process", "train.recipe", "train.curves",
-              "nets.architecture"}  # fmt: skip
+              "nets.architecture", "nets.counting", "nets.quantised"}  # fmt: skip
 
 # Protocol code takes data and returns data, and time is passed in. These do the rest.
 OUTSIDE = {
@@ -222,3 +222,15 @@ def test_listing_models_loads_no_torch(models: Path) -> None:
         f"from stream_rnn.cli import main\nmain(['models', '--models', {str(models)!r}])"
     )
     assert "torch" not in loaded
+
+
+def test_a_counting_network_steps_without_torch() -> None:
+    loaded = loaded_after(
+        "from pathlib import Path\n"
+        "from stream_rnn.checkpoint import load_counting, read_card\n"
+        "folder = Path('models/shakespeare-markov')\n"
+        "network = load_counting(folder, read_card(folder))\n"
+        "contexts = network.contexts_after(network.zero_state(1)[:, 0], network.zero_state(1))\n"
+        "network.logits(contexts)"
+    )
+    assert "safetensors" in loaded and "torch" not in loaded

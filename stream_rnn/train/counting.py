@@ -1,4 +1,4 @@
-"""Counts for the baselines of `nets/baselines.py`: one pass, and a model for each order.
+"""Counts for the baselines of `nets/counting.py`: one pass, and a model for each order.
 
 A run is a folder like that of a training: `log.csv`, in which each step looks at one symbol more
 (0 is uniform, 1 unigram, then the orders from 1), `samples/`, and `best/` with the order that
@@ -15,16 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from tqdm import tqdm
 
 from stream_rnn.checkpoint import Card, save_model
 from stream_rnn.errors import ConfigError
-from stream_rnn.nets.baselines import (
-    CountingArchitecture,
-    CountingNetwork,
-    counting_network,
-)
+from stream_rnn.nets.architecture import CountingArchitecture
+from stream_rnn.nets.baselines import Baseline, baseline
 from stream_rnn.train.corpus import Corpus, Document
 from stream_rnn.train.curves import Log, draw_curves
 from stream_rnn.train.evaluate import boundary_of, evaluate
@@ -40,7 +36,7 @@ from stream_rnn.train.recipe import Recipe
 
 PATIENCE = 2  # orders in a row without a better validation loss, before counting stops
 
-Tables = dict[str, Tensor]
+Tables = dict[str, NDArray[np.int64]]
 
 
 class Counter:
@@ -56,12 +52,12 @@ class Counter:
         self.network = self._make(0, next(iter(self._tables(0))))
         check_recipe(self._card([]))
 
-    def _make(self, levels: int, tables: Tables) -> CountingNetwork:
+    def _make(self, levels: int, tables: Tables) -> Baseline:
         codec, order = self.corpus.codec, max(0, levels - 1)
         cell = ("uniform", "unigram", "markov")[min(levels, 2)]
         artists = len(self.corpus.artists)
         made = CountingArchitecture(codec.size, artists, codec.head, cell, order)
-        return counting_network(made, tables).to(self._device)
+        return baseline(made, tables).to(self._device)
 
     def _tables(self, most: int) -> Iterator[Tables]:
         """Tables that look at 0, 1, … `most` symbols."""
@@ -212,7 +208,7 @@ def _tables(*columns: list[NDArray[Any]]) -> Tables:
     names = ("branches", "symbols", "counts")
     none = np.zeros(0, np.int64)
     joined = (np.concatenate([none, *column]) for column in columns)
-    return {n: torch.from_numpy(c.astype(np.int64)) for n, c in zip(names, joined, strict=True)}
+    return {n: c.astype(np.int64) for n, c in zip(names, joined, strict=True)}
 
 
 def key_chains(documents: list[Document], most: int) -> Iterator[Tables]:
@@ -235,6 +231,6 @@ def key_chains(documents: list[Document], most: int) -> Iterator[Tables]:
     for levels in range(most + 1):
         shape = (keys, -1, 1 << max(0, levels - 1))
         yield {
-            "frames": torch.from_numpy(frames.reshape(shape).sum(1)),
-            "sounding": torch.from_numpy(sounding.reshape(shape).sum(1)),
+            "frames": frames.reshape(shape).sum(1),
+            "sounding": sounding.reshape(shape).sum(1),
         }

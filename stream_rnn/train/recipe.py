@@ -108,7 +108,7 @@ class ModelRecipe(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         hidden, layers: how many units in a layer, and how many layers; 0 for a baseline.
-        cell: which recurrent cell, see `nets/cells.py`, or baseline, see `nets/baselines.py`.
+        cell: which recurrent cell, see `nets/cells.py`, or baseline, see `nets/counting.py`.
         order: for `markov`, how many symbols to look back on at most; the number that predicts
             the validation set best is used.
         dropout: share of units dropped in training.
