@@ -16,7 +16,9 @@ PORT ?= 8765
 run: $(VENV)/.run
 	$(BIN)/stream-rnn serve --port $(PORT) --no-osc
 
-TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# pytest rewrites each test file so that a failure tells the values. That takes seconds, so keep
+# what it has rewritten, even where Python is told (in containers, as a rule) to keep nothing.
+TESTS := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 # A core for each file, which may start a server or a program for all its tests.
 SPREAD := -n auto --dist loadfile --no-loadscope-reorder
 AGAIN := --last-failed --last-failed-no-failures none

@@ -1,32 +1,51 @@
+"""Fixtures and marks.
+
+The process that shares tests out among others (pytest-xdist) reads this file, too, and the others
+wait for it. So what takes long to import is imported where it is used.
+"""
+
 from __future__ import annotations
 
 import os
 from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
-from hypothesis import settings
-from support import House, make_models
 
-torch.set_num_threads(1)
-# No deadline, since the machine may be busy with something else. The examples are the same each
-# time, so that a failure is due to a change; HYPOTHESIS_PROFILE=search looks for others, and
-# `make quick` tries a few of them.
-settings.register_profile("same", deadline=None, derandomize=True)
-settings.register_profile("quick", deadline=None, derandomize=True, max_examples=5)
-settings.register_profile("search", deadline=None, max_examples=1000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+if TYPE_CHECKING:
+    from support import House
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    """Says how Hypothesis is to search, before the first test file is read."""
+    if not isinstance(collector, pytest.Session):
+        return
+    from hypothesis import settings
+
+    # No deadline, since the machine may be busy with something else. The examples are the same
+    # each time, so that a failure is due to a change; HYPOTHESIS_PROFILE=search looks for others,
+    # and `make quick` tries a few of them.
+    settings.register_profile("same", deadline=None, derandomize=True)
+    settings.register_profile("quick", deadline=None, derandomize=True, max_examples=5)
+    settings.register_profile("search", deadline=None, max_examples=1000)
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder with two tiny models, `verse` and `roll`."""
+    from support import make_models
+
     return make_models(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture
 def house(models: Path) -> House:
+    from support import House
+
     return House(models)
 
 

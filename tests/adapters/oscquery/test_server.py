@@ -178,29 +178,29 @@ def test_nobody_is_a_listener_of_the_session_for_looking_at_its_controls(house: 
     asyncio.run(main())
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        "", "{", "[" * 3000, '{"COMMAND": "LOUD", "DATA": "/rnn/s/rate"}', '{"COMMAND": "LISTEN"}',
-        '{"COMMAND": "LISTEN", "DATA": 7}', '{"COMMAND": "LISTEN", "DATA": "/rnn/s/play"}',
-        '{"COMMAND": "LISTEN", "DATA": "rnn/s/rate"}', '{"COMMAND": "LISTEN", "DATA": "//rnn/s"}',
-        '{"COMMAND": "LISTEN", "DATA": "/"}', '{"COMMAND": "LISTEN", "DATA": ""}',
-    ],
-)  # fmt: skip
-def test_bad_commands_are_answered(house: House, said: str) -> None:
+BAD_COMMANDS = [
+    "", "{", "[" * 3000, '{"COMMAND": "LOUD", "DATA": "/rnn/s/rate"}', '{"COMMAND": "LISTEN"}',
+    '{"COMMAND": "LISTEN", "DATA": 7}', '{"COMMAND": "LISTEN", "DATA": "/rnn/s/play"}',
+    '{"COMMAND": "LISTEN", "DATA": "rnn/s/rate"}', '{"COMMAND": "LISTEN", "DATA": "//rnn/s"}',
+    '{"COMMAND": "LISTEN", "DATA": "/"}', '{"COMMAND": "LISTEN", "DATA": ""}',
+]  # fmt: skip
+
+
+def test_bad_commands_are_answered(house: House) -> None:
     ear = opened(house)
 
     async def main() -> None:
         async with discovered(house) as made, talk(made) as client:
             await client.send(b"\0binary is not read")
             await say(client, "IGNORE", "/x")
-            await client.send(said)
-            error = await hear(client)
-            assert error["COMMAND"] == "ERROR" and len(error["DATA"]) > 10
-            await say(client, "LISTEN", "/rnn/s/rate")
-            await sure(client)
-            house.say(ear, "control", session="s", controls={"rate": 7})
-            assert await hear(client) == ("/rnn/s/rate", [7.0])
+            for i, said in enumerate(BAD_COMMANDS):
+                await client.send(said)
+                error = await hear(client)
+                assert error["COMMAND"] == "ERROR" and len(error["DATA"]) > 10, said
+                await say(client, "LISTEN", "/rnn/s/rate")
+                await sure(client)
+                house.say(ear, "control", session="s", controls={"rate": 7 + i})
+                assert await hear(client) == ("/rnn/s/rate", [7.0 + i]), said
 
     asyncio.run(main())
 
@@ -295,15 +295,15 @@ def test_a_token_is_asked_of_everybody(house: House) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("path", ["/%ff", "/?%ff", "/rnn/%00", "/rnn/s?%fe=%ff", "/%e2%82"])
 def test_bytes_that_are_no_utf8_are_answered(
-    house: House, path: str, caplog: pytest.LogCaptureFixture
+    house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
     opened(house)
 
     async def main() -> None:
         async with discovered(house) as made:
-            assert (await get(made, path))[0] in (400, 404)
+            for path in ("/%ff", "/?%ff", "/rnn/%00", "/rnn/s?%fe=%ff", "/%e2%82"):
+                assert (await get(made, path))[0] in (400, 404), path
 
     asyncio.run(main())
     assert not [record for record in caplog.records if record.exc_info]
