@@ -34,7 +34,7 @@ from stream_rnn.schema import (
     wrong,
 )
 
-FORMAT = 1
+FLOATS, SERVED = 1, 2  # formats: weights as they were trained, and as they are served
 MOST_ARTISTS = 1024  # each connection is sent all their names
 COUNT = whole(0, 2**53)
 _SCORE = table({}, {"nll": number(-1e9, 1e9), "symbols": COUNT}, more=True)
@@ -46,7 +46,7 @@ _NAME = matching(
 
 _CARD = table(
     {
-        "format": one_of(FORMAT),
+        "format": one_of(FLOATS, SERVED),
         "name": _NAME,
         "title": line(200),
         "codec": table({"domain": line(64)}, {"steps_per_beat": STEPS_PER_BEAT}, more=True),
@@ -100,6 +100,8 @@ class Card:
         training: how it was trained: steps, seconds, hardware.
         scores: by split: `nll` in nats a symbol, `symbols`, and how it was measured.
         weights: dtype and SHA-256 of the weights file; without a SHA-256, any weights that fit do.
+        format: how the folder holds a network's weights: `FLOATS` or `SERVED`; a counting
+            network's tables are the same in both.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Card:
     scores: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     weights: dict[str, Any] = field(default_factory=dict)
+    format: int = FLOATS
 
     def make_codec(self) -> Codec:
         """The codec of this model.
@@ -135,7 +138,7 @@ class Card:
 
     def to_json(self) -> dict[str, Any]:
         """What a card's file holds."""
-        return {"format": FORMAT, **vars(self)}
+        return {"format": self.format, **vars(self)}
 
 
 def parse_card(data: bytes) -> Card:
@@ -148,7 +151,6 @@ def parse_card(data: bytes) -> Card:
     if not isinstance(fields, dict):
         raise wrong("the document", fields, "an object")
     _CARD.check(fields, "")
-    del fields["format"]
     for name in ("artists", "primes", "notes"):
         fields[name] = tuple(fields.get(name, ()))
     card = Card(**fields)

@@ -1,4 +1,4 @@
-"""Checks a weights file (safetensors) by its header, before it is loaded. No torch.
+"""Reads a weights file (safetensors), and checks it by its header before that. No torch.
 
 The file has eight bytes that say how long the header is, the header, which is JSON, and the
 tensors, one after another. So what a file claims can be compared with the architecture and with
@@ -7,12 +7,17 @@ the file's own size before anything is allocated.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stream_rnn.errors import CheckpointError
-from stream_rnn.nets.architecture import Architecture, CountingArchitecture
+from stream_rnn.nets.architecture import Architecture, CountingArchitecture, Shape
+from stream_rnn.nets.stored import stored_tensors
 from stream_rnn.schema import items, one_of, parse_json, table, whole, wrong
 
 MOST_BYTES = 2**31  # of a file
@@ -21,6 +26,10 @@ _LENGTH = 8  # bytes that say how long the header is
 _FLOATS = {"F16": 2, "BF16": 2, "F32": 4, "F64": 8}
 _WHOLES = {"U8": 1, "I8": 1, "I16": 2, "I32": 4, "I64": 8}
 _SIZES = _FLOATS | _WHOLES
+_NUMPY = {
+    "F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8",
+    "U8": "u1", "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8",
+}  # fmt: skip
 _PLACE = whole(0, MOST_BYTES)
 _TENSOR = table(
     {
@@ -32,13 +41,14 @@ _TENSOR = table(
 
 
 def check_weights(
-    file: BinaryIO, size: int, architecture: Architecture | CountingArchitecture
+    file: BinaryIO, size: int, architecture: Architecture | CountingArchitecture, number: int
 ) -> None:
     """Checks that a file has the tensors of an architecture, and nothing else.
 
     Args:
         file: at its beginning; it is left at any place.
         size: of the file, in bytes.
+        number: the card's format.
 
     Raises:
         CheckpointError: the file is damaged, or does not fit.
@@ -47,8 +57,26 @@ def check_weights(
         header = _read_header(file, size)
     except CheckpointError as error:
         raise CheckpointError(f"damaged or cut short ({error})") from None
-    if misfit := _misfit(header, architecture):
+    if misfit := _misfit(header, _wanted(architecture, number)):
         raise CheckpointError(f"does not fit the card: {misfit}")
+
+
+def tensors_of(data: bytes) -> dict[str, NDArray[Any]]:
+    """The tensors of a file that has been checked, each an array of its own.
+
+    BF16, which NumPy does not have, becomes float32.
+    """
+    header = _read_header(io.BytesIO(data), len(data))
+    start = _LENGTH + int.from_bytes(data[:_LENGTH], "little")
+    found = {}
+    for name, tensor in header.items():
+        kind, shape = tensor["dtype"], tensor["shape"]
+        here = start + tensor["data_offsets"][0]
+        values = np.frombuffer(data, _NUMPY[kind], math.prod(shape), here)
+        if kind == "BF16":  # the upper half of a float32
+            values = (values.astype(np.uint32) << 16).view(np.float32)
+        found[name] = values.astype(values.dtype.newbyteorder("=")).reshape(shape)
+    return found
 
 
 def _read_header(file: BinaryIO, size: int) -> Mapping[str, Any]:
@@ -76,14 +104,25 @@ def _read_header(file: BinaryIO, size: int) -> Mapping[str, Any]:
     return header
 
 
+def _wanted(
+    architecture: Architecture | CountingArchitecture, number: int
+) -> Mapping[str, tuple[Shape, tuple[str, ...], str]]:
+    """Of each tensor its shape, the dtypes that it may have, and those in words."""
+    if isinstance(architecture, CountingArchitecture):  # in both formats
+        shapes = architecture.tensors()
+        return {name: (shape, tuple(_WHOLES), "whole numbers") for name, shape in shapes.items()}
+    if number == 1:
+        floats = architecture.tensors()
+        return {name: (shape, tuple(_FLOATS), "floats") for name, shape in floats.items()}
+    stored = stored_tensors(architecture)
+    return {name: (*of, " or ".join(of.dtypes)) for name, of in stored.items()}
+
+
 def _misfit(
-    header: Mapping[str, Any], architecture: Architecture | CountingArchitecture
+    header: Mapping[str, Any], wanted: Mapping[str, tuple[Shape, tuple[str, ...], str]]
 ) -> str | None:
     """What is wrong with the first tensor that does not fit, is missing or is one too many."""
-    counted = isinstance(architecture, CountingArchitecture)
-    dtypes, kind = (_WHOLES, "whole numbers") if counted else (_FLOATS, "floats")
-    wanted = architecture.tensors()
-    for name, shape in wanted.items():
+    for name, (shape, dtypes, kind) in wanted.items():
         if name not in header:
             return f"{name} is missing"
         found = header[name]["shape"]

@@ -8,13 +8,18 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from whole import hash_of
 
 from stream_rnn.checkpoint import (
+    WEIGHTS,
+    Card,
     find_models,
     load_network,
+    load_quantised,
     read_card,
     read_models,
     save_model,
+    save_quantised,
     write_card,
 )
 from stream_rnn.codecs.registry import CODECS
@@ -59,6 +64,49 @@ def test_half_floats_take_half_the_space_and_are_read_as_floats(
         assert torch.equal(weights[key], tensor.half().float())
 
 
+def converted(folder: Path, to: Path) -> Card:
+    """Writes what is served of a folder into another."""
+    card = read_card(folder)
+    return save_quantised(to, card, load_quantised(folder, card))
+
+
+@pytest.mark.parametrize("name", ["verse", "roll"])
+@pytest.mark.parametrize("half", [False, True])
+def test_both_formats_give_the_same_network(
+    models: Path, tmp_path: Path, name: str, half: bool
+) -> None:
+    card = read_card(models / name)
+    trained = load_network(models / name, card)
+    first = save_model(tmp_path / "1", card, trained, half=half)
+    second = converted(tmp_path / "1", tmp_path / "2")
+    assert (first.format, second.format, second.weights["dtype"]) == (1, 2, "int8")
+    assert second == read_card(tmp_path / "2")
+    assert second.weights["parameters"] == first.weights["parameters"]
+    assert second.weights["bytes"] == (tmp_path / "2" / WEIGHTS).stat().st_size
+    assert second.fingerprint != first.fingerprint
+    one, two = (load_quantised(tmp_path / str(c.format), c) for c in (first, second))
+    assert hash_of(one) == hash_of(two)
+    # And once more: what is read is written as it was.
+    again = converted(tmp_path / "2", tmp_path / "3")
+    assert again == second
+
+
+def test_a_network_of_8_bit_weights_is_nearly_the_trained_one(models: Path, tmp_path: Path) -> None:
+    trained = load_network(models / "verse", read_card(models / "verse"))
+    network = load_network(tmp_path, converted(models / "verse", tmp_path))
+    assert not network.training
+    symbols, blend = torch.arange(30)[None], torch.tensor([[0.5, 0.25, 0.25]])
+    with torch.no_grad():
+        expected, _ = trained(symbols, blend, trained.zero_state(1))
+        found, _ = network(symbols, blend, network.zero_state(1))
+    assert 0 < float((found - expected).abs().max()) < 0.02 * float(expected.std())
+    # As floats it can be saved again, which is format 1.
+    card = save_model(tmp_path / "floats", read_card(tmp_path), network, half=False)
+    assert card.format == 1 and card.weights["dtype"] == "float32"
+    for key, tensor in load_network(tmp_path / "floats", card).state_dict().items():
+        assert torch.equal(tensor, network.state_dict()[key])
+
+
 def test_models_are_folders_with_a_card(models: Path, tmp_path: Path) -> None:
     assert find_models(models) == {"roll": models / "roll", "verse": models / "verse"}
     assert find_models(tmp_path) == find_models(tmp_path / "none") == {}
@@ -77,7 +125,7 @@ def test_a_folder_without_a_card_is_no_model(tmp_path: Path) -> None:
         ('{"name": ', "cannot be read"),
         ("\xff", "cannot be read"),
         ("[1]", r"the document is \[1\]; it must be an object"),
-        ("{}", "format is missing; it must be 1"),
+        ("{}", "format is missing; it must be 1 or 2"),
         ('{"format": 1}', "name is missing; it must be 1 to 100 characters"),
     ],
 )
@@ -91,7 +139,8 @@ def test_a_card_that_is_not_one_is_refused_by_its_path(folder: Path, text: str, 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"format": 2}, "format is 2; it must be 1"),
+        ({"format": 3}, "format is 3; it must be 1 or 2"),
+        
         ({"stars": 5}, "stars is no field; there are: format, name, title, codec"),
         ({"name": "a/b"}, "name is 'a/b'; it must be 1 to 100 characters, as a folder"),
         ({"name": "..\\x"}, "name is "),

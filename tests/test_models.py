@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from boxed import DATA, MODELS, ROOT, held_out, needs_data
 from support import assert_groups_alike
+from whole import hash_of
 
-from stream_rnn.checkpoint import WEIGHTS, load_network, read_card
+from stream_rnn.checkpoint import (
+    WEIGHTS,
+    load_network,
+    load_quantised,
+    read_card,
+    save_quantised,
+)
 from stream_rnn.engine.kernels import make_kernel
 from stream_rnn.engine.messages import Settings
 from stream_rnn.engine.offline import generate
@@ -29,6 +37,19 @@ RECIPES = {
 }
 OWN = {"playlist"}  # learnt from a list of one's own: none comes in the box
 TOGETHER = 80_000_000  # bytes of weights
+# Hashes of the 8-bit networks, made of the floats that were trained.
+QUANTISED = {
+    "band": "6cb8c863e5e78551", "chorales": "0826ce48c65cf258",
+    "chorales-joint": "e0d67539566a202f", "controller": "066280d4de397fa9",
+    "death-metal": "da735fb58376e00c", "death-metal-lstm": "eb8a938cbf37bbc7",
+    "folk": "37a3083bcdbe735b", "kernel": "aa9922fce98081f8", "lyrics": "c96689f94a58176e",
+    "lyrics-any": "1cd1a0031fc3f135", "macdonald": "110e7dcefab30edd",
+    "muse": "08df6066ee85d331", "nottingham": "3097b59e0672fbd7",
+    "nottingham-joint": "ba1f2d4ccd190fe5", "performance": "eb4cd5980630aeaf",
+    "piano": "96e740e35b01c2c0", "shakespeare": "2eb821cd23e70d8b",
+    "star-trek": "e00315d4c1bacbfe", "tabs": "62e14c2eb9feb169",
+    "war-and-peace": "dbb41f2cc9d7a5cf",
+}  # fmt: skip
 
 
 def test_every_recipe_has_its_model_and_all_of_them_are_small_enough() -> None:
@@ -47,6 +68,19 @@ def test_a_card_tells_what_a_person_wants_to_know(name: str) -> None:
     assert weights.stat().st_size == card.weights["bytes"] <= 20_000_000
     assert hashlib.sha256(weights.read_bytes()).hexdigest() == card.weights["sha256"]
     assert default_controls(card, 1).seed == 1
+
+
+@pytest.mark.parametrize("name", QUANTISED)
+def test_what_is_served_is_what_was_made_of_the_trained_floats(name: str, tmp_path: Path) -> None:
+    card = read_card(MODELS[name])
+    network = load_quantised(MODELS[name], card)
+    assert hash_of(network) == QUANTISED[name]
+    again = save_quantised(tmp_path, card, network)
+    assert hash_of(load_quantised(tmp_path, again)) == QUANTISED[name]
+
+
+def test_each_network_is_known_in_8_bits() -> None:
+    assert QUANTISED.keys() == {n for n in MODELS if "hidden" in read_card(MODELS[n]).architecture}
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -40,6 +40,7 @@ THROUGH = {
     "stage/test_idleness.py": "stage: limits memory roster",
     "stage/test_stage.py": "stage: commits events lifecycle replay subscribers",
     "test_card.py": ": schema",
+    "test_checkpoint.py": ": model_files",
     "test_cli.py": ": paths; commands: arguments bench inspect runs sample serve train",
     "train/test_counting.py": "engine: offline preview",
     "train/test_data.py":

@@ -12,8 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
-from stream_rnn.checkpoint import load_network, read_card, read_models, read_weights, save_model
+from stream_rnn.checkpoint import (
+    load_network,
+    load_quantised,
+    read_card,
+    read_models,
+    read_tensors,
+    save_model,
+    save_quantised,
+)
 from stream_rnn.errors import CheckpointError
 from stream_rnn.nets.architecture import BASELINES, GATES, Architecture, CountingArchitecture
 from stream_rnn.nets.network import RecurrentNetwork
@@ -46,10 +55,13 @@ def test_a_baseline_knows_its_tables() -> None:
         assert known == {name: tuple(table.shape) for name, table in tables.items()}
 
 
-@pytest.fixture
-def folder(models: Path, tmp_path: Path) -> Path:
-    """A copy of a good model, whose card takes any weights that fit."""
+@pytest.fixture(params=[1, 2])
+def folder(models: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A copy of a good model, of either format, whose card takes any weights that fit."""
     folder = Path(shutil.copytree(models / "verse", tmp_path / "verse"))
+    if request.param == 2:
+        card = read_card(folder)
+        save_quantised(folder, card, load_quantised(folder, card))
     card = json.loads((folder / "card.json").read_text())
     del card["weights"]["sha256"]
     (folder / "card.json").write_text(json.dumps(card))
@@ -73,7 +85,7 @@ def faults_of(folder: Path) -> Iterator[str]:
     cards, faults = read_models({"verse": folder})
     assert not cards
     yield from map(str, faults)
-    for read in (read_weights, load_network):
+    for read in (read_tensors, load_network, load_quantised):
         with pytest.raises(CheckpointError) as caught:
             read(folder, read_card(folder))
         yield str(caught.value)
@@ -91,7 +103,7 @@ BIAS = "output.bias"
         (lambda h: h[BIAS].update(shape=[30.0]), "output.bias.shape[0] is 30.0; it must be a"),
         (lambda h: h[BIAS].update(shape=[2] * 9), "output.bias.shape is [2, 2, 2, 2, 2, 2, ...];"),
         (lambda h: h[BIAS].update(shape=[5, 6]), "output.bias is [5, 6], and should be [30]"),
-        (lambda h: h[BIAS].update(dtype="I32"), "output.bias is of I32, and should be of floats"),
+        (lambda h: h[BIAS].update(dtype="I32"), "output.bias is of I32, and should be of "),
         (lambda h: h[BIAS].update(dtype="F128"), "output.bias.dtype is 'F128'; it must be 'F16'"),
         (
             lambda h: h[BIAS].update(data_offsets=[4, 124]),
@@ -143,6 +155,71 @@ def test_a_header_that_would_be_huge_is_not_read(folder: Path, length: int) -> N
         assert "1073741824 bytes, which do not begin with a header of safetensors" in fault
 
 
+@pytest.mark.parametrize(
+    ("name", "dtype", "size", "said"),
+    [
+        ("output.weights", "U8", 1, "output.weights is of U8, and should be of I8"),
+        ("output.scale", "F16", 2, "output.scale is of F16, and should be of F32"),
+        ("table", "F64", 8, "table is of F64, and should be of F16 or F32"),
+        ("table", "BF16", 2, "table is of BF16, and should be of F16 or F32"),
+    ],
+)
+@pytest.mark.parametrize("folder", [2], indirect=True)
+def test_what_is_served_has_the_dtypes_that_it_is_computed_with(
+    folder: Path, name: str, dtype: str, size: int, said: str
+) -> None:
+    header, _ = parts(folder)
+    header[name]["dtype"], end = dtype, 0
+    for at, tensor in header.items():
+        if at != "__metadata__":
+            begin, stop = tensor["data_offsets"]
+            length = int(np.prod(tensor["shape"])) * size if at == name else stop - begin
+            tensor["data_offsets"], end = [end, end + length], end + length
+    put(folder, json.dumps(header).encode(), bytes(end))
+    for fault in faults_of(folder):
+        assert said in fault
+
+
+@pytest.mark.parametrize("folder", [2], indirect=True)
+def test_8_bit_weights_of_another_architecture_are_refused(folder: Path) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    card["architecture"] |= {"cell": "gru"}
+    (folder / "card.json").write_text(json.dumps(card))
+    for fault in faults_of(folder):
+        assert "does not fit the card: table is [30, 128], and should be [30, 96]" in fault
+
+
+@pytest.mark.parametrize("folder", [1, 2], indirect=True)
+def test_a_format_that_is_not_the_files_is_refused(folder: Path) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    card["format"] = 3 - card["format"]
+    (folder / "card.json").write_text(json.dumps(card))
+    for fault in faults_of(folder):
+        assert "is missing" in fault and fault.isprintable()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("folder", [1], indirect=True)
+def test_floats_of_any_size_are_read_without_torch(folder: Path, dtype: torch.dtype) -> None:
+    path = folder / "weights.safetensors"
+    tensors = {name: tensor.to(dtype) for name, tensor in load_file(path).items()}
+    save_file(tensors, path)
+    for name, found in read_tensors(folder, read_card(folder)).items():
+        assert found.flags.aligned and found.flags.writeable
+        assert found.astype(np.float64).tolist() == tensors[name].double().tolist()
+
+
+@pytest.mark.parametrize("folder", [1], indirect=True)
+def test_a_weight_beyond_float32_is_refused(folder: Path) -> None:
+    path = folder / "weights.safetensors"
+    tensors = {name: tensor.double() for name, tensor in load_file(path).items()}
+    tensors["output.weight"][1, 2] = 1e300
+    save_file(tensors, path)
+    for load in (load_network, load_quantised):
+        with pytest.raises(CheckpointError, match="output.weight has"):
+            load(folder, read_card(folder))
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 def test_weights_that_are_no_numbers_are_refused_by_who_loads_them(
     folder: Path, bad: float
@@ -154,3 +231,5 @@ def test_weights_that_are_no_numbers_are_refused_by_who_loads_them(
     save_model(folder, card, network, half=True)
     with pytest.raises(CheckpointError, match="safetensors: output.weight has values that are"):
         load_network(folder, read_card(folder))
+    with pytest.raises(CheckpointError, match="safetensors: output.weight has a number that is"):
+        load_quantised(folder, read_card(folder))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,27 @@ def written_network(
 def written_kind(name: str) -> QuantisedNetwork:
     """The network of a name in `WRITTEN`."""
     return written_network(name) if name in CELLS else written_network("lstm", name, symbols=20)
+
+
+def arrays_of(network: QuantisedNetwork) -> Iterator[NDArray[Any]]:
+    """All numbers of a network."""
+    products = [p for layer in network.layers for p in (layer.own, layer.below)]
+    for product in (*products, network.output, network.keys):
+        if product:
+            yield from (product.weights, product.scale)
+    for layer in network.layers:
+        yield from (layer.bias, layer.parameters)
+    yield from (network.table, network.artists, network.output_bias)
+    if network.voices is not None:
+        yield network.voices
+
+
+def hash_of(network: QuantisedNetwork) -> str:
+    """A hash of all numbers of a network."""
+    made = hashlib.sha256()
+    for array in arrays_of(network):
+        made.update(f"{array.dtype.str}{array.shape}".encode() + array.tobytes())
+    return made.hexdigest()[:16]
 
 
 def draw_by(

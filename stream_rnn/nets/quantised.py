@@ -114,7 +114,8 @@ def quantise(architecture: Architecture, tensors: Tensors) -> QuantisedNetwork:
 
 
 def _checked(name: str, tensor: NDArray[np.floating[Any]]) -> Floats:
-    small = tensor.astype(np.float32)
+    with np.errstate(over="ignore"):  # infinity is refused below
+        small = tensor.astype(np.float32)
     if not bool((np.abs(small) < LARGEST).all()):  # of NaN that is false
         raise CheckpointError(f"{name} has a number that is none, or not below {LARGEST:,.0f}")
     return small

@@ -16,8 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from stream_rnn.checkpoint import write_whole
 from stream_rnn.errors import CheckpointError
+from stream_rnn.model_files import write_whole
 from stream_rnn.train.recipe import Recipe
 
 ENDS = (signal.SIGINT, signal.SIGTERM)
