@@ -66,6 +66,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "bench": {
         *HOUSE, "paths", "engine", "nets", "train", "midi", "system",
+        "descriptors",
     },
     "commands": {
         "errors", "paths", "config", "midi", "codecs", "checkpoint", "engine",
@@ -100,15 +101,15 @@ OUTSIDE = {
                 "adapters.http.room",
                 "adapters.web.outbox", "adapters.web.websocket", "adapters.midi.side",
                 "stage.playout", "supervise", "serve.server", "serve.sides", "serve.signals",
-                "serve.engine_ward", "bench.serve", "bench.midi"},
+                "serve.engine_ward", "bench.midi"},
     "socket": {"adapters.osc.targets", "adapters.osc.presence", "adapters.http.host", "pipe",
                "system", "handover", "interfaces", "midi.process", "engine.process", "serve.server",
-               "serve.web", "bench.serve", "bench.osc", "bench.ears"},
+               "serve.web", "bench.crowd", "bench.osc", "bench.ears"},
     # osc: a timetag is in the time of day, which only the wall clock has.
     "time": {"clock", "midi.process", "midi.rack", "engine.process", "train.loop", "train.counting",
              "adapters.osc.agenda",
-             "bench.serve", "bench.osc", "bench.train", "bench.midi", "bench.jack_listener",
-             "bench.ears", "bench.engine", "bench.chords"},
+             "bench.serve", "bench.crowd", "bench.osc", "bench.train", "bench.midi",
+             "bench.jack_listener", "bench.ears", "bench.engine", "bench.chords"},
     # IMPSY's data sets are pickles: see there how no more than arrays come of one.
     "pickle": {"train.touches"},
 }  # fmt: skip

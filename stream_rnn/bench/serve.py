@@ -7,9 +7,7 @@ never less than the server's "sent minus due".
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import json
 import subprocess
 import sys
 import time
@@ -18,15 +16,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-import msgspec
-from websockets.asyncio.client import ClientConnection, connect
-
+from stream_rnn.bench.crowd import Crowd, check_room, tally
+from stream_rnn.bench.processes import busy, in_system
+from stream_rnn.bench.processes import children as children
+from stream_rnn.bench.processes import peak_memory as peak_memory
 from stream_rnn.errors import StreamRnnError
-from stream_rnn.system import run
 
 WARM_UP = 2.0
+OPENING = 0.002  # seconds from one opening to the next, at least
 FAVOURITE = "lyrics"  # the model to measure, if it is there and no other is named
-LATE = 10.0  # milliseconds of lateness allowed for symbols, in 99 of 100 cases
+LATE, VERY_LATE = 10.0, 25.0  # milliseconds of lateness allowed at p99 and at p99.9
 MEMORY = 1500  # megabytes of server and engine together
 
 
@@ -68,9 +67,10 @@ def bench_serve(
     *, models: Path, model: str | None, sessions: int, rate: float, seconds: float
 ) -> dict[str, Any]:
     """Runs the measurement; see `describe` for what the result says."""
-    options = ("--max-sessions", str(max(sessions, 1)))
+    check_room(sessions)
+    options = ("--max-sessions", str(sessions), "--max-connections", str(sessions))
     with running_server(models, *options) as (process, address):
-        measured = run(_load(address, model, sessions, rate, seconds))
+        measured = _load(process.pid, address, model, sessions, rate, seconds)
         memory = {
             "server": peak_memory(process.pid),
             "engine": sum(peak_memory(child) for child in children(process.pid)),
@@ -82,37 +82,24 @@ def bench_serve(
         "rate": rate,
         "seconds": seconds,
         **measured,
-        "stalls": int(_metric(metrics, "stream_rnn_stalls_total")),
+        "stalls": int(metric(metrics, "stream_rnn_stalls_total")),
         "memory_mb": {name: round(value / 1e6) for name, value in memory.items()},
     }
 
 
-async def _load(
-    address: str, model: str | None, sessions: int, rate: float, seconds: float
+def _load(
+    process: int, address: str, model: str | None, sessions: int, rate: float, seconds: float
 ) -> dict[str, Any]:
-    url = address.replace("http", "ws") + "/v1/stream"
-    lateness: list[list[float]] = [[] for _ in range(sessions)]
-    async with contextlib.AsyncExitStack() as stack:
-        clients = [
-            await stack.enter_async_context(connect(url, compression=None)) for _ in range(sessions)
-        ]
-        hello = json.loads(await clients[0].recv())
+    with contextlib.closing(Crowd(address)) as crowd:
+        for _ in range(sessions):
+            _, hello = crowd.join()
         name = pick_model([m["name"] for m in hello["models"]], model, "be played")
-        for number, client in enumerate(clients):
-            await client.send(
-                json.dumps(
-                    {"type": "open", "model": name, "seed": number, "controls": {"rate": rate}}
-                )
-            )
+        for number, client in enumerate(crowd.clients):
+            client.say(type="open", model=name, seed=number, controls={"rate": rate})
             # Like performers, sessions do not all start in the same millisecond.
-            await asyncio.sleep(1.0 / rate / sessions)
-        begin = time.monotonic() + WARM_UP
-        end = begin + seconds
-        async with asyncio.TaskGroup() as group:
-            for client, late in zip(clients, lateness, strict=True):
-                group.create_task(_listen(client, late, begin, end))
-    counts = [len(late) for late in lateness]
-    late = [x for part in lateness for x in part]
+            crowd.listen(time.monotonic() + max(1.0 / rate / sessions, OPENING))
+        measured = measure(crowd, process, seconds)
+    counts = [client.counted for client in crowd.clients]
     return {
         "model": name,
         "symbols": sum(counts),
@@ -121,8 +108,42 @@ async def _load(
             "most": max(counts),
             "expected": round(rate * seconds),
         },
-        "lateness_ms": percentiles(late),
+        **tally(crowd.clients),
+        "lateness_ms": percentiles(crowd.late),
+        "gateway_us_per_symbol": microseconds(measured["gateway"] * seconds, sum(counts)),
+        "system_us_per_symbol": microseconds(measured["system"] * seconds, sum(counts)),
+        "engine_us_per_symbol": microseconds(measured["engine"] * seconds, sum(counts)),
+        "busy": {name: round(share, 3) for name, share in measured.items()},
     }
+
+
+def measure(crowd: Crowd, process: int, seconds: float) -> dict[str, float]:
+    """Lets a crowd listen, first for `WARM_UP` seconds, and then measures.
+
+    Args:
+        process: the server's.
+
+    Returns:
+        The shares of one processor's time that the gateway, its part in the system, the engine
+        and the crowd took.
+    """
+    engines = children(process)
+
+    def used() -> tuple[float, ...]:
+        return busy([process]), in_system(process), busy(engines), time.process_time()
+
+    begin = time.monotonic() + WARM_UP
+    crowd.measure(begin, begin + seconds)
+    crowd.listen(begin)
+    before = used()
+    crowd.listen(begin + seconds)
+    names = "gateway", "system", "engine", "load"
+    return {n: (b - a) / seconds for n, a, b in zip(names, before, used(), strict=True)}
+
+
+def microseconds(seconds: float, symbols: float) -> float | None:
+    """Microseconds a symbol; none if there were no symbols."""
+    return round(1e6 * seconds / symbols, 1) if symbols > 0 else None
 
 
 def pick_model(able: Sequence[str], asked: str | None, to: str) -> str:
@@ -141,63 +162,32 @@ def pick_model(able: Sequence[str], asked: str | None, to: str) -> str:
     return asked or (FAVOURITE if FAVOURITE in able else able[0])
 
 
-async def _listen(client: ClientConnection, late: list[float], begin: float, end: float) -> None:
-    decode = msgspec.json.Decoder().decode
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout_at(asyncio.get_running_loop().time() + end - time.monotonic()):
-            while True:
-                text = await client.recv()
-                now = time.monotonic()
-                message = decode(text)
-                if message["type"] == "symbol" and begin <= now < end:
-                    late.append(now - message["due"])
-
-
-def percentiles(late: list[float]) -> dict[str, float | None]:
-    """The percentiles 50, 90 and 99 and the maximum of some seconds, in milliseconds."""
+def percentiles(late: Sequence[float]) -> dict[str, float | None]:
+    """Percentiles from 50 to 99.9, and the maximum, of some seconds; in milliseconds."""
     ordered = sorted(late)
     return {
-        **{f"p{p}": _percentile(ordered, p) for p in (50, 90, 99)},
+        **{f"p{p:g}": _percentile(ordered, p) for p in (50, 90, 99, 99.9)},
         "max": _percentile(ordered, 100),
     }
 
 
-def _percentile(ordered: list[float], percent: int) -> float | None:
+def _percentile(ordered: list[float], percent: float) -> float | None:
     """A percentile in milliseconds; None if the list is empty."""
     if not ordered:
         return None
-    return round(1000 * ordered[min(len(ordered) - 1, len(ordered) * percent // 100)], 2)
+    return round(1000 * ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))], 2)
 
 
-def _metric(text: str, name: str) -> float:
+def metric(text: str, name: str) -> float:
+    """A figure of `/metrics` that has no labels; 0 if it is not there."""
     lines = [line for line in text.splitlines() if line.startswith(name + " ")]
     return float(lines[0].split()[1]) if lines else 0.0
 
 
-def children(pid: int) -> list[int]:
-    """Process ids of a process's children (Linux)."""
-    with contextlib.suppress(OSError):
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-        return [int(child) for child in text.split()]
-    return []
-
-
-def peak_memory(pid: int) -> int:
-    """Peak resident bytes of a process (Linux; 0 elsewhere)."""
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1]) * 1024
-    return 0
-
-
 def breaches(result: dict[str, Any]) -> list[str]:
     """The bounds, meant for an idle machine, that this result misses; a line for each."""
-    per, late = result["symbols_per_session"], result["lateness_ms"]["p99"]
-    memory = sum(result["memory_mb"].values())
-    said = []
-    if late is None or late > LATE:
-        said.append(f"arrived {late} ms late at p99, not {LATE:g} ms")
+    per, memory = result["symbols_per_session"], sum(result["memory_mb"].values())
+    said = late_or_lost(result, LATE, VERY_LATE)
     # A session may have one symbol more or less, depending on when the measurement begins.
     if per["least"] < per["expected"] - 1:
         said.append(f"one session had {per['least']} symbols of {per['expected']}")
@@ -208,17 +198,47 @@ def breaches(result: dict[str, Any]) -> list[str]:
     return said
 
 
+def late_or_lost(result: dict[str, Any], *bounds: float) -> list[str]:
+    """A line for each bound on lateness at p99 (and p99.9) that is missed, and for what is lost."""
+    said = []
+    for name, bound in zip(("p99", "p99.9"), bounds, strict=False):
+        late = result["lateness_ms"][name]
+        if late is None or late > bound:
+            said.append(f"arrived {late} ms late at {name}, not {bound:g} ms")
+    for name in ("lost", "doubled"):
+        if result[name]:
+            said.append(f"{result[name]} symbols {name}")
+    return said
+
+
 def describe(result: dict[str, Any]) -> str:
     """A result for people."""
-    per, late, memory = result["symbols_per_session"], result["lateness_ms"], result["memory_mb"]
+    per, memory = result["symbols_per_session"], result["memory_mb"]
     return "\n".join(
         (
             f"{result['sessions']} sessions of {result['model']!r} at {result['rate']:g} symbols "
             f"a second for {result['seconds']:g} s: {result['symbols']:,} symbols",
-            f"  arrived minus due   p50 {late['p50']} ms, p90 {late['p90']} ms, "
-            f"p99 {late['p99']} ms, max {late['max']} ms",
-            f"  symbols a session   {per['least']} to {per['most']}, {per['expected']} expected",
+            arrived(result),
+            f"  symbols a session   {per['least']} to {per['most']}, {per['expected']} expected; "
+            f"{result['lost']} lost, {result['doubled']} doubled",
             f"  stalls              {result['stalls']}",
+            f"  processor           {result['gateway_us_per_symbol']} µs of the gateway for each "
+            f"symbol ({result['system_us_per_symbol']} µs of them in the system), "
+            f"{result['engine_us_per_symbol']} µs of the engine",
+            shares(result),
             f"  memory, peak        server {memory['server']} MB, engine {memory['engine']} MB",
         )
     )
+
+
+def arrived(result: dict[str, Any]) -> str:
+    """The line about lateness."""
+    late = result["lateness_ms"]
+    shown = ", ".join(f"{name} {late[name]} ms" for name in ("p50", "p90", "p99", "p99.9", "max"))
+    return f"  arrived minus due   {shown}"
+
+
+def shares(result: dict[str, Any]) -> str:
+    """The line about processors."""
+    busy = result["busy"].items()
+    return f"  of one processor    {', '.join(f'{name} {share:.0%}' for name, share in busy)}"

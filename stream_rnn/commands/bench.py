@@ -11,13 +11,15 @@ from stream_rnn.commands.arguments import AddCommand, positive, print_json
 from stream_rnn.errors import ConfigError, StreamRnnError
 from stream_rnn.paths import bundled
 
-CHECKED = ("serve", "osc", "midi")  # the benchmarks that have bounds
+CHECKED = ("serve", "audience", "osc", "midi")  # the benchmarks that have bounds
 
 
 def add(command: AddCommand) -> None:
     sub = command("bench", "Measure this machine.", _bench)
-    sub.add_argument("what", choices=("engine", "serve", "osc", "midi", "train"))
+    sub.add_argument("what", choices=("engine", "serve", "audience", "osc", "midi", "train"))
     sub.add_argument("--sessions", type=positive, default=100, metavar="N")
+    sub.add_argument("--viewers", type=positive, default=1000, metavar="N",
+                     help="for audience (%(default)s)")  # fmt: skip
     sub.add_argument("--rate", type=float, default=15.0, metavar="R", help="symbols a second")
     sub.add_argument("--seconds", type=float, default=20.0, metavar="S")
     sub.add_argument("--models", type=Path, default=bundled("models"), metavar="DIR")
@@ -43,6 +45,11 @@ def _bench(options: argparse.Namespace) -> None:
             from stream_rnn.bench.osc import bench_osc, breaches, describe
 
             result = bench_osc(**where)
+        case "audience":
+            from stream_rnn.bench.audience import bench_audience, breaches, describe
+
+            del load["sessions"]
+            result = bench_audience(**where, **load, viewers=options.viewers)
         case "midi":
             from stream_rnn.bench.midi import bench_midi, breaches, describe
 

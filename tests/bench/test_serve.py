@@ -11,9 +11,11 @@ from stream_rnn.bench import serve
 from stream_rnn.errors import StreamRnnError
 
 QUIET: dict[str, Any] = {
-    "lateness_ms": {"p99": -9.0},
+    "lateness_ms": {"p99": -9.0, "p99.9": 20.0},
     "symbols_per_session": {"least": 299, "most": 300, "expected": 300},
     "stalls": 0,
+    "lost": 0,
+    "doubled": 0,
     "memory_mb": {"server": 100, "engine": 400},
 }
 
@@ -24,6 +26,9 @@ def test_sessions_are_measured(models: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert (result["model"], result["sessions"]) == ("verse", 3)
     assert 0 < result["symbols"] and result["symbols_per_session"]["expected"] == 10
     assert result.keys() >= {"lateness_ms", "stalls", "memory_mb", "rate", "seconds"}
+    assert (result["lost"], result["doubled"]) == (0, 0)
+    assert result["gateway_us_per_symbol"] > 0 and result["engine_us_per_symbol"] > 0
+    assert result["busy"].keys() == {"gateway", "system", "engine", "load"}
     assert "3 sessions of 'verse' at 20 symbols a second" in serve.describe(result)
 
 
@@ -40,8 +45,11 @@ def test_the_favourite_is_measured_unless_another_is_named() -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"lateness_ms": {"p99": 10.5}}, "10.5 ms late"),
-        ({"lateness_ms": {"p99": None}}, "None ms late"),
+        ({"lateness_ms": {"p99": 10.5, "p99.9": 20.0}}, "10.5 ms late"),
+        ({"lateness_ms": {"p99": 9.5, "p99.9": 25.5}}, "25.5 ms late at p99.9"),
+        ({"lateness_ms": {"p99": None, "p99.9": 1.0}}, "None ms late"),
+        ({"lost": 2}, "2 symbols lost"),
+        ({"doubled": 1}, "1 symbols doubled"),
         (
             {"symbols_per_session": {"least": 298, "most": 300, "expected": 300}},
             "one session had 298 symbols of 300",
@@ -60,7 +68,7 @@ def test_each_bound_has_its_line(changed: dict[str, Any], said: str) -> None:
 def test_check_fails_with_a_line_for_each_bound(
     check: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    broken = QUIET | {"stalls": 2, "lateness_ms": {"p99": 30.0}}
+    broken = QUIET | {"stalls": 2, "lateness_ms": {"p99": 30.0, "p99.9": 20.0}}
     monkeypatch.setattr(serve, "bench_serve", lambda **asked: broken)
     assert cli.main(["bench", "serve", "--json", *["--check"] * check]) == int(check)
     out, err = capsys.readouterr()
