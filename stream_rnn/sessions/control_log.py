@@ -62,6 +62,9 @@ class ControlLog:
 
     def at(self, position: int) -> Controls:
         """The controls in force at a position."""
+        latest = self._entries[-1]
+        if position >= latest.position:
+            return latest.controls
         return self._entries[self._index(position)].controls
 
     def _index(self, position: int) -> int:

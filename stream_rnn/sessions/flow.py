@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from msgspec import Struct
+
 from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.base import Codec
 from stream_rnn.sessions.control_log import ControlLog
@@ -41,8 +43,7 @@ class Timing:
     starved: float = 0.5
 
 
-@dataclass(frozen=True)
-class Credit:
+class Credit(Struct, frozen=True):
     """A session's credit: see `engine.messages.Credits`."""
 
     until: int
@@ -90,9 +91,10 @@ class Flow:
     _snapshots: deque[tuple[int, bytes]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
-        self._timeline = Timeline(steps_per_beat(self.card), self.timing.commit_ahead)
+        self._per_beat = steps_per_beat(self.card)
+        self._timeline = Timeline(self._per_beat, self.timing.commit_ahead)
         speed = default_controls(self.card, 0).rate
-        self._pace = Pace(self.codec, speed, steps_per_beat(self.card))
+        self._pace = Pace(self.codec, speed, self._per_beat)
         self._spelling = self._pace.spelling
         self._spelling.recall(self.journal)
 
@@ -114,7 +116,7 @@ class Flow:
     def seconds_of(self, committed: Committed) -> float:
         """Seconds that the sound which a symbol began lasts, at the tempo in force or followed."""
         beats = committed.sound.beats if committed.sound else 0.0
-        return beats * steps_per_beat(self.card) / self.controls_at(committed.n).rate
+        return beats * self._per_beat / self.controls_at(committed.n).rate
 
     def beat_of(self, committed: Committed) -> tuple[float, float] | None:
         """The place and length, in beats, of the symbol committed last; none if off the beat."""
@@ -123,8 +125,7 @@ class Flow:
         if self.spells:
             beats = committed.sound.beats if committed.sound else 0.0
             return self._spelling.beats - beats, beats
-        per_beat = steps_per_beat(self.card)
-        return committed.n / per_beat, 1 / per_beat
+        return committed.n / self._per_beat, 1 / self._per_beat
 
     def since(self, start: int) -> Iterator[Committed]:
         """Committed symbols from a position on, with their sounds."""
@@ -141,7 +142,7 @@ class Flow:
         tempo = self._tempo_of(controls)
         if tempo is None:
             return controls
-        rate = 1.0 / tempo.interval(steps_per_beat(self.card))
+        rate = 1.0 / tempo.interval(self._per_beat)
         return replace(controls, bpm=tempo.bpm, rate=rate)
 
     @property
@@ -178,7 +179,8 @@ class Flow:
 
         Pending steps are due now. A paused session has no deadline: others come first.
         """
-        interval = self.interval
+        position = self.journal.position
+        interval = 1.0 / self.controls_at(position).rate
         ahead = max(2, math.ceil(self.timing.lookahead / interval)) + self.pending_steps
         if self._pace.own:
             # Lengths vary: allow as many symbols as possible, at the mean length of those that
@@ -186,13 +188,13 @@ class Flow:
             ahead = self.rollback
             steps = sum(self._pace.steps(symbol) for symbol in self._computed)
             interval *= steps / max(1, len(self._computed))
-        due = self.next_due - self.timing.commit_ahead
+        due = self._timeline.next_due - self.timing.commit_ahead
         if not self.playing:
             due = now if self.pending_steps else math.inf
-        until = self.position + min(ahead, self.rollback - 1)
+        until = position + min(ahead, self.rollback - 1)
         if self.course.untold is not None:
             until = self.course.untold  # the symbols after it are not drawn
-        return Credit(until, self.position, due, interval)
+        return Credit(until, position, due, interval)
 
     def commit_time(self) -> float:
         """When the next symbol is to be committed; infinity while none is to be."""
@@ -200,14 +202,16 @@ class Flow:
             return math.inf
         if self.pending_steps:
             return -math.inf
-        return (
-            self.next_due - self.timing.commit_ahead if self.status is Status.PLAYING else math.inf
-        )
+        if self.status is not Status.PLAYING:
+            return math.inf
+        return self._timeline.next_due - self.timing.commit_ahead
 
     def _advance(self, symbol: int, due: float, *, fed: bool = False) -> None:
         steps = self._pace.pass_on(symbol, fed=fed)
-        rate = self.log.at(self.position).rate
-        self._timeline.advance(due, steps, self._place, rate=rate, tempo=self.tempo)
+        controls = self.log.at(self.journal.position)
+        tempo = self._tempo_of(controls)
+        place = 0.0 if tempo is None else self._place
+        self._timeline.advance(due, steps, place, rate=controls.rate, tempo=tempo)
 
     def start(self, now: float) -> None:
         """Sets the timeline so that the next symbol comes soon, or at its step of the bar."""

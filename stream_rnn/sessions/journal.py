@@ -11,17 +11,17 @@ import itertools
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from stream_rnn.codecs.base import Sound, int_to_bytes
+from msgspec import Struct
+
+from stream_rnn.codecs.base import Sound
 
 HISTORY = 200_000
 SNAPSHOTS = 96
 NEVER = 2**63  # a position that no stream reaches
 
 
-@dataclass(frozen=True)
-class Committed:
+class Committed(Struct, frozen=True):
     """One symbol of the history.
 
     Attributes:
@@ -46,23 +46,19 @@ class Journal:
 
     Attributes:
         first: the oldest position still here.
+        position: how many symbols have been committed.
         needed: the oldest position that must be kept, whatever the limit.
     """
 
     def __init__(self, width: int, limit: int = HISTORY) -> None:
-        self._width, self._limit = width, limit
-        self.first = 0
+        self._width, self._limit, self._most = width, limit, limit + limit // 4
+        self.first = self.position = 0
         self.needed = NEVER
         self._symbols = bytearray()
         self._due = array("d")
         self._fed = bytearray()
         self._velocities = bytearray()
         self._snapshots: dict[int, bytes] = {}  # in order of position
-
-    @property
-    def position(self) -> int:
-        """How many symbols have been committed."""
-        return self.first + len(self._due)
 
     @property
     def velocity(self) -> int:
@@ -75,11 +71,14 @@ class Journal:
 
     def append(self, symbol: int, due: float, *, fed: bool, velocity: int | None = None) -> None:
         """Commits a symbol, and the velocity that it sets, if it does."""
-        self._velocities.append(velocity or self.velocity)
-        self._symbols += int_to_bytes(symbol, self._width)
+        velocities = self._velocities
+        velocities.append(velocity or (velocities[-1] if velocities else 0))
+        self._symbols += symbol.to_bytes(self._width, "little")
         self._due.append(due)
         self._fed.append(fed)
-        self._let_go()
+        self.position += 1
+        if len(self._due) > self._most:
+            self._let_go()
 
     def extend(self, symbols: list[int], due: float, velocities: list[int | None]) -> None:
         """Commits many fed symbols, due at one time, with a tenth of the work of `append`."""
@@ -90,10 +89,11 @@ class Journal:
         self._symbols += b"".join([symbol.to_bytes(width, "little") for symbol in symbols])
         self._due.extend(itertools.repeat(due, len(symbols)))
         self._fed += bytes([True]) * len(symbols)
+        self.position += len(symbols)
         self._let_go()
 
     def _let_go(self) -> None:
-        if len(self._due) > self._limit + self._limit // 4:
+        if len(self._due) > self._most:
             self._drop(min(len(self._due) - self._limit, self.needed - self.first))
 
     def _drop(self, count: int) -> None:
@@ -152,13 +152,14 @@ class Journal:
         del self._due[keep:]
         del self._fed[keep:]
         del self._velocities[keep:]
+        self.position = position
         for n in [n for n in self._snapshots if n > position]:
             del self._snapshots[n]
 
     def copy(self, position: int) -> Journal:
         """The same past, up to `position`."""
         twin = self.empty()
-        twin.first = self.first
+        twin.first, twin.position = self.first, self.position
         twin._symbols, twin._due, twin._fed = self._symbols[:], self._due[:], self._fed[:]
         twin._velocities = self._velocities[:]
         twin._snapshots = dict(self._snapshots)

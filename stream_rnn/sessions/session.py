@@ -88,7 +88,7 @@ class Session(Flow):
 
     def come_into_force(self) -> list[Entry]:
         """Pending changes whose position has now been reached; each is returned once."""
-        if self.position < self._change_at:
+        if self.journal.position < self._change_at:
             return []
         reached = [e for e in self.log.after(self._change_at - 1) if e.position <= self.position]
         self._await_changes()
@@ -245,8 +245,8 @@ class Session(Flow):
         """Takes a computed symbol; drops one of an older plan."""
         if generation != self.generation:
             return
-        assert position == self.position + len(self._computed)
-        if not self._computed and now > self.next_due + self.timing.stall:
+        assert position == self.journal.position + len(self._computed)
+        if not self._computed and now > self._timeline.next_due + self.timing.stall:
             self.stalls += self.status is Status.PLAYING
             self._timeline.delay(now + self.timing.commit_ahead, self._place, self.tempo)
         self._computed.append(symbol)
@@ -284,14 +284,13 @@ class Session(Flow):
 
     def commit(self, now: float) -> Committed:
         """Makes the next computed symbol history."""
-        n, symbol = self.position, self._computed.popleft()
+        journal, symbol = self.journal, self._computed.popleft()
+        n, due = journal.position, self._timeline.next_due
         if self.pending_steps:
             self.pending_steps -= 1
             due = now
-        else:
-            due = self.next_due
-        self.journal.append(symbol, due, fed=False, velocity=self.codec.velocity(symbol))
-        self._settle_snapshots()
+        journal.append(symbol, due, fed=False, velocity=self.codec.velocity(symbol))
+        if self._snapshots:
+            self._settle_snapshots()
         self._advance(symbol, due)
-        sound, velocity = self._spelling.sound, self.journal.velocity
-        return Committed(n, symbol, due, fed=False, sound=sound, velocity=velocity)
+        return Committed(n, symbol, due, False, self._spelling.sound, journal.velocity)

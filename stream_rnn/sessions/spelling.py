@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from stream_rnn.codecs.base import Codec, Sound
 from stream_rnn.sessions.journal import Committed, Journal

@@ -75,9 +75,11 @@ class Pace:
 
         After many symbols of no length one is given a step, lest the stream take all our time.
         """
-        self.spelling.read(symbol, fed=fed)
-        steps, sound = self.steps(symbol), self.spelling.sound
+        seconds = self._codec.seconds(symbol)
+        steps = 1.0 if seconds is None else seconds * self._speed
         if self.spelling.there:
+            self.spelling.read(symbol, fed=fed)
+            sound = self.spelling.sound
             steps = sound.beats * self._per_beat if sound else 0.0
         self._at_once = 0 if steps else self._at_once + 1
         return 1.0 if self._at_once and self._at_once % MAX_AT_ONCE == 0 else steps
