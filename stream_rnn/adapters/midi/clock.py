@@ -102,7 +102,6 @@ class ClockOut:
         always: whether pulses go on in the stream's tempo while it is paused.
 
     Attributes:
-        per_beat: as given.
         bpm: the tempo of pulses in a pause; to be kept up to date.
     """
 

@@ -10,6 +10,7 @@ from typing import Any
 from stream_rnn.config import MidiControl
 from stream_rnn.control_table import FADERS, TABLE, WEIGHT, Fader
 from stream_rnn.errors import ProtocolError
+from stream_rnn.recent import Recent
 from stream_rnn.sessions.session import Session
 from stream_rnn.stage.limits import Model
 from stream_rnn.wire.control_words import value_of
@@ -36,7 +37,7 @@ class Faders:
     def __init__(self, models: Mapping[str, Model]) -> None:
         self._artists = {name for model in models.values() for name in model.card.artists}
         # By session: the places of its faders, and the blend that they made.
-        self._mixed: dict[int, tuple[Blend, Blend]] = {}
+        self._mixed: Recent[int, tuple[Blend, Blend]] = Recent(MOST)
 
     def check(self, binding: MidiControl) -> None:
         """Checks that a binding names a control or an action, and that its options fit it.
@@ -142,7 +143,8 @@ class Faders:
         """The places of the faders of a session's blend."""
         now = dict(session.controls.artist or {})
         places, made = self._mixed.get(session.key, ({}, {}))
-        return places if _alike(made, now) else now
+        alike = made.keys() == now.keys() and all(math.isclose(made[n], now[n]) for n in now)
+        return places if alike else now
 
     def _blend(self, artist: str, weight: float, session: Session) -> dict[str, Any] | None:
         if artist not in session.card.artists:
@@ -151,10 +153,7 @@ class Faders:
         places = {**places, artist: weight}
         if total := math.fsum(places.values()):
             now = {n: w / total for n, w in places.items() if w > 0}
-        self._mixed.pop(session.key, None)
         self._mixed[session.key] = places, now
-        if len(self._mixed) > MOST:
-            del self._mixed[next(iter(self._mixed))]
         return {"artist": places} if total else None  # with all faders down the blend stays
 
 
@@ -166,7 +165,3 @@ def fader_of(control: str) -> Fader:
 def is_whole(control: str) -> bool:
     """Whether a control takes only whole numbers."""
     return control in TABLE and TABLE[control].kind == "whole"
-
-
-def _alike(one: Blend, other: Blend) -> bool:
-    return one.keys() == other.keys() and all(math.isclose(one[n], other[n]) for n in one)

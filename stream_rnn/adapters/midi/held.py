@@ -18,9 +18,6 @@ class HeldKeys:
     Keyboards send "all notes off" when their last key goes up, and sequencers reset every
     channel when they are started. Such a message releases the keys that this port holds on its
     channel. It affects no other keys, and it pauses nothing.
-
-    Args:
-        keys: plays the keys.
     """
 
     def __init__(self, keys: Keys) -> None:

@@ -22,10 +22,8 @@ from stream_rnn.adapters.midi.turns import Turns
 from stream_rnn.config import MidiConfig, MidiIn
 from stream_rnn.sessions.tempo import Tempo
 from stream_rnn.stage.stage import Stage
-from stream_rnn.stage.subscribers import Asker
 from stream_rnn.stage.transport import TransportFollower
 from stream_rnn.wire import events, midi
-from stream_rnn.wire.learning import Forget, Learn
 
 log = logging.getLogger("stream_rnn.midi")
 
@@ -75,6 +73,9 @@ class MidiInput:
         ]
         self._knobs = Knobs(config.control, stage, self, learnt, self._panic)
         self._guard = EchoGuard()
+        self.learn, self.forget = self._knobs.learn, self._knobs.forget
+        # Messages that go out on any port, and silences by the MIDI process, may come back in.
+        self.sent, self.silenced = self._guard.sent, self._guard.silenced
         self._leader: int | None = None  # the port whose clock is followed
         self._silent_at = math.inf  # when its clock counts as silent if no pulse comes
         self._panicked = -PANIC_PAUSE
@@ -87,14 +88,6 @@ class MidiInput:
     def bindings(self) -> list[tuple[int | None, str]]:
         """The bound controllers, as (cc, or None for another source; control)."""
         return [(b.cc, b.control) for b in self._knobs.bindings]
-
-    def sent(self, time: float, data: bytes, port: int = 0) -> None:
-        """Notes a message that goes out on a port at `time`; it may come back in on any port."""
-        self._guard.sent(time, data, port)
-
-    def silenced(self, time: float) -> None:
-        """Notes that the MIDI process has ended all notes; its messages may come back in, too."""
-        self._guard.silenced(time)
 
     def heard(self, port: int, time: float, data: bytes, now: float) -> None:
         """Handles bytes that came in on a port.
@@ -195,16 +188,6 @@ class MidiInput:
             port = self._ears[self._leader].config.port
             log.info("MIDI clock: %s is silent; sessions that follow it keep its last tempo", port)
             self._leader, self._silent_at = None, math.inf
-
-    # Learning
-
-    def learn(self, asker: Asker, request: Learn, now: float) -> None:
-        """See `Knobs.learn`."""
-        self._knobs.learn(asker, request, now)
-
-    def forget(self, asker: Asker, request: Forget, now: float) -> None:
-        """See `Knobs.forget`."""
-        self._knobs.forget(asker, request, now)
 
     # As an `Asker`, which the stage answers
 

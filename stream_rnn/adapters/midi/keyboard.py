@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import Protocol
 
 from stream_rnn.adapters.midi.phrases import Phrase, Played, as_events, as_frames
 from stream_rnn.adapters.midi.turns import Turns
@@ -28,30 +27,6 @@ ROLL, PERFORMANCE = PianorollCodec.domain, PerformanceCodec.domain
 EARLY = 0.004  # seconds before a symbol is committed, when a frame of keys takes its place
 
 
-class Keys(Protocol):
-    """Plays the keys of a keyboard with a session. `time` is when a message was received."""
-
-    def note_on(self, event: NoteOn, time: float, now: float) -> None:
-        """Handles a key that goes down."""
-        ...
-
-    def note_off(self, event: NoteOff, time: float, now: float) -> None:
-        """Handles a key that goes up."""
-        ...
-
-    def pedal(self, down: bool, time: float) -> None:
-        """Handles the sustain pedal."""
-        ...
-
-    def next_time(self) -> float:
-        """When `tick` has something to do; infinity for nothing."""
-        ...
-
-    def tick(self, now: float) -> None:
-        """Does what is due."""
-        ...
-
-
 def make_keys(config: MidiIn, stage: Stage, asker: Asker, turns: Turns) -> Keys:
     """Makes the keys that a keyboard's configuration asks for.
 
@@ -60,32 +35,32 @@ def make_keys(config: MidiIn, stage: Stage, asker: Asker, turns: Turns) -> Keys:
     """
     if config.keys == "answer":
         return Answer(config, stage, asker, turns)
-    kind = PlayAlong if config.keys == "feed" else NoKeys
+    kind = PlayAlong if config.keys == "feed" else Keys
     return kind(config, stage, asker)
 
 
-class NoKeys:
-    """Keys that do nothing."""
+class Keys:
+    """The keys of a keyboard, which do nothing. `time` is when a message was received."""
 
     def __init__(self, config: MidiIn, stage: Stage, asker: Asker) -> None:
         self._config, self._stage, self._asker = config, stage, asker
         self._refused: str | None = None
 
     def note_on(self, event: NoteOn, time: float, now: float) -> None:
-        """See `Keys`."""
+        """Handles a key that goes down."""
 
     def note_off(self, event: NoteOff, time: float, now: float) -> None:
-        """See `Keys`."""
+        """Handles a key that goes up."""
 
     def pedal(self, down: bool, time: float) -> None:
-        """See `Keys`."""
+        """Handles the sustain pedal."""
 
     def next_time(self) -> float:
-        """See `Keys`."""
+        """When `tick` has something to do; infinity for nothing."""
         return math.inf
 
     def tick(self, now: float) -> None:
-        """See `Keys`."""
+        """Does what is due."""
 
     def _session(self) -> Session | None:
         """The session to play with; None, with a warning in the log, if it takes no keys."""
@@ -108,7 +83,7 @@ class NoKeys:
         self._stage.handle(self._asker, message, now)
 
 
-class Answer(NoKeys):
+class Answer(Keys):
     """Call and response: the session listens while keys are played, and then answers.
 
     All keyboards of a session share one turn: see `Turn`.
@@ -181,7 +156,7 @@ class Answer(NoKeys):
         ]
 
 
-class PlayAlong(NoKeys):
+class PlayAlong(Keys):
     """Keys go into the stream while it plays.
 
     With a piano roll, while keys are down, each frame is made of these keys and takes the place

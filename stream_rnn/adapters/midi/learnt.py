@@ -60,23 +60,16 @@ class LearntFile:
 # These fields come first. Fields that are not in ALWAYS are written only if not at their default.
 FIRST = (*SOURCES, "control", "session", "channel")
 ALWAYS = ("control", "session")
-DEFAULTS = {
-    field.name: field.default for field in msgspec.structs.fields(MidiControl)
-}  # fmt: skip
 
 
 def toml_lines(binding: MidiControl) -> str:
     """Writes a binding as lines of `serve.toml`."""
-    names = [*FIRST, *(name for name in DEFAULTS if name not in FIRST)]
-    values = {name: getattr(binding, name) for name in names}
-    said = [n for n in names if n in ALWAYS or values[n] != DEFAULTS[n]]
+    defaults = {field.name: field.default for field in msgspec.structs.fields(MidiControl)}
+    values = {name: getattr(binding, name) for name in (*FIRST, *defaults)}
+    said = [n for n, value in values.items() if n in ALWAYS or value != defaults[n]]
     return "\n".join(["[[midi.control]]", *(f"{n} = {_written(values[n])}" for n in said), ""])
 
 
 def _written(value: str | float | bool) -> str:
-    return _quoted(value) if isinstance(value, str) else json.dumps(value)
-
-
-def _quoted(text: str) -> str:
-    # A JSON string is a TOML string, except that TOML also wants this character escaped.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    # A JSON value is a TOML value, except that TOML also wants this character escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

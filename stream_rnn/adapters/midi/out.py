@@ -14,7 +14,6 @@ from stream_rnn.adapters.midi.clock import ClockOut
 from stream_rnn.config import MidiOut
 from stream_rnn.errors import ConfigError
 from stream_rnn.midi.player import ALL_NOTES_OFF, CONTROL, NOTE_ON, Key, note_off
-from stream_rnn.sessions.controls import Controls
 from stream_rnn.sound.track import DRUM_CHANNEL, Track
 from stream_rnn.sound.voice import Note, Voice, is_verse
 from stream_rnn.stage.subscribers import NoteContext, fits
@@ -118,7 +117,7 @@ class MidiSink:
                 self._send_program(port, track)
             notes = track.voice.play(
                 event,
-                velocity=self._velocity(port, context.controls),
+                velocity=context.controls.velocity if route.velocity is None else route.velocity,
                 transpose=context.controls.transpose + route.transpose,
             )
             self._send(port, track, at, notes)
@@ -217,13 +216,7 @@ class MidiSink:
 
     def _channel(self, port: int, controlled: int) -> int:
         route = self._routes[port]
-        if route.drums:
-            return DRUM_CHANNEL
-        return (route.channel or controlled) - 1
-
-    def _velocity(self, port: int, controls: Controls) -> int:
-        velocity = self._routes[port].velocity
-        return controls.velocity if velocity is None else velocity
+        return DRUM_CHANNEL if route.drums else (route.channel or controlled) - 1
 
     def _send_program(self, port: int, track: Track) -> None:
         program = self._routes[port].program

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stream_rnn.codecs.performance import TICK
+from stream_rnn.codecs.performance import Note, encode_notes, event_of
 from stream_rnn.codecs.pianoroll import HIGHEST_PITCH, LOWEST_PITCH
 
 CHORD = 0.040  # seconds within which keys count as struck together
@@ -136,24 +136,9 @@ def as_events(notes: Iterable[Played], *, speed: float, limit: int) -> list[dict
 
 
 def _events(notes: Sequence[Played], speed: float) -> list[dict[str, Any]]:
-    if not notes:
-        return []
-    origin = notes[0].start
-    moments: list[tuple[int, int, int, int]] = []
-    for note in notes:
-        start = round((note.start - origin) * speed / TICK)
-        stop = max(round((note.stop - origin) * speed / TICK), start + 1)
-        moments.append((start, 1, note.pitch, note.velocity))
-        moments.append((stop, 0, note.pitch, 0))
-    events: list[dict[str, Any]] = []
-    now, loudness = 0, 0
-    for tick, struck, pitch, velocity in sorted(moments):
-        while tick > now:
-            shift = min(tick - now, round(1 / TICK))
-            events.append({"shift": round(shift * TICK, 2)})
-            now += shift
-        if struck and velocity != loudness:
-            loudness = velocity
-            events.append({"velocity": velocity})
-        events.append({"on" if struck else "off": pitch})
-    return events
+    start = notes[0].start if notes else 0.0
+    moved = [
+        Note((n.start - start) * speed, (n.stop - start) * speed, n.pitch, n.velocity)
+        for n in notes
+    ]
+    return [event_of(int(symbol)) for symbol in encode_notes(moved)]

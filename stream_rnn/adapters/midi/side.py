@@ -98,12 +98,16 @@ class MidiSide:
         follower: TransportFollower,
         bpm: float,
     ) -> None:
-        self._stage, self._clock, self._config, self._bpm = stage, clock, config, bpm
+        self._stage, self._clock, self._config = stage, clock, config
         self._sink = MidiSink(
-            config.out_, self._play, self._end_notes, clock.now, self._steps_per_beat,
-            lambda: stage.times.on_sooner(),
+            config.out_, self._play, lambda: self._process.end_notes(), clock.now,
+            self._steps_per_beat, lambda: stage.times.on_sooner(),
         )  # fmt: skip
-        self.input = self._make_input(follower)
+        self.input: MidiInput | None = None
+        if config.in_:
+            from stream_rnn.adapters.midi.input import MidiInput
+
+            self.input = MidiInput(config, stage, follower, bpm=bpm)
         self._connected: tuple[str | None, ...] = ()
         self._trouble: str | None = None
         died = asyncio.Event()
@@ -124,13 +128,6 @@ class MidiSide:
     def ticking(self) -> list[MidiInput | MidiSink]:
         """The parts that act at times of their own: see `playout.Ticking`."""
         return [self._sink] if self.input is None else [self.input, self._sink]
-
-    def _make_input(self, follower: TransportFollower) -> MidiInput | None:
-        if not self._config.in_:
-            return None
-        from stream_rnn.adapters.midi.input import MidiInput
-
-        return MidiInput(self._config, self._stage, follower, bpm=self._bpm)
 
     def _steps_per_beat(self, model: str) -> int | None:
         played = self._stage.models[model]
@@ -168,9 +165,6 @@ class MidiSide:
             for time, port, data in messages:
                 self.input.sent(max(time, now), data, port)  # a late message goes out at once
         self._process.play(messages)
-
-    def _end_notes(self) -> None:
-        self._process.end_notes()
 
     def _on_event(self, event: Report) -> None:
         self._ward.hear()

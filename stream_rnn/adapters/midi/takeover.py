@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from stream_rnn.config import MidiControl
+from stream_rnn.recent import Recent
 
 MOST = 1024  # values that are remembered
 CLOSE = 1.01 / 127  # part of a range: about a knob's own step, within which it meets a value
@@ -14,7 +15,7 @@ class Takeover:
     """Remembers what value each controller has set last, and where it stands."""
 
     def __init__(self) -> None:
-        self._set: dict[tuple[MidiControl, int], float] = {}
+        self._set: Recent[tuple[MidiControl, int], float] = Recent(MOST)
         self._stood: dict[MidiControl, float] = {}
 
     def admits(
@@ -49,12 +50,10 @@ class Takeover:
 
     def has_set(self, binding: MidiControl, session: int, current: float) -> None:
         """Notes that a controller has set a control, which now has the value `current`."""
-        self._set.pop((binding, session), None)
         self._set[binding, session] = current
-        if len(self._set) > MOST:
-            del self._set[next(iter(self._set))]
 
     def forget(self, binding: MidiControl) -> None:
         """Forgets a controller that is no longer bound."""
         self._stood.pop(binding, None)
-        self._set = {key: value for key, value in self._set.items() if key[0] != binding}
+        for key in [key for key in self._set if key[0] == binding]:
+            del self._set[key]
