@@ -40,19 +40,29 @@ class MultiplicativeLSTM(nn.Module):
         super().__init__()
         self.hidden, self.layers, self.dropout = hidden, layers, dropout
         self.weight_drop = weight_drop
-        bound = 1 / math.sqrt(hidden)
         for layer in range(layers):
             below = hidden if layer else inputs
             made = {
-                "weight_ih": torch.empty(4 * hidden, below).uniform_(-bound, bound),
-                "weight_hh": torch.empty(4 * hidden, hidden).uniform_(-bound, bound),
-                "alpha": torch.full((4 * hidden,), ALPHA),
-                "beta_hh": torch.full((4 * hidden,), BETA),
-                "beta_ih": torch.full((4 * hidden,), BETA),
-                "bias": torch.zeros(4 * hidden),
+                "weight_ih": torch.empty(4 * hidden, below),
+                "weight_hh": torch.empty(4 * hidden, hidden),
+                "alpha": torch.empty(4 * hidden),
+                "beta_hh": torch.empty(4 * hidden),
+                "beta_ih": torch.empty(4 * hidden),
+                "bias": torch.empty(4 * hidden),
             }
             for name, value in made.items():
                 self.register_parameter(f"{name}_l{layer}", nn.Parameter(value))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Starts the parameters anew, as the method of `nn.LSTM` does."""
+        bound = 1 / math.sqrt(self.hidden)
+        starts = {"alpha": ALPHA, "beta_hh": BETA, "beta_ih": BETA, "bias": 0.0}
+        for name, parameter in self.named_parameters():
+            if (value := starts.get(name.rpartition("_l")[0])) is None:
+                nn.init.uniform_(parameter, -bound, bound)
+            else:
+                nn.init.constant_(parameter, value)
 
     def first(self, symbols: Tensor, extra: Tensor) -> Tensor:
         """The first layer's product with its inputs.

@@ -49,14 +49,19 @@ class LayerWeights(NamedTuple):
 class RecurrentNetwork(nn.Module):
     """Stacked recurrent layers, a linear map to the outputs, and perhaps the joint head.
 
+    Args:
+        architecture: its description.
+        inputs: of the first layer, if its inputs are not the symbols and the artists themselves;
+            a subclass that overrides `encode` says so.
+
     Attributes:
         chords: the joint head, or None.
     """
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, *, inputs: int | None = None) -> None:
         super().__init__()
         a = self.architecture = architecture
-        self.recurrent = _layers(a)
+        self.recurrent = _layers(a, a.symbols + a.artists if inputs is None else inputs)
         self.dropout = nn.Dropout(a.dropout)
         self.output = nn.Linear(a.hidden, a.outputs)
         joint = a.head == "nade"
@@ -104,6 +109,10 @@ class RecurrentNetwork(nn.Module):
             return nn.functional.one_hot(symbols.long(), self.architecture.symbols).float()
         return symbols.float()
 
+    def looked_up(self, symbols: Tensor) -> Tensor:
+        """What `MultiplicativeLSTM.first` takes: indices where it can look rows up, else floats."""
+        return symbols.float() if self.architecture.keys else symbols.long()
+
     def forward(self, symbols: Tensor, artists: Tensor, state: State) -> tuple[Tensor, State]:
         """Runs a stretch of symbols.
 
@@ -118,8 +127,7 @@ class RecurrentNetwork(nn.Module):
         """
         blend = artists if artists.ndim == 3 else artists[:, None, :]
         if isinstance(self.recurrent, MultiplicativeLSTM):
-            keys = self.architecture.keys
-            first = self.recurrent.first(symbols.float() if keys else symbols.long(), blend)
+            first = self.recurrent.first(self.looked_up(symbols), blend)
             outputs, after = self.recurrent(first, tuple(state))
             return self.output(self.dropout(outputs)), State(*after)
         blend = blend.expand(-1, symbols.shape[1], -1)
@@ -129,15 +137,18 @@ class RecurrentNetwork(nn.Module):
         return self.output(self.dropout(outputs)), State(*after, *state[1 + remembers :])
 
     def _run(self, inputs: Tensor, state: Tensor | tuple[Tensor, ...]) -> Sequence[Tensor]:
-        """Torch's layers over `[rows, time, inputs]`: the outputs, and the parts of the state."""
+        """Torch's layers over `[rows, time, inputs]`: the outputs, and the parts of the state.
+
+        The products are computed in the inputs' number format.
+        """
         a, layers = self.architecture, self.recurrent
         # As `nn.LSTM` and its siblings do, but with weights that may have been dropped.
         kernels: dict[str, Callable[..., Sequence[Tensor]]]
         kernels = {"lstm": torch.lstm, "gru": torch.gru, "tanh": torch.rnn_tanh}
         share = a.weight_drop if self.training else 0.0
         weights = [
-            nn.functional.dropout(weight, share) if share and "weight_hh" in name else weight
-            for name, weight in layers.named_parameters()
+            (nn.functional.dropout(w, share) if share and "weight_hh" in name else w).to(inputs)
+            for name, w in layers.named_parameters()
         ]
         between = a.dropout if a.layers > 1 else 0.0
         return kernels[a.cell](
@@ -145,8 +156,8 @@ class RecurrentNetwork(nn.Module):
         )
 
 
-def _layers(a: Architecture) -> nn.Module:
-    inputs, dropout = a.symbols + a.artists, a.dropout if a.layers > 1 else 0.0
+def _layers(a: Architecture, inputs: int) -> nn.Module:
+    dropout = a.dropout if a.layers > 1 else 0.0
     if a.cell == "mi-lstm":
         return MultiplicativeLSTM(inputs, a.hidden, a.layers, dropout, a.weight_drop)
     kinds: dict[str, Callable[..., nn.Module]] = {"lstm": nn.LSTM, "gru": nn.GRU, "tanh": nn.RNN}

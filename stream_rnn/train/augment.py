@@ -12,6 +12,7 @@ from stream_rnn.codecs import performance
 from stream_rnn.codecs.pianoroll import KEYS
 from stream_rnn.train.corpus import Document
 from stream_rnn.train.recipe import DataRecipe
+from stream_rnn.train.stretches import next_paragraph
 
 Augment = Callable[[Document, np.random.Generator, float], Document]
 """Makes a document to train on from one in the corpus, a random generator, and the share of the
@@ -63,11 +64,5 @@ def passage(
     if len(symbols) <= length:
         return Document(symbols, document.artist, document.ends)
     start = int(dice.integers(len(symbols) - length + 1))
-    ahead = symbols[start : start + length // 4] == (-1 if newline is None else newline)
-    blank = np.flatnonzero(ahead[:-1] & ahead[1:])
-    line = np.flatnonzero(ahead)
-    if len(blank):
-        start += int(blank[0]) + 2
-    elif len(line):
-        start += int(line[0]) + 1
+    start = next_paragraph(symbols, start, length // 4, newline)
     return Document(symbols[start : start + length], document.artist, ends=False)

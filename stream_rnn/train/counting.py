@@ -64,8 +64,8 @@ class Counter:
         codec, documents = self.corpus.codec, self.corpus.splits["train"]
         if codec.head == "bernoulli":
             return key_chains(documents, most)
-        newline = newline_of(codec) if self.recipe.data.passage else None
-        return ngrams(documents, int(boundary_of(codec)), codec.size, most, newline)
+        boundary = int(boundary_of(codec))
+        return ngrams(documents, boundary, codec.size, most, newline_of(codec))
 
     def train(self) -> Card:
         """Counts, and scores the best order.

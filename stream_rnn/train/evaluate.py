@@ -62,11 +62,12 @@ def symbol_losses(network: Network, outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def artist_vectors(network: Network, artists: Tensor) -> Tensor:
-    """One-hot artist vectors `[..., artists]` of indices `[...]`."""
+    """One-hot artist vectors `[..., artists]` of indices `[...]`; below 0, an even blend of all."""
     count = network.architecture.artists
     if not count:
         return torch.zeros(*artists.shape, 0)
-    return functional.one_hot(artists, count).float()
+    told = functional.one_hot(artists.clamp(min=0), count).float()
+    return torch.where(artists[..., None] < 0, 1 / count, told)
 
 
 @torch.no_grad()

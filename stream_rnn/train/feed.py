@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from stream_rnn.train.augment import Augment
 from stream_rnn.train.corpus import Document
+from stream_rnn.train.stretches import Stretch, Stretches
+
+ANYONE = -1  # instead of an artist's index: an even blend of all
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Chunk:
     inputs: NDArray[Any]  # [rows, time] or [rows, time, 88]
     targets: NDArray[Any]  # the same shape
     mask: NDArray[np.float32]  # [rows, time]
-    artists: NDArray[np.int64]  # [rows, time]
+    artists: NDArray[np.int64]  # [rows, time]: indices, or `ANYONE`
     restart: NDArray[np.bool_]  # [rows]: begin from a zero state
 
 
@@ -32,6 +35,10 @@ class Feed:
     zero state, as in a session that is opened; the rest of the chunk before is masked. The other
     documents go on with the state after the document before, as in a stream that never stops.
 
+    A document that is longer than a row's share of the corpus is dealt in stretches, cut elsewhere
+    in each epoch. So no two rows read the same. Each stretch begins as a session does, with the
+    begin-and-end symbol and a zero state.
+
     Args:
         documents: the documents to deal.
         boundary: the begin-and-end symbol between them.
@@ -40,7 +47,10 @@ class Feed:
         seed: of all random choices.
         restart: see above.
         augment: changes a document each time it is dealt.
-        deals: about how many documents the run will deal.
+        epochs: how often the run will deal all documents.
+        whole: do not cut long documents: `augment` makes passages of them.
+        newline: the symbol of a line break; stretches begin after one.
+        anyone: share of the documents that are dealt without their artist.
     """
 
     def __init__(
@@ -53,15 +63,20 @@ class Feed:
         seed: int,
         restart: float,
         augment: Augment | None = None,
-        deals: int = 1,
+        epochs: float = 1.0,
+        whole: bool = False,
+        newline: int | None = None,
+        anyone: float = 0.0,
     ) -> None:
         self._documents = [d for d in documents if len(d.symbols)]
         self._boundary = boundary
         self._chunk, self._seed = chunk, seed
         self._restart, self._augment = restart, augment
-        self._deals = deals
-        self._order: list[int] = []
-        self._order_epoch = -1
+        self._anyone = anyone
+        self._stretches = Stretches(
+            self._documents, rows=1 if whole else rows, chunk=chunk, seed=seed, newline=newline
+        )
+        self._deals = max(1, round(epochs * len(self._stretches)))
         self._cache: dict[int, tuple[NDArray[Any], int]] = {}
         self.dealt = rows
         self.lanes = [(deal, 0) for deal in range(rows)]  # (which deal, symbols read of it)
@@ -77,15 +92,22 @@ class Feed:
         self._cache.clear()
 
     def _deal(self, deal: int) -> Document:
-        epoch, place = divmod(deal, len(self._documents))
-        if epoch != self._order_epoch:
-            shuffled = np.random.default_rng((self._seed, epoch)).permutation(len(self._documents))
-            self._order, self._order_epoch = shuffled.tolist(), epoch
-        document = self._documents[self._order[place]]
+        stretch = self._stretches.stretch(deal)
+        document = self._documents[stretch.document]
+        if not self._is_whole(stretch):
+            ends = document.ends and stretch.stop == len(document.symbols)
+            part = document.symbols[stretch.start : stretch.stop]
+            document = Document(part, document.artist, ends)
         if self._augment:
             dice = np.random.default_rng((self._seed, 1, deal))
             document = self._augment(document, dice, min(1.0, deal / self._deals))
+        if self._anyone and np.random.default_rng((self._seed, 4, deal)).random() < self._anyone:
+            document = Document(document.symbols, ANYONE, document.ends)
         return document
+
+    def _is_whole(self, stretch: Stretch) -> bool:
+        length = len(self._documents[stretch.document].symbols)
+        return stretch.start == 0 and stretch.stop == length
 
     def __iter__(self) -> Iterator[Chunk]:
         return self
@@ -117,8 +139,9 @@ class Feed:
         return Chunk(inputs, targets, mask, artists, restart)
 
     def _restarts(self, deal: int) -> bool:
-        chance = np.random.default_rng((self._seed, 2, deal)).random()
-        return deal < len(self.lanes) or bool(chance < self._restart)
+        if deal < len(self.lanes) or self._stretches.stretch(deal).start:
+            return True
+        return bool(np.random.default_rng((self._seed, 2, deal)).random() < self._restart)
 
     def _framed(self, deal: int) -> tuple[NDArray[Any], int]:
         """A document's symbols with its begin-and-end symbols, and its artist."""

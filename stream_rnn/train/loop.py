@@ -36,8 +36,9 @@ from stream_rnn.train.finish import (
     newline_of,
     plain,
 )
-from stream_rnn.train.recipe import OptimiserRecipe, Recipe
+from stream_rnn.train.recipe import Recipe
 from stream_rnn.train.resume import generators, interrupts, read_state, recipe_of, write_state
+from stream_rnn.train.trained import TrainedNetwork
 from stream_rnn.train.windows import WindowFeed
 
 LONGEST = 4096  # symbols in a piece of a document, when a network in training is scored
@@ -67,7 +68,9 @@ class Trainer:
     ) -> None:
         self.corpus, self.run = corpus, run
         assert recipe.train is not None
-        self._options: OptimiserRecipe = replace(recipe.train, steps=steps or recipe.train.steps)
+        self._options = recipe.train
+        if steps:
+            self._options = replace(recipe.train, steps=steps, epochs=0.0)
         self.recipe = recipe = replace(recipe, train=self._options)  # as it will be in the card
         self._sampler, self._device = sampler, torch.device(device)
         codec = corpus.codec
@@ -75,7 +78,7 @@ class Trainer:
         model = recipe.model
         if model.head and model.head not in FITTING[codec.head]:
             raise ConfigError(f"model.head: {model.head} is for rolls, not for {codec.domain}")
-        self.network = RecurrentNetwork(
+        self.network = TrainedNetwork(
             Architecture(
                 symbols=codec.size,
                 artists=len(corpus.artists),
@@ -86,7 +89,8 @@ class Trainer:
                 dropout=model.dropout,
                 head_hidden=model.head_hidden,
                 weight_drop=model.weight_drop,
-            )
+            ),
+            self._options,
         ).to(self._device)
         matrices = [p for p in self.network.parameters() if p.ndim > 1]
         vectors = [p for p in self.network.parameters() if p.ndim == 1]
@@ -96,9 +100,14 @@ class Trainer:
                 {"params": vectors, "weight_decay": 0.0},
             ],
             lr=self._options.learning_rate,
+            betas=self._options.betas,
         )
         # Symbols to predict in an epoch, with the begin-and-end symbol that ends a document.
         self._epoch = sum(len(d.symbols) + d.ends for d in corpus.splits["train"] if len(d.symbols))
+        in_step = self._options.rows * (1 if self._options.window else self._options.chunk)
+        self.steps = self._options.steps or max(
+            1, round(self._options.epochs * self._epoch / in_step)
+        )
         self._feed = self._make_feed()
         self._state = self.network.zero_state(self._options.rows)
         self.step = 0
@@ -116,7 +125,6 @@ class Trainer:
             return WindowFeed(
                 documents, boundary, rows=options.rows, window=options.window, seed=options.seed
             )
-        epochs = options.steps * options.rows * options.chunk / self._epoch
         return Feed(
             documents,
             boundary,
@@ -125,7 +133,10 @@ class Trainer:
             seed=options.seed,
             restart=options.restart,
             augment=augmenter(self.recipe.data, newline_of(corpus.codec)),
-            deals=max(1, round(epochs * len(documents))),
+            epochs=self.steps * options.rows * options.chunk / self._epoch,
+            whole=bool(self.recipe.data.passage),
+            newline=newline_of(corpus.codec),
+            anyone=options.artist_dropout,
         )
 
     def card(self) -> Card:
@@ -166,7 +177,7 @@ class Trainer:
             TrainingError: the loss or its gradient is not finite, or a weight is too large.
         """
         bar = tqdm(
-            total=self._options.steps,
+            total=self.steps,
             initial=self.step,
             unit="step",
             dynamic_ncols=True,
@@ -178,7 +189,7 @@ class Trainer:
             self.save()  # so that a run can go on however early it is killed
         began = time.monotonic() - self._seconds
         with bar, interrupts() as interrupted:
-            while self.step < self._options.steps and self._worse < self._options.patience:
+            while self.step < self.steps and self._worse < self._options.patience:
                 loss = self._train_step(next(self._feed))
                 self.step += 1
                 self._seconds = time.monotonic() - began
@@ -202,7 +213,7 @@ class Trainer:
         )
 
     def _periodic(self, loss: float, bar: tqdm[Any]) -> None:
-        options, last = self._options, self.step == self._options.steps
+        options, last = self._options, self.step == self.steps
         if self.step % 20 == 0 or last:
             speed = self._symbols / max(self._seconds, 1e-9)
             bar.set_postfix(loss=f"{loss:.3f}", best=f"{self._best:.3f}", symbols=f"{speed:,.0f}/s")
@@ -212,8 +223,7 @@ class Trainer:
         if self.step % options.sample_every == 0 or last:
             folder = self.run / "samples"
             folder.mkdir(exist_ok=True)
-            self.network.eval()
-            text = self._sampler(self.network, self.card(), self.step)
+            text = self._sampler(self.network.served(), self.card(), self.step)
             (folder / f"step-{self.step:06d}.txt").write_text(text, encoding="utf-8")
         if self.step % options.save_every == 0:
             self.save()
@@ -222,11 +232,11 @@ class Trainer:
         """The learning rate at this step: a linear rise, then a cosine down, or steps."""
         options = self._options
         warm = min(1.0, (self.step + 1) / max(1, options.warmup))
-        done = min(1.0, self.step / options.steps)
+        done = min(1.0, self.step / self.steps)
         if options.drops:
             fallen = sum(done >= share for share in options.drops)
             return options.learning_rate * warm * options.drop**fallen
-        return options.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+        return options.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * done))
 
     def _train_step(self, chunk: Chunk) -> float:
         self.network.train()
@@ -258,21 +268,22 @@ class Trainer:
         pieces = [p for d in self.corpus.splits["valid"] for p in d.pieces(LONGEST)]
         every = max(1, len(pieces) // self._options.validation_documents)
         documents = pieces[::every][: self._options.validation_documents]
-        score = evaluate(self.network, documents, self.corpus.codec)
+        network = self.network.served()
+        score = evaluate(network, documents, self.corpus.codec)
         if not math.isfinite(score.nll):
             self._diverged(f"the validation loss is {score.nll:g}")
         self._log.add(self.step, "valid", score.nll, self._rate(), self._seconds)
         draw_curves(self.run / "log.csv", self.run / "curves.png", title=self.recipe.model.name)
         if score.nll < self._best:
             self._best, self._worse = score.nll, 0
-            self._check_range()
-            save_model(self.run / "best", self.card(), self.network, half=self._options.half)
+            self._check_range(network)
+            save_model(self.run / "best", self.card(), network, half=self._options.half)
         else:
             self._worse += 1
 
-    def _check_range(self) -> None:
+    def _check_range(self, network: RecurrentNetwork) -> None:
         """Checks that no weight is too large for the number format of the file."""
-        largest = max(float(p.detach().abs().max()) for p in self.network.parameters())
+        largest = max(float(p.detach().abs().max()) for p in network.parameters())
         most = torch.finfo(torch.float16 if self._options.half else torch.float32).max
         if largest > most:
             self._diverged(f"a weight is {largest:g}, and at most {most:g} can be kept")

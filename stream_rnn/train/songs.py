@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from stream_rnn.codecs.files import UTF8, read_utf8
@@ -133,11 +134,20 @@ def _plain(text: str) -> str:
     return (not foreign and re.sub(r"[^a-z0-9]+", "", lowered)) or re.sub(r"\W+", "", lowered)
 
 
-def split_prose(text: str, shares: tuple[float, float, float]) -> dict[str, list[Song]]:
-    """One long text, cut into training, validation and test sets that follow one another."""
+def split_prose(
+    text: str, shares: tuple[float, float, float], order: Sequence[str] = SPLITS
+) -> dict[str, list[Song]]:
+    """One long text, cut into sets that follow one another.
+
+    Args:
+        shares: of the training, the validation and the test set.
+        order: in which the sets are cut from the text.
+    """
     if len(text) < MIN_PROSE:
         raise DataError(f"the text has {len(text)} characters; at least {MIN_PROSE} are needed")
-    first = round(len(text) * shares[0])
-    second = round(len(text) * (shares[0] + shares[1]))
-    parts = (text[:first], text[first:second], text[second:])
-    return {name: [Song("", "", part)] for name, part in zip(SPLITS, parts, strict=True)}
+    share_of = dict(zip(SPLITS, shares, strict=True))
+    ends = [round(len(text) * share) for share in accumulate(share_of[name] for name in order)]
+    ends[-1] = len(text)
+    parts = (text[begin:end] for begin, end in zip([0, *ends], ends, strict=False))
+    cut = dict(zip(order, parts, strict=True))
+    return {name: [Song("", "", cut[name])] for name in SPLITS}

@@ -42,9 +42,9 @@ def songs(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists)
 
 
 def prose(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
-    """One text, cut into consecutive sets; with `passage` it is read in passages."""
-    parts = split_prose(read_text(path, recipe.encoding), recipe.split)
-    return _corpus(path, parts, recipe, codec, artists)
+    """One text, cut into consecutive sets. It has no documents, so none of its parts ends."""
+    parts = split_prose(read_text(path, recipe.encoding), recipe.split, recipe.order)
+    return _corpus(path, parts, recipe, codec, artists, ends=False)
 
 
 def lines(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
@@ -92,6 +92,8 @@ def _corpus(
     codec: Codec | None,
     artists: Artists,
     left_out: tuple[str, ...] = (),
+    *,
+    ends: bool = True,
 ) -> Corpus:
     index = artist_index(path, recipe, artists, {s.artist for p in parts.values() for s in p})
     if codec is None:
@@ -103,11 +105,7 @@ def _corpus(
         if unknown:
             raise DataError(f"{path}: the model does not know the artist {unknown[0]!r}")
         splits[name] = [
-            Document(
-                np.array(codec.encode(s.text), np.uint16),
-                index.get(s.artist, 0),
-                ends=not recipe.passage,
-            )
+            Document(np.array(codec.encode(s.text), np.uint16), index.get(s.artist, 0), ends)
             for s in part
         ]
     return Corpus(codec, tuple(index), splits, left_out)

@@ -293,6 +293,27 @@ def test_a_cards_corpus_is_the_one_it_was_trained_on(tmp_path: Path) -> None:
             corpus_of_card(Card("m", "M", codec.to_json(), {}, data=data), tmp_path)
 
 
+def test_a_text_is_cut_in_the_order_that_the_recipe_says_and_does_not_end(tmp_path: Path) -> None:
+    text = "".join(f"line {i}\n" for i in range(1000)).strip()
+    written(tmp_path, text, "prose.txt")
+
+    def sets(*order: str) -> dict[str, str]:
+        options = {"order": order} if order else {}
+        recipe = DataRecipe("prose.txt", "text", least=1, split=(0.7, 0.1, 0.2), **options)  # type: ignore[arg-type]
+        splits = load_corpus(recipe, tmp_path).splits
+        codec = load_corpus(recipe, tmp_path).codec
+        assert isinstance(codec, TextCodec)
+        assert list(splits) == ["train", "valid", "test"]
+        assert not any(d.ends for part in splits.values() for d in part)
+        return {name: codec.decode(part[0].symbols) for name, part in splits.items()}
+
+    usual, moved = sets(), sets("valid", "train", "test")
+    assert usual["train"] + usual["valid"] + usual["test"] == text
+    assert moved["valid"] + moved["train"] + moved["test"] == text
+    assert usual["test"] == moved["test"]
+    assert len(moved["train"]) == pytest.approx(0.7 * len(text), abs=1)
+
+
 def test_prose_is_read_in_passages_that_begin_with_a_paragraph_and_do_not_end(
     tmp_path: Path,
 ) -> None:
