@@ -53,7 +53,7 @@ ARROWS: dict[str, set[str]] = {
               "engine.messages", "midi.messages"},
     # None imports another, but that both HTTP sides stand on `http`.
     "adapters": set(),
-    "adapters.http": {"errors"},
+    "adapters.http": {"errors", "wire"},
     "adapters.web": {*HOUSE, "__init__", "system", "midi.messages", "adapters.http"},
     "adapters.osc": {*HOUSE, "timed_queue"},
     "adapters.oscquery": {*HOUSE, "adapters.http"},

@@ -49,7 +49,6 @@ THROUGH = {
     "train/test_measures.py": "train: tables",
     "train/test_rows.py": "train: touches",
     "wire/test_access.py": "wire: hosts",
-    "wire/test_osc.py": "wire: osc_reading",
     "wire/test_osc_requests.py": "wire: control_words learning osc_faders osc_values",
     # Processes, and what only a real program or device answers.
     "integration/test_server.py":

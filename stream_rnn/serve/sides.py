@@ -43,7 +43,7 @@ class Sides:
         """
         osc, midi = make_osc(options, stage, clock), _make_midi(options, stage, clock)
         if osc is not None and midi is not None and midi.input is not None:
-            osc.server.learner = midi.input
+            osc.server.desk.learner = midi.input
         discovery = None if osc is None else _make_discovery(options, stage, osc, attention)
         return cls(osc, discovery, midi, _make_link(options, stage, clock))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from stream_rnn.errors import ConfigError
-from stream_rnn.wire.hosts import Authority, Origin, is_loopback
+from stream_rnn.wire.hosts import Authority, Origin, is_loopback, sender
 
 __all__ = ["Access", "AllowList", "is_loopback", "same_token"]
 
@@ -58,12 +58,9 @@ class AllowList:
         """Whether packets from a sender's address are accepted."""
         if not self.networks:
             return True
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
+        address = sender(host)
+        if address is None:
             return False
-        # A socket for both address families reports 192.168.1.7 as ::ffff:192.168.1.7.
-        address = getattr(address, "ipv4_mapped", None) or address
         return address.is_loopback or any(address in network for network in self.networks)
 
 

@@ -37,6 +37,24 @@ def is_loopback(host: str) -> bool:
     return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
 
 
+def sender(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """A sender's address as a socket reports it, perhaps with a scope; None if it is none.
+
+    A socket for both address families reports 192.168.1.7 as ::ffff:192.168.1.7.
+    """
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def is_here(host: str) -> bool:
+    """Whether a sender is on this machine."""
+    address = sender(host)
+    return address is not None and address.is_loopback
+
+
 @dataclass(frozen=True)
 class Authority:
     """A host and perhaps a port.

@@ -46,94 +46,84 @@ class Open(Request, frozen=True):
     play: bool = True
 
 
-class Attach(Request, frozen=True):
-    """Views a session, from the symbol after `after` of the past `epoch`, or live."""
+class SessionRequest(Request, frozen=True):
+    """A request to a session that is open."""
 
     session: Name
+
+
+class Attach(SessionRequest, frozen=True):
+    """Views a session, from the symbol after `after` of the past `epoch`, or live."""
+
     after: Annotated[int, Meta(ge=-1, le=MAX_POSITION)] | None = None
     epoch: Position | None = None
 
 
-class Control(Request, frozen=True):
+class Control(SessionRequest, frozen=True):
     """Changes controls; `controlled` answers with the position of the first symbol that obeys.
 
     With `model` another model plays in the session, from position 0; then `opened` answers.
     """
 
-    session: Name
     controls: dict[str, Any]
     at: Literal["now", "beat", "bar"] = "now"
     model: str | None = None
 
 
-class Feed(Request, frozen=True):
+class Feed(SessionRequest, frozen=True):
     """Puts symbols into the stream; with `in_time` they replace as many that are to come."""
 
-    session: Name
     symbols: str | list[Any]
     in_time: bool = False
 
 
-class Lead(Request, frozen=True):
+class Lead(SessionRequest, frozen=True):
     """Takes a player's part in an ensemble and holds a gesture; null gives the part back."""
 
-    session: Name
     gesture: Annotated[int, Meta(ge=0, le=255)] | None
     player: Annotated[int, Meta(ge=0, le=255)] = 0
 
 
-class Touch(Request, frozen=True):
+class Touch(SessionRequest, frozen=True):
     """A finger's touch on a surface, which plays a player's part in an ensemble."""
 
-    session: Name
     x: Annotated[float, Meta(ge=0, le=1)]
     y: Annotated[float, Meta(ge=0, le=1)]
     down: Annotated[int, Meta(ge=0, le=1)] = 1
     player: Annotated[int, Meta(ge=0, le=255)] = 0
 
 
-class Step(Request, frozen=True):
+class Step(SessionRequest, frozen=True):
     """Asks a paused session for `count` symbols at once."""
 
-    session: Name
     count: Annotated[int, Meta(ge=1, le=MAX_STEPS)] = 1
 
 
-class Play(Request, frozen=True):
+class Play(SessionRequest, frozen=True):
     """Lets a session run."""
 
-    session: Name
 
-
-class Pause(Request, frozen=True):
+class Pause(SessionRequest, frozen=True):
     """Pauses a session."""
 
-    session: Name
 
-
-class Reset(Request, frozen=True):
+class Reset(SessionRequest, frozen=True):
     """Begins again at position 0."""
 
-    session: Name
 
-
-class Close(Request, frozen=True):
+class Close(SessionRequest, frozen=True):
     """Ends a session."""
 
-    session: Name
 
-
-class Rewind(Request, frozen=True):
+class Rewind(SessionRequest, frozen=True):
     """Goes back to a position."""
 
-    session: Name
     to: Position
 
 
-class Fork(Request, frozen=True):
+class Fork(SessionRequest, frozen=True):
     """Makes another session with the same past."""
 
-    session: Name
     as_: Name = field(name="as")
     at: Position | None = None
 

@@ -19,26 +19,10 @@ def touched(names: Iterable[str]) -> set[str]:
     return found | TIED if found & TIED else found
 
 
-def value_message(session: str, name: str, value: Any) -> Message:
-    """A control's value at its own address, as an argument of the control's own OSC type."""
-    shown = float(value) if TABLE[name].osc_type == "f" else flat(value)
-    return f"/rnn/{session}/{name}", (shown,)
-
-
-def norm_of(name: str, value: float) -> float:
-    """The place, 0 to 1, of a control's fader; values beyond its range are at one of its ends."""
-    return NORMS[name].place(value)
-
-
-def norm_message(session: str, name: str, value: float) -> Message:
-    """A control's value at the address of its fader from 0 to 1."""
-    return f"/rnn/{session}/{name}/norm", (norm_of(name, value),)
-
-
 def fader_messages(
     session: str, controls: Mapping[str, Any], names: Iterable[str] | None = None
 ) -> dict[str, list[Message]]:
-    """The messages of some controls, by control.
+    """The messages of some controls, by control: the value, and the place of a fader for it.
 
     Args:
         controls: the controls, as in the WebSocket protocol.
@@ -51,9 +35,13 @@ def fader_messages(
         if name not in wanted or (names is None and not value and name in SILENT_WHERE_EMPTY):
             continue
         if value is not None or name in SILENT_WHERE_EMPTY:
-            messages[name] = [value_message(session, name, value)]
+            shown = flat(value)
+            if value is not None and TABLE[name].osc_type == "f":
+                shown = float(value)
+            messages[name] = [(f"/rnn/{session}/{name}", (shown,))]
         if value is not None and name in NORMS:
-            messages[name].append(norm_message(session, name, value))
+            place = NORMS[name].place(value)
+            messages[name].append((f"/rnn/{session}/{name}/norm", (place,)))
     return messages
 
 

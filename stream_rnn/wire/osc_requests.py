@@ -14,7 +14,6 @@ from stream_rnn.control_table import NORMS, TABLE
 from stream_rnn.errors import ProtocolError
 from stream_rnn.wire import messages as wire
 from stream_rnn.wire import osc_values as values
-from stream_rnn.wire.control_words import one
 from stream_rnn.wire.learning import Forget, Learn
 from stream_rnn.wire.osc_patterns import matching
 
@@ -234,53 +233,36 @@ def _for_session(
     name, _, form = action.partition("/")
     if name in TABLE and not arguments and (name, form) != ("pitches", ""):
         if form and not (form == "norm" and name in NORMS):
-            raise ProtocolError(
-                "unknown_address", f"there is no /rnn/SESSION/{action}; see docs/osc.md"
-            )
+            raise values.unknown(action)
         return [Ask(session, action)]
     if name in TABLE:
         changes, at = values.controls(name, form, arguments)
         return [_checked("control", controls=changes, at=at, **base)]
     if _let_go(arguments) and action in (*BUTTONS, "step"):
         return []
-    in_time = action == "feed/in_time"
-    if form and not in_time:
-        raise ProtocolError(
-            "unknown_address", f"there is no /rnn/SESSION/{action}; see docs/osc.md"
-        )
-    plain: dict[str, Callable[[], list[Request]]] = {
-        "open": lambda: [_checked("open", **values.opening(arguments), **base)],
-        "prime": lambda: [
-            _checked("reset", **base),
-            _checked("feed", symbols=values.symbols(arguments), **base),
-        ],
-        "feed": lambda: [
-            _checked("feed", symbols=values.symbols(arguments), in_time=in_time, **base)
-        ],
-        "touch": lambda: [_checked("touch", **values.touching(arguments), **base)],
-        "lead": lambda: [_checked("lead", **values.leading(arguments), **base)],
-        "step": lambda: [
-            _checked("step", count=one(int, values.SESSION + action, arguments or (1,)), **base)
-        ],
-        "model": lambda: [
-            _checked(
-                "control", model=one(str, values.SESSION + action, arguments), controls={}, **base
-            )
-        ],
-        "rewind": lambda: [
-            _checked("rewind", to=one(int, values.SESSION + action, arguments), **base)
-        ],
-        "fork": lambda: [_checked("fork", **values.forking(arguments), **base)],
-        **{
-            kind: lambda kind=kind: [_checked(kind, **base)]  # type: ignore[misc]
-            for kind in BUTTONS
-        },
-    }
-    if name not in plain:
-        raise ProtocolError(
-            "unknown_address", f"there is no /rnn/SESSION/{action}; see docs/osc.md"
-        )
-    return plain[name]()
+    if action == "prime":
+        primed = _checked("feed", symbols=values.symbols(arguments), **base)
+        return [_checked("reset", **base), primed]
+    if action not in _ACTIONS:
+        raise values.unknown(action)
+    kind, fields = _ACTIONS[action]
+    return [_checked(kind, **fields(arguments), **base)]
+
+
+# The type of the request that an action of a session becomes, and the fields that its arguments
+# give.
+_ACTIONS: dict[str, tuple[str, Callable[[tuple[Any, ...]], dict[str, Any]]]] = {
+    "open": ("open", values.opening),
+    "feed": ("feed", lambda words: {"symbols": values.symbols(words)}),
+    "feed/in_time": ("feed", lambda words: {"symbols": values.symbols(words), "in_time": True}),
+    "touch": ("touch", values.touching),
+    "lead": ("lead", values.leading),
+    "step": ("step", lambda words: {"count": values.only(int, "step", words or (1,))}),
+    "model": ("control", lambda words: {"model": values.only(str, "model", words), "controls": {}}),
+    "rewind": ("rewind", lambda words: {"to": values.only(int, "rewind", words)}),
+    "fork": ("fork", values.forking),
+    **{button: (button, lambda words: {}) for button in BUTTONS},
+}
 
 
 def _checked(kind: str, **fields: Any) -> wire.Message:

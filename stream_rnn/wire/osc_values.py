@@ -16,6 +16,16 @@ from stream_rnn.wire.osc_answers import LED_BY_NETWORK
 SESSION = "/rnn/SESSION/"  # put before an action's name in errors
 
 
+def unknown(action: str) -> ProtocolError:
+    """The error for an address of a session that there is not."""
+    return ProtocolError("unknown_address", f"there is no {SESSION}{action}; see docs/osc.md")
+
+
+def only(kind: type, action: str, arguments: tuple[Any, ...]) -> Any:
+    """The only argument of an action; see `one`."""
+    return one(kind, SESSION + action, arguments)
+
+
 def opening(arguments: tuple[Any, ...]) -> dict[str, Any]:
     """The fields of an `open`."""
     words = list(arguments)
@@ -58,12 +68,7 @@ def touching(arguments: tuple[Any, ...]) -> dict[str, Any]:
         case [int() | float() as x, int() | float() as y, (0 | 1) as down, *player] if (
             not player or (len(player) == 1 and isinstance(player[0], int))
         ):
-            return {
-                "x": x,
-                "y": y,
-                "down": int(down),
-                **dict(zip(["player"], player, strict=False)),
-            }
+            return {"x": x, "y": y, "down": int(down), **({"player": player[0]} if player else {})}
     raise ProtocolError(
         "bad_value", "/rnn/SESSION/touch takes x, y (0 to 1), down (1, or 0: lifted), [player]"
     )
@@ -102,9 +107,7 @@ def controls(name: str, form: str, arguments: tuple[Any, ...]) -> tuple[dict[str
             raise ProtocolError("bad_value", f"{SESSION}{name}/norm takes one float from 0 to 1")
         return {name: NORMS[name].value(place)}, at
     if form:
-        raise ProtocolError(
-            "unknown_address", f"there is no {SESSION}{name}/{form}; see docs/osc.md"
-        )
+        raise unknown(f"{name}/{form}")
     return {name: value_of(name, arguments, SESSION)}, at
 
 

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from stream_rnn.errors import ConfigError
 from stream_rnn.wire.access import Access, is_loopback, same_token
-from stream_rnn.wire.hosts import Authority, Origin
+from stream_rnn.wire.hosts import Authority, Origin, is_here
 
 HERE = {"host": "127.0.0.1:8765"}
 
@@ -225,3 +225,12 @@ def test_no_header_or_query_is_more_than_refused(
     headers = {"host": host, "origin": origin, "authorization": authorization}
     for access in (Access(token="t"), Access(loopback=False, token="t")):
         access.refusal(headers, query)
+
+
+@pytest.mark.parametrize(
+    ("address", "here"),
+    [("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("::ffff:127.0.0.1", True),
+     ("10.0.0.1", False), ("::ffff:10.0.0.1", False), ("fe80::1%eth0", False), ("", False)],
+)  # fmt: skip
+def test_who_is_here(address: str, here: bool) -> None:
+    assert is_here(address) == here

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter
+
+from stream_rnn.wire.hosts import is_here
 
 SPARE = 32  # more connections, from this machine: a supervisor can always ask for health
 
@@ -51,12 +52,3 @@ class Doors:
         self._inside[address] -= 1
         if not self._inside[address]:
             del self._inside[address]
-
-
-def is_here(address: str) -> bool:
-    """Whether a connection comes from this machine."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback

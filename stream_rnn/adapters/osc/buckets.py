@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stream_rnn.wire.access import is_loopback
+from stream_rnn.recent import Recent
+from stream_rnn.wire.hosts import is_here
 
 MAX_HOSTS = 1024
 SHARE = 4  # a machine, with all its ports, may send as many packets as so many senders
 OWN_SHARE = 32  # the same for this machine
 WORK = 2  # work that a packet may cause on average; to do and answer one message costs 1
-MAPPED = "::ffff:"  # prefix of IPv4 addresses at a dual-stack socket
-
-
-def is_here(host: str) -> bool:
-    """Whether an address is a loopback address of this machine."""
-    return is_loopback(host.removeprefix(MAPPED))
 
 
 class Bucket:
@@ -64,18 +59,16 @@ class Hosts:
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
-        self._hosts: dict[str, _Host] = {}  # the one silent for longest comes first
+        self._hosts: Recent[str, _Host] = Recent(MAX_HOSTS)
 
     def may_send(self, host: str, now: float) -> bool:
         """Counts a packet from a machine; returns whether it is within the machine's limit."""
-        known = self._hosts.pop(host, None)
+        known = self._hosts.get(host)
         if known is None:
             rate = self._rate * (OWN_SHARE if is_here(host) else SHARE)
             known = _Host(Bucket(rate, now), Bucket(WORK * rate, now), now)
         self._hosts[host] = known
         known.heard_at = now
-        if len(self._hosts) > MAX_HOSTS:
-            del self._hosts[next(iter(self._hosts))]
         return known.packets.take(now)
 
     def work(self, host: str) -> Bucket | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from stream_rnn.adapters.osc.peer import OscPeer
@@ -29,15 +29,12 @@ _DONE = object()
 
 
 class Learner(Protocol):
-    """Learns which MIDI controller moves which control."""
+    """The MIDI input, which learns what controller moves what control."""
 
-    def learn(self, asker: Asker, request: Learn, now: float) -> None:
-        """Binds the next controller that moves to a control."""
-        ...
-
-    def forget(self, asker: Asker, request: Forget, now: float) -> None:
-        """Unbinds the controllers of a control, or of all controls."""
-        ...
+    @property
+    def learn(self) -> Callable[[Asker, Learn, float], None]: ...
+    @property
+    def forget(self) -> Callable[[Asker, Forget, float], None]: ...
 
 
 class Desk:
@@ -122,9 +119,8 @@ class Desk:
             self._subscriptions.moved(peer, request.session, request.controls)
         if isinstance(request, wire.Feed):
             self._peers.charge(peer, len(request.symbols) * FED)
-        name = getattr(request, "session", None)
-        if name in self._stage.sessions:
-            self._peers.charge(peer, self._stage.viewers(name) * MOVED)
+        if isinstance(request, wire.SessionRequest) and request.session in self._stage.sessions:
+            self._peers.charge(peer, self._stage.viewers(request.session) * MOVED)
         self._stage.handle(peer, request, self._now())
 
     def _tell_value(self, peer: OscPeer, session: str, name: str) -> None:

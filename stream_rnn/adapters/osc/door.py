@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from stream_rnn.adapters.osc.buckets import MAX_HOSTS, Bucket, is_here
+from stream_rnn.adapters.osc.buckets import MAX_HOSTS, Bucket
+from stream_rnn.recent import Recent
 from stream_rnn.wire.access import same_token
+from stream_rnn.wire.hosts import is_here
 
 TRIES = 1.0  # messages a second, of one machine without a valid token, that are read and answered
 HOLDS = 3600.0  # seconds of silence after which a machine has to send the token again
@@ -18,8 +20,8 @@ class Door:
 
     def __init__(self, token: str | None) -> None:
         self._token = token
-        self._inside: dict[str, float] = {}  # by machine, when it was last heard
-        self._tries: dict[str, Bucket] = {}
+        self._inside: Recent[str, float] = Recent(MAX_HOSTS)  # by machine, when it was last heard
+        self._tries: Recent[str, Bucket] = Recent(MAX_HOSTS)
 
     def is_open(self, host: str, now: float) -> bool:
         """Whether a machine is admitted, so that its messages are carried out."""
@@ -33,18 +35,13 @@ class Door:
 
     def may_try(self, host: str, now: float) -> bool:
         """Whether a machine that is not admitted gets an answer: rarely, lest it guess tokens."""
-        bucket = self._tries.pop(host, None) or Bucket(TRIES, now, 5.0)
+        bucket = self._tries.get(host) or Bucket(TRIES, now, 5.0)
         self._tries[host] = bucket
-        if len(self._tries) > MAX_HOSTS:
-            del self._tries[next(iter(self._tries))]
         return bucket.take(now)
 
     def enter(self, host: str, token: str, now: float) -> bool:
         """Admits a machine if its token is right; returns whether it was."""
         if self._token is None or not same_token(token, self._token):
             return False
-        self._inside.pop(host, None)
         self._inside[host] = now
-        if len(self._inside) > MAX_HOSTS:
-            del self._inside[next(iter(self._inside))]
         return True

@@ -9,26 +9,16 @@ sent there comes back, from any port of that machine.
 from __future__ import annotations
 
 import secrets
-from typing import TypeVar
 
-from stream_rnn.adapters.osc.buckets import Bucket, is_here
+from stream_rnn.adapters.osc.buckets import Bucket
 from stream_rnn.adapters.osc.presence import Address, is_free
+from stream_rnn.recent import Recent
+from stream_rnn.wire.hosts import is_here
 
 FIRST = 500.0  # bytes that all unknown ports of a machine together are sent at first
 FURTHER = 50.0  # bytes a second after that
 MAX_KNOWN = 4096
 MAX_ASKED = 256
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-def _remember(table: dict[K, V], key: K, value: V, most: int) -> None:
-    """Makes an entry a table's newest, and drops the oldest entry if there are too many."""
-    table.pop(key, None)
-    table[key] = value
-    if len(table) > most:
-        del table[next(iter(table))]
 
 
 class Known:
@@ -40,13 +30,13 @@ class Known:
 
     def __init__(self, lease: float) -> None:
         self._lease = lease
-        self._heard: dict[Address, float] = {}
-        self._asked: dict[Address, int] = {}
-        self._little: dict[str, Bucket] = {}
+        self._heard: Recent[Address, float] = Recent(MAX_KNOWN)
+        self._asked: Recent[Address, int] = Recent(MAX_ASKED)
+        self._little: Recent[str, Bucket] = Recent(MAX_KNOWN)
 
     def heard(self, address: Address, now: float) -> None:
         """Notes that a packet came from an address."""
-        _remember(self._heard, address, now, MAX_KNOWN)
+        self._heard[address] = now
 
     def is_known(self, address: Address, now: float) -> bool:
         """Whether an address is known. Those of this machine always are."""
@@ -62,7 +52,7 @@ class Known:
     def ask(self, address: Address) -> int:
         """Returns the number to send to an address; the address is known once it comes back."""
         number = self._asked.get(address) or 1 + secrets.randbelow(2**31 - 1)
-        _remember(self._asked, address, number, MAX_ASKED)
+        self._asked[address] = number
         return number
 
     def answered(self, host: str, number: int, now: float) -> Address | None:
@@ -80,5 +70,5 @@ class Known:
             return True
         host = address[0]
         bucket = self._little.get(host) or Bucket(FURTHER, now, FIRST)
-        _remember(self._little, host, bucket, MAX_KNOWN)
+        self._little[host] = bucket
         return bucket.take(now, size)

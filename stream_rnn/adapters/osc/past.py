@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Protocol
 
 from stream_rnn.adapters.osc.agenda import Agenda
-from stream_rnn.adapters.osc.voices import PlainForm
+from stream_rnn.adapters.osc.voices import OscVoices, PlainForm
 from stream_rnn.clock import Clock
 from stream_rnn.wire import events, osc
 from stream_rnn.wire.osc_answers import Message, answers
@@ -22,14 +21,6 @@ READ = 128  # symbols read at a time
 PACE = 0.004  # seconds from one packet to the next
 SOURCES = 4  # pasts of one session that may wait for one receiver; the oldest are dropped
 AT_ONCE = 0.0
-
-
-class Receiver(Protocol):
-    """A subscriber that is shown past symbols."""
-
-    def send(self, data: bytes) -> None:
-        """Sends a packet."""
-        ...
 
 
 class _Shown:
@@ -68,19 +59,19 @@ class Past:
 
     def __init__(self, clock: Clock) -> None:
         self._agenda: Agenda[None] = Agenda(self._turn, clock)
-        self._waiting: dict[tuple[Receiver, str], _Shown] = {}  # the next turn comes first
+        self._waiting: dict[tuple[OscVoices, str], _Shown] = {}  # the next turn comes first
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def show(self, receiver: Receiver, session: str, past: Iterator[events.Past]) -> None:
+    def show(self, receiver: OscVoices, session: str, past: Iterator[events.Past]) -> None:
         """Shows a session's past after what waits of it; at most the last `MAX_PAST` symbols."""
         idle = not self._waiting
         self._waiting.setdefault((receiver, session), _Shown()).add(past)
         if idle and not len(self._agenda):
             self._turn(None)
 
-    def drop(self, receiver: Receiver, session: str) -> None:
+    def drop(self, receiver: OscVoices, session: str) -> None:
         """Forgets what waits of a session for a receiver."""
         self._waiting.pop((receiver, session), None)
 

@@ -13,6 +13,7 @@ from stream_rnn.adapters.osc.past import Past
 from stream_rnn.adapters.osc.presence import Address
 from stream_rnn.adapters.osc.voices import OscVoices, PlainForm
 from stream_rnn.clock import Clock
+from stream_rnn.recent import Recent
 from stream_rnn.stage.subscribers import NoteContext
 from stream_rnn.wire import events
 
@@ -50,7 +51,7 @@ class OscPeer(OscVoices):
             options.latency,
         )
         self.address = self.reply_to = address
-        self.namers: dict[Address, None] = {}
+        self.namers: Recent[Address, None] = Recent(MAX_NAMERS)
         self.patterns: dict[str, None] = {}
         self.wanted: dict[str, int | None] = {}
         self.faders: Faders | None = None
@@ -61,8 +62,8 @@ class OscPeer(OscVoices):
         self._past = past
         self._packets = Bucket(options.rate, now)
         self._errors = Bucket(options.errors, now)
-        self._complaints = Bucket(COMPLAINTS, now)
-        self._reports = Bucket(1 / ONCE_IN_A_WHILE, now, 1.0)
+        self.complaints = Bucket(COMPLAINTS, now)  # `too_much` errors that it may be sent
+        self.reports = Bucket(1 / ONCE_IN_A_WHILE, now, 1.0)  # `/rnn/waits` that it may be sent
 
     @property
     def subscribes(self) -> bool:
@@ -74,21 +75,6 @@ class OscPeer(OscVoices):
         self.heard_at = now
         self.sent += 1
         return self._packets.take(now)
-
-    def may_be_told(self, now: float) -> bool:
-        """Whether it may be sent another `/rnn/waits`."""
-        return self._reports.take(now)
-
-    def may_be_refused(self, now: float) -> bool:
-        """Whether it may be sent another `too_much` error."""
-        return self._complaints.take(now)
-
-    def named_by(self, other: Address) -> None:
-        """Notes that another address of its machine has named it."""
-        self.namers.pop(other, None)
-        self.namers[other] = None
-        if len(self.namers) > MAX_NAMERS:
-            del self.namers[next(iter(self.namers))]
 
     def forget_past(self, session: str) -> None:
         """Drops the past of a session that waits to be shown."""

@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from stream_rnn.adapters.osc.buckets import MAX_HOSTS, Hosts, is_here
+from stream_rnn.adapters.osc.buckets import MAX_HOSTS, Hosts
 from stream_rnn.adapters.osc.known import Known
 from stream_rnn.adapters.osc.options import OscOptions
 from stream_rnn.adapters.osc.peer import OscPeer
 from stream_rnn.adapters.osc.presence import Address, Presence
 from stream_rnn.errors import ProtocolError
+from stream_rnn.recent import Recent
 from stream_rnn.wire import events
+from stream_rnn.wire.hosts import is_here
 
 UNHEARD = 30.0  # seconds that a subscription at an unknown address lasts
 
@@ -44,7 +46,7 @@ class Peers:
         self._hosts = Hosts(options.rate)
         self._presence = Presence()
         # By machine: the reply port that it named last, and the address that named it.
-        self._named: dict[str, tuple[int, Address]] = {}
+        self._named: Recent[str, tuple[int, Address]] = Recent(MAX_HOSTS)
         self.known = Known(options.lease)
 
     def __iter__(self) -> Iterator[OscPeer]:
@@ -113,8 +115,6 @@ class Peers:
         self._named.pop(host, None)
         if port is not None and peer.sent == 1:
             self._named[host] = (port, peer.address)
-            if len(self._named) > MAX_HOSTS:
-                del self._named[next(iter(self._named))]
 
     def _follow_names(self, peer: OscPeer) -> None:
         """Some programs send each message from another port. Answers to a port's first packet go

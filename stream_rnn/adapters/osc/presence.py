@@ -9,10 +9,9 @@ from __future__ import annotations
 import socket
 from collections.abc import Collection
 
-from stream_rnn.adapters.osc.buckets import MAPPED
-
 Address = tuple[str, int]
 
+MAPPED = "::ffff:"  # prefix of IPv4 addresses at a dual-stack socket
 GRACE = 30.0  # seconds that a program may take to open its port again
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from stream_rnn.adapters.osc.agenda import Agenda, wall
 from stream_rnn.adapters.osc.buckets import WORK
-from stream_rnn.adapters.osc.desk import Desk, Learner
+from stream_rnn.adapters.osc.desk import Desk
 from stream_rnn.adapters.osc.door import Door
+from stream_rnn.adapters.osc.jobs import Jobs
 from stream_rnn.adapters.osc.options import OscOptions
 from stream_rnn.adapters.osc.past import Past
 from stream_rnn.adapters.osc.peer import OscPeer
@@ -19,7 +20,6 @@ from stream_rnn.adapters.osc.peers import Peers
 from stream_rnn.adapters.osc.presence import Address
 from stream_rnn.adapters.osc.refusals import Refusals
 from stream_rnn.adapters.osc.subscriptions import Subscriptions
-from stream_rnn.adapters.osc.turns import Turns
 from stream_rnn.clock import Clock
 from stream_rnn.errors import ProtocolError
 from stream_rnn.stage.stage import Stage
@@ -39,6 +39,7 @@ class OscServer(asyncio.DatagramProtocol):
 
     Attributes:
         past: shows subscribers past symbols.
+        desk: carries out the messages.
     """
 
     def __init__(
@@ -58,27 +59,16 @@ class OscServer(asyncio.DatagramProtocol):
         self._subscriptions = Subscriptions(
             stage, clock, self._peers, self._refusals, self._send_known
         )
-        self._desk = Desk(stage, clock, self._peers, self._refusals, self._subscriptions)
-        self._turns = Turns(clock)
+        self.desk = Desk(stage, clock, self._peers, self._refusals, self._subscriptions)
+        self._jobs = Jobs(clock)
         self._agenda: Agenda[_Waiting] = Agenda(self._do_waiting)
         self._waiting = self._waiting_bytes = 0
 
-    @property
-    def learner(self) -> Learner | None:
-        """Handles `/rnn/midi/…`; None without a MIDI input."""
-        return self._desk.learner
-
-    @learner.setter
-    def learner(self, learner: Learner) -> None:
-        self._desk.learner = learner
-
-    # Called by asyncio
+    # Called by asyncio. Undeliverable datagrams (`error_received`) are ignored: the receiver may
+    # be gone for a moment only.
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
-
-    def error_received(self, exc: Exception) -> None:
-        """Ignores undeliverable datagrams: the receiver may be gone for a moment only."""
 
     @property
     def local(self) -> Address:
@@ -89,7 +79,7 @@ class OscServer(asyncio.DatagramProtocol):
 
     def stop(self) -> None:
         """Ends all notes at subscribers, and closes the socket."""
-        for one in (self._agenda, self._turns, self.past):
+        for one in (self._agenda, self._jobs, self.past):
             one.clear()
         self._subscriptions.close()
         self._peers.close()
@@ -108,7 +98,7 @@ class OscServer(asyncio.DatagramProtocol):
         fresh = not self._peers.known.is_known(sender, now)
         peer = self._peers.hear(sender, now)
         # Excess packets are not answered: answers would double the flood.
-        if peer is None or not self._turns.put(sender, self._take(sender, data, fresh), len(data)):
+        if peer is None or not self._jobs.put(sender, self._take(sender, data, fresh), len(data)):
             self._stage.counters.osc_refused += 1
 
     def send(self, data: bytes, address: Address) -> None:
@@ -168,7 +158,7 @@ class OscServer(asyncio.DatagramProtocol):
             return
         if ahead < LATE:
             self._stage.counters.osc_late += len(messages)
-        elif ahead > LONG and peer.may_be_told(self._clock.now()):
+        elif ahead > LONG and peer.reports.take(self._clock.now()):
             peer.send(osc.message_bytes("/rnn/waits", ahead, messages[0].address))
         self._waiting += len(messages)
         self._waiting_bytes += size
@@ -178,7 +168,7 @@ class OscServer(asyncio.DatagramProtocol):
         sender, messages, size = waiting
         self._waiting -= len(messages)
         self._waiting_bytes -= size
-        if not self._turns.put(sender, self._do_all(sender, messages), size):
+        if not self._jobs.put(sender, self._do_all(sender, messages), size):
             self._stage.counters.osc_refused += len(messages)
 
     def _do_all(self, sender: Address, messages: Messages) -> Iterator[None]:
@@ -196,12 +186,12 @@ class OscServer(asyncio.DatagramProtocol):
                 self._refusals.tell(peer, message.error, message.address or None)
                 yield
             else:
-                yield from self._desk.do(peer, message)
+                yield from self.desk.do(peer, message)
 
     def _drop(self, peer: OscPeer, count: int, now: float) -> None:
         """Drops messages of a sender that has caused too much work; tells it once a second."""
         self._stage.counters.osc_refused += count
-        if peer.may_be_refused(now):
+        if peer.complaints.take(now):
             most = WORK * self.options.rate
             error = ProtocolError(
                 "too_much",

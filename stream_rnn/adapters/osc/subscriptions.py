@@ -56,7 +56,7 @@ class Subscriptions:
             return self._peers.at(peer.address, now)
         address = peer.reply_to if port is None else (host, port)
         target = self._peers.at(address, now)
-        target.named_by(peer.address)
+        target.namers[peer.address] = None
         return target
 
     # Beginning and ending

@@ -74,13 +74,6 @@ class TargetSink(OscVoices):
             self.send(osc.message_bytes(address, *arguments))
 
 
-class _SendOnly(asyncio.DatagramProtocol):
-    """The protocol of a target's own socket, which ignores incoming packets."""
-
-    def error_received(self, exc: Exception) -> None:
-        """Ignores undeliverable datagrams: the target may be gone for a moment only."""
-
-
 def _connected(there: Address, target: OscTarget, many: bool) -> socket.socket:
     """Makes a socket that sends to one address, which is a multicast group if `many`.
 
@@ -153,12 +146,13 @@ class Targets:
             if same_family and not many and (is_loopback(there[0]) or not is_loopback(here[0])):
                 return lambda data: self._server.send(data, there)
             plug = _connected(there, target, many)
-            transport, _ = await loop.create_datagram_endpoint(_SendOnly, sock=plug)
+            # This protocol ignores what comes in, and that the target may be gone for a moment.
+            made = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, sock=plug)
         except (OSError, UnicodeError) as error:  # UnicodeError: the host cannot be a name at all
             reason = getattr(error, "strerror", None) or error
             raise ConfigError(f"[[osc.target]] {target.host}:{target.port}: {reason}") from None
-        self._own.append(transport)
-        return transport.sendto
+        self._own.append(made[0])
+        return made[0].sendto
 
     def close(self) -> None:
         """Ends all notes at the targets, and closes their own sockets."""

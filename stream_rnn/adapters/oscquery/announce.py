@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from stream_rnn.errors import ConfigError
 
 if TYPE_CHECKING:
-    from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+    from zeroconf.asyncio import AsyncZeroconf
 
 log = logging.getLogger("stream_rnn.discovery")
 
@@ -44,30 +44,21 @@ class Announcement:
             ports: the port of each service; services are named such as `_osc._udp`.
         """
         from zeroconf import Error
-        from zeroconf.asyncio import AsyncZeroconf
+        from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
-        interfaces = _addresses(address)
+        found = _addresses(address)
         try:
-            self._zeroconf = AsyncZeroconf(interfaces=interfaces)
+            self._zeroconf = AsyncZeroconf(interfaces=found)
             for service, port in ports.items():
-                info = self._info(service, port, interfaces)
+                kind, more = f"{service}.local.", {"txtvers": "1"}
+                info = AsyncServiceInfo(
+                    kind, f"{self._name}.{kind}", port=port, parsed_addresses=found, properties=more
+                )
                 # If another server has the name, zeroconf appends a number to ours.
                 done = await self._zeroconf.async_register_service(info, allow_name_change=True)
                 await done
         except (OSError, Error) as error:
             log.warning("cannot announce %r by zeroconf: %s", self._name, error)
-
-    def _info(self, service: str, port: int, addresses: list[str]) -> AsyncServiceInfo:
-        from zeroconf.asyncio import AsyncServiceInfo
-
-        kind = f"{service}.local."
-        return AsyncServiceInfo(
-            kind,
-            f"{self._name}.{kind}",
-            port=port,
-            parsed_addresses=addresses,
-            properties={"txtvers": "1"},
-        )
 
     async def stop(self) -> None:
         """Withdraws the announcement."""

@@ -25,7 +25,7 @@ from stream_rnn.adapters.http.attention import Attention
 from stream_rnn.adapters.http.doors import DoorConfig
 from stream_rnn.adapters.http.reading import PIECE
 from stream_rnn.adapters.http.refusals import RefusalLog
-from stream_rnn.adapters.http.room import SPARE, Doors, is_here
+from stream_rnn.adapters.http.room import SPARE, Doors
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n"
@@ -50,15 +50,6 @@ def test_connections_are_counted_by_address_and_in_all() -> None:
         assert doors.enter("127.0.0.1") is None
     assert doors.enter("127.0.0.1") is not None
     assert len(doors) == 4 + SPARE
-
-
-@pytest.mark.parametrize(
-    ("address", "here"),
-    [("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("::ffff:127.0.0.1", True),
-     ("10.0.0.1", False), ("::ffff:10.0.0.1", False), ("fe80::1%eth0", False), ("", False)],
-)  # fmt: skip
-def test_who_is_here(address: str, here: bool) -> None:
-    assert is_here(address) == here
 
 
 class _Server(uvicorn.Server):

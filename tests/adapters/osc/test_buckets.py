@@ -3,7 +3,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_rnn.adapters.osc.buckets import MAX_HOSTS, SHARE, WORK, Bucket, Hosts, is_here
+from stream_rnn.adapters.osc.buckets import MAX_HOSTS, SHARE, WORK, Bucket, Hosts
 
 
 @given(st.lists(st.tuples(st.floats(0, 2), st.floats(0, 3)), max_size=50))
@@ -43,8 +43,3 @@ def test_the_longest_silent_machine_is_forgotten_first() -> None:
     hosts.may_send("another", 5000.0)
     assert hosts.heard_at("h0") == 5000.0
     assert (hosts.work("h1"), hosts.heard_at("h1")) == (None, -math.inf)
-
-
-def test_what_is_here() -> None:
-    assert is_here("127.0.0.1") and is_here("::1") and is_here("::ffff:127.0.0.1")
-    assert not is_here("192.0.2.1") and not is_here("::ffff:192.0.2.1")

@@ -23,7 +23,7 @@ OVERHEAD = 128  # bytes that each job counts besides its size
 _OVER = object()
 
 
-class Turns:
+class Jobs:
     """The jobs of all senders. A job is an iterator; each of its steps is one turn."""
 
     def __init__(self, clock: Clock) -> None:
