@@ -86,6 +86,9 @@ def test_each_command_has_help(run: Run, command: list[str]) -> None:
         (["sample", "../models"], "no model '../models'"),
         (["eval", "no-such-model", "--data", "."], "no model 'no-such-model'"),
         (["train", "x.toml"], "no folder of corpora: give --data DIR, or set STREAM_RNN_DATA"),
+        (["train"], "one of the arguments CONFIG.toml --text is required"),
+        (["train", "x.toml", "--text", "x.txt"], "not allowed with argument"),
+        (["train", "--text", "x.txt", "--data", "."], "--data is for a recipe"),
         (["train", "x.toml", "--data", "none"], "--data none: no such folder"),
         (["train", "x.toml", "--data", "."], "x.toml: no such file"),
         (["serve", "--models", "none", "--host", "0.0.0.0"], "give a --token, or say --anyone"),
@@ -132,6 +135,8 @@ def test_what_fails_ends_with_1_and_a_sentence(run: Run, models: Path, tmp_path:
         (["sample", damaged], "damaged or cut short"),
         (["eval", models / "verse", "--data", tmp_path], "does not say how to read its corpus"),
         (["train", tmp_path / "x.toml", "--data", tmp_path], "9 characters; at least 1000"),
+        (["train", "--text", tmp_path / "prose.txt"], "9 characters; at least 1000"),
+        (["train", "--text", tmp_path / "none.txt"], "none.txt: cannot be read (No such file"),
         (["sample", models / "roll", "--out", tmp_path / "x.mid", "--prime", "none.mid"],
          "none.mid: not a readable MIDI file"),
         (["sample", models / "verse", "--length", 2, "--out", tmp_path / "folder.txt"],
@@ -320,6 +325,27 @@ def test_train_then_eval_then_sample(run: Run, tmp_path: Path) -> None:
     ran = run(*train)
     assert (ran.code, ran.out) == (2, "")
     assert "holds a run already; --resume it, or name another --run" in ran.err
+
+
+@pytest.mark.slow
+def test_a_text_is_trained_on_without_a_recipe(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings are printed, and kept as a recipe that does the same."""
+    dice = random.Random(1)
+    text = tmp_path / "My Prose.txt"
+    text.write_text("".join(dice.choice("ab c\n") for _ in range(3000)))
+    monkeypatch.chdir(tmp_path)
+    ran = run("train", "--text", text, "--steps", 3)
+    assert ran.code == 0, ran.err
+    kept = tmp_path / "runs" / "my-prose" / "recipe.toml"
+    assert f"settings, chosen by the size of {text}" in ran.err and kept.read_text() in ran.err
+    assert "nats a symbol on the test split" in ran.out
+    again = run("train", kept, "--data", tmp_path, "--run", "again", "--steps", 3)
+    assert again.code == 0 and again.out.split(":")[1:] == ran.out.split(":")[1:]
+    ran = run("train", "--text", text, "--steps", 5, "--resume")
+    assert ran.code == 0, ran.err
+    assert run("train", "--text", text).code == 2  # it holds a run
 
 
 def test_the_module_runs_and_a_reader_that_has_seen_enough_is_no_failure(models: Path) -> None:

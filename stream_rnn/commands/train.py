@@ -19,8 +19,12 @@ from stream_rnn.errors import ConfigError
 
 
 def add(command: AddCommand) -> None:
-    sub = command("train", "Train a model from a recipe.", _train)
-    sub.add_argument("config", type=Path, metavar="CONFIG.toml")
+    sub = command("train", "Train a model from a recipe, or from a text.", _train)
+    what = sub.add_mutually_exclusive_group(required=True)
+    what.add_argument("config", nargs="?", type=Path, metavar="CONFIG.toml")
+    what.add_argument(
+        "--text", type=Path, metavar="FILE", help="choose settings for this text, and print them"
+    )
     data_argument(sub)
     sub.add_argument("--run", type=Path, metavar="DIR", dest="folder", help="default: runs/NAME")
     sub.add_argument("--resume", action="store_true", help="continue an interrupted run")
@@ -39,17 +43,27 @@ def add(command: AddCommand) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    data = data_folder(options.data)
+    if options.text and options.data:
+        raise ConfigError("--data is for a recipe; --text FILE names the whole path of its text")
+    data = options.text.parent if options.text else data_folder(options.data)
     from stream_rnn.checkpoint import read_card
     from stream_rnn.engine.device import pick_device
     from stream_rnn.engine.preview import preview
+    from stream_rnn.train.choose import choose, recipe_text
     from stream_rnn.train.corpus import summary
     from stream_rnn.train.data import load_corpus
     from stream_rnn.train.loop import Trainer
     from stream_rnn.train.recipe import read_recipe
+    from stream_rnn.train.songs import read_text
     from stream_rnn.train.start import make_trainer
 
-    recipe = read_recipe(options.config)
+    device = pick_device(options.device)
+    if options.text:
+        recipe = choose(options.text, len(read_text(options.text)), device)
+        print(f"settings, chosen by the size of {options.text}:\n\n{recipe_text(recipe)}",
+              file=sys.stderr)  # fmt: skip
+    else:
+        recipe = read_recipe(options.config)
     run = options.folder or Path("runs") / recipe.model.name
     if not options.resume and (run / "log.csv").exists():
         raise ConfigError(f"{run}: holds a run already; --resume it, or name another --run")
@@ -66,10 +80,12 @@ def _train(options: argparse.Namespace) -> None:
         print(f"  {corpus.remark}", file=sys.stderr)
     if corpus.left_out:
         print(summary(corpus.left_out), file=sys.stderr)
-    device = pick_device(options.device)
     trainer = make_trainer(
         recipe, corpus, run, sampler=preview, steps=options.steps, device=str(device)
     )
+    if options.text:
+        run.mkdir(parents=True, exist_ok=True)
+        (run / "recipe.toml").write_text(recipe_text(recipe), encoding="utf-8")
     if options.resume:
         trainer.resume()
     elif start and isinstance(trainer, Trainer):
