@@ -23,6 +23,8 @@ from stream_rnn.sessions.status import Status
 from stream_rnn.sessions.tempo import Tempo
 from stream_rnn.sessions.timeline import Pace, Timeline
 
+USED = 3  # credit is renewed when the third part of it is used
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -95,6 +97,7 @@ class Flow:
         self._timeline = Timeline(self._per_beat, self.timing.commit_ahead)
         speed = default_controls(self.card, 0).rate
         self._pace = Pace(self.codec, speed, self._per_beat)
+        self._renewal = 0
         self._spelling = self._pace.spelling
         self._spelling.recall(self.journal)
 
@@ -191,10 +194,19 @@ class Flow:
         due = self._timeline.next_due - self.timing.commit_ahead
         if not self.playing:
             due = now if self.pending_steps else math.inf
-        until = position + min(ahead, self.rollback - 1)
+        ahead = min(ahead, self.rollback - 1)
+        # Where symbols are not due one interval after another, each moves the deadline.
+        each = self._pace.own or self.pending_steps
+        self._renewal = position + (1 if each else max(1, ahead // USED))
+        until = position + ahead
         if self.course.untold is not None:
             until = self.course.untold  # the symbols after it are not drawn
         return Credit(until, position, due, interval)
+
+    @property
+    def wants_credit(self) -> bool:
+        """Whether so much of its credit is used that the engine should be given new one."""
+        return self.journal.position >= self._renewal
 
     def commit_time(self) -> float:
         """When the next symbol is to be committed; infinity while none is to be."""

@@ -252,6 +252,11 @@ class Session(Flow):
         self._computed.append(symbol)
         self.course.came(generation, position + 1)
 
+    @property
+    def computed(self) -> int:
+        """How many symbols are computed and not committed."""
+        return len(self._computed)
+
     def starves(self, now: float) -> bool:
         """Whether the next symbol is so late that notes of the last one may be left sounding."""
         if self.status is not Status.PLAYING or self._computed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from stream_rnn.sessions.band import BandSession, Played
 from stream_rnn.sessions.journal import Committed
 from stream_rnn.sessions.session import LONG_FEED, Session
@@ -53,15 +55,17 @@ class Commits:
             self._commit(session, now)
 
     def _commit(self, session: Session, now: float) -> None:
-        while session.commit_time() <= now:
-            if isinstance(session, BandSession) and self._between(session, now):
+        band = session if isinstance(session, BandSession) else None
+        while (when := session.commit_time()) <= now:
+            if band is not None and self._between(band, now):
                 continue
             committed = session.commit(now)
-            self._counters.lateness(now - committed.due)
+            self._counters.lateness.add(now - committed.due)
             self._show(session, committed)
             self._tell_changes(session)
-        self._engines.credit(session)
-        self.times.set(session.key, session.commit_time())
+        if session.wants_credit:
+            self._engines.renew(session, urgent=when == math.inf or session.pending_steps > 0)
+        self.times.set(session.key, when)
 
     def _between(self, session: BandSession, now: float) -> bool:
         """Hands out one touch or feeds one held gesture, if one is due; returns whether it did."""

@@ -17,7 +17,7 @@ from stream_rnn.stage.commits import Commits
 from stream_rnn.stage.engines import Engines
 from stream_rnn.stage.failures import Failures
 from stream_rnn.stage.limits import Counters
-from stream_rnn.stage.link import EngineLink, unpack_batch
+from stream_rnn.stage.link import EngineLink, rows_of
 from stream_rnn.stage.roster import Roster
 from stream_rnn.stage.subscribers import Audience
 from stream_rnn.wire import events
@@ -72,21 +72,25 @@ class EngineLife:
         return session if session is not None and self._engines.of(session) is link else None
 
     def _receive(self, link: EngineLink, batch: Batch, now: float) -> None:
-        for computed in unpack_batch(batch):
-            session = self._session(link, computed.key)
-            if session is None:
+        sessions, times = self._roster.by_key, self._commits.times
+        for key, generation, position, symbol in rows_of(batch):
+            session = sessions.get(key)
+            if session is None or session.generation != generation:
+                continue  # of an older plan, or of a session that has gone
+            if self._engines.of(session) is not link:
                 continue
-            before = session.stalls
-            stalled = session.status is Status.STALLED and link.up
-            if stalled and computed.generation == session.generation:
-                session.move("resume")
-                self._tell(session, events.Playing)
             try:
-                session.receive(computed.generation, computed.position, computed.symbol, now)
-                self._commits.times.set(session.key, session.commit_time())
+                first, stalls = not session.computed, session.stalls
+                if session.status is Status.STALLED and link.up:
+                    session.move("resume")
+                    self._tell(session, events.Playing)
+                    first = True
+                session.receive(generation, position, symbol, now)
+                if first:  # later symbols are not due before it
+                    times.set(key, session.commit_time())
+                    self._counters.stalls += session.stalls - stalls
             except Exception:
                 self._failures.of_gateway(session)
-            self._counters.stalls += session.stalls - before
 
     # When it sends nothing
 

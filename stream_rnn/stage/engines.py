@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from stream_rnn.engine.messages import Plan
@@ -91,6 +92,11 @@ class Engines:
         if (link := self._of.get(session.key)) is not None:
             link.credit(session)
 
+    def renew(self, session: Session, *, urgent: bool = False) -> None:
+        """Notes that a session has used some of its credit; unless `urgent`, there is time."""
+        if (link := self._of.get(session.key)) is not None:
+            (link.credit if urgent else link.renew)(session)
+
     def close(self, session: Session) -> None:
         """Gives the slot back, if there is one."""
         if (link := self._release(session)) is not None:
@@ -100,3 +106,7 @@ class Engines:
         """Sends the gathered commands of all engines."""
         for link in self._links:
             link.flush(now)
+
+    def next_time(self) -> float:
+        """When `flush` will have something to send; infinity if it need not be called."""
+        return min((link.next_time() for link in self._links), default=math.inf)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,6 +12,7 @@ from stream_rnn.errors import DataError, ProtocolError
 from stream_rnn.midi.messages import LATENESS, Pong
 from stream_rnn.sessions.controls import default_controls
 from stream_rnn.sessions.journal import HISTORY
+from stream_rnn.stage.lateness import Lateness
 
 SAID = 300  # characters of a codec's error that a client is sent
 
@@ -127,4 +127,4 @@ class Counters:
     osc_failed: int = 0
     midi: MidiLateness = field(default_factory=MidiLateness)
     midi_deaths: int = 0
-    lateness: Callable[[float], None] = field(default=lambda seconds: None)
+    lateness: Lateness = field(default_factory=Lateness)

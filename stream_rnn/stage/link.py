@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from msgspec.structs import astuple
 
 from stream_rnn.codecs.base import ints_from_bytes
 from stream_rnn.engine.messages import Batch, Caution, Close, Command, Credits, Open, Plan, Ready
@@ -16,17 +16,8 @@ from stream_rnn.sessions.session import Session
 from stream_rnn.stage.suspicion import Suspicion
 
 MOST_WAITING = 32  # commands of a session that wait for room
+GATHER = 0.005  # seconds in which renewed credits are gathered; look-ahead is much longer
 AT_ONCE = 64  # commands that are sent before the engine is asked again whether it has room
-
-
-@dataclass(frozen=True)
-class Computed:
-    """One symbol of a batch."""
-
-    key: int
-    generation: int
-    position: int
-    symbol: int
 
 
 class Computer(Protocol):
@@ -67,6 +58,8 @@ class EngineLink:
         self._first: list[Command] = []  # sent first: a `Close` frees the slot for an `Open`
         self._waiting: dict[int, list[Command]] = {}  # by session
         self._credit_due: dict[int, Session] = {}
+        self._urgent = False  # whether one of these credits must not wait
+        self._renewal = -math.inf  # when the others are sent
 
     def open(self, session: Session) -> None:
         """Asks for a slot."""
@@ -90,42 +83,57 @@ class EngineLink:
     def credit(self, session: Session) -> None:
         """Notes that a session's credit has changed; it is read at `flush`."""
         self._credit_due[session.key] = session
+        self._urgent = True
+
+    def renew(self, session: Session) -> None:
+        """Notes that a session has used some of its credit: a new one may wait for others."""
+        self._credit_due[session.key] = session
 
     def be_cautious(self, level: int) -> None:
         """Tells the engine how to work; see `Caution`."""
         self._first.append(Caution(level))
 
     def flush(self, now: float) -> None:
-        """Sends the gathered commands; the credits of all sessions go last, in one message."""
+        """Sends the gathered commands; the credits of all sessions go last, in one message.
+
+        Where nothing but renewed credits wait, they are sent once in `GATHER` seconds.
+        """
         if not self.up:
             self._first, self._waiting, self._credit_due = [], {}, {}
+        if not (self._first or self._waiting or self._urgent) and now < self._renewal:
+            return
         while (self._first or self._waiting or self._credit_due) and self.engine.has_room():
             commands, self._first = self._first, []
             while self._waiting and len(commands) < AT_ONCE:
                 commands += self._waiting.pop(next(iter(self._waiting)))
             if not self._waiting and self._credit_due:
                 commands.append(_credit(list(self._credit_due.values()), now))
-                self._credit_due = {}
+                self._credit_due, self._urgent, self._renewal = {}, False, now + GATHER
             self.engine.send(commands)
+
+    def next_time(self) -> float:
+        """When `flush` has renewed credits to send; infinity if there are none."""
+        return self._renewal if self._credit_due else math.inf
 
 
 def _credit(sessions: list[Session], now: float) -> Credits:
-    credits = [session.credit(now) for session in sessions]
+    rows = [astuple(session.credit(now)) for session in sessions]
+    until, position, due, interval = zip(*rows, strict=True)
     # `array`, since NumPy is slower for few items, and most often there is one session.
     return Credits(
         array("q", [s.key for s in sessions]).tobytes(),
-        array("q", [a.until for a in credits]).tobytes(),
-        array("q", [a.position for a in credits]).tobytes(),
-        array("d", [a.due for a in credits]).tobytes(),
-        array("d", [a.interval for a in credits]).tobytes(),
+        array("q", until).tobytes(),
+        array("q", position).tobytes(),
+        array("d", due).tobytes(),
+        array("d", interval).tobytes(),
     )
 
 
-def unpack_batch(batch: Batch) -> Iterator[Computed]:
-    """The symbols of a batch, one by one."""
-    keys = np.frombuffer(batch.keys, np.int64).tolist()
-    generations = np.frombuffer(batch.generations, np.int64).tolist()
-    positions = np.frombuffer(batch.positions, np.int64).tolist()
+def rows_of(batch: Batch) -> Iterator[tuple[int, int, int, int]]:
+    """The symbols of a batch, each as (key, generation, position, symbol)."""
+    keys, generations, positions = (
+        np.frombuffer(column, np.int64).tolist()
+        for column in (batch.keys, batch.generations, batch.positions)
+    )
     symbols = ints_from_bytes(batch.symbols, len(batch.symbols) // len(keys))
-    for row in zip(keys, generations, positions, symbols, strict=True):
-        yield Computed(*row)
+    return zip(keys, generations, positions, symbols, strict=True)

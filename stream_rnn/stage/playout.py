@@ -17,28 +17,6 @@ TICK = 0.001  # uvloop's timers are in milliseconds: a shorter sleep would spin
 SWEEP = 1.0
 
 
-class Alarm:
-    """A sleep that can be cut short, cheaper than a timeout around an event."""
-
-    def __init__(self) -> None:
-        self._sleep: asyncio.Future[None] | None = None
-
-    def ring(self) -> None:
-        """Ends the sleep, if there is one."""
-        if self._sleep is not None and not self._sleep.done():
-            self._sleep.set_result(None)
-
-    async def sleep(self, seconds: float) -> None:
-        """Sleeps until it is time, or until `ring`."""
-        loop = asyncio.get_running_loop()
-        self._sleep = loop.create_future()
-        timer = loop.call_later(seconds, self.ring)
-        try:
-            await self._sleep
-        finally:
-            timer.cancel()
-
-
 class Ticking(Protocol):
     """Something that acts on the stage at set times, such as MIDI input that waits to answer."""
 
@@ -57,27 +35,67 @@ async def play_out(stage: Stage, clock: Clock, others: Sequence[Ticking] = ()) -
     Args:
         others: act before the stage hands out what is due, and may change that.
     """
-    alarm, faults = Alarm(), _Faults()
-    stage.times.on_sooner = alarm.ring
-    swept = clock.now()
-    while True:
-        now, first = clock.now(), math.inf
-        for other in others:
+    playout = _Playout(stage, clock, others)
+    try:
+        await playout.ended
+    finally:
+        playout.stop()
+
+
+class _Playout:
+    """A timer that sets itself anew: a task that sleeps would cost several times as much.
+
+    Attributes:
+        ended: is never done.
+    """
+
+    def __init__(self, stage: Stage, clock: Clock, others: Sequence[Ticking]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stage, self._clock, self._others = stage, clock, others
+        self._faults, self._swept = _Faults(), clock.now()
+        self._ticking = False
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self._timer: asyncio.Handle = self._loop.call_soon(self._tick)
+        stage.times.on_sooner = self._hurry
+
+    def stop(self) -> None:
+        """Ticks no more."""
+        self._stage.times.on_sooner = lambda: None
+        self._timer.cancel()
+
+    def _hurry(self) -> None:
+        """Ticks at once, since something is due before the time that is waited for."""
+        if not self._ticking:
+            self._timer.cancel()
+            self._timer = self._loop.call_soon(self._tick)
+
+    def _tick(self) -> None:
+        self._ticking = True
+        now = self._clock.now()
+        first = min(self._act(now), now + SWEEP)
+        self._ticking = False
+        wait = max(first - self._clock.now(), TICK)
+        self._timer = self._loop.call_later(wait, self._tick)
+
+    def _act(self, now: float) -> float:
+        """Does what is due; returns when to look again."""
+        first = math.inf
+        for other in self._others:
             try:
                 if other.next_time() <= now:
                     other.tick(now)
                 first = min(first, other.next_time())
             except Exception:
-                faults.tell(f"{type(other).__name__} failed", now)
+                self._faults.tell(f"{type(other).__name__} failed", now)
         try:
-            stage.tick(now)
-            if now - swept >= SWEEP:
-                swept = now
-                stage.sweep(now)
-            first = min(first, stage.times.first())
+            self._stage.tick(now)
+            if now - self._swept >= SWEEP:
+                self._swept = now
+                self._stage.sweep(now)
+            first = min(first, self._stage.next_time())
         except Exception:
-            faults.tell("a tick of the stage failed", now)
-        await alarm.sleep(min(max(first - clock.now(), TICK), SWEEP))
+            self._faults.tell("a tick of the stage failed", now)
+        return first
 
 
 class _Faults:

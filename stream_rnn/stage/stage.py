@@ -238,6 +238,10 @@ class Stage:
         """Commits and hands out everything whose commit time has come."""
         self._commits.tick(now)
 
+    def next_time(self) -> float:
+        """When `tick` will have something to do, if nothing happens until then."""
+        return min(self.times.first(), self.engines.next_time())
+
     def sweep(self, now: float) -> None:
         """Looks after idle and starving sessions; to be called every second or so."""
         self.engine_life.look(now)

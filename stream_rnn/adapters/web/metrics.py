@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -17,25 +17,9 @@ from prometheus_client.registry import Collector
 from stream_rnn.adapters.web.websocket import Clients
 from stream_rnn.midi import messages as midi
 from stream_rnn.sessions.status import Status
+from stream_rnn.stage.lateness import BOUNDS
 from stream_rnn.stage.stage import Stage
 from stream_rnn.system import peak_memory
-
-LATENESS = (
-    -0.02,
-    -0.01,
-    -0.005,
-    -0.002,
-    -0.001,
-    0.0,
-    0.001,
-    0.002,
-    0.005,
-    0.01,
-    0.02,
-    0.05,
-    0.1,
-    0.5,
-)
 
 
 class _StageCollector(Collector):
@@ -69,6 +53,12 @@ class _StageCollector(Collector):
         )
         worst.add_metric([], counters.midi.worst)
         yield worst
+        yield HistogramMetricFamily(
+            "stream_rnn_commit_lateness_seconds",
+            "Commit time minus due time: negative while symbols are handed out in time",
+            buckets=list(zip([*map(str, BOUNDS), "+Inf"], counters.lateness.within(), strict=True)),
+            sum_value=counters.lateness.total,
+        )
         reached = list(itertools.accumulate(counters.midi.counts))
         edges = [*map(str, midi.LATENESS), "+Inf"]
         yield HistogramMetricFamily(
@@ -86,14 +76,7 @@ class _StageCollector(Collector):
 
 
 def make_registry(stage: Stage, clients: Clients) -> CollectorRegistry:
-    """Builds a registry of the stage's figures and hooks it to `stage.counters.lateness`."""
+    """Builds a registry of the stage's figures."""
     registry = CollectorRegistry()
     registry.register(_StageCollector(stage, clients))
-    histogram = Histogram(
-        "stream_rnn_commit_lateness_seconds",
-        "Commit time minus due time: negative while symbols are handed out in time",
-        buckets=LATENESS,
-        registry=registry,
-    )
-    stage.counters.lateness = histogram.observe
     return registry
