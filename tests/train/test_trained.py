@@ -8,7 +8,7 @@ from stream_rnn.nets.heads import Kind
 from stream_rnn.nets.network import RecurrentNetwork
 from stream_rnn.train.evaluate import artist_vectors
 from stream_rnn.train.recipe import OptimiserRecipe
-from stream_rnn.train.trained import TrainedNetwork
+from stream_rnn.train.trained import Dropout, TrainedNetwork
 
 OPTIONS = OptimiserRecipe(rows=2, chunk=8, steps=1, learning_rate=1e-3)
 ROWS, TIME = 3, 10
@@ -58,6 +58,26 @@ def test_numbers_of_the_embedding_are_dropped_in_training_only() -> None:
     dropped = float((network.train().encode(symbols) == 0).float().mean())
     assert dropped == pytest.approx(0.25, abs=0.03)
     assert float((network.eval().encode(symbols) == 0).float().mean()) == 0
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.4, 0.99])
+def test_dropped_values_are_a_share_and_the_others_grow(share: float) -> None:
+    torch.manual_seed(1)
+    drop, values = Dropout(share), torch.ones(401, 3, 811)
+    found = drop(values)
+    assert float((found == 0).float().mean()) == pytest.approx(share, abs=0.004)
+    assert float(found.mean()) == pytest.approx(1.0, abs=0.01 + share**20 / 5)
+    assert len(found.unique()) <= 2
+    assert not torch.equal(drop(values), found) or share < 0.002
+    assert torch.equal(drop.eval()(values), values)
+
+
+def test_what_is_dropped_has_no_gradient() -> None:
+    values = torch.randn(50, 50, requires_grad=True)
+    found = Dropout(0.5)(values)
+    torch.autograd.backward(found.sum())
+    assert values.grad is not None
+    torch.testing.assert_close(values.grad * values, found, check_stride=False)
 
 
 def test_the_recurrent_weights_begin_as_torchs_or_orthogonal() -> None:
