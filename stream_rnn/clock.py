@@ -11,7 +11,6 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Seconds; never goes back."""
-        ...
 
 
 class MonotonicClock:

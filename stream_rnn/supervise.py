@@ -21,22 +21,18 @@ class Ward(Protocol):
     @property
     def what(self) -> str:
         """Its name in the log, such as `the engine`."""
-        ...
 
     @property
     def pauses(self) -> Sequence[float]:
         """Seconds before each attempt in a row to start it anew; the last of them repeats."""
-        ...
 
     @property
     def look(self) -> float:
         """Seconds between two looks at it."""
-        ...
 
     @property
     def died(self) -> asyncio.Event:
         """Set when the process has ended without having been stopped."""
-        ...
 
     def hangs(self, now: float, *, stood_still: bool) -> bool:
         """Whether it does not answer; asked at each look.
@@ -45,15 +41,12 @@ class Ward(Protocol):
             stood_still: whether this process itself has just stood still, so that the child's
                 silence until now means nothing.
         """
-        ...
 
     def kill(self) -> None:
         """Ends the process."""
-        ...
 
     def lost(self) -> None:
         """Called when the process has ended."""
-        ...
 
     async def start(self) -> object:
         """Starts another.
@@ -61,11 +54,9 @@ class Ward(Protocol):
         Raises:
             StreamRnnError, OSError: it did not start.
         """
-        ...
 
     def back(self) -> None:
         """Called when another has started, which knows nothing yet."""
-        ...
 
 
 async def supervise(ward: Ward, clock: Clock) -> None:

@@ -47,11 +47,9 @@ class Reading(Protocol):
 
     def after(self, symbol: int) -> tuple[Reading, Sound | None]:
         """The reading after one more symbol, and the sound that begins with it, if any."""
-        ...
 
     def unheard(self) -> Reading:
         """The same reading, with the last symbol marked as fed, so that it does not sound."""
-        ...
 
 
 class Codec(Protocol):
@@ -84,7 +82,6 @@ class Codec(Protocol):
 
     def to_json(self) -> dict[str, Any]:
         """The fields that a card keeps, from which `from_json` makes this codec again."""
-        ...
 
     def parse(self, value: object) -> list[int]:
         """The symbols of a value that a client sent (a prime or a feed).
@@ -92,7 +89,6 @@ class Codec(Protocol):
         Raises:
             DataError: the value is not of this domain; the message says what the domain takes.
         """
-        ...
 
     def event(self, symbol: int) -> dict[str, Any]:
         """The fields that a `symbol` message carries for this symbol.
@@ -100,7 +96,6 @@ class Codec(Protocol):
         They are some of the fields of `wire.events.Symbol`: `text`, `notes` and `onsets`, or
         `event`, an object of the domain's own.
         """
-        ...
 
     def seconds(self, symbol: int) -> float | None:
         """How long a symbol lasts in the stream, if the symbol itself says so.
@@ -108,11 +103,9 @@ class Codec(Protocol):
         None if the session's rate decides, as for a character or a frame. 0.0 means that the
         next symbol comes at the same moment, as after a note-on.
         """
-        ...
 
     def velocity(self, symbol: int) -> int | None:
         """The velocity of the notes after this symbol, 1 to 127, if the symbol sets it."""
-        ...
 
     def reading(self) -> Reading | None:
         """A reading at the beginning of a stream, if several symbols spell a note; else None.
@@ -120,11 +113,9 @@ class Codec(Protocol):
         Such a stream takes its time from its notes: the symbol with which a note begins to
         sound lasts as long as that note, and all other symbols take no time.
         """
-        ...
 
     def show(self, symbols: Sequence[int]) -> str:
         """Symbols as text for a person to look at."""
-        ...
 
     def read_prime(self, prime: str | Path) -> list[int]:
         """Symbols of a prime from the command line: a text, or (a `Path`) a file of this domain.
@@ -134,7 +125,6 @@ class Codec(Protocol):
         Raises:
             DataError: it cannot be read.
         """
-        ...
 
     def prime_bpm(self, prime: str | Path) -> float | None:
         """The tempo of a file that `read_prime` reads, in quarter notes a minute.
@@ -144,19 +134,15 @@ class Codec(Protocol):
         Raises:
             DataError: it cannot be read.
         """
-        ...
 
     def write_file(self, symbols: Sequence[int], path: Path, bpm: float) -> None:
         """Writes symbols as a file of one of `endings`; `bpm` matters if the domain has beats."""
-        ...
 
     def pack(self, array: Symbols) -> bytes:
         """The bytes of an array of symbols: `[n]` indices, or `[n, size]` of 0 and 1."""
-        ...
 
     def unpack(self, data: bytes) -> Symbols:
         """The array whose bytes these are: the inverse of `pack`."""
-        ...
 
 
 class CategoricalCodec:

@@ -18,7 +18,7 @@ from typing import Any
 import mido
 
 from stream_rnn.codecs.files import read_utf8
-from stream_rnn.codecs.rows import RowsCodec, rows_arguments, rows_fields
+from stream_rnn.codecs.rows import RowsCodec, rows_fields
 from stream_rnn.codecs.snippets import PROGRAMS, score
 from stream_rnn.errors import DataError
 
@@ -46,7 +46,7 @@ class EnsembleCodec(RowsCodec):
     def from_json(cls, data: dict[str, Any]) -> EnsembleCodec:
         """The codec that `to_json` described."""
         _FIELDS.check(data, "codec")
-        return cls(*rows_arguments(data))
+        return cls(data["columns"], data["classes"], data["period"])
 
     @classmethod
     def usual(cls, players: int = len(PLAYERS)) -> EnsembleCodec:

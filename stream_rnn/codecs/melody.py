@@ -174,9 +174,9 @@ def key_signature(key: str) -> dict[str, int]:
 
 def _mode(tonic: str, mode: str) -> dict[str, int]:
     fifths = FIFTHS.index(tonic[0]) - 1 + 7 * (tonic.count("#") - tonic.count("b")) + _FIFTHS[mode]
-    if fifths >= 0:
-        return {letter: 1 + (fifths - 7 > i) for i, letter in enumerate(FIFTHS[:fifths])}
-    return dict.fromkeys(FIFTHS[::-1][:-fifths], -1)
+    sign, letters = (1, FIFTHS) if fifths >= 0 else (-1, FIFTHS[::-1])
+    count = abs(fifths)  # with more than seven, the first ones are doubled
+    return {letter: sign * (1 + (count - 7 > i)) for i, letter in enumerate(letters[:count])}
 
 
 def bar_of(meter: str) -> float | None:

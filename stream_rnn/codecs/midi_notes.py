@@ -31,6 +31,9 @@ DEFAULT_TEMPO = 500_000  # microseconds a beat, until a file sets one
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, IndexError, TypeError, KeySignatureError)
 
 
+Moment = tuple[int, int, int, int]  # tick, 1 where a key is struck or 0, pitch, velocity
+
+
 class MidiNote(NamedTuple):
     """A note; its times are in ticks from the beginning of the file."""
 
@@ -118,12 +121,8 @@ def _chosen(path: Path, file: mido.MidiFile, wanted: tuple[str, ...]) -> frozens
     if not wanted:
         return frozenset(range(len(file.tracks)))
     names = [" ".join(track.name.split()).lower() for track in file.tracks]
-    chosen = {
-        i
-        for i, name in enumerate(names)
-        for one in wanted
-        if one.strip().lower() in (name, str(i + 1))
-    }
+    said = {one.strip().lower() for one in wanted}
+    chosen = {i for i, name in enumerate(names) if said & {name, str(i + 1)}}
     if not chosen:
         have = ", ".join(f"{i + 1} {name!r}" for i, name in enumerate(names))
         raise DataError(f"{path}: no track {' or '.join(map(repr, wanted))}; it has {have}")
@@ -145,9 +144,9 @@ def _events(file: mido.MidiFile, chosen: frozenset[int]) -> Iterator[tuple[int, 
         for message in track:
             tick += message.time
             kind = message.type
-            if kind == "set_tempo" or (number in chosen and kind in ("note_on", "note_off")):
-                merged.append((tick, number, message))
-            elif kind == "control_change" and message.control == SUSTAIN and number in chosen:
+            pedal = kind == "control_change" and message.control == SUSTAIN
+            read = number in chosen and (pedal or kind in ("note_on", "note_off"))
+            if read or kind == "set_tempo":
                 merged.append((tick, number, message))
         merged.append((tick, number, None))  # the track's end
         if file.type == 2:
@@ -242,6 +241,30 @@ class _Reading:
         track, channel, pitch = key
         note = self._down.pop(key)
         self._notes.append(MidiNote(note.start, tick, pitch, note.velocity, channel, track))
+
+
+def midi_file(
+    moments: Iterable[Moment], *, bpm: float | None = None, program: int = 0
+) -> mido.MidiFile:
+    """A MIDI file of one track.
+
+    Args:
+        bpm: the tempo, so that the file has the music's beats. None for music without a beat: its
+            file has 500 ticks a beat at 120 beats a minute, so that a tick is a millisecond.
+    """
+    file = mido.MidiFile(ticks_per_beat=500 if bpm is None else TICKS_PER_BEAT)
+    track = mido.MidiTrack()
+    file.tracks.append(track)
+    if bpm is not None:
+        track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(bpm), time=0))
+    track.append(mido.Message("program_change", program=program, time=0))
+    written = 0
+    for tick, struck, pitch, velocity in sorted(moments):
+        kind = "note_on" if struck else "note_off"
+        track.append(mido.Message(kind, note=pitch, velocity=velocity, time=tick - written))
+        written = tick
+    track.append(mido.MetaMessage("end_of_track", time=0))
+    return file
 
 
 def one_keyboard(

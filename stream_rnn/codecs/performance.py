@@ -30,6 +30,8 @@ from stream_rnn.codecs.midi_notes import (
     KEYS,
     LOWEST_PITCH,
     TICKS_PER_BEAT,
+    Moment,
+    midi_file,
     one_keyboard,
     read_midi,
 )
@@ -181,7 +183,7 @@ def encode_notes(notes: Iterable[Note]) -> Events:
         (start := round(n.start / TICK), max(round(n.stop / TICK), start + 1), n.pitch, n.velocity)
         for n in notes
     ]
-    moments: list[tuple[int, int, int, int]] = []
+    moments: list[Moment] = []
     for start, stop, pitch, velocity in one_keyboard(ticks):
         moments += [(start, 1, pitch, velocity), (stop, 0, pitch, 0)]
     symbols: list[int] = []
@@ -295,22 +297,9 @@ def midi_from_notes(
     """A MIDI file of some notes.
 
     Args:
-        bpm: their tempo, so that the file has their beats. None for music without a beat: its
-            file has 500 ticks a beat at 120 beats a minute, so that a tick is a millisecond.
+        bpm: see `midi_file`.
     """
-    file = mido.MidiFile(ticks_per_beat=500 if bpm is None else TICKS_PER_BEAT)
-    track = mido.MidiTrack()
-    file.tracks.append(track)
-    if bpm is not None:
-        track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(bpm), time=0))
-    track.append(mido.Message("program_change", program=program, time=0))
     per_second = 1000.0 if bpm is None else bpm / 60 * TICKS_PER_BEAT
     moments = [(round(n.start * per_second), 1, n.pitch, n.velocity) for n in notes]
     moments += [(round(n.stop * per_second), 0, n.pitch, 0) for n in notes]
-    written = 0
-    for moment, struck, pitch, velocity in sorted(moments):
-        kind = "note_on" if struck else "note_off"
-        track.append(mido.Message(kind, note=pitch, velocity=velocity, time=moment - written))
-        written = moment
-    track.append(mido.MetaMessage("end_of_track", time=0))
-    return file
+    return midi_file(moments, bpm=bpm, program=program)

@@ -24,7 +24,7 @@ from stream_rnn.codecs.base import STEPS_PER_BEAT, Head, Symbols, int_to_bytes, 
 from stream_rnn.codecs.midi_notes import HIGHEST_PITCH as HIGHEST_PITCH
 from stream_rnn.codecs.midi_notes import KEYS as KEYS
 from stream_rnn.codecs.midi_notes import LOWEST_PITCH as LOWEST_PITCH
-from stream_rnn.codecs.midi_notes import TICKS_PER_BEAT, read_midi
+from stream_rnn.codecs.midi_notes import TICKS_PER_BEAT, Moment, midi_file, read_midi
 from stream_rnn.errors import DataError
 
 MAX_FRAMES = 1_000_000
@@ -169,25 +169,10 @@ def midi_from_roll(
     roll: Roll, *, steps_per_beat: int, bpm: float = 120.0, velocity: int = 80, program: int = 0
 ) -> mido.MidiFile:
     """A MIDI file of a roll `[frames, 88]`; a key that sounds in successive frames is held."""
-    file = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT)
-    track = mido.MidiTrack()
-    file.tracks.append(track)
-    track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(bpm), time=0))
-    track.append(mido.Message("program_change", program=program, time=0))
     padded = np.pad(roll.astype(np.int8), ((1, 1), (0, 0)))
     changes = np.diff(padded, axis=0)  # [frames + 1, 88]: 1 begins, -1 ends
-    written = 0
-    for frame, keys in enumerate(changes):
-        now = round(frame * TICKS_PER_BEAT / steps_per_beat)
-        ends, begins = np.flatnonzero(keys < 0), np.flatnonzero(keys > 0)
-        for kind, which in (("note_off", ends), ("note_on", begins)):
-            for key in which:
-                loud = velocity if kind == "note_on" else 0
-                track.append(
-                    mido.Message(
-                        kind, note=LOWEST_PITCH + int(key), velocity=loud, time=now - written
-                    )
-                )
-                written = now
-    track.append(mido.MetaMessage("end_of_track", time=0))
-    return file
+    moments: list[Moment] = []
+    for frame, key in np.argwhere(changes).tolist():
+        tick, struck = round(frame * TICKS_PER_BEAT / steps_per_beat), int(changes[frame, key] > 0)
+        moments.append((tick, struck, LOWEST_PITCH + key, velocity * struck))
+    return midi_file(moments, bpm=bpm, program=program)

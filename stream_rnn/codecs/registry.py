@@ -21,15 +21,12 @@ from stream_rnn.errors import CheckpointError, ConfigError
 from stream_rnn.schema import shown
 
 CODECS: dict[str, Callable[[dict[str, Any]], Codec]] = {
-    TextCodec.domain: TextCodec.from_json,
-    PianorollCodec.domain: PianorollCodec.from_json,
-    AbcCodec.domain: AbcCodec.from_json,
-    PerformanceCodec.domain: PerformanceCodec.from_json,
-    TablatureCodec.domain: TablatureCodec.from_json,
-    EnsembleCodec.domain: EnsembleCodec.from_json,
-    TouchCodec.domain: TouchCodec.from_json,
-    PlaylistCodec.domain: PlaylistCodec.from_json,
-}
+    codec.domain: codec.from_json
+    for codec in (
+        TextCodec, PianorollCodec, AbcCodec, PerformanceCodec, TablatureCodec, EnsembleCodec,
+        TouchCodec, PlaylistCodec,
+    )
+}  # fmt: skip
 
 
 def codec_from_json(data: dict[str, Any]) -> Codec:

@@ -42,7 +42,7 @@ class RowsCodec(CategoricalCodec):
     printable = True
 
     def __init__(self, columns: Iterable[str], classes: int, period: float) -> None:
-        self.columns, self.classes, self.period = tuple(columns), classes, period
+        self.columns, self.classes, self.period = tuple(columns), classes, float(period)
         self.size = 1 + len(self.columns) * classes
         if not 2 <= self.size <= MAX_SIZE or classes < 2:
             raise CheckpointError(
@@ -178,8 +178,3 @@ def rows_fields(columns: int, classes: int, **other: schema.Kind) -> schema.Kind
         },
         {"domain": schema.ANYTHING, **other},
     )
-
-
-def rows_arguments(data: dict[str, Any]) -> tuple[list[str], int, float]:
-    """The arguments for `RowsCodec` from a card's codec, which has been checked."""
-    return data["columns"], data["classes"], float(data["period"])

@@ -12,6 +12,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 ROWS = 4  # length of a snippet, after which it repeats
 GRID = 1 / 8  # rows; taps and turns fall on it, so that players who change together stay together
@@ -48,10 +49,6 @@ def snippet(gesture: int, seed: str) -> list[Timed]:
     """
     dice = random.Random(f"{gesture} {seed}")  # with a string as seed, alike on every machine
     return sorted(_SNIPPETS[gesture](dice), key=lambda timed: timed[0])
-
-
-def _none(dice: random.Random) -> list[Timed]:
-    return []
 
 
 def _fast_taps(dice: random.Random) -> list[Timed]:
@@ -106,18 +103,6 @@ def _fast_swipe_accelerating(dice: random.Random) -> list[Timed]:
     return touches
 
 
-def _very_slow_swirl(dice: random.Random) -> list[Timed]:
-    return _swirl(dice, radius=0.12, turn=4.0, step=4 * GRID, loud=0.3)
-
-
-def _big_swirl(dice: random.Random) -> list[Timed]:
-    return _swirl(dice, radius=0.4, turn=2.0, step=GRID, loud=0.4)
-
-
-def _small_swirl(dice: random.Random) -> list[Timed]:
-    return _swirl(dice, radius=0.11, turn=1.0, step=GRID, loud=0.45)
-
-
 def _combination(dice: random.Random) -> list[Timed]:
     """Two taps in each row, and a swipe or a small swirl."""
     touches: list[Timed] = []
@@ -134,12 +119,6 @@ def _combination(dice: random.Random) -> list[Timed]:
             touches.append((row + 0.5 + k * GRID, Touch(*at, True)))
         touches.append((row + 0.5 + 4 * GRID - 0.02, Touch(*at, False)))
     return touches
-
-
-_SNIPPETS: tuple[Callable[[random.Random], list[Timed]], ...] = (
-    _none, _fast_taps, _slow_taps, _fast_swipe, _fast_swipe_accelerating,
-    _very_slow_swirl, _big_swirl, _small_swirl, _combination,
-)  # fmt: skip
 
 
 def _inside(x: float) -> float:
@@ -184,6 +163,19 @@ def _swirl(
         x, y = middle + radius * math.cos(angle), loud + 0.5 * radius * math.sin(angle)
         touches.append((k * step, Touch(x, y, True)))
     return touches
+
+
+_SNIPPETS: tuple[Callable[[random.Random], list[Timed]], ...] = (
+    lambda dice: [],
+    _fast_taps,
+    _slow_taps,
+    _fast_swipe,
+    _fast_swipe_accelerating,
+    partial(_swirl, radius=0.12, turn=4.0, step=4 * GRID, loud=0.3),
+    partial(_swirl, radius=0.4, turn=2.0, step=GRID, loud=0.4),
+    partial(_swirl, radius=0.11, turn=1.0, step=GRID, loud=0.45),
+    _combination,
+)
 
 
 class Finger:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rnn import schema
-from stream_rnn.codecs.rows import MAX_SIZE, RowsCodec, rows_arguments, rows_fields
+from stream_rnn.codecs.rows import MAX_SIZE, RowsCodec, rows_fields
 from stream_rnn.errors import CheckpointError, DataError
 
 TIME = "dt"  # the name of the time column
@@ -56,7 +56,8 @@ class TouchCodec(RowsCodec):
     def from_json(cls, data: dict[str, Any]) -> TouchCodec:
         """The codec that `to_json` described."""
         _FIELDS.check(data, "codec")
-        return cls(*rows_arguments(data), timed=data.get("timed") is True)
+        timed = data.get("timed") is True
+        return cls(data["columns"], data["classes"], data["period"], timed=timed)
 
     def to_json(self) -> dict[str, Any]:
         timed = {"timed": True} if self.timed else {}

@@ -35,8 +35,8 @@ class DriverError(StreamRnnError):
     """The driver refused a request."""
 
 
-class Output(Protocol):
-    """A sending port of our own. Each method raises `DriverError` if the driver refuses."""
+class End(Protocol):
+    """A port of our own. Each method raises `DriverError` if the driver refuses."""
 
     def ports(self) -> list[str]:
         """The names of all ports that this one can be connected to."""
@@ -47,13 +47,6 @@ class Output(Protocol):
     def open_virtual(self, name: str) -> None:
         """Makes a port that other programs connect to."""
 
-    def send(self, data: bytes) -> None:
-        """Sends one message now.
-
-        Raises:
-            ValueError: `data` is not a MIDI message.
-        """
-
     def close(self) -> None:
         """Disconnects; the port may be opened again."""
 
@@ -61,14 +54,19 @@ class Output(Protocol):
         """Returns the port to the driver for good."""
 
 
-class Input(Protocol):
-    """A receiving port of our own: like `Output`, but it listens instead of sending."""
+class Output(End, Protocol):
+    """A sending port."""
 
-    def ports(self) -> list[str]: ...
-    def open(self, index: int, name: str) -> None: ...
-    def open_virtual(self, name: str) -> None: ...
-    def close(self) -> None: ...
-    def delete(self) -> None: ...
+    def send(self, data: bytes) -> None:
+        """Sends one message now.
+
+        Raises:
+            ValueError: `data` is not a MIDI message.
+        """
+
+
+class Input(End, Protocol):
+    """A receiving port."""
 
     def listen(self, hear: Callable[[bytes], None]) -> None:
         """Calls `hear` with each message that comes in, on one of the driver's threads.

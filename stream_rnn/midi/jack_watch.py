@@ -81,7 +81,3 @@ class Watch:
             port = self._client.get_port_by_name(ours)
             return theirs in {p.name for p in self._client.get_all_connections(port)}
         return False
-
-    def close(self) -> None:
-        """Stops listening."""
-        self._client.close()

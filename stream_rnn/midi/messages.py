@@ -6,8 +6,6 @@ the machine's monotonic clock, which both processes read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 from msgspec import Struct
 
@@ -100,21 +98,7 @@ class Pong(Struct, frozen=True, tag=True, array_like=True):
 
 Report = Ports | Heard | Unheard | Silenced | Pong
 
-_encoder = msgspec.msgpack.Encoder()
-_commands = msgspec.msgpack.Decoder(tuple[Command, ...])
-_events = msgspec.msgpack.Decoder(tuple[Report, ...])
-
-
-def encode(messages: Sequence[Command] | Sequence[Report]) -> bytes:
-    """Messages as the body of a frame."""
-    return _encoder.encode(messages)
-
-
-def decode_commands(body: bytes) -> tuple[Command, ...]:
-    """The commands of a frame's body."""
-    return _commands.decode(body)
-
-
-def decode_events(body: bytes) -> tuple[Report, ...]:
-    """The events of a frame's body."""
-    return _events.decode(body)
+# A sequence of messages as the body of a frame, and back.
+encode = msgspec.msgpack.Encoder().encode
+decode_commands = msgspec.msgpack.Decoder(tuple[Command, ...]).decode
+decode_events = msgspec.msgpack.Decoder(tuple[Report, ...]).decode

@@ -7,6 +7,7 @@ ends with the last of them, so that on the wire every note-on has its note-off.
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Iterable
 
 from stream_rnn.timed_queue import TimedQueue
 
@@ -74,11 +75,7 @@ class Player:
         return ends
 
     def _ends(self, port: int) -> list[bytes]:
-        keys = self._sounding[port] if self._there[port] else {}
-        ends = [note_off(key) for key in keys]
-        # In case a note-off is lost on its way to the synthesizer.
-        channels = sorted({channel for channel, _ in keys})
-        return ends + [bytes((CONTROL | channel, ALL_NOTES_OFF, 0)) for channel in channels]
+        return ends_of(self._sounding[port]) if self._there[port] else []
 
     def lose(self, port: int) -> None:
         """Marks a port as gone, and remembers the notes that may still sound there."""
@@ -111,10 +108,7 @@ class Player:
         left = self._cut[port].pop(target, None)
         if left is None:
             return None
-        channels = sorted({channel for channel, _ in left})
-        ends = [note_off(key) for key in sorted(left)]
-        ends += [bytes((CONTROL | channel, ALL_NOTES_OFF, 0)) for channel in channels]
-        return self.harmless(port, ends)
+        return self.harmless(port, ends_of(left))
 
     def harmless(self, port: int, ends: list[bytes]) -> list[bytes]:
         """Of messages that end notes, those that do not end a note that sounds now."""
@@ -132,3 +126,14 @@ def note_off(key: Key) -> bytes:
     """The message that ends a key."""
     channel, pitch = key
     return bytes((NOTE_OFF | channel, pitch, 0))
+
+
+def all_notes_off(channel: int) -> bytes:
+    """The message that ends all keys of a channel, 0 to 15."""
+    return bytes((CONTROL | channel, ALL_NOTES_OFF, 0))
+
+
+def ends_of(keys: Iterable[Key]) -> list[bytes]:
+    """The messages that end keys, and then their channels, in case a note-off is lost."""
+    keys = sorted(keys)
+    return [*map(note_off, keys), *map(all_notes_off, sorted({channel for channel, _ in keys}))]

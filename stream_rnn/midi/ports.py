@@ -153,8 +153,3 @@ class Port:
     def listen(self, hear: Callable[[bytes], None]) -> None:
         """Calls `hear` with each message that comes in, on one of the driver's threads."""
         self._rt.listen(hear)
-
-    def close(self) -> None:
-        """Closes the port for good."""
-        self._rt.close()
-        self._rt.delete()

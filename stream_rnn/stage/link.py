@@ -25,11 +25,9 @@ class Computer(Protocol):
 
     def send(self, commands: Sequence[Command]) -> None:
         """Hands over commands; never waits."""
-        ...
 
     def has_room(self) -> bool:
         """Whether it takes more commands now; `EngineLink.flush` is called when it does again."""
-        ...
 
 
 class EngineLink:

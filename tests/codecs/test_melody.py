@@ -118,3 +118,10 @@ def test_a_tie_to_what_was_fed_is_a_note_of_its_own() -> None:
 def test_a_vocabulary_with_what_cannot_be_played_is_refused(token: str) -> None:
     with pytest.raises(CheckpointError, match="is no ABC token"):
         AbcCodec(["A", token])
+
+
+def test_a_key_of_eight_sharps_or_flats_doubles_the_first() -> None:
+    assert key_signature("G#maj") == {"F": 2} | dict.fromkeys("CGDAEB", 1)
+    assert (
+        key_signature("Fbmaj") == key_signature("Ebloc") == {"B": -2} | dict.fromkeys("EADGCF", -1)
+    )

@@ -6,6 +6,7 @@ If the MIDI process dies, the next one ends the notes that were left sounding.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from stream_rnn.adapters.midi.clock import ClockOut
 from stream_rnn.config import MidiOut
 from stream_rnn.errors import ConfigError
-from stream_rnn.midi.player import ALL_NOTES_OFF, CONTROL, NOTE_ON, Key, note_off
+from stream_rnn.midi.player import NOTE_ON, Key, all_notes_off, ends_of, note_off
 from stream_rnn.sound.track import DRUM_CHANNEL, Track
 from stream_rnn.sound.voice import Note, Voice, is_verse
 from stream_rnn.stage.subscribers import NoteContext, fits
@@ -134,13 +135,8 @@ class MidiSink:
         self._end_notes()
         now = self._now()
         # Also end notes on the synthesizer that we do not know of.
-        self._play(
-            [
-                (now, port, bytes((CONTROL | channel, ALL_NOTES_OFF, 0)))
-                for port in range(len(self._routes))
-                for channel in range(16)
-            ]
-        )
+        everywhere = itertools.product(range(len(self._routes)), range(16))
+        self._play([(now, port, all_notes_off(channel)) for port, channel in everywhere])
 
     # From the MIDI process
 
@@ -151,17 +147,11 @@ class MidiSink:
             self._connected[port] = name is not None
             if came:
                 now = self._now()
-                self._play([(now, port, end) for end in self._hanging_ends(port)])
+                self._play([(now, port, end) for end in ends_of(self._hanging[port])])
+                self._hanging[port].clear()
                 for (_, number), track in self._tracks.items():
                     if number == port:
                         self._send_program(port, track)
-
-    def _hanging_ends(self, port: int) -> list[bytes]:
-        keys = sorted(self._hanging[port])
-        self._hanging[port].clear()
-        channels = sorted({channel for channel, _ in keys})
-        ends = [bytes((CONTROL | channel, ALL_NOTES_OFF, 0)) for channel in channels]
-        return [note_off(key) for key in keys] + ends
 
     def died(self) -> None:
         """Handles the death of the MIDI process, which left notes sounding. When it stopped is not

@@ -30,15 +30,12 @@ class Form(Protocol):
 
     def symbol(self, event: events.Live, context: NoteContext, voice: Voice) -> list[Message]:
         """Makes the messages of a symbol, which are to be done when it is due."""
-        ...
 
     def ends(self, session: str, notes: list[Note]) -> list[Message]:
         """Makes the messages that end notes between symbols."""
-        ...
 
     def news(self, event: events.Event) -> list[Message]:
         """Makes the messages of an event that is not a symbol."""
-        ...
 
 
 class PlainForm:
