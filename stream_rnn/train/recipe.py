@@ -42,7 +42,8 @@ class DataRecipe(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         source: a file or folder under the data folder.
-        format: `songs_csv` (artist,song,link,text), `text` (one long text), `rolls` (a `.mat`
+        format: `songs_csv` (artist,song,link,text), `text` (one long text, or a
+            folder of its parts), `rolls` (a `.mat`
             of Boulanger-Lewandowski 2012, JSON or `.npz`; or `rolls_mat`), `midi` (a folder, as
             rolls), `performances` (a folder, as events), `lines` (a name a line), `abc` (a
             folder of tunes), `tabs` (the same for guitar),

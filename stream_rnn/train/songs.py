@@ -17,6 +17,7 @@ from stream_rnn.train.split import SPLITS
 from stream_rnn.train.tables import Table, column
 
 MIN_PROSE = 1000
+PLAIN = (".txt", ".text", ".md", ".tex")  # the files of a folder that are read as one text
 # The names of the columns in published tables of songs.
 ARTISTS = ("artist", "artists", "artist_name", "singer", "band", "author", "poet")
 TITLES = ("song", "title", "song_name", "track", "track_name", "name")
@@ -41,8 +42,17 @@ class Songs:
 
 
 def read_text(path: Path, encoding: str = UTF8) -> str:
-    """The text of a file, cleaned; see `read_utf8` for its errors."""
-    return clean_text(read_utf8(path, encoding))
+    """The text of a file, cleaned; or of a folder's files, in the order of their names.
+
+    Raises:
+        DataError: there are no such files, or see `read_utf8`.
+    """
+    files = [path]
+    if path.is_dir():
+        files = sorted(p for p in path.iterdir() if p.suffix.lower() in PLAIN and p.is_file())
+        if not files:
+            raise DataError(f"{path}: no {', '.join(PLAIN)} files in it")
+    return "\n\n".join(clean_text(read_utf8(file, encoding)) for file in files)
 
 
 def clean_text(text: str) -> str:

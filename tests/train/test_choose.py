@@ -10,7 +10,7 @@ CPU = torch.device("cpu")
 SIZES = [1_000, 20_000, 100_000, 1_100_000, 3_300_000, 12_600_000, 300_000_000]
 CONFIGS = [
     path
-    for path in sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
+    for path in sorted((Path(__file__).parents[2] / "configs").rglob("*.toml"))
     if "[model]" in path.read_text(encoding="utf-8")
 ]
 
@@ -67,7 +67,7 @@ def test_a_chosen_recipe_is_read_back_as_it_was(name: str, tmp_path: Path) -> No
     assert read_recipe(tmp_path / "r.toml") == recipe
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_every_recipe_can_be_written(path: Path, tmp_path: Path) -> None:
     recipe = read_recipe(path)
     (tmp_path / "r.toml").write_text(recipe_text(recipe), encoding="utf-8")

@@ -314,6 +314,20 @@ def test_a_text_is_cut_in_the_order_that_the_recipe_says_and_does_not_end(tmp_pa
     assert len(moved["train"]) == pytest.approx(0.7 * len(text), abs=1)
 
 
+def test_the_texts_of_a_folder_are_read_as_one_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for name, words in (("b.TXT", "bee "), ("a.tex", "ah "), ("c.md", "see "), ("LICENCE", "x")):
+        (tmp_path / "t").mkdir(exist_ok=True)
+        written(tmp_path / "t", words * 200, name)
+    recipe = DataRecipe("t", "text", least=1, split=(0.8, 0.1, 0.1))
+    corpus = load_corpus(recipe, tmp_path)
+    assert isinstance(corpus.codec, TextCodec)
+    read = "".join(corpus.codec.decode(part[0].symbols) for part in corpus.splits.values())
+    assert read == "\n\n".join((words * 200).strip() for words in ("ah ", "bee ", "see "))
+    (tmp_path / "none").mkdir()
+    with pytest.raises(DataError, match=r"none: no \.txt, \.text, \.md, \.tex files in it"):
+        load_corpus(DataRecipe("none", "text"), tmp_path)
+
+
 def test_prose_is_read_in_passages_that_begin_with_a_paragraph_and_do_not_end(
     tmp_path: Path,
 ) -> None:
