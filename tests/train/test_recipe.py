@@ -5,6 +5,7 @@ import pytest
 from stream_rnn.errors import ConfigError
 from stream_rnn.train.recipe import read_recipe
 
+CONFIGS = Path(__file__).parents[2] / "configs"
 GOOD = """
 [data]
 source = "songs.csv"
@@ -34,7 +35,7 @@ def test_a_recipe_needs_little_and_the_rest_has_defaults(tmp_path: Path) -> None
     assert (recipe.train.steps, recipe.train.patience, recipe.model.dropout) == (10, 20, 0.0)
 
 
-@pytest.mark.parametrize("path", sorted(Path(__file__).parents[2].glob("configs/**/*.toml")), ids=str)
+@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.toml")), ids=str)
 def test_the_recipes_that_come_with_the_program_are_read(path: Path) -> None:
     if "data" in path.read_text() and path.stem != "serve":
         assert read_recipe(path).model.name == path.stem
