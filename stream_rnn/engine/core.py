@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
-from stream_rnn.checkpoint import load_network, read_card
+from stream_rnn.codecs.base import Codec
 from stream_rnn.engine.device import device_works, pick_device
+from stream_rnn.engine.kernels import Kernel
+from stream_rnn.engine.library import Library
 from stream_rnn.engine.messages import (
     Caution,
     Close,
@@ -30,8 +31,9 @@ from stream_rnn.engine.messages import (
     Ready,
 )
 from stream_rnn.engine.schedule import Choice, choose
-from stream_rnn.engine.slots import BATCH, Slots, boundary_is_zero
-from stream_rnn.errors import CheckpointError, EngineError, StreamRnnError
+from stream_rnn.engine.numerics import NUMERICS
+from stream_rnn.engine.slots import BATCH, Slots
+from stream_rnn.errors import EngineError, StreamRnnError
 
 log = logging.getLogger("stream_rnn.engine")
 
@@ -73,12 +75,12 @@ class Core:
     """Sessions of several models on one device.
 
     Attributes:
-        left_out: the models that could not be loaded, and why; the others are served.
+        device: `cpu` or `cuda`.
         say: called with events that the gateway must have before the engine goes on; see `Doing`.
 
     Raises:
         ConfigError: there is no such device on this machine.
-        EngineError: none of the models can be loaded.
+        EngineError: none of the models can be used.
     """
 
     def __init__(self, options: EngineOptions) -> None:
@@ -86,20 +88,11 @@ class Core:
         self.say: Callable[[Sequence[EngineEvent]], None] = lambda events: None
         self._caution = 0
         self.device = pick_device(options.device)
-        torch.set_num_threads(1)
-        torch.backends.cuda.matmul.allow_tf32 = False
-        self._models: dict[str, Slots] = {}
-        self.left_out: dict[str, str] = {}
-        for name, folder in options.models.items():
-            try:
-                self._models[name] = self._load(folder, options.fingerprints.get(name))
-            except StreamRnnError as error:
-                self.left_out[name] = str(error)
-            except Exception as error:  # a broken folder must not affect the other models
-                log.exception("%s cannot be loaded", folder)
-                self.left_out[name] = f"{folder}: cannot be loaded: {error!r}"
-        if options.models and not self._models:
-            raise EngineError("; ".join(self.left_out.values()))
+        self._library = Library(options.models, options.fingerprints, self.device, self._slots)
+        self._models = self._library.loaded
+        left_out = self._library.left_out
+        if left_out and len(left_out) == len(options.models):
+            raise EngineError("; ".join(left_out.values()))
         self._where: dict[int, tuple[Slots, int]] = {}
         self._since: dict[str, float] = {}
         self._served: dict[str, int] = {}  # the number of each model's latest batch
@@ -108,30 +101,13 @@ class Core:
         self._turns = 0  # catch-up steps so far
         self._caught_up = 0.0  # when the latest catch-up step was, or when none was needed
 
-    def _load(self, folder: Path, fingerprint: str | None) -> Slots:
-        card = read_card(folder)
-        if fingerprint not in (None, card.fingerprint):
-            raise CheckpointError(
-                f"{folder}: the model has been replaced since this server started, so its sessions "
-                "cannot go on with it; restart the server to play the new model"
-            )
-        codec, network = card.make_codec(), load_network(folder, card)
-        assert boundary_is_zero(codec)
-        options = self._options
-        return Slots(
-            network.to(self.device),
-            codec,
-            count=options.sessions,
-            rollback=options.rollback,
-            batch=options.batch,
-        )
+    def _slots(self, kernel: Kernel, codec: Codec) -> Slots:
+        o = self._options
+        return Slots(kernel, codec, count=o.sessions, rollback=o.rollback, batch=o.batch)
 
     def ready(self) -> Ready:
         """The first event that the engine sends."""
-        numerics = {slots.kernel.numerics for slots in self._models.values()}
-        return Ready(
-            str(self.device), self._options.rollback, self.left_out, tuple(sorted(numerics))
-        )
+        return Ready(self.device, self._options.rollback, self._library.left_out, NUMERICS)
 
     def apply(self, commands: Sequence[Command]) -> list[EngineEvent]:
         """Applies commands. Returns a `Failed` for each that could not be applied."""
@@ -142,7 +118,7 @@ class Core:
             try:
                 self._apply(command)
             except Exception as error:
-                if not isinstance(error, EngineError):
+                if not isinstance(error, StreamRnnError):
                     log.exception("a command failed")
                 failed.append(self._fail(command, error))
         return [*failed, Doing()] if self._caution else failed
@@ -159,12 +135,10 @@ class Core:
     def _apply(self, command: Command) -> None:
         match command:
             case Open(key, model):
-                if model not in self._models:
-                    raise EngineError(self.left_out.get(model, f"there is no model {model!r}"))
                 if key in self._where:  # the session begins anew
                     slots, slot = self._where.pop(key)
                     slots.close(slot)
-                slots = self._models[model]
+                slots = self._library.open(model)
                 self._where[key] = (slots, slots.open(key))
             case Plan(key):
                 slots, slot = self._find(key)
@@ -186,7 +160,7 @@ class Core:
                 for key, until, position, due, interval in zip(*columns, strict=True):
                     if key in self._where:
                         slots, slot = self._where[key]
-                        slots.credit(slot, until, position, due, interval)
+                        slots.give(slot, until, position, due, interval)
 
     def _find(self, key: int) -> tuple[Slots, int]:
         if key not in self._where:
@@ -270,15 +244,9 @@ class Core:
             events += self._attempt(slots, np.array([slot]))
         return events
 
-    def precompute(self) -> bool:
-        """Precomputes part of one session's next step; to be called while `step` is idle.
-
-        Returns:
-            Whether there was anything to precompute.
-        """
-        if self._caution:
-            return False
-        return any(slots.precompute() for slots in self._models.values() if not slots.empty)
+    def tidy(self, now: float) -> None:
+        """Lets go of what is no longer used; to be called while `step` has nothing to do."""
+        self._library.tidy(now)
 
     def _choose(
         self, name: str, slots: Slots, now: float, behind: dict[str, NDArray[np.int64]]

@@ -1,27 +1,46 @@
-"""The device that networks are computed on."""
+"""The device that networks are computed on. On a machine without a CUDA device: without torch."""
 
 from __future__ import annotations
 
-import torch
+import ctypes
+import sys
 
 from stream_rnn.errors import ConfigError
 
 
-def pick_device(name: str) -> torch.device:
-    """The torch device for `auto`, `cpu` or `cuda`.
+def pick_device(name: str) -> str:
+    """`cpu` or `cuda`, for `auto`, `cpu` or `cuda`.
 
     Raises:
         ConfigError: `cuda` was asked for, and torch finds no CUDA device.
     """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
+    if name == "cpu" or (name == "auto" and not _driver_has_device()):
+        return "cpu"
+    import torch  # takes a second
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if name == "cuda":
         raise ConfigError("--device cuda: torch finds no CUDA device; use --device cpu")
-    return torch.device(name)
+    return "cpu"
 
 
-def device_works(device: torch.device) -> bool:
+def _driver_has_device() -> bool:
+    """Whether NVIDIA's driver is there and knows of a device."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+        count = ctypes.c_int(0)
+        return driver.cuInit(0) == 0 == driver.cuDeviceGetCount(ctypes.byref(count)) < count.value
+    except OSError:
+        return False
+
+
+def device_works(device: str) -> bool:
     """Whether a device still computes; after some errors CUDA refuses everything."""
+    if device == "cpu":
+        return True
+    import torch
+
     try:
         return float((torch.ones(2, device=device) + 1).sum()) == 4.0
     except RuntimeError:

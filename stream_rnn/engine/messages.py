@@ -104,22 +104,22 @@ Command = Open | Plan | Credits | Close | Caution
 
 
 class Ready(Struct, frozen=True, tag=True, array_like=True):
-    """The engine has loaded its models.
+    """The engine can step its models.
 
     Attributes:
         device: the device that it computes on.
         rollback: the number of positions in a rollback window.
-        left_out: the models that could not be loaded, and why.
-        numerics: the names of its kernels' arithmetic; see `engine.kernels.protocol`.
+        left_out: the models that cannot be used, and why.
+        numerics: which definition of the step it computes; see docs/numerics.md.
     """
 
     device: str
     rollback: int
     left_out: dict[str, str] = {}
-    numerics: tuple[str, ...] = ()
+    numerics: int = 0
 
     def __str__(self) -> str:
-        return f"{self.device}, numerics {', '.join(self.numerics) or 'none'}"
+        return f"{self.device}, numerics {self.numerics}"
 
 
 class Batch(Struct, frozen=True, tag=True, array_like=True):

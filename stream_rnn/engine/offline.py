@@ -7,13 +7,13 @@ from collections.abc import Callable
 import numpy as np
 
 from stream_rnn.codecs.base import Codec, ints_from_bytes
+from stream_rnn.engine.kernels import Kernel
 from stream_rnn.engine.messages import Batch, Plan, Settings
 from stream_rnn.engine.slots import Slots
-from stream_rnn.nets.baselines import Network
 
 
 def generate(
-    network: Network,
+    kernel: Kernel,
     codec: Codec,
     settings: Settings,
     *,
@@ -22,11 +22,11 @@ def generate(
     progress: Callable[[int], None] = lambda symbols: None,
 ) -> list[int]:
     """The prime and `length` more symbols, the same that a session of the server would stream."""
-    slots = Slots(network, codec, count=1, rollback=2, batch=1)
+    slots = Slots(kernel, codec, count=1, rollback=2, batch=1)
     slot = slots.open(0)
     injected = b"".join(symbol.to_bytes(codec.width, "little") for symbol in prime)
     slots.plan(slot, Plan(0, 1, 0, ((0, settings),), injected))
-    slots.credit(slot, len(prime) + length, 0, 0.0, 0.0)
+    slots.give(slot, len(prime) + length, 0, 0.0, 0.0)
     made = list(prime)
     row = np.array([slot])
     for _ in range(len(prime) + length):

@@ -47,7 +47,7 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
     core.say = say
     say([core.ready()])
     gc.collect()
-    gc.freeze()  # the models stay loaded, so no collection need look at them again
+    gc.freeze()  # what has been imported stays, so no collection need look at it again
     reader, wake = FrameReader(), math.inf
     is_spoken_to = waiter(connection)
     while True:
@@ -62,8 +62,8 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
         events, wake = core.step(time.monotonic())
         if events:
             say(events)
-        elif wake > time.monotonic() and core.precompute():
-            wake = 0.0  # there may be more to precompute
+        else:
+            core.tidy(time.monotonic())
 
 
 def main() -> None:

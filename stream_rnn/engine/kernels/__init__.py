@@ -1,17 +1,39 @@
-"""The kernels, which step sessions; `protocol` defines what a kernel is."""
+"""The kernels, which step sessions and draw for them; `protocol` defines what a kernel is.
+
+Each is imported where it is made: an engine on a CPU is to start without torch, and one that only
+counts without Numba.
+"""
 
 from __future__ import annotations
 
-from stream_rnn.engine.kernels.counting import CountingKernel
-from stream_rnn.engine.kernels.exact import ExactKernel
+import os
+
 from stream_rnn.engine.kernels.protocol import Kernel
-from stream_rnn.nets.baselines import CountingNetwork, Network
+from stream_rnn.nets.counting import CountingNetwork
+from stream_rnn.nets.quantised import QuantisedNetwork
 
-__all__ = ["CountingKernel", "ExactKernel", "Kernel", "make_kernel"]
+__all__ = ["REFERENCE", "Kernel", "make_kernel"]
+
+REFERENCE = "reference"  # of STREAM_RNN_KERNEL: the definition itself, slowly
 
 
-def make_kernel(network: Network) -> Kernel:
-    """The kernel that steps a network."""
+def make_kernel(network: QuantisedNetwork | CountingNetwork, device: str = "cpu") -> Kernel:
+    """The kernel that steps a network.
+
+    Args:
+        device: `cpu` or `cuda`; counting networks are stepped by the CPU.
+
+    Raises:
+        ConfigError: `STREAM_RNN_KERNEL` asks for what there is not.
+    """
     if isinstance(network, CountingNetwork):
+        from stream_rnn.engine.kernels.counting import CountingKernel
+
         return CountingKernel(network)
-    return ExactKernel(network)
+    if os.environ.get("STREAM_RNN_KERNEL") == REFERENCE:
+        from stream_rnn.engine.kernels.reference import ReferenceKernel
+
+        return ReferenceKernel(network)
+    from stream_rnn.engine.kernels.integer import IntegerKernel
+
+    return IntegerKernel(network)

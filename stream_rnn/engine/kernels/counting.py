@@ -2,62 +2,45 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from collections.abc import Sequence
+from typing import Any
 
-from stream_rnn.engine.kernels.portable import pack, unpack
-from stream_rnn.nets.baselines import CountingNetwork
-from stream_rnn.nets.network import State
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_rnn.engine.kernels.stepped import Stepped, draw_symbols
+from stream_rnn.engine.numerics.functions import Floats
+from stream_rnn.engine.numerics.states import Draw, State
+from stream_rnn.nets.counting import CountingNetwork
 
 
-class CountingKernel:
-    """A baseline laid out for stepping; the methods are described at `ExactKernel`.
+class CountingKernel(Stepped):
+    """A baseline laid out for stepping. Its state is the context."""
 
-    `CountingNetwork` computes with whole numbers and elementwise, so its rows are exact already.
-    """
-
-    numerics = "counts-1"
     gates = 0  # baselines ignore the artist
 
     def __init__(self, network: CountingNetwork) -> None:
         self.architecture = network.architecture
-        self.width = network.width
         self._network = network
 
     def zero_state(self, rows: int) -> State:
-        """The state before any symbol, `[1, rows, width]`, and no cell."""
-        return self._network.zero_state(rows)
+        """The state before any symbol: `[1, rows, width]`, and no cells."""
+        contexts = self._network.zero_state(rows).astype(np.int32)
+        return State(contexts[None], np.zeros((1, rows, 0), np.float32))
 
-    def artist_bias(self, blend: Tensor) -> Tensor:
+    def constant(self, blend: Sequence[float]) -> Floats:
         """Nothing, `[0]`."""
-        return blend.new_zeros(0)
+        return np.zeros(0, np.float32)
 
-    def recurrent(self, state: State) -> list[Tensor]:
-        """Nothing: no part of a step can be done without the symbol."""
-        return []
+    def step(self, symbols: NDArray[Any], constants: Floats, state: State) -> State:
+        """The states after one symbol more; see `ReferenceKernel.step`."""
+        contexts = self._network.contexts_after(symbols, state.hidden[0].astype(np.int64))
+        return State(contexts.astype(np.int32)[None], state.cell)
 
-    def step(
-        self,
-        symbols: Tensor,
-        artist_bias: Tensor,
-        state: State,
-        recurrent: list[Tensor] | None = None,
-    ) -> State:
-        """The state after one more symbol of each row."""
-        contexts = self._network.contexts(symbols[:, None], state.hidden[0])
-        return State(contexts[None, :, 0], state.cell)
+    def outputs(self, state: State) -> Floats:
+        """Logits, `[rows, symbols]`."""
+        return self._network.logits(state.hidden[0].astype(np.int64))
 
-    @torch.no_grad()
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Logits of the next symbol, `[rows, symbols]`, after contexts `[rows, width]`."""
-        return self._network.logits(hidden)
-
-    def export_state(self, state: State) -> bytes:
-        """The state of one row in portable form."""
-        return pack(self.numerics, state)
-
-    def import_state(self, data: bytes) -> State:
-        """A state of one row from its portable form; see `Kernel.import_state`."""
-        zero = self.zero_state(1)
-        parts = unpack(data, self.numerics, [part.shape for part in zero])
-        return State(*(part.to(zero.hidden) for part in parts))
+    def draw(self, outputs: Floats, by: Draw) -> NDArray[Any]:
+        """The symbols that come next; see `ReferenceKernel.draw`."""
+        return draw_symbols(self.architecture, outputs, by)

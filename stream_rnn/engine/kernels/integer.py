@@ -15,7 +15,7 @@ from stream_rnn.engine.kernels.integer_batch import DRAW, OUTPUTS, STEP, advance
 from stream_rnn.engine.kernels.integer_packing import adds_up, make_room, pack_network
 from stream_rnn.engine.kernels.integer_products import AVX2, HAS, PATHS, PLAIN, VNNI
 from stream_rnn.engine.numerics.functions import Floats, sharpness
-from stream_rnn.engine.numerics.states import Draw, SlotSettings, State, WholeStates
+from stream_rnn.engine.numerics.states import Draw, SlotSettings, State, WholeStates, turned
 from stream_rnn.errors import ConfigError
 from stream_rnn.nets.quantised import QuantisedNetwork
 
@@ -54,10 +54,6 @@ class IntegerKernel(WholeStates):
         self._given: tuple[SlotSettings, State] | None = None  # what `_bundle` is of
         self._bundle: NDArray[np.int64] = np.zeros((0, 4), np.int64)
 
-    def room(self, places: int) -> State:
-        """States before any symbol, as `advance` takes them: `[places, layers, units]`."""
-        return _turned(self.zero_state(places))
-
     def advance(
         self,
         symbols: NDArray[np.int64],
@@ -68,8 +64,10 @@ class IntegerKernel(WholeStates):
         after: NDArray[np.int64],
         state: State,
         made: NDArray[np.int64],
+        *,
+        draw: bool = True,
     ) -> None:
-        """Steps and draws any number of rows; see the function of that name.
+        """Steps any number of rows, and draws for them; see `Kernel.advance`.
 
         SlotSettings and states are looked at in place: whoever changes a number in one of them need
         not tell. They are to be the same two objects from call to call, which is faster.
@@ -78,10 +76,11 @@ class IntegerKernel(WholeStates):
         if given is None or given[0] is not settings or given[1] is not state:
             self._given = settings, state
             self._bundle = bundle(self._packed, settings, state, self._room)
-        advance(STEP | OUTPUTS | DRAW, self._bundle, symbols, slots, positions, at, after, made)
+        parts = STEP | OUTPUTS | DRAW if draw else STEP
+        advance(parts, self._bundle, symbols, slots, positions, at, after, made)
 
     def settings(self, by: Draw, constants: Floats) -> SlotSettings:
-        """SlotSettings of some rows, from those that the reference takes."""
+        """Settings of some rows, from those that the reference takes."""
         doublings = {"doublings": 1.0} if self.architecture.head == "nade" else {}
         return SlotSettings(
             np.ascontiguousarray(constants), by.seed, by.temperature,
@@ -93,15 +92,15 @@ class IntegerKernel(WholeStates):
 
     def step(self, symbols: NDArray[Any], constants: Floats, state: State) -> State:
         rows = len(symbols)
-        made = _turned(state)
+        made = turned(state)
         given = symbols.reshape(rows, -1).astype(np.int64)
         settings = self.settings(_nothing(rows), constants)
         self._run(STEP, given, np.arange(rows), settings, made, given)
-        return _turned(made)
+        return turned(made)
 
     def outputs(self, state: State) -> Floats:
         rows, together = state.hidden.shape[1], len(self._room.outputs)
-        now, settings = _turned(state), self.settings(_nothing(1), _NO_CONSTANTS)
+        now, settings = turned(state), self.settings(_nothing(1), _NO_CONSTANTS)
         bundled = bundle(self._packed, settings, now, self._room)
         made = []
         for first in range(0, rows, together):  # as many as the room has outputs of
@@ -129,11 +128,6 @@ class IntegerKernel(WholeStates):
         places = np.arange(len(symbols))
         bundled = bundle(self._packed, settings, state, self._room)
         advance(parts, bundled, symbols, places, positions, places, places, made)
-
-
-def _turned(state: State) -> State:
-    """Layers first as rows first, or the other way."""
-    return State(state.hidden.swapaxes(0, 1).copy(), state.cell.swapaxes(0, 1).copy())
 
 
 _NO_CONSTANTS = np.zeros((1, 0), np.float32)

@@ -1,12 +1,16 @@
-"""The interface of a kernel, which is a network laid out for stepping."""
+"""The interface of a kernel, which is a network laid out for stepping and drawing."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from stream_rnn.nets.network import State
+from stream_rnn.engine.numerics.functions import Floats
+from stream_rnn.engine.numerics.states import SlotSettings, State
+from stream_rnn.nets.architecture import Architecture, CountingArchitecture
 
 
 class Kernel(Protocol):
@@ -14,48 +18,69 @@ class Kernel(Protocol):
     nor on their number.
 
     Attributes:
-        numerics: the name of the arithmetic. Kernels of the same name, made from the same network,
-            give the same stream from the same state; kernels of different names need not.
-        width: units of a layer, including padding if there is any.
-        gates: the length of an artist bias.
+        numerics: which definition of the step it computes; see docs/numerics.md. Kernels of the
+            same numerics and network give the same stream from the same state, on any machine.
+        gates: the length of an artist's constant.
     """
 
-    numerics: str
-    width: int
+    architecture: Architecture | CountingArchitecture
+    numerics: int
     gates: int
 
     def zero_state(self, rows: int) -> State:
-        """The state before any symbol, `[layers, rows, width]` each; see `State`."""
+        """The state before any symbol, `[layers, rows, units]`."""
         ...
 
-    def artist_bias(self, blend: Tensor) -> Tensor:
-        """The constant `[gates]` that a blend `[artists]` adds to each step of a session."""
+    def constant(self, blend: Sequence[float]) -> Floats:
+        """What a blend of artists adds to each step of a session, `[gates]`."""
         ...
 
-    def recurrent(self, state: State) -> list[Tensor]:
-        """The part of a step that needs no symbol, `[rows, gates]` per layer; perhaps empty."""
+    def room(self, places: int) -> Any:
+        """Room for so many states, where the kernel computes. A state is written before it is
+        read. Room takes no memory until then, where the machine allows that.
+        """
         ...
 
-    def step(
+    def put(self, room: Any, place: int, state: State) -> None:
+        """Writes a state of one row into a place."""
+        ...
+
+    def get(self, room: Any, place: int) -> State:
+        """The state in a place, as one row."""
+        ...
+
+    def advance(
         self,
-        symbols: Tensor,
-        artist_bias: Tensor,
-        state: State,
-        recurrent: list[Tensor] | None = None,
-    ) -> State:
-        """One step of each row; see `ExactKernel.step`."""
-        ...
+        symbols: NDArray[np.int64],
+        slots: NDArray[np.int64],
+        positions: NDArray[np.int64],
+        settings: SlotSettings,
+        at: NDArray[np.int64],
+        after: NDArray[np.int64],
+        room: Any,
+        made: NDArray[np.int64],
+        *,
+        draw: bool = True,
+    ) -> None:
+        """Steps rows, and draws the symbol at each one's position.
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """The outputs, `[rows, outputs]`, for the last layer's hidden state, `[rows, width]`."""
+        Args:
+            symbols: the symbol before, `[rows, 1]` indices or `[rows, keys]` of 0 and 1.
+            slots: whose settings a row goes by, `[rows]`.
+            positions: of which the random numbers are, `[rows]`.
+            settings: changed in place between calls, and looked at in place.
+            at, after: the places of the states before and after the step, `[rows]`.
+            made: where the symbols are put, in the form of `symbols`.
+            draw: whether to draw; if not, `made` is left as it is.
+        """
         ...
 
     def export_state(self, state: State) -> bytes:
-        """The state of one row in portable form; see `portable`."""
+        """The state of one row in portable form; see `numerics.states.pack_state`."""
         ...
 
     def import_state(self, data: bytes) -> State:
-        """A state of one row, on the kernel's device, from the bytes of `export_state`.
+        """A state of one row from its portable form.
 
         Raises:
             EngineError: the state has another format, other numerics or another model's size.

@@ -1,8 +1,7 @@
 """The reference kernel: the integer step of docs/numerics.md in NumPy, for all rows at once.
 
-What it gives is the definition; another kernel is right if it gives the same bits. It does not fit
-`protocol.Kernel`, on purpose: that one takes and gives tensors of torch, and leaves the draw to
-others, where an engine process is to do without torch, and step and draw belong into one call.
+What it gives is the definition; another kernel is right if it gives the same bits. An engine steps
+with it where `STREAM_RNN_KERNEL` is `reference`, slowly.
 """
 
 from __future__ import annotations
@@ -12,18 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rnn.engine.numerics.categorical import draw_symbol
+from stream_rnn.engine.kernels.stepped import Stepped, draw_symbols
 from stream_rnn.engine.numerics.cells import UPDATES
 from stream_rnn.engine.numerics.chords import ChordDraw
 from stream_rnn.engine.numerics.functions import Floats, eight_bits
 from stream_rnn.engine.numerics.keys import draw_keys
-from stream_rnn.engine.numerics.randoms import random_numbers
 from stream_rnn.engine.numerics.states import Draw, State, WholeStates
 from stream_rnn.engine.numerics.sums import ExactSums
 from stream_rnn.nets.quantised import Product, QuantisedNetwork
 
 
-class ReferenceKernel(WholeStates):
+class ReferenceKernel(WholeStates, Stepped):
     """Steps rows, and draws of what that gives. A row does not depend on the others.
 
     Attributes:
@@ -73,13 +71,7 @@ class ReferenceKernel(WholeStates):
 
     def draw(self, outputs: Floats, by: Draw) -> NDArray[Any]:
         """The symbols that come next: `[rows]` indices or `[rows, keys]` bool."""
-        a = self.architecture
-        lanes = a.symbols if a.keys else 1
-        numbers = random_numbers(by.seed, by.position, lanes)
-        if not a.keys:
-            return draw_symbol(outputs, numbers[:, 0], by.temperature, by.top_k, by.top_p, by.may)
-        draw = self.chords or draw_keys
-        return draw(outputs, numbers, by.temperature, by.density, by.may)
+        return draw_symbols(self.architecture, outputs, by, self.chords or draw_keys)
 
     def _looked_up(self, symbols: NDArray[Any]) -> Floats:
         table = self.layout.table

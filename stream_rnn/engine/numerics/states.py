@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,12 @@ class State(NamedTuple):
     """Recurrent states.
 
     Attributes:
-        hidden: `[layers, rows, hidden]`, 1 to 255.
-        cell: `[layers, rows, hidden]`, or `[layers, rows, 0]` for a cell that has none.
+        hidden: `[layers, rows, hidden]` uint8, 1 to 255; of a counting network, what it has read,
+            `[1, rows, width]` int32.
+        cell: `[layers, rows, hidden]`, or `[layers, rows, 0]` where there is none.
     """
 
-    hidden: NDArray[np.uint8]
+    hidden: NDArray[Any]
     cell: Floats
 
 
@@ -69,16 +70,43 @@ class SlotSettings(NamedTuple):
     may: NDArray[np.uint8]
 
 
-class WholeStates:
+class Placed:
+    """States that lie in NumPy arrays: room for them is `[places, layers, units]`."""
+
+    numerics = NUMERICS
+
+    def zero_state(self, rows: int) -> State:
+        raise NotImplementedError
+
+    def room(self, places: int) -> State:
+        """Room for so many states; see `empty_states`."""
+        return empty_states(self.zero_state(1), places)
+
+    def put(self, room: State, place: int, state: State) -> None:
+        """Writes a state of one row into a place."""
+        for part, value in zip(room, state, strict=True):
+            part[place] = value[:, 0]
+
+    def get(self, room: State, place: int) -> State:
+        """The state in a place, as one row."""
+        return State(*(part[place, :, None] for part in room))
+
+    def export_state(self, state: State) -> bytes:
+        """The state of one row as bytes; see `pack_state`."""
+        return pack_state(state)
+
+    def import_state(self, data: bytes) -> State:
+        """The state of one row again; see `unpack_state`."""
+        return unpack_state(data, self.zero_state(1))
+
+
+class WholeStates(Placed):
     """Recurrent states of a network in whole numbers.
 
     Attributes:
-        numerics: of docs/numerics.md; two kernels of one number make the same stream.
         layout: the network, laid out for stepping.
         gates: elements of an artist's constant.
     """
-
-    numerics = NUMERICS
 
     def __init__(self, network: QuantisedNetwork) -> None:
         self.architecture = network.architecture
@@ -96,30 +124,49 @@ class WholeStates:
         """What a blend adds to a session's every step, `[gates]`; see `Layout.constant`."""
         return self.layout.constant(blend)
 
-    def export_state(self, state: State) -> bytes:
-        """The state of one row as bytes, which snapshots hold.
 
-        `SRN2`, the numerics as one byte, hidden states, cells as `<f4`; a layer after the other.
-        """
-        cells = state.cell.astype("<f4").tobytes()
-        return FORMAT + bytes([self.numerics]) + state.hidden.tobytes() + cells
+def pack_state(state: State) -> bytes:
+    """A state as bytes, which snapshots hold and any machine reads.
 
-    def import_state(self, data: bytes) -> State:
-        """The state of one row again.
+    `SRN2`, the numerics as one byte, hidden states, cells; little-endian, layer by layer.
+    """
+    parts = (part.astype(part.dtype.newbyteorder("<")).tobytes() for part in state)
+    return b"".join((FORMAT, bytes([NUMERICS]), *parts))
 
-        Raises:
-            EngineError: it is of another form, other numerics or another model.
-        """
-        zero, start = self.zero_state(1), len(FORMAT) + 1
-        if data[: len(FORMAT)] != FORMAT or len(data) < start:
-            raise EngineError(f"a state begins with {FORMAT!r}, not {data[: len(FORMAT)]!r}")
-        if data[start - 1] != self.numerics:
-            raise EngineError(
-                f"the state is of numerics {data[start - 1]}, and the engine's are {self.numerics}"
-            )
-        size, cells = zero.hidden.size, zero.cell.size
-        if len(data) != start + size + 4 * cells:
-            raise EngineError("the state does not fit the model")
-        hidden = np.frombuffer(data, np.uint8, size, start).reshape(zero.hidden.shape)
-        cell = np.frombuffer(data, "<f4", cells, start + size).reshape(zero.cell.shape)
-        return State(hidden.copy(), cell.astype(np.float32))
+
+def unpack_state(data: bytes, like: State) -> State:
+    """The state again, of the shape of another.
+
+    Raises:
+        EngineError: it is of another form, other numerics or another model.
+    """
+    start = len(FORMAT) + 1
+    if data[: len(FORMAT)] != FORMAT or len(data) < start:
+        raise EngineError(f"a state begins with {FORMAT!r}, not {data[: len(FORMAT)]!r}")
+    if data[start - 1] != NUMERICS:
+        raise EngineError(
+            f"the state is of numerics {data[start - 1]}, and the engine's are {NUMERICS}"
+        )
+    if (found := len(data) - start) != (wanted := sum(part.nbytes for part in like)):
+        raise EngineError(f"the state does not fit the model: {found} bytes, not {wanted}")
+    parts = []
+    for part in like:
+        values = np.frombuffer(data, part.dtype.newbyteorder("<"), part.size, start)
+        parts.append(values.reshape(part.shape).astype(part.dtype))
+        start += part.nbytes
+    return State(*parts)
+
+
+def empty_states(one: State, places: int) -> State:
+    """Room for so many states, `[places, layers, units]`, of the kind of `one` (one row).
+
+    It takes no memory until it is written, and most of it never is. What was not written is no
+    state.
+    """
+    shapes = [(places, part.shape[0], part.shape[2]) for part in one]
+    return State(*(np.zeros(s, p.dtype) for s, p in zip(shapes, one, strict=True)))
+
+
+def turned(state: State) -> State:
+    """Layers first as rows first, or the other way."""
+    return State(*(np.ascontiguousarray(part.swapaxes(0, 1)) for part in state))
