@@ -25,8 +25,9 @@ THROUGH = {
     "engine/kernels/test_integer.py":
         "engine/kernels: integer_batch integer_cells integer_draw integer_functions "
         "integer_packing integer_products",
-    "engine/kernels/test_reference.py": "engine/numerics: cells convert scoring states",
-    "engine/test_slots.py": "engine: drawing precomputed states",
+    "engine/kernels/test_reference.py":
+        "engine/kernels: stepped; engine/numerics: cells convert scoring states",
+    "engine/test_slots.py": "engine: credit states steering",
     "inspect/test_pictures.py": "inspect: lines maps",
     "midi/test_process.py": "midi: client jack_watch messages rack",
     "nets/test_network.py": "nets: architecture cells",

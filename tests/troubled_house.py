@@ -23,10 +23,10 @@ from oracle.recompute import Recomputer, controls_by_position
 from oracle.view import Message, View, shown
 from support import Ear, House, make_categorical_model, make_roll_model, make_text_model
 
-from stream_rnn.checkpoint import load_network, read_card
+from stream_rnn.checkpoint import read_card
 from stream_rnn.codecs.performance import PerformanceCodec
 from stream_rnn.engine.client import InlineEngine
-from stream_rnn.engine.kernels import make_kernel
+from stream_rnn.engine.library import load_kernel
 from stream_rnn.engine.messages import Command, EngineEvent, Failed
 from stream_rnn.sessions.flow import Timing
 from stream_rnn.stage.limits import Limits
@@ -40,7 +40,7 @@ PRIME = 40
 # the next part.
 SMALL = {
     "stream_rnn.engine.slots.SNAPSHOT_EVERY": 16,
-    "stream_rnn.engine.slots.PROMPT": 8,
+    "stream_rnn.engine.credit.PROMPT": 8,
     "stream_rnn.sessions.course.PART": 32,
     "stream_rnn.sessions.course.AHEAD": 64,
     "stream_rnn.sessions.course.FORKS": 6,
@@ -64,13 +64,12 @@ def everything_small() -> Iterator[None]:
 
     And while models are loaded once, and not by each engine: that would be most of the time.
     """
-    read, kernel = cache(read_card), cache(make_kernel)
-    network = cache(lambda folder: load_network(folder, read(folder)))
+    read = cache(read_card)
+    kernel = cache(lambda folder: load_kernel(folder, read(folder)))
     loaded = {
         "support.read_card": read,
-        "stream_rnn.engine.core.read_card": read,
-        "stream_rnn.engine.core.load_network": lambda folder, card: network(folder),
-        "stream_rnn.engine.slots.make_kernel": kernel,
+        "stream_rnn.engine.library.read_card": read,
+        "stream_rnn.engine.library.load_kernel": lambda folder, card, device: kernel(folder),
     }
     with contextlib.ExitStack() as stack:
         for name, value in {**SMALL, **loaded}.items():
@@ -171,12 +170,6 @@ class TroubledEngine(InlineEngine):
         self._be_heard()  # a pipe is read to its end
         self.held, self._commands = False, []
         super().kill()
-
-    def pump(self, now: float, most: float = float("inf")) -> int:
-        batches = super().pump(now, most)
-        if not batches and self._core is not None:
-            self._core.precompute()  # as a process does that has nothing else to do
-        return batches
 
 
 class Client(Ear):

@@ -101,7 +101,8 @@ def cross_validated(texts: Sequence[str], labels: Sequence[int], count: int) -> 
 
 def main(arguments: list[str]) -> int:
     """The command line; see the module."""
-    from stream_rnn.checkpoint import load_network, read_card
+    from stream_rnn.checkpoint import read_card
+    from stream_rnn.engine.library import load_kernel
     from stream_rnn.engine.messages import Settings
     from stream_rnn.engine.offline import generate
     from stream_rnn.paths import bundled
@@ -116,7 +117,7 @@ def main(arguments: list[str]) -> int:
 
     folder = bundled("models") / options.model
     card = read_card(folder)
-    network, codec, count = load_network(folder, card), card.make_codec(), len(card.artists)
+    kernel, codec, count = load_kernel(folder, card), card.make_codec(), len(card.artists)
     corpus = corpus_of_card(card, options.data)
     held_out = [*corpus.splits["valid"], *corpus.splits["test"]]
     texts = [codec.show(d.symbols.tolist()) for d in held_out]
@@ -127,7 +128,7 @@ def main(arguments: list[str]) -> int:
         blend = tuple(weights.get(i, 0.0) for i in range(count))
         temperature = float(card.defaults.get("temperature", 1.0))
         settings = Settings(temperature=temperature, seed=seed, artists=blend)
-        made = generate(network, codec, settings, prime=[], length=options.characters)
+        made = generate(kernel, codec, settings, prime=[], length=options.characters)
         return codec.show(made)
 
     def say(line: str) -> None:

@@ -23,9 +23,11 @@ import numpy as np
 import torch
 
 from stream_rnn.bench.onnx_peer import onnx_steppers
-from stream_rnn.engine.kernels.exact import ExactKernel
-from stream_rnn.engine.sampling import draw_categorical, uniforms
+from stream_rnn.codecs.text import TextCodec
+from stream_rnn.engine.messages import Settings
+from stream_rnn.engine.offline import kernel_of
 from stream_rnn.engine.slots import BATCH
+from stream_rnn.engine.steering import Steering
 from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
 
 ROWS = (1, 8, 64, 256)
@@ -109,32 +111,28 @@ def _median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
 
 
 class _Ours:
-    """The engine's kernel and its draw, in batches of at most `BATCH`."""
+    """The engine's kernel: step and draw in one call."""
 
     def __init__(self, network: RecurrentNetwork, rows: int, *, draw: bool) -> None:
-        self._kernel, self._draw = ExactKernel(network), draw
-        self._batches = [slice(i, min(i + BATCH, rows)) for i in range(0, rows, BATCH)]
-        self._states = [self._kernel.zero_state(t.stop - t.start) for t in self._batches]
-        self._bias = self._kernel.artist_bias(torch.zeros(0)).expand(rows, -1).contiguous()
-        self._symbols = np.zeros(rows, np.int64)
-        self._seeds = np.arange(rows)
-        self._temperature, self._top_k, self._top_p = np.ones(rows), self._symbols, np.ones(rows)
-        self._position = 0
+        self._kernel, self._draw = kernel_of(network), draw
+        codec = TextCodec("".join(chr(33 + i) for i in range(network.architecture.symbols - 1)))
+        self._rows, steering = np.arange(rows), Steering(self._kernel, codec, rows)
+        self._room = self._kernel.room(2 * rows)
+        for row in range(rows):
+            steering.plan(row, [(0, Settings(seed=row))])
+            self._kernel.put(self._room, row, self._kernel.zero_state(1))
+        steering.follow(self._rows, np.zeros(rows, np.int64))
+        self._settings, self._symbols = steering.settings, np.zeros((rows, 1), np.int64)
+        self._at, self._after = self._rows, self._rows + rows
+        self._positions = np.zeros(rows, np.int64)
 
     def step(self) -> None:
-        for i, batch in enumerate(self._batches):
-            symbols = torch.from_numpy(self._symbols[batch])
-            state = self._kernel.step(symbols, self._bias[batch], self._states[i])
-            self._states[i] = state
-            logits = self._kernel.logits(state.hidden[-1]).numpy()
-            if self._draw:
-                seeds = self._seeds[batch]
-                numbers = uniforms(seeds, np.full(len(seeds), self._position), 1)
-                limits = self._top_k[batch], self._top_p[batch]
-                drawn = draw_categorical(logits, numbers, self._temperature[batch], *limits)
-                self._symbols = self._symbols.copy()
-                self._symbols[batch] = drawn
-        self._position += 1
+        self._kernel.advance(
+            self._symbols, self._rows, self._positions, self._settings, self._at, self._after,
+            self._room, self._symbols, draw=self._draw,
+        )  # fmt: skip
+        self._positions += 1
+        self._at, self._after = self._after, self._at
 
 
 class _Library:

@@ -80,12 +80,12 @@ def _sample(options: argparse.Namespace) -> None:
         print(f"stream-rnn: --prime {options.prime} is {hint}", file=sys.stderr)
     from tqdm import tqdm
 
-    from stream_rnn.checkpoint import load_network
+    from stream_rnn.engine.library import load_kernel
     from stream_rnn.engine.offline import generate
 
     with tqdm(total=options.length, unit="symbol", disable=None, leave=False) as bar:
         symbols = generate(
-            load_network(folder, card),
+            load_kernel(folder, card),
             codec,
             engine_settings(controls, card),
             prime=prime,

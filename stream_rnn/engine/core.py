@@ -30,8 +30,8 @@ from stream_rnn.engine.messages import (
     Plan,
     Ready,
 )
-from stream_rnn.engine.schedule import Choice, choose
 from stream_rnn.engine.numerics import NUMERICS
+from stream_rnn.engine.schedule import Choice, choose
 from stream_rnn.engine.slots import BATCH, Slots
 from stream_rnn.errors import EngineError, StreamRnnError
 

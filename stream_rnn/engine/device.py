@@ -30,7 +30,8 @@ def _driver_has_device() -> bool:
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
         count = ctypes.c_int(0)
-        return driver.cuInit(0) == 0 == driver.cuDeviceGetCount(ctypes.byref(count)) < count.value
+        failed = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
+        return not failed and count.value > 0
     except OSError:
         return False
 

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from stream_rnn.checkpoint import Card, read_card
+from stream_rnn.checkpoint import Card, load_counting, read_card
 from stream_rnn.codecs.base import Codec
 from stream_rnn.engine.kernels import Kernel, make_kernel
-from stream_rnn.engine.numerics.convert import load_counting, load_quantised
+from stream_rnn.engine.numerics.convert import load_quantised
 from stream_rnn.engine.slots import Slots, boundary_is_zero
 from stream_rnn.errors import CheckpointError, EngineError, StreamRnnError
 from stream_rnn.nets.architecture import CountingArchitecture, architecture_from_json

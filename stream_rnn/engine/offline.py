@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stream_rnn.codecs.base import Codec, ints_from_bytes
-from stream_rnn.engine.kernels import Kernel
+from stream_rnn.engine.kernels import Kernel, make_kernel
 from stream_rnn.engine.messages import Batch, Plan, Settings
 from stream_rnn.engine.slots import Slots
+from stream_rnn.nets.quantised import quantise
+
+if TYPE_CHECKING:  # which is torch
+    from stream_rnn.nets.baselines import Network
 
 
 def generate(
@@ -35,3 +40,17 @@ def generate(
                 made += ints_from_bytes(event.symbols, codec.width)
                 progress(1)
     return made
+
+
+def kernel_of(network: Network) -> Kernel:
+    """The kernel that a network in training would be served by.
+
+    Raises:
+        CheckpointError: a weight is NaN, infinite or too large.
+    """
+    from stream_rnn.nets.baselines import Baseline
+
+    if isinstance(network, Baseline):
+        return make_kernel(network.counts)
+    tensors = {name: part.detach().cpu().numpy() for name, part in network.state_dict().items()}
+    return make_kernel(quantise(network.architecture, tensors))

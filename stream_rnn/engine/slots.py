@@ -8,8 +8,6 @@ state kept for that position.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -191,7 +189,9 @@ class Slots(Credit):
         for slot in slots[(positions + 1) % SNAPSHOT_EVERY == 0].tolist():
             position = int(self.next[slot])
             state = self._states.exported(slot, position)
-            events.append(Snapshot(int(self.key[slot]), int(self.generation[slot]), position, state))
+            events.append(
+                Snapshot(int(self.key[slot]), int(self.generation[slot]), position, state)
+            )
         return events
 
 

@@ -38,9 +38,7 @@ class States(RollbackWindow):
         self.restart(slot, 0)
         self._kernel.put(self.room, self.place(slot, 0), self._zero)
 
-    def before(
-        self, places: NDArray[np.int64], positions: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
+    def before(self, places: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """The symbols in some places, which are those before `positions`.
 
         Before position 0 that is every codec's begin-and-end symbol: index 0, or no keys.

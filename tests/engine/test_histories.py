@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from stream_rnn.codecs.base import ints_from_bytes
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.engine.messages import Batch, Plan, Settings
+from stream_rnn.engine.offline import kernel_of
 from stream_rnn.engine.slots import Slots
 from stream_rnn.errors import EngineError
 from stream_rnn.nets.network import Architecture, RecurrentNetwork
@@ -29,7 +30,7 @@ def make_slots() -> Slots:
     network = RecurrentNetwork(Architecture(CODEC.size, 2, 16, 1, "categorical")).eval()
     with torch.no_grad():
         network.output.weight.mul_(8)
-    return Slots(network, CODEC, count=1, rollback=ROLLBACK, batch=1)
+    return Slots(kernel_of(network), CODEC, count=1, rollback=ROLLBACK, batch=1)
 
 
 def packed(symbols: list[int]) -> bytes:
@@ -109,10 +110,9 @@ class Performer:
         assert self.past.symbols == symbols and state(self.slots, self.row) == last
 
     def wait(self) -> None:
-        """Pauses; the engine, having nothing else to do, precomputes."""
+        """Pauses."""
         position = len(self.past.symbols)
-        self.slots.credit(self.row, position + 1, position, math.inf, 0.1)
-        self.slots.precompute()
+        self.slots.give(self.row, position + 1, position, math.inf, 0.1)
 
     def rewind(self, back: int) -> None:
         position = max(0, len(self.past.symbols) - back)
@@ -123,8 +123,7 @@ class Performer:
 
 def state(slots: Slots, row: int) -> bytes:
     """The state that the next step reads, as bytes."""
-    place = row * ROLLBACK + int(slots.next[row]) % ROLLBACK
-    return b"".join(part.numpy().tobytes() for part in slots._states.take(place))
+    return slots._states.exported(row, int(slots.next[row]))
 
 
 def played_straight_on(past: Past) -> tuple[list[int], bytes]:

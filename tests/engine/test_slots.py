@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import random
 from typing import Any
 
 import numpy as np
@@ -14,8 +12,8 @@ from msgspec.structs import replace
 from stream_rnn.codecs.base import ints_from_bytes
 from stream_rnn.codecs.pianoroll import PianorollCodec
 from stream_rnn.codecs.text import TextCodec
-from stream_rnn.engine.kernels.portable import pack
 from stream_rnn.engine.messages import Batch, Plan, Settings, Snapshot
+from stream_rnn.engine.offline import kernel_of
 from stream_rnn.engine.slots import SNAPSHOT_EVERY, Slots
 from stream_rnn.nets.cells import CELLS
 from stream_rnn.nets.heads import Kind
@@ -33,7 +31,7 @@ def make_slots(cell: str, kind: Kind) -> Slots:
     with torch.no_grad():
         network.output.weight.mul_(8)
         network.output.bias.fill_(-2.0)
-    return Slots(network, codec, count=6, rollback=16, batch=6)
+    return Slots(kernel_of(network), codec, count=6, rollback=16, batch=6)
 
 
 def settings(key: int) -> Settings:
@@ -74,10 +72,7 @@ def test_alone_together_and_from_a_snapshot(cell: str, head: Kind) -> None:
 
     (snapshot,) = (s for s in snapshots if s.key == 4)
     assert snapshot.position == SNAPSHOT_EVERY
-    parts = 1 + CELLS[cell].remembers
-    header = pack(together.kernel.numerics, [torch.zeros(0)])
-    assert snapshot.state.startswith(header)
-    assert len(snapshot.state) == len(header) + 4 * 2 * parts * together.architecture.hidden
+    assert together.kernel.import_state(snapshot.state).hidden.shape == (2, 1, 40)
     restored = make_slots(cell, head)
     row, width = restored.open(4), restored.codec.width
     before = streams[4][SNAPSHOT_EVERY - 1].to_bytes(width, "little")
@@ -150,61 +145,3 @@ def test_the_artists_of_a_moment_before_do_not_count_as_those_of_then() -> None:
     run(slots, [row], 3)
     slots.plan(row, plan_of(3, 9, [2], slots, artists=(1.0, 0.0)))
     assert slots.next[row] == 10
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("cell", CELLS)
-def test_what_is_prepared_changes_no_symbol(cell: str) -> None:
-    """Whatever comes between: more fed symbols, none, a rollback, other sessions, a new start."""
-    dice = random.Random(2)
-    plain, eager = make_slots(cell, "categorical"), make_slots(cell, "categorical")
-    both = plain, eager
-    rows = [[slots.open(key) for key in range(2)] for slots in both]
-    assert rows[0] == rows[1]
-    for slots in both:
-        for row in rows[0]:
-            slots.plan(row, plan_of(row, 0, [], slots))
-    stood, used = 0, 0
-    for _ in range(150):
-        (row, other) = rows[0]
-        kind = dice.choice(["feed", "feed", "feed", "back", "anew", "company"])
-        injected = [dice.randrange(1, 9) for _ in range(dice.choice([0, 1, 1, 1, 2, 3]))]
-        position = stood if kind == "feed" else max(0, stood - dice.randrange(0, 3))
-        position = 0 if kind == "anew" else position
-        ahead = dice.randrange(len(injected) + 1, len(injected) + 6)
-        company = [row, other] if kind == "company" else [row]
-        made = []
-        for slots in both:
-            slots.plan(row, plan_of(row, position, injected, slots))
-            steps = position + ahead - int(slots.next[row])
-            made.append([])
-            for n in range(steps):
-                made[-1].append(run(slots, company if n == 1 else [row], 1)[0].get(row))
-        assert made[0] == made[1]
-        stood = position + len(injected) + 1
-        eager.credit(row, stood + 9, stood, math.inf, 0.1)
-        eager.until[row] = eager.next[row]
-        used += eager.precompute()
-        assert not eager.precompute()
-    assert used > 50
-
-
-def test_what_was_prepared_of_another_past_is_forgotten() -> None:
-    slots = make_slots("lstm", "categorical")
-    one, other = slots.open(1), slots.open(2)
-    for row in (one, other):
-        slots.plan(row, plan_of(row, 0, [], slots))
-    streams, snapshots = run(slots, [one, other], LENGTH)
-    stood = SNAPSHOT_EVERY - 1
-    slots.close(other)
-
-    row, injected = slots.open(2), [5] * stood
-    slots.plan(row, plan_of(2, 0, injected, slots))
-    run(slots, [row], stood + 1)
-    slots.credit(row, SNAPSHOT_EVERY, stood, math.inf, 0.1)
-    assert slots.precompute()
-    (snapshot,) = (s for s in snapshots if s.key == 1)
-    before = streams[1][stood].to_bytes(slots.codec.width, "little")
-    schedule = ((SNAPSHOT_EVERY, settings(one)),)
-    slots.plan(row, Plan(2, 2, SNAPSHOT_EVERY, schedule, b"", snapshot.state, before))
-    assert run(slots, [row], 40)[0][2] == streams[1][SNAPSHOT_EVERY:]

@@ -23,8 +23,9 @@ from support import shown
 from talker import Talker
 
 from stream_rnn.bench.serve import running_server
-from stream_rnn.checkpoint import find_models, load_network, read_card
+from stream_rnn.checkpoint import find_models, read_card
 from stream_rnn.codecs.base import ints_from_bytes
+from stream_rnn.engine.library import load_kernel
 from stream_rnn.engine.messages import Batch, Plan, Settings
 from stream_rnn.engine.slots import Slots
 from stream_rnn.sessions.controls import default_controls, engine_settings, merge_controls
@@ -244,10 +245,10 @@ def replayed(name: str, log: list[tuple[int, dict[str, Any]]], length: int) -> l
     for position, changes in log:
         controls = merge_controls(controls, changes, card)
         schedule.append((position, engine_settings(controls, card)))
-    slots = Slots(load_network(MODELS[name], card), codec, count=1, rollback=2, batch=1)
+    slots = Slots(load_kernel(MODELS[name], card), codec, count=1, rollback=2, batch=1)
     slot = slots.open(0)
     slots.plan(slot, Plan(0, 1, 0, tuple(schedule), b""))
-    slots.credit(slot, length, 0, 0.0, 0.0)
+    slots.give(slot, length, 0, 0.0, 0.0)
     batches = (event for _ in range(length) for event in slots.advance(np.array([slot])))
     made = (ints_from_bytes(t.symbols, codec.width) for t in batches if isinstance(t, Batch))
     return [codec.event(symbol) for symbols in made for symbol in symbols]

@@ -1,8 +1,9 @@
 """Computes a past again from its log: one network, one step after the other.
 
-It shares the kernel and the draw with the server, and nothing else: here are no sessions, slots,
-rollback windows, plans or batches. Each symbol is computed from the symbols before it, the
-controls that were told for its position, and its random numbers.
+It shares the definition of the step and of the draw with the server, by the reference kernel and
+not the compiled one, and nothing else: here are no sessions, slots, rollback windows, plans or
+batches. Each symbol is computed from the symbols before it, the controls that were told for its
+position, and its random numbers.
 """
 
 from __future__ import annotations
@@ -14,15 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from stream_rnn.checkpoint import load_network, read_card
+from stream_rnn.checkpoint import read_card
 from stream_rnn.codecs.base import int_to_bytes, ints_from_bytes
 from stream_rnn.codecs.pianoroll import pitches_to_mask
 from stream_rnn.codecs.scales import scale_pitches
-from stream_rnn.engine.kernels import make_kernel
-from stream_rnn.engine.sampling import draw_bernoulli, draw_categorical, draw_lanes, uniforms
-from stream_rnn.nets.network import State
+from stream_rnn.engine.kernels.reference import ReferenceKernel
+from stream_rnn.engine.numerics.convert import load_quantised
+from stream_rnn.engine.numerics.states import Draw, State
 
 from .history import Past
 from .judge import Shown
@@ -38,7 +38,7 @@ class _Node:
     """A place in the tree of all that a model may have read: the state there, and what follows."""
 
     state: State
-    logits: np.ndarray[Any, Any] | None = None  # none before the first step
+    outputs: np.ndarray[Any, Any] | None = None  # none before the first step
     after: dict[Any, _Node] = field(default_factory=dict)  # by the symbol read, and the artists
     drawn: dict[Any, int] = field(default_factory=dict)  # by the controls
 
@@ -112,11 +112,9 @@ class _Model:
     def __init__(self, folder: Path) -> None:
         card = read_card(folder)
         self.codec, self.artists = card.make_codec(), card.artists
-        self._network = load_network(folder, card)
-        self._kernel = make_kernel(self._network)
-        self._kind = np.float32 if self._network.architecture.keys else np.int64
-        self._never = np.zeros(self._network.architecture.symbols)
-        self._never[list(self.codec.suppressed)] = -np.inf
+        self._kernel = ReferenceKernel(load_quantised(folder, card))
+        self._may = np.ones((1, self._kernel.architecture.symbols), np.bool_)
+        self._may[:, list(self.codec.suppressed)] = False
         assert self.codec.transitions is None and self.codec.reading() is None, "not known here"
         self._root = _Node(self._kernel.zero_state(1))
         self._count = 0
@@ -131,12 +129,10 @@ class _Model:
         """Reads a symbol."""
         blend = tuple(controls.get("artist", {}).get(name, 0.0) for name in self.artists)
         if (symbol, blend) not in node.after:
-            unpacked = self.codec.unpack(int_to_bytes(symbol, self.codec.width))
-            inputs = torch.from_numpy(unpacked.astype(self._kind))
-            bias = self._kernel.artist_bias(torch.tensor(blend, dtype=torch.float32))
-            state = self._kernel.step(inputs, bias[None], node.state)
-            logits = self._kernel.logits(state.hidden[-1]).numpy()
-            node.after[symbol, blend] = _Node(state, logits)
+            unpacked = self.codec.unpack(int_to_bytes(symbol, self.codec.width)).astype(np.int64)
+            constant = self._kernel.constant(blend)
+            state = self._kernel.step(unpacked, constant[None], node.state)
+            node.after[symbol, blend] = _Node(state, self._kernel.outputs(state))
             self._count += 1
         return node.after[symbol, blend]
 
@@ -145,28 +141,28 @@ class _Model:
         names = ("seed", "temperature", "top_k", "top_p", "density", "pitches")
         key = (n, *(str(controls.get(name)) for name in names))
         if key not in node.drawn:
-            node.drawn[key] = self._draw(node.logits, n, controls)
+            node.drawn[key] = self._draw(node.outputs, n, controls)
         return node.drawn[key]
 
-    def _draw(self, logits: Any, n: int, controls: Controls) -> int:
-        a = self._network.architecture
-        numbers = uniforms(
-            np.array([controls["seed"]]), np.array([n]), draw_lanes(a.head, a.symbols)
+    def _draw(self, outputs: Any, n: int, controls: Controls) -> int:
+        keys = self._kernel.architecture.keys
+        by = Draw(
+            seed=np.array([controls["seed"]]),
+            position=np.array([n]),
+            temperature=np.array([float(controls["temperature"])]),
+            top_k=np.array([controls.get("top_k", 0)]),
+            top_p=np.array([float(controls.get("top_p", 1.0))]),
+            density=np.array([float(controls.get("density", 0.0))]),
+            may=self._allowed(controls) if keys else self._may,
         )
-        temperature = np.array([float(controls["temperature"])])
-        if a.head == "categorical":
-            top_k, top_p = np.array([controls["top_k"]]), np.array([controls["top_p"]])
-            made: Any = draw_categorical(logits + self._never, numbers, temperature, top_k, top_p)
-        else:
-            density, allowed = np.array([controls["density"]]), self._allowed(controls)
-            made = draw_bernoulli(logits, numbers, temperature, density, allowed)
+        made = self._kernel.draw(outputs, by)
         (symbol,) = ints_from_bytes(self.codec.pack(made), self.codec.width)
         return symbol
 
     def _allowed(self, controls: Controls) -> Any:
         pitches = controls.get("pitches")
         if pitches is None:
-            return np.ones((1, self._network.architecture.symbols), np.bool_)
+            return np.ones_like(self._may)
         named = scale_pitches(pitches) if isinstance(pitches, str) else pitches
         mask = int_to_bytes(pitches_to_mask(named), self.codec.width)
         return self.codec.unpack(mask).astype(np.bool_)

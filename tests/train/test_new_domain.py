@@ -17,7 +17,7 @@ from stream_rnn.checkpoint import load_network, read_card
 from stream_rnn.codecs.base import Codec
 from stream_rnn.codecs.registry import codec_from_json
 from stream_rnn.engine.messages import Settings
-from stream_rnn.engine.offline import generate
+from stream_rnn.engine.offline import generate, kernel_of
 from stream_rnn.engine.preview import preview
 from stream_rnn.errors import CheckpointError, DataError
 from stream_rnn.sound.voice import Note, Voice
@@ -102,7 +102,7 @@ def test_the_pages_recipe_trains_and_scores_it(codec: Codec, tmp_path: Path) -> 
     card = read_card(folder)
     assert card.artists == ("funk", "march")
     network = load_network(folder, card)
-    made = generate(network, codec, Settings(artists=(0.5, 0.5)), prime=[], length=32)
+    made = generate(kernel_of(network), codec, Settings(artists=(0.5, 0.5)), prime=[], length=32)
     assert len(codec.show(made).split("\n")) == 3
     score = evaluate(network, corpus_of_card(card, tmp_path / "data").splits["test"], codec)
     assert round(score.nll, 4) == card.scores["test"]["nll"]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from stream_rnn.checkpoint import load_network, read_card
+from stream_rnn.checkpoint import read_card
 from stream_rnn.codecs.playlist import PlaylistCodec
+from stream_rnn.engine.library import load_kernel
 from stream_rnn.engine.messages import Settings
 from stream_rnn.engine.offline import generate
 from stream_rnn.train.data import load_corpus
@@ -55,12 +56,16 @@ def test_it_learns_what_comes_next_and_goes_on_from_a_file(tmp_path: Path) -> No
 
     folder = tmp_path / "run" / "best"
     card = read_card(folder)
-    codec, network = card.make_codec(), load_network(folder, card)
+    codec = card.make_codec()
     assert isinstance(codec, PlaylistCodec) and codec.size == 2 + len(ALBUMS) * SONGS + 1
     for heard in (8, 12, 17):  # in the middle of an album, after an interlude, before one
         prime = tmp_path / "prime.txt"
         prime.write_text("\n".join(names[:heard]) + "\n")
         symbols = generate(
-            network, codec, Settings(temperature=0.0), prime=codec.read_prime(str(prime)), length=9
+            load_kernel(folder, card),
+            codec,
+            Settings(temperature=0.0),
+            prime=codec.read_prime(str(prime)),
+            length=9,
         )
         assert codec.decode(symbols) == names[: heard + 9]

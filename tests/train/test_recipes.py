@@ -20,7 +20,7 @@ import pytest
 from stream_rnn.checkpoint import load_network, read_card
 from stream_rnn.codecs.performance import Note, midi_from_notes
 from stream_rnn.engine.messages import Settings
-from stream_rnn.engine.offline import generate
+from stream_rnn.engine.offline import generate, kernel_of
 from stream_rnn.engine.preview import preview
 from stream_rnn.train.data import corpus_of_card, load_corpus
 from stream_rnn.train.evaluate import evaluate
@@ -175,7 +175,7 @@ def test_a_recipe_trains_saves_loads_samples_and_scores(name: str, tmp_path: Pat
     card = read_card(folder)
     network, codec = load_network(folder, card), card.make_codec()
     even = tuple(1 / len(card.artists) for _ in card.artists)
-    symbols = generate(network, codec, Settings(artists=even), prime=[], length=20)
+    symbols = generate(kernel_of(network), codec, Settings(artists=even), prime=[], length=20)
     assert len(symbols) == 20 and codec.show(symbols)
     score = evaluate(network, corpus_of_card(card, tmp_path / "data").splits["test"], codec)
     assert score.symbols == card.scores["test"]["symbols"]

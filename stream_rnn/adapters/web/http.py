@@ -59,7 +59,7 @@ def health_json(stage: Stage) -> dict[str, Any]:
             "up": link.up,
             "sessions": link.sessions,
             "device": link.ready and link.ready.device,
-            "numerics": list(link.ready.numerics) if link.ready else [],
+            "numerics": link.ready and link.ready.numerics,
         }
         for link in stage.engines
     ]

@@ -23,9 +23,13 @@ class Kernel(Protocol):
         gates: the length of an artist's constant.
     """
 
-    architecture: Architecture | CountingArchitecture
     numerics: int
     gates: int
+
+    @property
+    def architecture(self) -> Architecture | CountingArchitecture:
+        """The network's."""
+        ...
 
     def zero_state(self, rows: int) -> State:
         """The state before any symbol, `[layers, rows, units]`."""

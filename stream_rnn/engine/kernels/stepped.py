@@ -19,7 +19,7 @@ from stream_rnn.nets.architecture import Architecture, CountingArchitecture
 class Stepped(Placed):
     """A kernel that has `step`, `outputs` and `draw`, each for all rows."""
 
-    architecture: Architecture | CountingArchitecture
+    architecture: Any  # of either kind
 
     def step(self, symbols: NDArray[Any], constants: Floats, state: State) -> State:
         raise NotImplementedError
@@ -51,7 +51,7 @@ class Stepped(Placed):
             may = settings.may[given if turns else np.zeros_like(given)]
         by = Draw(
             settings.seed[slots], positions, settings.temperature[slots], settings.top_k[slots],
-            settings.top_p[slots], settings.density[slots], may.astype(np.bool_),
+            settings.top_p[slots], settings.density[slots].astype(np.float64), may.astype(np.bool_),
         )  # fmt: skip
         made[:] = self.draw(self.outputs(state), by).reshape(made.shape)
 
