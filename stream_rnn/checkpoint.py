@@ -66,23 +66,29 @@ def find_models(root: Path) -> dict[str, Path]:
 
 
 def read_models(folders: Mapping[str, Path]) -> tuple[dict[str, Card], list[CheckpointError]]:
-    """The cards of the models that can be used, and what is wrong with each of the others.
-
-    The weights files are checked against the cards, but not yet the weights' values, which takes
-    torch.
-    """
+    """The cards of the models that can be used, and what is wrong with each of the others."""
     cards: dict[str, Card] = {}
     faults = []
     for name, folder in folders.items():
         try:
-            card = read_card(folder)
-            with _weights(folder, card) as file:
-                _check_sum(folder / WEIGHTS, card, hashlib.file_digest(file, "sha256").hexdigest())
+            cards[name] = check_model(folder)
         except CheckpointError as error:
             faults.append(error)
-        else:
-            cards[name] = card
     return cards, faults
+
+
+def check_model(folder: Path) -> Card:
+    """The card of a model folder whose weights file is the one that fits it.
+
+    The weights' values are not looked at; who loads them does that.
+
+    Raises:
+        CheckpointError: a file is missing or damaged, or they do not fit each other.
+    """
+    card = read_card(folder)
+    with _weights(folder, card) as file:
+        _check_sum(folder / WEIGHTS, card, hashlib.file_digest(file, "sha256").hexdigest())
+    return card
 
 
 @contextlib.contextmanager

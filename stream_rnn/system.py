@@ -53,6 +53,18 @@ def return_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def use_little_memory() -> None:
+    """Makes large arrays take memory only where they are written, and give all of it back.
+
+    glibc learns to keep what was freed, and then clears it to allocate it anew, which takes
+    memory for all of an array; NumPy asks for huge pages. To be called before NumPy is imported.
+    """
+    os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
+    m_mmap_threshold = -3
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library, or none
+        ctypes.CDLL(None).mallopt(m_mmap_threshold, 1 << 17)
+
+
 def give_way() -> None:
     """Yields the processor to others before our time slice ends, where the system can do that."""
     if hasattr(os, "sched_yield"):

@@ -69,6 +69,7 @@ def everything_small() -> Iterator[None]:
     loaded = {
         "support.read_card": read,
         "stream_rnn.engine.library.read_card": read,
+        "stream_rnn.engine.library.check_model": read,
         "stream_rnn.engine.library.load_kernel": lambda folder, card, device: kernel(folder),
     }
     with contextlib.ExitStack() as stack:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stream_rnn.codecs.base import Codec
 from stream_rnn.engine.device import device_works, pick_device
-from stream_rnn.engine.kernels import Kernel
+from stream_rnn.engine.kernels import Kernel, prepare
 from stream_rnn.engine.library import Library
 from stream_rnn.engine.messages import (
     Caution,
@@ -88,11 +88,11 @@ class Core:
         self.say: Callable[[Sequence[EngineEvent]], None] = lambda events: None
         self._caution = 0
         self.device = pick_device(options.device)
+        prepare()
         self._library = Library(options.models, options.fingerprints, self.device, self._slots)
         self._models = self._library.loaded
-        left_out = self._library.left_out
-        if left_out and len(left_out) == len(options.models):
-            raise EngineError("; ".join(left_out.values()))
+        if self.left_out and len(self.left_out) == len(options.models):
+            raise EngineError("; ".join(self.left_out.values()))
         self._where: dict[int, tuple[Slots, int]] = {}
         self._since: dict[str, float] = {}
         self._served: dict[str, int] = {}  # the number of each model's latest batch
@@ -105,9 +105,14 @@ class Core:
         o = self._options
         return Slots(kernel, codec, count=o.sessions, rollback=o.rollback, batch=o.batch)
 
+    @property
+    def left_out(self) -> dict[str, str]:
+        """The models that cannot be used, and why; the others are served."""
+        return self._library.left_out
+
     def ready(self) -> Ready:
         """The first event that the engine sends."""
-        return Ready(self.device, self._options.rollback, self._library.left_out, NUMERICS)
+        return Ready(self.device, self._options.rollback, self.left_out, NUMERICS)
 
     def apply(self, commands: Sequence[Command]) -> list[EngineEvent]:
         """Applies commands. Returns a `Failed` for each that could not be applied."""

@@ -6,10 +6,9 @@ import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from stream_rnn.checkpoint import Card, load_counting, read_card
+from stream_rnn.checkpoint import Card, check_model, load_counting, load_quantised, read_card
 from stream_rnn.codecs.base import Codec
 from stream_rnn.engine.kernels import Kernel, make_kernel
-from stream_rnn.engine.numerics.convert import load_quantised
 from stream_rnn.engine.slots import Slots, boundary_is_zero
 from stream_rnn.errors import CheckpointError, EngineError, StreamRnnError
 from stream_rnn.nets.architecture import CountingArchitecture, architecture_from_json
@@ -30,7 +29,7 @@ class Library:
 
     Attributes:
         loaded: the slots of the models in use.
-        left_out: the models that cannot be loaded, and why, as far as their cards tell.
+        left_out: the models that cannot be used, and why.
     """
 
     def __init__(
@@ -45,19 +44,18 @@ class Library:
         self.loaded: dict[str, Slots] = {}
         self.left_out: dict[str, str] = {}
         self._used: dict[str, float] = {}  # when a loaded model last had a session
-        for name in folders:
+        for name, folder in folders.items():
             try:
-                self._card(name)
+                self._known(check_model(folder), name)
             except CheckpointError as error:
                 self.left_out[name] = str(error)
 
-    def _card(self, name: str) -> Card:
-        folder = self._folders[name]
-        card = read_card(folder)
+    def _known(self, card: Card, name: str) -> Card:
+        """The card, if it is the one that is known."""
         if self._fingerprints.get(name) not in (None, card.fingerprint):
             raise CheckpointError(
-                f"{folder}: the model has been replaced since this server started, so its sessions "
-                "cannot go on with it; restart the server to play the new model"
+                f"{self._folders[name]}: the model has been replaced since this server started, "
+                "so its sessions cannot go on with it; restart the server to play the new model"
             )
         return card
 
@@ -68,9 +66,10 @@ class Library:
             StreamRnnError: there is no such model, or it cannot be loaded.
         """
         if name not in self.loaded:
-            if name not in self._folders:
-                raise EngineError(f"there is no model {name!r}")
-            folder, card = self._folders[name], self._card(name)
+            if name not in self._folders or name in self.left_out:
+                raise EngineError(self.left_out.get(name, f"there is no model {name!r}"))
+            folder = self._folders[name]
+            card = self._known(read_card(folder), name)
             try:
                 kernel = load_kernel(folder, card, self._device)
             except StreamRnnError:

@@ -21,7 +21,7 @@ from stream_rnn.engine.messages import EngineEvent, Failed, decode_commands, enc
 from stream_rnn.errors import StreamRnnError
 from stream_rnn.handover import child_end
 from stream_rnn.pipe import FrameReader, frame
-from stream_rnn.system import be_batch, give_way, waiter
+from stream_rnn.system import be_batch, give_way, use_little_memory, waiter
 
 log = logging.getLogger("stream_rnn.engine")
 
@@ -74,6 +74,7 @@ def main() -> None:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+    use_little_memory()
     be_batch()  # waking the engine must not interrupt the gateway, which has more to do
     connection = child_end(sys.argv[1])
     try:

@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from stream_rnn.checkpoint import read_card
+from stream_rnn.checkpoint import load_quantised, read_card
 from stream_rnn.codecs.base import int_to_bytes, ints_from_bytes
 from stream_rnn.codecs.pianoroll import pitches_to_mask
 from stream_rnn.codecs.scales import scale_pitches
 from stream_rnn.engine.kernels.reference import ReferenceKernel
-from stream_rnn.engine.numerics.convert import load_quantised
 from stream_rnn.engine.numerics.states import Draw, State
 
 from .history import Past

@@ -107,14 +107,14 @@ def test_a_step_that_fails_for_one_session_is_made_for_the_others(
     bad, good = playing(house, "bad"), playing(house, "good")
     house.run(0.5)
     slots, slot = house.engine._core._where[house.stage.sessions["bad"].key]
-    draw = slots._draw
+    step = slots._step
 
-    def draws(hidden: Any, rows: Any, positions: Any) -> Any:
+    def steps(symbols: Any, rows: Any, *others: Any, **more: Any) -> Any:
         if slot in rows:
             raise FloatingPointError("not a number")
-        return draw(hidden, rows, positions)
+        return step(symbols, rows, *others, **more)
 
-    monkeypatch.setattr(slots, "_draw", draws)
+    monkeypatch.setattr(slots, "_step", steps)
     assert plays_on(house, good)
     assert len(bad.of("error")) == 1 and "not a number" in bad.last("error")["message"]
     assert bad.last("closed")["reason"] == "internal", f"after {MOST} failures"

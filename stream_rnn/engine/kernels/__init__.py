@@ -12,9 +12,21 @@ from stream_rnn.engine.kernels.protocol import Kernel
 from stream_rnn.nets.counting import CountingNetwork
 from stream_rnn.nets.quantised import QuantisedNetwork
 
-__all__ = ["REFERENCE", "Kernel", "make_kernel"]
+__all__ = ["REFERENCE", "Kernel", "make_kernel", "prepare"]
 
 REFERENCE = "reference"  # of STREAM_RNN_KERNEL: the definition itself, slowly
+
+
+def prepare() -> None:
+    """Compiles what steps networks on a CPU, or loads it where that was done before.
+
+    Raises:
+        ConfigError: `STREAM_RNN_KERNEL` asks for what there is not.
+    """
+    if os.environ.get("STREAM_RNN_KERNEL") != REFERENCE:
+        from stream_rnn.engine.kernels.integer import compile_once
+
+        compile_once()
 
 
 def make_kernel(network: QuantisedNetwork | CountingNetwork, device: str = "cpu") -> Kernel:

@@ -38,13 +38,18 @@ def cache_folder() -> Path | None:
     return folder if os.access(folder, os.W_OK) else None
 
 
-_FOLDER = cache_folder()
-if _FOLDER:
-    config.CACHE_DIR = str(_FOLDER)
+FOLDER = cache_folder()
+if FOLDER:
+    config.CACHE_DIR = str(FOLDER)
 
 OPTIONS: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",  # with Python's, the check for a division by 0 keeps vectors away
     "boundscheck": False,
-    "cache": _FOLDER is not None,
+    "cache": FOLDER is not None,
 }
+
+
+def is_cached() -> bool:
+    """Whether something has been compiled before."""
+    return FOLDER is not None and any(FOLDER.rglob("*.nbc"))

@@ -5,19 +5,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rnn.engine.kernels import compiling
 from stream_rnn.engine.kernels.integer_batch import DRAW, OUTPUTS, STEP, advance, bundle
 from stream_rnn.engine.kernels.integer_packing import adds_up, make_room, pack_network
 from stream_rnn.engine.kernels.integer_products import AVX2, HAS, PATHS, PLAIN, VNNI
 from stream_rnn.engine.numerics.functions import Floats, sharpness
+from stream_rnn.engine.numerics.layout import lay_out
 from stream_rnn.engine.numerics.states import Draw, SlotSettings, State, WholeStates, turned
 from stream_rnn.errors import ConfigError
-from stream_rnn.nets.quantised import QuantisedNetwork
+from stream_rnn.nets.architecture import Architecture
+from stream_rnn.nets.quantised import QuantisedNetwork, quantise
+
+log = logging.getLogger("stream_rnn.engine")
 
 
 def choose_path(name: str | None = None) -> int:
@@ -39,6 +46,26 @@ def choose_path(name: str | None = None) -> int:
     return PATHS[name]
 
 
+@cache
+def compile_once() -> None:
+    """Compiles what an engine calls, or loads it where that was done before.
+
+    It says so if it compiles, which takes some seconds.
+    """
+    if not compiling.is_cached():
+        kept = compiling.FOLDER or "nowhere, since there is no folder that can be written"
+        log.info("compiling the network's step for this processor; it is kept in %s", kept)
+    a = Architecture(symbols=2, artists=0, hidden=1, layers=1, head="categorical")
+    kernel = IntegerKernel(quantise(a, {n: np.zeros(s) for n, s in a.tensors().items()}))
+    one, settings = (
+        np.zeros(1, np.int64),
+        kernel.settings(_nothing(1), np.zeros((1, 4), np.float32)),
+    )
+    settings = settings._replace(may=np.ones((1, 2), np.uint8))
+    room, symbol = kernel.room(1), np.zeros((1, 1), np.int64)
+    kernel.advance(symbol, one, one, settings, one, one, room, symbol)
+
+
 class IntegerKernel(WholeStates):
     """`ReferenceKernel`, compiled; and `advance`, which is what an engine calls.
 
@@ -47,10 +74,11 @@ class IntegerKernel(WholeStates):
     """
 
     def __init__(self, network: QuantisedNetwork, path: str | None = None) -> None:
-        super().__init__(network)
+        layout = lay_out(network)  # not kept: what is packed is all that is needed
+        super().__init__(layout)
         self.path = choose_path(path)
-        self._packed = pack_network(self.layout, self.path)
-        self._room = make_room(self.layout, self.path)
+        self._packed = pack_network(layout, self.path)
+        self._room = make_room(layout, self.path)
         self._given: tuple[SlotSettings, State] | None = None  # what `_bundle` is of
         self._bundle: NDArray[np.int64] = np.zeros((0, 4), np.int64)
 

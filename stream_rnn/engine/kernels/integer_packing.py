@@ -52,7 +52,7 @@ def pack_network(laid: Layout, path: int) -> Packed:
     voices = np.zeros((0, 0), np.float32) if network.voices is None else network.voices
     return Packed(
         np.array(kind), aligned(np.concatenate(weights)), np.concatenate(shift),
-        np.concatenate(floats), np.array(where), np.array(beside), np.array(laid.table),
+        np.concatenate(floats), np.array(where), np.array(beside), np.ascontiguousarray(laid.table),
         np.array(voices, order="C"),
     )  # fmt: skip
 
@@ -60,7 +60,7 @@ def pack_network(laid: Layout, path: int) -> Packed:
 def make_room(laid: Layout, path: int) -> Room:
     """Room for the rows that are stepped together."""
     rows = TOGETHER
-    a, gates = laid.network.architecture, len(laid.factors)
+    a, gates = laid.network.architecture, laid.table.shape[1]
     inputs = padded(max(2 * a.hidden, a.head_hidden))
     width = columns(max(gates, a.outputs), path)
     of_batch = ((inputs, np.int16), (inputs, np.uint8), (width, np.int32), (width, np.int32),

@@ -16,6 +16,7 @@ from stream_rnn.engine.numerics.cells import UPDATES
 from stream_rnn.engine.numerics.chords import ChordDraw
 from stream_rnn.engine.numerics.functions import Floats, eight_bits
 from stream_rnn.engine.numerics.keys import draw_keys
+from stream_rnn.engine.numerics.layout import lay_out
 from stream_rnn.engine.numerics.states import Draw, State, WholeStates
 from stream_rnn.engine.numerics.sums import ExactSums
 from stream_rnn.nets.quantised import Product, QuantisedNetwork
@@ -29,11 +30,13 @@ class ReferenceKernel(WholeStates, Stepped):
     """
 
     def __init__(self, network: QuantisedNetwork) -> None:
-        super().__init__(network)
+        layout = lay_out(network)
+        super().__init__(layout)
+        self._table = layout.table
         self._update = UPDATES[self.architecture.cell]
         self._layers = [
             (layer.below and _Affine(layer.below), _Affine(layer.own), layer)
-            for layer in self.layout.layers
+            for layer in layout.layers
         ]
         self._output, self._bias = _Affine(network.output), network.output_bias
         self.chords: ChordDraw | None = None
@@ -74,7 +77,7 @@ class ReferenceKernel(WholeStates, Stepped):
         return draw_symbols(self.architecture, outputs, by, self.chords or draw_keys)
 
     def _looked_up(self, symbols: NDArray[Any]) -> Floats:
-        table = self.layout.table
+        table = self._table
         # Of keys, a sum of few rows, each a whole multiple of the same: exact in any order.
         return symbols.astype(np.float32) @ table if self.architecture.keys else table[symbols]
 

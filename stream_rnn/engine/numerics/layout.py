@@ -39,6 +39,33 @@ class LaidOutLayer:
 
 
 @dataclass(frozen=True)
+class Blends:
+    """What artists add to the first layer.
+
+    Attributes:
+        bias: `[gates]`: of the first layer, without any factor.
+        artists: `[artists, gates]`.
+        factors: `[gates]` float64: what makes exponents of the first layer's inputs.
+    """
+
+    bias: Floats
+    artists: Floats
+    factors: NDArray[np.float64]
+
+    def constant(self, blend: Sequence[float]) -> Floats:
+        """What a blend adds to the first layer's every input, `[gates]`.
+
+        The bias and each artist's weight times its row, in the artists' order, in float64.
+        """
+        total = self.bias.astype(np.float64)
+        for artist, weight in enumerate(blend):
+            if weight:
+                total = total + float(weight) * self.artists[artist].astype(np.float64)
+        # Plus 0, so that it is never -0: adding it to a sum of no keys is then as to one of any.
+        return np.asarray((total * self.factors).astype(np.float32) + np.float32(0.0))
+
+
+@dataclass(frozen=True)
 class Layout:
     """A network ready to step.
 
@@ -47,27 +74,13 @@ class Layout:
         table: `[symbols, gates]`: rows that a step looks up, or adds up where symbols are sets of
             keys; such sums are exact, and so the same in any order.
         layers: from the first up.
-        first_bias: `[gates]`: of the first layer, without any factor, for `constant`.
-        factors: `[gates]` float64: what makes exponents of the first layer's inputs.
+        blends: what is added to the table's rows.
     """
 
     network: QuantisedNetwork
     table: Floats
     layers: tuple[LaidOutLayer, ...]
-    first_bias: Floats
-    factors: NDArray[np.float64]
-
-    def constant(self, blend: Sequence[float]) -> Floats:
-        """What a blend of artists adds to the first layer's every input, `[gates]`.
-
-        The bias and each artist's weight times its row, in the artists' order, in float64.
-        """
-        total = self.first_bias.astype(np.float64)
-        for artist, weight in enumerate(blend):
-            if weight:
-                total = total + float(weight) * self.network.artists[artist].astype(np.float64)
-        # Plus 0, so that it is never -0: adding it to a sum of no keys is then as to one of any.
-        return np.asarray((total * self.factors).astype(np.float32) + np.float32(0.0))
+    blends: Blends
 
 
 def lay_out(network: QuantisedNetwork) -> Layout:
@@ -84,7 +97,9 @@ def lay_out(network: QuantisedNetwork) -> Layout:
     table = _times(network.table, inside)
     if a.keys:
         table = summable(table)
-    return Layout(network, table, tuple(layers), network.layers[0].bias, inside)
+    return Layout(
+        network, table, tuple(layers), Blends(network.layers[0].bias, network.artists, inside)
+    )
 
 
 def summable(table: Floats) -> Floats:

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from stream_rnn.engine.numerics import NUMERICS
 from stream_rnn.engine.numerics.cells import CELLED
 from stream_rnn.engine.numerics.functions import Floats
-from stream_rnn.engine.numerics.layout import lay_out
+from stream_rnn.engine.numerics.layout import Layout
 from stream_rnn.engine.numerics.sums import ZERO
 from stream_rnn.errors import EngineError
-from stream_rnn.nets.quantised import QuantisedNetwork
 
 FORMAT = b"SRN2"
 
@@ -104,14 +103,13 @@ class WholeStates(Placed):
     """Recurrent states of a network in whole numbers.
 
     Attributes:
-        layout: the network, laid out for stepping.
         gates: elements of an artist's constant.
     """
 
-    def __init__(self, network: QuantisedNetwork) -> None:
-        self.architecture = network.architecture
-        self.layout = lay_out(network)
-        self.gates = len(self.layout.factors)
+    def __init__(self, layout: Layout) -> None:
+        self.architecture = layout.network.architecture
+        self._blends = layout.blends
+        self.gates = len(layout.blends.bias)
 
     def zero_state(self, rows: int) -> State:
         """The state before any symbol."""
@@ -121,8 +119,8 @@ class WholeStates(Placed):
         return State(np.full(shape, ZERO, np.uint8), cell)
 
     def constant(self, blend: Sequence[float]) -> Floats:
-        """What a blend adds to a session's every step, `[gates]`; see `Layout.constant`."""
-        return self.layout.constant(blend)
+        """What a blend adds to a session's every step, `[gates]`; see `Blends.constant`."""
+        return self._blends.constant(blend)
 
 
 def pack_state(state: State) -> bytes:

@@ -10,12 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from whole import CELLS, HEADS, SHIPPED, WRITTEN, draw_by, golden, written_kind, written_network
 
-from stream_rnn.checkpoint import find_models, read_card
+from stream_rnn.checkpoint import find_models, load_quantised, read_card
 from stream_rnn.engine.kernels.integer import IntegerKernel, choose_path  # noqa: E402
 from stream_rnn.engine.kernels.integer_packing import adds_up  # noqa: E402
 from stream_rnn.engine.kernels.integer_products import HAS, PATHS  # noqa: E402
 from stream_rnn.engine.kernels.reference import ReferenceKernel
-from stream_rnn.engine.numerics.convert import load_quantised
 from stream_rnn.engine.numerics.states import State
 from stream_rnn.errors import ConfigError
 

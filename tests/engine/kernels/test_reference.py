@@ -23,9 +23,8 @@ from whole import (
     written_tensors,
 )
 
-from stream_rnn.checkpoint import find_models, read_card
+from stream_rnn.checkpoint import find_models, load_quantised, read_card
 from stream_rnn.engine.kernels.reference import ReferenceKernel
-from stream_rnn.engine.numerics.convert import load_quantised
 from stream_rnn.engine.numerics.scoring import ServedNetwork
 from stream_rnn.engine.numerics.states import State
 from stream_rnn.errors import CheckpointError, EngineError

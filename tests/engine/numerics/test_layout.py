@@ -32,6 +32,6 @@ def test_a_blend_is_its_artists_in_their_shares() -> None:
     for blend in ((), (1.0, 0.0, 0.0), (0.2, 0.3, 0.5)):
         shares = np.array([*blend, 0, 0, 0][:3])
         plain = network.layers[0].bias + shares @ network.artists
-        found = layout.constant(blend)
+        found = layout.blends.constant(blend)
         np.testing.assert_allclose(found[:units] / -LOG2E, plain[:units], rtol=1e-5, atol=1e-6)
         assert not (np.signbit(found) & (found == 0)).any()
