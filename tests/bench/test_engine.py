@@ -61,17 +61,6 @@ def test_onnx_steps_the_same_network(name: str, near: float) -> None:
     assert expected.abs().max() > 1
 
 
-def test_tiles_are_the_engine_s_and_every_row_is_stepped() -> None:
-    network = RecurrentNetwork(Architecture(11, 0, 16, 1, "categorical"))
-    ours = engine._Ours(network, 150, draw=True)
-    with torch.no_grad():
-        ours.step()
-        ours.step()
-    assert [state.hidden.shape[1] for state in ours._states] == [64, 64, 22]
-    assert all(state.hidden.abs().sum(2).min() > 0 for state in ours._states)
-    assert len(set(ours._symbols.tolist())) > 3
-
-
 def test_the_command_prints_one_document(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
