@@ -46,6 +46,8 @@ def _train(options: argparse.Namespace) -> None:
     if options.text and options.data:
         raise ConfigError("--data is for a recipe; --text FILE names the whole path of its text")
     data = options.text.resolve().parent if options.text else data_folder(options.data)
+    import torch
+
     from stream_rnn.checkpoint import read_card
     from stream_rnn.engine.device import pick_device
     from stream_rnn.engine.preview import preview
@@ -57,7 +59,7 @@ def _train(options: argparse.Namespace) -> None:
     from stream_rnn.train.songs import read_text
     from stream_rnn.train.start import make_trainer
 
-    device = pick_device(options.device)
+    device = torch.device(pick_device(options.device))
     if options.text:
         recipe = choose(options.text.resolve(), len(read_text(options.text)), device)
         print(f"settings, chosen by the size of {options.text}:\n\n{recipe_text(recipe)}",
