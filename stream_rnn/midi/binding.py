@@ -12,8 +12,10 @@ import ctypes
 import functools
 import importlib
 import sys
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
 
 from stream_rnn.errors import StreamRnnError
 
@@ -35,26 +37,44 @@ class DriverError(StreamRnnError):
     """The driver refused a request."""
 
 
-class End(Protocol):
-    """A port of our own. Each method raises `DriverError` if the driver refuses."""
+class End:
+    """A port of our own. Each method raises `DriverError` if the driver refuses.
+
+    A binding says how it refuses (`_told`), and makes RtMidi's own port (`_rt`).
+    """
+
+    _rt: Any
+
+    def _told(self) -> AbstractContextManager[None]:
+        """Raises a refusal in the block as a `DriverError`."""
+        raise NotImplementedError
 
     def ports(self) -> list[str]:
         """The names of all ports that this one can be connected to."""
+        with self._told():
+            return list(self._rt.get_ports())
 
     def open(self, index: int, name: str) -> None:
         """Connects to a port, given by its index in `ports`; `name` is our own port's name."""
+        with self._told():
+            self._rt.open_port(index, name)
 
     def open_virtual(self, name: str) -> None:
         """Makes a port that other programs connect to."""
+        with self._told():
+            self._rt.open_virtual_port(name)
 
     def close(self) -> None:
         """Disconnects; the port may be opened again."""
+        with self._told():
+            self._rt.close_port()
 
     def delete(self) -> None:
         """Returns the port to the driver for good."""
+        self._rt.delete()
 
 
-class Output(End, Protocol):
+class Output(End):
     """A sending port."""
 
     def send(self, data: bytes) -> None:
@@ -63,9 +83,11 @@ class Output(End, Protocol):
         Raises:
             ValueError: `data` is not a MIDI message.
         """
+        with self._told():
+            self._rt.send_message(data)
 
 
-class Input(End, Protocol):
+class Input(End):
     """A receiving port."""
 
     def listen(self, hear: Callable[[bytes], None]) -> None:
@@ -73,27 +95,27 @@ class Input(End, Protocol):
 
         This stays in force until `delete`, however often the port is closed and opened.
         """
+        raise NotImplementedError
 
 
-class Binding(Protocol):
-    """An imported binding."""
+@dataclass(frozen=True)
+class Binding:
+    """An imported binding.
 
-    def systems(self) -> Sequence[str]:
+    Attributes:
+        output, input: make a port, given a system and our name among MIDI clients; they raise
+            `DriverError` if the system is not running.
+    """
+
+    output: Callable[[str, str], Output]
+    input: Callable[[str, str], Input]
+    _numbers: Mapping[str, object]  # those of `SYSTEMS`, as the binding has them
+    _built_with: Callable[[], Iterable[object]]
+
+    def systems(self) -> list[str]:
         """Those of `SYSTEMS` that the binding was built with, the likeliest first."""
-
-    def output(self, system: str, client: str) -> Output:
-        """A new sending port.
-
-        Raises:
-            DriverError: the system is not running.
-        """
-
-    def input(self, system: str, client: str) -> Input:
-        """A new receiving port.
-
-        Raises:
-            DriverError: the system is not running.
-        """
+        names = {number: name for name, number in self._numbers.items()}
+        return [names[number] for number in self._built_with() if number in names]
 
 
 @functools.cache

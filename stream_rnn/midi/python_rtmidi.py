@@ -7,12 +7,12 @@ it spins for ever while it holds the interpreter lock. See `jack_watch`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import rtmidi
 
-from stream_rnn.midi.binding import DriverError
+from stream_rnn.midi.binding import Binding, DriverError, End, Input, Output
 
 _NUMBERS = {
     "alsa": rtmidi.API_LINUX_ALSA,
@@ -22,46 +22,24 @@ _NUMBERS = {
 }
 
 
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except (rtmidi.RtMidiError, NotImplementedError) as error:
-        raise DriverError(str(error)) from None
-
-
-class _End:
+class _End(End):
     def __init__(self, make: Callable[..., Any], system: str, client: str) -> None:
-        with _told():
+        with self._told():
             self._rt = make(_NUMBERS[system], name=client)
 
-    def ports(self) -> list[str]:
-        with _told():
-            return list(self._rt.get_ports())
-
-    def open(self, index: int, name: str) -> None:
-        with _told():
-            self._rt.open_port(index, name)
-
-    def open_virtual(self, name: str) -> None:
-        with _told():
-            self._rt.open_virtual_port(name)
-
-    def close(self) -> None:
-        with _told():
-            self._rt.close_port()
-
-    def delete(self) -> None:
-        self._rt.delete()
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (rtmidi.RtMidiError, NotImplementedError) as error:
+            raise DriverError(str(error)) from None
 
 
-class _Output(_End):
-    def send(self, data: bytes) -> None:
-        with _told():
-            self._rt.send_message(data)
+class _Output(_End, Output):
+    pass
 
 
-class _Input(_End):
+class _Input(_End, Input):
     _hear: Callable[[bytes], None] | None = None
 
     def listen(self, hear: Callable[[bytes], None]) -> None:
@@ -78,16 +56,9 @@ class _Input(_End):
         self._listen()  # closing removes the callback
 
 
-class _Binding:
-    def systems(self) -> Sequence[str]:
-        names = {number: name for name, number in _NUMBERS.items()}
-        return [names[number] for number in rtmidi.get_compiled_api() if number in names]
-
-    def output(self, system: str, client: str) -> _Output:
-        return _Output(rtmidi.MidiOut, system, client)
-
-    def input(self, system: str, client: str) -> _Input:
-        return _Input(rtmidi.MidiIn, system, client)
-
-
-BINDING = _Binding()
+BINDING = Binding(
+    lambda system, client: _Output(rtmidi.MidiOut, system, client),
+    lambda system, client: _Input(rtmidi.MidiIn, system, client),
+    _NUMBERS,
+    rtmidi.get_compiled_api,
+)

@@ -7,13 +7,13 @@ binding raises, and only when a port is first used; so each port is used once wh
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import supriya_midi
 from supriya_midi import RtMidiAPI, RtMidiErrorType
 
-from stream_rnn.midi.binding import DriverError
+from stream_rnn.midi.binding import Binding, DriverError, End, Input, Output
 
 _NUMBERS = {
     "alsa": RtMidiAPI.LINUX_ALSA,
@@ -23,7 +23,7 @@ _NUMBERS = {
 }
 
 
-class _End:
+class _End(End):
     def __init__(self, make: Callable[..., Any], system: str, client: str) -> None:
         # The driver's error messages. They may come on a thread of its own, where an exception,
         # which supriya-midi raises by default, would end the process.
@@ -55,54 +55,36 @@ class _End:
         if self._complaints:
             raise DriverError(self._complaints[0])
 
-    def ports(self) -> list[str]:
-        with self._told():
-            return list(self._rt.get_ports())
-
     def open(self, index: int, name: str) -> None:
-        self._open(lambda: self._rt.open_port(index, name))
+        with self._closing():
+            super().open(index, name)
 
     def open_virtual(self, name: str) -> None:
-        self._open(lambda: self._rt.open_virtual_port(name))
+        with self._closing():
+            super().open_virtual(name)
 
-    def _open(self, really: Callable[[], object]) -> None:
+    @contextlib.contextmanager
+    def _closing(self) -> Iterator[None]:
         try:
-            with self._told():
-                really()
+            yield
         except DriverError:
             self._rt.close_port()  # the binding believes that the port is open
             raise
 
-    def close(self) -> None:
-        with self._told():
-            self._rt.close_port()
 
-    def delete(self) -> None:
-        self._rt.delete()
+class _Output(_End, Output):
+    pass
 
 
-class _Output(_End):
-    def send(self, data: bytes) -> None:
-        with self._told():
-            self._rt.send_message(data)
-
-
-class _Input(_End):
+class _Input(_End, Input):
     def listen(self, hear: Callable[[bytes], None]) -> None:
         self._rt.ignore_types(sysex=True, timing=False, active_sense=True)
         self._rt.set_callback(lambda message, delta, data: hear(bytes(message)))
 
 
-class _Binding:
-    def systems(self) -> Sequence[str]:
-        names = {number: name for name, number in _NUMBERS.items()}
-        return [names[number] for number in supriya_midi.get_compiled_apis() if number in names]
-
-    def output(self, system: str, client: str) -> _Output:
-        return _Output(supriya_midi.MidiOut, system, client)
-
-    def input(self, system: str, client: str) -> _Input:
-        return _Input(supriya_midi.MidiIn, system, client)
-
-
-BINDING = _Binding()
+BINDING = Binding(
+    lambda system, client: _Output(supriya_midi.MidiOut, system, client),
+    lambda system, client: _Input(supriya_midi.MidiIn, system, client),
+    _NUMBERS,
+    supriya_midi.get_compiled_apis,
+)
