@@ -43,17 +43,15 @@ class ControlLog:
 
     Args:
         start: the controls at position 0.
+
+    Attributes:
+        size: bytes that the changes take, about.
     """
 
     def __init__(self, start: Controls, card: Card) -> None:
         self._card = card
         self._entries = [Entry(0, {}, start)]
-        self._size = ENTRY
-
-    @property
-    def size(self) -> int:
-        """Bytes that the changes take, about."""
-        return self._size
+        self.size = ENTRY
 
     @property
     def first(self) -> int:
@@ -90,11 +88,11 @@ class ControlLog:
             if not TEMPO.isdisjoint(changes):
                 old = {k: v for k, v in old.items() if k not in TEMPO}
             self._entries[index] = Entry(position, {**old, **changes}, controls)
-            self._size += self._entries[index].size - here.size
+            self.size += self._entries[index].size - here.size
         else:
             insort(self._entries, Entry(position, changes, controls), key=lambda e: e.position)
             index += 1
-            self._size += self._entries[index].size
+            self.size += self._entries[index].size
         for i in range(index + 1, len(self._entries)):
             later = self._entries[i]
             controls = merge_controls(controls, later.changes, self._card)
@@ -103,9 +101,9 @@ class ControlLog:
         self.shorten(MOST)
         return self.at(position)
 
-    def shorten(self, size: int) -> None:
+    def shorten(self, most: int) -> None:
         """Lets go of the oldest changes until the log takes no more, but not of the latest few."""
-        excess, count = self._size - size, 0
+        excess, count = self.size - most, 0
         while excess > 0 and count < len(self._entries) - FEW:
             excess -= self._entries[count].size
             count += 1
@@ -113,7 +111,7 @@ class ControlLog:
 
     def _delete(self, start: int, stop: int) -> None:
         gone = self._entries[start : max(start, stop)]
-        self._size -= sum(entry.size for entry in gone)
+        self.size -= sum(entry.size for entry in gone)
         del self._entries[start : max(start, stop)]
 
     def change(self, position: int, changes: Mapping[str, Any], present: int) -> None:
@@ -161,5 +159,5 @@ class ControlLog:
         """The same log, up to a position."""
         twin = ControlLog(self._entries[0].controls, self._card)
         twin._entries = self._entries[: self._index(position) + 1]
-        twin._size = sum(entry.size for entry in twin._entries)
+        twin.size = sum(entry.size for entry in twin._entries)
         return twin

@@ -209,13 +209,12 @@ class Journal:
         i = bisect_right(positions, position)
         return (positions[i - 1], self._snapshots[positions[i - 1]]) if i else None
 
-    @property
-    def earliest(self) -> int | None:
-        """The first position that the session can go back to; none if no state is kept."""
-        return self.earliest_from(0)
+    def earliest(self, start: int = 0) -> int | None:
+        """The first position that the session can go back to; none if no state is kept.
 
-    def earliest_from(self, start: int) -> int | None:
-        """The same, if the controls are known only from `start` on."""
+        Args:
+            start: the first position whose controls are known.
+        """
         if self.first == start == 0:
             return 0
         return next((position for position in self._snapshots if position >= start), None)

@@ -107,7 +107,7 @@ class Session(Flow):
         self.pending_steps = 0
         self.journal.shorten(EVICTED_HISTORY)
         self.journal.thin_states(1)
-        self.log.forget(self.journal.earliest or 0)
+        self.log.forget(self.journal.earliest() or 0)
 
     def feed(
         self, symbols: list[int], now: float, *, in_time: bool = False
@@ -224,7 +224,7 @@ class Session(Flow):
         Raises:
             ProtocolError: `bad_position`: it cannot; the message says how far it can.
         """
-        earliest = self.journal.earliest_from(self.log.first)
+        earliest = self.journal.earliest(self.log.first)
         if earliest is None:
             raise ProtocolError(
                 "bad_position",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 
 from stream_rnn.sessions.band import BandSession, Played
 from stream_rnn.sessions.journal import Committed
@@ -17,6 +18,7 @@ from stream_rnn.stage.roster import Roster
 from stream_rnn.stage.subscribers import Audience, Beat, NoteContext
 
 
+@dataclass(eq=False)
 class Commits:
     """Commits symbols for all sessions, and shows them to the sessions' viewers.
 
@@ -24,17 +26,12 @@ class Commits:
         times: when each session has something to commit next, by its key.
     """
 
-    def __init__(
-        self,
-        roster: Roster,
-        audience: Audience,
-        engines: Engines,
-        failures: Failures,
-        counters: Counters,
-    ) -> None:
-        self.times = CommitTimes()
-        self._roster, self._audience, self._engines = roster, audience, engines
-        self._failures, self._counters = failures, counters
+    _roster: Roster
+    _audience: Audience
+    _engines: Engines
+    _failures: Failures
+    _counters: Counters
+    times: CommitTimes = field(default_factory=CommitTimes)
 
     def tick(self, now: float) -> None:
         """Commits and hands out everything whose commit time has come."""

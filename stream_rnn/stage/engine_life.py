@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,23 +26,18 @@ from stream_rnn.wire import events
 log = logging.getLogger("stream_rnn.engine_life")
 
 
+@dataclass(eq=False)
 class EngineLife:
     """Handles each engine's results, silence, death and return, for that engine's sessions."""
 
-    def __init__(
-        self,
-        roster: Roster,
-        audience: Audience,
-        models: Catalogue,
-        engines: Engines,
-        commits: Commits,
-        failures: Failures,
-        counters: Counters,
-    ) -> None:
-        self._roster, self._audience, self._models = roster, audience, models
-        self._engines, self._commits = engines, commits
-        self._failures, self._counters = failures, counters
-        self._starving: set[int] = set()  # keys of sessions that starved at the last look
+    _roster: Roster
+    _audience: Audience
+    _models: Catalogue
+    _engines: Engines
+    _commits: Commits
+    _failures: Failures
+    _counters: Counters
+    _starving: set[int] = field(default_factory=set)  # keys of sessions, at the last look
 
     # When an engine sends something
 

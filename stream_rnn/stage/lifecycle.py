@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from stream_rnn.errors import ProtocolError
 from stream_rnn.sessions.session import Session
@@ -19,19 +20,15 @@ from stream_rnn.wire import events
 from stream_rnn.wire import messages as wire
 
 
+@dataclass(eq=False)
 class Lifecycle:
     """Opens, forks, plays and closes the sessions of a stage, and attaches viewers to them."""
 
-    def __init__(
-        self,
-        roster: Roster,
-        audience: Audience,
-        openings: Openings,
-        engines: Engines,
-        commits: Commits,
-    ) -> None:
-        self._roster, self._audience, self._openings = roster, audience, openings
-        self._engines, self._commits = engines, commits
+    _roster: Roster
+    _audience: Audience
+    _openings: Openings
+    _engines: Engines
+    _commits: Commits
 
     def open(self, asker: Asker | None, message: wire.Open, now: float) -> None:
         """Opens a session, which the asker then views, if it is a `Viewer`.

@@ -186,7 +186,7 @@ def test_whatever_happens_while_a_slow_reader_reads_it_ends_with_the_true_past(
             case "read":
                 slow.read(dice.randrange(120))
             case "rewind":
-                to = dice.randint(session.journal.earliest, session.position)
+                to = dice.randint(session.journal.earliest(), session.position)
                 if session.journal.first == 0 or session.journal.snapshot_before(to):
                     house.say(ear, "rewind", session="s", to=to)
             case "feed":

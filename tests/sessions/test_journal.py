@@ -104,12 +104,12 @@ def test_one_can_go_back_to_the_beginning_until_that_is_let_go() -> None:
     for n in range(10):
         journal.append(0, 0.0, fed=False)
         journal.keep_snapshot(n + 1, b"%d" % n)
-    assert journal.earliest == 0
+    assert journal.earliest() == 0
     journal.append(0, 0.0, fed=False)  # the eleventh: beyond 8 + 8 // 4
     assert journal.first == 3
     # The symbol before a state must be there too, since the network reads it.
-    assert journal.earliest == 4
-    assert journal.packed(journal.earliest - 1, journal.earliest) == b"\0"
+    assert journal.earliest() == 4
+    assert journal.packed(journal.earliest() - 1, journal.earliest()) == b"\0"
 
 
 def test_a_velocity_is_kept_with_each_symbol_until_another_is_set() -> None:
@@ -141,7 +141,7 @@ def test_what_is_shortened_can_still_be_gone_on_with() -> None:
     assert journal.first == 0  # without a state nothing can be let go
     journal.keep_snapshot(60, b"60")
     journal.shorten(10)
-    assert (journal.first, journal.position, journal.earliest) == (59, 100, 60)
+    assert (journal.first, journal.position, journal.earliest()) == (59, 100, 60)
     journal.keep_snapshot(98, b"98")
     journal.shorten(10)
     assert (journal.first, journal[99].symbol, journal.packed(97, 98)) == (90, 99, b"a\0\0\0")

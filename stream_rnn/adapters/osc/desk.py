@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from stream_rnn.adapters.osc.peer import OscPeer
 from stream_rnn.adapters.osc.peers import Peers
 from stream_rnn.adapters.osc.refusals import Refusals
 from stream_rnn.adapters.osc.subscriptions import Subscriptions
-from stream_rnn.clock import Clock
 from stream_rnn.errors import ProtocolError
 from stream_rnn.stage.events import opened_event
 from stream_rnn.stage.stage import Stage
@@ -37,6 +37,7 @@ class Learner(Protocol):
     def forget(self) -> Callable[[Asker, Forget, float], None]: ...
 
 
+@dataclass(eq=False)
 class Desk:
     """Carries out the requests of messages.
 
@@ -44,17 +45,12 @@ class Desk:
         learner: handles `/rnn/midi/…`; None without a MIDI input.
     """
 
-    def __init__(
-        self,
-        stage: Stage,
-        clock: Clock,
-        peers: Peers,
-        refusals: Refusals,
-        subscriptions: Subscriptions,
-    ) -> None:
-        self.learner: Learner | None = None
-        self._stage, self._now, self._peers = stage, clock.now, peers
-        self._refusals, self._subscriptions = refusals, subscriptions
+    _stage: Stage
+    _now: Callable[[], float]
+    _peers: Peers
+    _refusals: Refusals
+    _subscriptions: Subscriptions
+    learner: Learner | None = None
 
     def do(self, peer: OscPeer, message: osc.Timed) -> Iterator[None]:
         """Carries out a message, a part of it at each step; charges the sender for each part."""

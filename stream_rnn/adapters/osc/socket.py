@@ -59,7 +59,7 @@ class OscServer(asyncio.DatagramProtocol):
         self._subscriptions = Subscriptions(
             stage, clock, self._peers, self._refusals, self._send_known
         )
-        self.desk = Desk(stage, clock, self._peers, self._refusals, self._subscriptions)
+        self.desk = Desk(stage, clock.now, self._peers, self._refusals, self._subscriptions)
         self._jobs = Jobs(clock)
         self._agenda: Agenda[_Waiting] = Agenda(self._do_waiting)
         self._waiting = self._waiting_bytes = 0
