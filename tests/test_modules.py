@@ -6,7 +6,7 @@ ROOT = Path(__file__).parents[1]
 
 # Modules that are tried through the door behind which they stand: test file -> modules.
 THROUGH = {
-    "adapters/http/test_doors.py": "adapters/http: reading room",
+    "adapters/http/test_doors.py": "adapters/http: line reading room",
     "adapters/midi/test_input.py": "adapters/midi: keyboard turns",
     "adapters/midi/test_knobs.py": "adapters/midi: faders learning learnt pads",
     "adapters/osc/test_socket.py":
@@ -15,7 +15,6 @@ THROUGH = {
     "adapters/oscquery/test_server.py":
         "adapters/http: host; adapters/oscquery: announce listeners",
     "adapters/web/test_http.py": "adapters/web: app metrics",
-    "adapters/web/test_pacing.py": "adapters/web: websocket",
     "bench/test_engine.py": "bench: onnx_peer",
     "bench/test_midi.py": "bench: ears",
     "codecs/test_abc.py": "codecs: abc_fields abc_notes abc_text bars",

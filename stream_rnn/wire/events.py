@@ -1,13 +1,12 @@
 """The events that clients receive, in any protocol: answers, news and symbols, each a struct.
 
-JSON (`Event.json`), OSC (`wire.osc_answers`) and MIDI are encoded from these structs.
-`docs/protocol.md` explains them; a test checks that it names every type and every field. A field
-with its default value is left out of the JSON.
+JSON (`Event.json`, and `Event.frame` of it), OSC (`wire.osc_answers`) and MIDI are encoded from
+these structs. `docs/protocol.md` explains them; a test checks that it names every type and every
+field. A field with its default value is left out of the JSON.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -16,16 +15,35 @@ from msgspec import Struct
 from stream_rnn.errors import ProtocolError
 from stream_rnn.sound.symbols import SpeltNote as SpeltNote
 from stream_rnn.sound.symbols import TouchPoint as TouchPoint
+from stream_rnn.wire.frames import text_frame
 from stream_rnn.wire.messages import Id
 
 _encoder = msgspec.json.Encoder()
+
+
+class _Frame:
+    """Builds an event's frame when it is first asked for, and keeps it with the event.
+
+    `functools.cached_property` does the same, but up to Python 3.11 under a lock, which costs more
+    than the building.
+    """
+
+    def __get__(self, event: Event, kind: type[Event]) -> bytes:
+        frame = event.__dict__["frame"] = text_frame(event.json)
+        return frame
 
 
 class Event(
     Struct, frozen=True, omit_defaults=True, kw_only=True, dict=True, tag_field="type",
     tag=lambda name: name.lower(),
 ):  # fmt: skip
-    """The base of all events. Each may carry the `id` of the request that it answers."""
+    """The base of all events. Each may carry the `id` of the request that it answers.
+
+    Attributes:
+        frame: the JSON text as a WebSocket frame, built once for all clients.
+    """
+
+    frame: ClassVar[_Frame] = _Frame()
 
     id: Id = None
 
@@ -34,10 +52,10 @@ class Event(
         """The event's name, such as `paused`."""
         return str(self.__struct_config__.tag)
 
-    @cached_property
-    def json(self) -> str:
-        """The JSON text, encoded once for all clients."""
-        return _encoder.encode(self).decode()
+    @property
+    def json(self) -> bytes:
+        """The JSON text, in UTF-8."""
+        return _encoder.encode(self)
 
     def answering(self, id: Id) -> Self:
         """The same event as the answer to a request with that `id`."""

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from support import Ear, House
@@ -231,14 +231,17 @@ def test_rising_partings_beyond_what_is_kept_are_told_as_earlier_ones() -> None:
 
 
 def test_a_gap_ends_where_a_new_past_begins() -> None:
-    outbox = Outbox(symbols=0)
-    outbox.symbol("s", 5, "")
-    outbox.tell("rewound to 6")
-    outbox.symbol("s", 6, "", 1)
+    class Line:
+        free = False
 
-    async def read() -> list[str | None]:
+    outbox = Outbox(cast(Any, Line()), symbols=0)
+    outbox.symbol("s", 5, b"")
+    outbox.tell(b"rewound to 6")
+    outbox.symbol("s", 6, b"", 1)
+
+    async def read() -> list[bytes | None]:
         return [await outbox.next() for _ in range(3)]
 
     told = asyncio.run(read())
-    assert ['"after":4,"before":6' in (told[0] or ""), told[1]] == [True, "rewound to 6"]
-    assert '"after":5,"before":7' in (told[2] or "")
+    assert [b'"after":4,"before":6' in (told[0] or b""), told[1]] == [True, b"rewound to 6"]
+    assert b'"after":5,"before":7' in (told[2] or b"")

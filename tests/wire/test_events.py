@@ -80,17 +80,18 @@ def test_what_only_osc_tells_is_in_its_document() -> None:
 
 def test_fields_are_sent_where_they_say_something() -> None:
     plain = events.Symbol("s", 3, 1.5, text="a")
-    assert plain.json == '{"type":"symbol","session":"s","n":3,"due":1.5,"text":"a"}'
+    assert plain.json == b'{"type":"symbol","session":"s","n":3,"due":1.5,"text":"a"}'
     rest = events.Symbol("s", 3, 1.5, text="z", sounds=[events.SpeltNote(None, 0.5, 1)], fed=True)
     assert msgspec.json.decode(rest.json) == {
         "type": "symbol", "session": "s", "n": 3, "due": 1.5, "text": "z", "fed": True,
         "sounds": [{"pitch": None, "seconds": 0.5, "n": 1}],
     }  # fmt: skip
-    assert '"sounds":[]' in events.Symbol("s", 3, 1.5, text="z", sounds=[]).json, "it goes on"
-    assert '"notes":[]' in events.Symbol("s", 3, 1.5, notes=[]).json, "silence"
-    assert '"gesture":null' in events.Led("s", 4, 0, None).json, "the network's"
+    assert b'"sounds":[]' in events.Symbol("s", 3, 1.5, text="z", sounds=[]).json, "it goes on"
+    assert b'"notes":[]' in events.Symbol("s", 3, 1.5, notes=[]).json, "silence"
+    assert b'"gesture":null' in events.Led("s", 4, 0, None).json, "the network's"
     assert msgspec.json.decode(events.Closed("s").json) == {"type": "closed", "session": "s"}
-    assert events.Reset("s", 0, 0).json == '{"type":"reset","session":"s","position":0,"epoch":0}'
+    reset = events.Reset("s", 0, 0)
+    assert reset.json == b'{"type":"reset","session":"s","position":0,"epoch":0}'
 
 
 @pytest.mark.parametrize("id", ["", "x", 0, 7])

@@ -153,9 +153,9 @@ def test_a_refused_message_is_answered_with_its_id_where_it_has_one(
 
 def test_what_the_server_says_carries_type_first_and_only_what_is_known() -> None:
     fed = events.Fed("s", 7)
-    assert fed.answering(0).json == '{"type":"fed","session":"s","position":7,"id":0}'
-    assert fed.json == '{"type":"fed","session":"s","position":7}'
-    assert fed.json is fed.json, "encoded once for all clients"
+    assert fed.answering(0).json == b'{"type":"fed","session":"s","position":7,"id":0}'
+    assert fed.json == b'{"type":"fed","session":"s","position":7}'
+    assert fed.frame is fed.frame and fed.frame.endswith(fed.json), "encoded once for all clients"
     error = ProtocolError("bad_value", "no", field="controls.rate")
     assert json.loads(events.error_event(error, session="s", id="i").json) == {
         "type": "error", "id": "i", "code": "bad_value", "message": "no",

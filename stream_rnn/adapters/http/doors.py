@@ -18,6 +18,7 @@ from websockets.frames import Frame
 
 from stream_rnn.adapters.http.attention import Attention
 from stream_rnn.adapters.http.guard import MAX_HEAD, excess
+from stream_rnn.adapters.http.line import LINE
 from stream_rnn.adapters.http.reading import Gate
 from stream_rnn.adapters.http.refusals import RefusalLog
 from stream_rnn.adapters.http.room import Doors
@@ -219,7 +220,11 @@ def _unfit(event: h11.Request, headers: list[tuple[bytes, bytes]]) -> tuple[int,
 
 
 class WebSocketDoor(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket protocol, which also ends when its client does not take the end."""
+    """uvicorn's WebSocket protocol, which also ends when its client does not take the end.
+
+    It is a `Line`, too: what is sent by way of it passes by the library, which would make each
+    frame anew for each client, and by a task that waits for each of them.
+    """
 
     def __init__(self, config: Any, *args: Any, **options: Any) -> None:
         super().__init__(config, *args, **options)
@@ -227,10 +232,14 @@ class WebSocketDoor(WebSocketsSansIOProtocol):
         self._gate: Gate | None = None
         self.inside: str | None = None  # the address as which it was counted
         self._timer: asyncio.TimerHandle | None = None
+        self.free = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, Gate)
         super().connection_made(transport)
+        self.write = transport.write
+        # What waits in a transport is sent even if it is stale; an outbox tells the client of it.
+        transport.set_write_buffer_limits(high=0)
         self._gate = transport
         self._gate.read, self._gate.may_read = super().data_received, self._may_read
         self._timer = self.loop.call_later(REQUEST, self._give_up)
@@ -241,6 +250,7 @@ class WebSocketDoor(WebSocketsSansIOProtocol):
         if self.inside is not None:
             self._doors.leave(self.inside)
             self.inside = None
+        self.free = False
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -258,9 +268,24 @@ class WebSocketDoor(WebSocketsSansIOProtocol):
         if self._gate is not None:
             self._gate.go_on()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.free = False
+
     def resume_writing(self) -> None:
         super().resume_writing()
+        self.free = self._is_open()
         self._go_on()
+
+    def _is_open(self) -> bool:
+        """Whether messages can be sent: after the handshake, and before either end closes."""
+        ended = self.close_sent or self.disconnected or self.transport.is_closing()
+        return self.handshake_complete and self.initial_response is None and not ended
+
+    async def ready(self) -> None:
+        await self.writable.wait()
+        if not self._is_open():
+            raise ConnectionResetError
 
     def _give_up(self) -> None:
         if not self.handshake_complete:
@@ -274,17 +299,34 @@ class WebSocketDoor(WebSocketsSansIOProtocol):
             self._timer = self.loop.call_later(seconds, self.transport.abort)
 
     def keepalive_timeout(self) -> None:
+        self.free = False
         super().keepalive_timeout()
         self._abort_after(LINGER)
 
     async def send(self, message: Any) -> None:
+        if message["type"] == "websocket.close":
+            self.free = False
         await super().send(message)
         if message["type"] == "websocket.accept":
+            self.free = self._is_open() and self.writable.is_set()
             self._go_on()
         elif message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             self.handshake_complete = True  # or uvicorn logs each refusal as a bug
 
+    def shutdown(self) -> None:
+        self.free = False
+        super().shutdown()
+
+    def handle_close(self, event: Frame) -> None:
+        self.free = False
+        super().handle_close(event)
+
+    def handle_parser_exception(self) -> None:
+        self.free = False
+        super().handle_parser_exception()
+
     async def run_asgi(self) -> None:
+        cast(Any, self.scope["extensions"])[LINE] = self
         await super().run_asgi()
         self._abort_after(self.close_timeout + LINGER)
 

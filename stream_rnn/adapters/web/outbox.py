@@ -1,5 +1,7 @@
-"""The bounded queue of messages to one client. The client is told of the symbols it drops.
+"""What one client is sent: at once while it reads, else by way of a bounded queue.
 
+Messages are whole WebSocket frames. While nothing waits and the line is free, a frame is written
+straight to the line; no task is woken for it. Otherwise it waits in the queue for its turn.
 Answers and events are few and are never dropped; a client that leaves too many unread is
 disconnected. Symbols beyond the bound are dropped and replaced by one `gap` for each session.
 History that a client asked for is not queued, but read from the journal as the client takes it.
@@ -12,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from stream_rnn.adapters.http.line import Line
 from stream_rnn.wire.events import Gap
 
 SYMBOLS = 1024
@@ -28,16 +31,17 @@ class _Gap:
 
 @dataclass
 class _Symbol:
-    text: str
+    frame: bytes
 
 
-_History = Callable[[], Iterator[str]]
+_History = Callable[[], Iterator[bytes]]
 
 
 class Outbox:
     """A queue whose writers never wait and whose one reader does.
 
     Args:
+        line: the way to the client.
         symbols: how many symbols may wait.
         events: how many answers and events may wait.
 
@@ -47,12 +51,14 @@ class Outbox:
         answering: whether that message was an answer or an event.
     """
 
-    def __init__(self, symbols: int = SYMBOLS, events: int = EVENTS) -> None:
+    def __init__(self, line: Line, symbols: int = SYMBOLS, events: int = EVENTS) -> None:
+        self._line = line
+        self._idle = True  # nothing waits, and nothing is on its way from here to the line
         self._limit, self._event_limit = symbols, events
-        self._queue: deque[str | _Symbol | _Gap | _History] = deque()
+        self._queue: deque[bytes | _Symbol | _Gap | _History] = deque()
         self._symbols = 0
         self._gaps: dict[str, _Gap] = {}
-        self._current: Iterator[str] = iter(())
+        self._current: Iterator[bytes] = iter(())
         self._filled = asyncio.Event()
         self._drained = asyncio.Event()
         self._drained.set()
@@ -61,21 +67,27 @@ class Outbox:
         self.overrun = False
         self.replaying = self.answering = False
 
-    def tell(self, message: str) -> None:
-        """Queues an answer or an event."""
+    def tell(self, frame: bytes) -> None:
+        """Sends or queues an answer or an event."""
+        if self._idle and self._line.free:
+            self._line.write(frame)
+            return
         if len(self._queue) - self._symbols > self._event_limit:
             self.overrun = True
         else:
-            self._queue.append(message)
+            self._queue.append(frame)
         if len(self._queue) - self._symbols > self._event_limit // 4:
             self._drained.clear()
         self._wake()
 
-    def symbol(self, session: str, n: int, message: str, epoch: int = 0) -> None:
-        """Queues live symbol `n` of a session's epoch, or drops it and notes the gap."""
+    def symbol(self, session: str, n: int, frame: bytes, epoch: int = 0) -> None:
+        """Sends or queues live symbol `n` of a session's epoch, or drops it and notes the gap."""
+        if self._idle and self._line.free:
+            self._line.write(frame)
+            return
         gap = self._gaps.get(session)
         if self._symbols < self._limit and gap is None:
-            self._queue.append(_Symbol(message))
+            self._queue.append(_Symbol(frame))
             self._symbols += 1
         else:
             self._dropped += 1
@@ -85,10 +97,12 @@ class Outbox:
             gap.before = n + 1
         self._wake()
 
-    def passing(self, message: str) -> None:
-        """Queues a message that is worthless later, such as a touch; drops it silently if full."""
-        if self._symbols < self._limit and not self._gaps:
-            self._queue.append(_Symbol(message))
+    def passing(self, frame: bytes) -> None:
+        """Sends or queues what is worthless later, such as a touch; drops it silently if full."""
+        if self._idle and self._line.free:
+            self._line.write(frame)
+        elif self._symbols < self._limit and not self._gaps:
+            self._queue.append(_Symbol(frame))
             self._symbols += 1
             self._wake()
 
@@ -98,6 +112,7 @@ class Outbox:
         self._wake()
 
     def _wake(self) -> None:
+        self._idle = False
         self._empty.clear()
         self._filled.set()
 
@@ -114,30 +129,35 @@ class Outbox:
         """Waits until nothing is left to send."""
         await self._empty.wait()
 
-    async def next(self) -> str | None:
-        """Waits for the next message and returns it; None if the client has been given up."""
+    async def next(self) -> bytes | None:
+        """Waits for the next frame and returns it; None if the client has been given up.
+
+        Until it is asked for another one, everything is queued: nothing overtakes a frame that its
+        reader still holds.
+        """
         while True:
             if self.overrun:
                 return None
-            message = next(self._current, None)
-            self.replaying, self.answering = message is not None, False
-            if message is not None:
-                return message
+            frame = next(self._current, None)
+            self.replaying, self.answering = frame is not None, False
+            if frame is not None:
+                return frame
             if not self._queue:
+                self._idle = True
                 self._drained.set()
                 self._empty.set()
                 self._filled.clear()
                 await self._filled.wait()
                 continue
             item = self._queue.popleft()
-            if isinstance(item, str):
+            if isinstance(item, bytes):
                 self.answering = True
                 return item
             if isinstance(item, _Symbol):
                 self._symbols -= 1
-                return item.text
+                return item.frame
             if isinstance(item, _Gap):
                 if self._gaps.get(item.session) is item:
                     del self._gaps[item.session]
-                return Gap(item.session, item.after, item.before).json
+                return Gap(item.session, item.after, item.before).frame
             self._current = item()

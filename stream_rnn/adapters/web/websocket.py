@@ -1,4 +1,4 @@
-"""WebSocket connections: for each, one task reads its messages and one sends its outbox."""
+"""WebSocket connections: for each, one task reads its messages and one sends what has to wait."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from stream_rnn import __version__
 from stream_rnn.adapters.http.attention import Account, Attention
+from stream_rnn.adapters.http.line import LINE, Line
 from stream_rnn.adapters.web.outbox import Outbox
 from stream_rnn.adapters.web.pacing import MESSAGE, SLICE, Budget, Turns, cost
 from stream_rnn.clock import Clock
@@ -24,23 +25,23 @@ TRY_AGAIN_LATER = 1013
 
 
 class WebSocketViewer:
-    """A viewer of the stage that puts its events into an outbox, as JSON."""
+    """A viewer of the stage that puts its events into an outbox, as frames of JSON."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
     def tell(self, event: events.Event) -> None:
-        self._outbox.tell(event.json)
+        self._outbox.tell(event.frame)
 
     def symbol(self, event: events.Live, context: NoteContext) -> None:
         match event:
             case events.Touch():
-                self._outbox.passing(event.json)
+                self._outbox.passing(event.frame)
             case events.Symbol(session=session, n=n, epoch=epoch):
-                self._outbox.symbol(session, n, event.json, epoch)
+                self._outbox.symbol(session, n, event.frame, epoch)
 
     def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
-        self._outbox.history(lambda: (event.json for event in past()))
+        self._outbox.history(lambda: (event.frame for event in past()))
 
 
 def hello(stage: Stage, now: float) -> events.Hello:
@@ -82,9 +83,9 @@ class Clients:
         self._dropped = 0
 
     @contextlib.contextmanager
-    def outbox(self) -> Iterator[Outbox]:
+    def outbox(self, line: Line) -> Iterator[Outbox]:
         """Makes an outbox that counts here for as long as its connection lasts."""
-        outbox = Outbox()
+        outbox = Outbox(line)
         self._outboxes.add(outbox)
         try:
             yield outbox
@@ -112,14 +113,14 @@ async def run_connection(
     """Serves one client until it disconnects, or is given up because it does not read."""
     offered = websocket.scope.get("subprotocols") or []
     await websocket.accept(wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
-    account = clients.attention.account()
-    with clients.outbox() as outbox:
+    account, line = clients.attention.account(), websocket.scope["extensions"][LINE]
+    with clients.outbox(line) as outbox:
         viewer = WebSocketViewer(outbox)
         with account.busy():
             viewer.tell(hello(stage, clock.now()))
         try:
             async with asyncio.TaskGroup() as tasks:
-                writer = tasks.create_task(_write(websocket, outbox, clients, clock, account))
+                writer = tasks.create_task(_write(websocket, line, outbox, clients, clock, account))
                 reader = tasks.create_task(_read(websocket, outbox, viewer, stage, clock, account))
                 # Whichever task ends first cancels the other.
                 writer.add_done_callback(lambda _: reader.cancel())
@@ -166,19 +167,25 @@ def _answer(text: str | None, viewer: WebSocketViewer, stage: Stage, clock: Cloc
 
 
 async def _write(
-    websocket: WebSocket, outbox: Outbox, clients: Clients, clock: Clock, account: Account
+    websocket: WebSocket,
+    line: Line,
+    outbox: Outbox,
+    clients: Clients,
+    clock: Clock,
+    account: Account,
 ) -> None:
     turn_ends = 0.0
-    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-        while (message := await outbox.next()) is not None:
+    with contextlib.suppress(WebSocketDisconnect, ConnectionError, RuntimeError):
+        while (frame := await outbox.next()) is not None:
             if outbox.replaying and clock.now() >= turn_ends:
-                # While the socket takes everything at once, sending never yields to other tasks.
+                # While the line takes everything at once, sending never yields to other tasks.
                 await asyncio.sleep(clients.turns.take(clock.now()))
                 turn_ends = clock.now() + SLICE
+            await line.ready()
             began = clock.now()
-            await websocket.send_text(message)
+            line.write(frame)
             if outbox.answering:
-                # A request may cause events to many clients. Waiting for the socket is not work.
+                # A request may cause events to many clients.
                 account.charge(min(clock.now() - began, SLICE))
         if websocket.application_state is WebSocketState.CONNECTED:
             await websocket.close(TRY_AGAIN_LATER, "too many unread answers")

@@ -4,12 +4,11 @@ import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.websockets import WebSocketState
 from support import House
 
 from stream_rnn.adapters.http.attention import Attention
@@ -76,16 +75,19 @@ def test_those_who_are_sent_histories_have_their_turns_one_after_the_other() -> 
     assert turns.take(20.0) == 0
 
 
-class Socket:
-    """Takes everything at once, as a client's does that reads fast."""
+class Line:
+    """Takes everything at once, as that of a client does that reads fast."""
 
-    application_state = WebSocketState.CONNECTED
+    free = True
 
     def __init__(self, heard: list[str], name: str) -> None:
         self._heard, self._name = heard, name
 
-    async def send_text(self, text: str) -> None:
+    def write(self, frame: bytes) -> None:
         self._heard.append(self._name)
+
+    async def ready(self) -> None:
+        pass
 
 
 def test_a_long_history_leaves_the_loop_to_others_and_is_shared_fairly() -> None:
@@ -95,15 +97,16 @@ def test_a_long_history_leaves_the_loop_to_others_and_is_shared_fairly() -> None
         clients, clock = Clients(Attention(asyncio.get_running_loop())), MonotonicClock()
         writers = []
         for name in ("one", "other"):
-            outbox, account = Outbox(), clients.attention.account()
+            line, account = Line(heard, name), clients.attention.account()
+            outbox, socket = Outbox(line), cast(Any, None)
 
-            def past() -> Iterator[str]:
-                return (json.dumps({"n": n}) for n in range(3000))
+            def past() -> Iterator[bytes]:
+                return (b"%d" % n for n in range(3000))
 
             outbox.history(past)
             outbox.history(past)
-            socket: Any = Socket(heard, name)
-            writers.append(asyncio.create_task(web._write(socket, outbox, clients, clock, account)))
+            writing = web._write(socket, line, outbox, clients, clock, account)
+            writers.append(asyncio.create_task(writing))
         between = 0
         while len(heard) < 12_000:
             before = len(heard)
@@ -138,7 +141,7 @@ def test_a_connection_in_debt_is_not_heard_for_a_while(models: Path) -> None:
             return {"type": "websocket.receive", "text": json.dumps(message)}
 
     async def scene() -> int:
-        outbox, flood = Outbox(), Flood()
+        outbox, flood = Outbox(Line([], "")), Flood()
         viewer, socket = web.WebSocketViewer(outbox), flood
         account = Attention(asyncio.get_running_loop()).account()
         reading = web._read(socket, outbox, viewer, house.stage, house.clock, account)  # type: ignore[arg-type]
