@@ -18,17 +18,3 @@ class MonotonicClock:
 
     def now(self) -> float:
         return time.monotonic()
-
-
-class ManualClock:
-    """A clock that stands still until it is moved, for tests and for work without deadlines."""
-
-    def __init__(self, start: float = 0.0) -> None:
-        self._now = start
-
-    def now(self) -> float:
-        return self._now
-
-    def advance(self, seconds: float) -> None:
-        """Moves the clock on."""
-        self._now += seconds

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 
 from stream_rnn.checkpoint import Card, find_models, read_card, save_model
-from stream_rnn.clock import ManualClock
 from stream_rnn.codecs.ensemble import EnsembleCodec
 from stream_rnn.codecs.pianoroll import PianorollCodec
 from stream_rnn.codecs.text import TextCodec
@@ -33,6 +32,20 @@ from stream_rnn.wire import messages as wire
 
 ARTISTS = ("Ada", "Bo", "Cy")
 ROLLBACK = 32
+
+
+class ManualClock:
+    """A clock that stands still until it is moved, for tests and for work without deadlines."""
+
+    def __init__(self, start: float = 0.0) -> None:
+        self._now = start
+
+    def now(self) -> float:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Moves the clock on."""
+        self._now += seconds
 
 
 def resident(pid: int) -> int:

@@ -3,7 +3,8 @@ import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from stream_rnn.clock import ManualClock
+from support import ManualClock
+
 from stream_rnn.errors import EngineError
 from stream_rnn.supervise import supervise
 

@@ -56,8 +56,8 @@ def _train(options: argparse.Namespace) -> None:
     from stream_rnn.train.data import load_corpus
     from stream_rnn.train.loop import Trainer
     from stream_rnn.train.recipe import read_recipe
-    from stream_rnn.train.songs import read_text
     from stream_rnn.train.start import make_trainer
+    from stream_rnn.train.texts import read_text
 
     device = torch.device(pick_device(options.device))
     if options.text:

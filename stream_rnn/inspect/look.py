@@ -22,7 +22,7 @@ from stream_rnn.inspect.follow import Search
 from stream_rnn.inspect.pictures import draw_text, draw_traces, pitch_name
 from stream_rnn.nets.network import RecurrentNetwork
 from stream_rnn.train.corpus import Document
-from stream_rnn.train.songs import read_text
+from stream_rnn.train.texts import read_text
 
 PIECE = 1000  # symbols in a piece, which is read from a zero state
 LETTERS, FRAMES = 560, 128  # symbols in a picture of text, of others

@@ -16,7 +16,7 @@ import msgspec
 import torch
 
 from stream_rnn.train.recipe import DataRecipe, ModelRecipe, OptimiserRecipe, Recipe
-from stream_rnn.train.songs import MIN_PROSE
+from stream_rnn.train.texts import MIN_PROSE
 
 CHUNK, MOST_ROWS, LEAST_ROWS = 128, 64, 8
 SYMBOLS = 14_000_000  # characters read in a run, if that makes a sensible number of epochs

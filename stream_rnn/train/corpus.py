@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from stream_rnn.codecs.base import Codec
 
+Artists = tuple[str, ...] | None
+"""The artists of a trained model, in the order of its inputs; None if there is no such model."""
+
 
 @dataclass(frozen=True)
 class Document:

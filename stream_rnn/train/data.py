@@ -11,11 +11,11 @@ import msgspec
 from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.base import Codec
 from stream_rnn.errors import CheckpointError, DataError
-from stream_rnn.train import folders, folk, notes, rolls, rows, texts
-from stream_rnn.train.corpus import Corpus
+from stream_rnn.train import folders, folk, rolls, rows, texts
+from stream_rnn.train.corpus import Artists, Corpus
 from stream_rnn.train.recipe import DataRecipe
 
-Reader = Callable[[Path, DataRecipe, Codec | None, tuple[str, ...] | None], Corpus]
+Reader = Callable[[Path, DataRecipe, Codec | None, Artists], Corpus]
 """Reads a corpus from (path, recipe, a trained model's codec or None, its artists or None)."""
 
 READERS: dict[str, Reader] = {
@@ -27,8 +27,8 @@ READERS: dict[str, Reader] = {
     "tabs": folk.tabs,
     "rolls": rolls.rolls,
     "rolls_mat": rolls.rolls,
-    "midi": notes.rolls_midi,
-    "performances": notes.performances,
+    "midi": folders.rolls_midi,
+    "performances": folders.performances,
     "ensemble": rows.ensembles,
     "touch": rows.touches,
     "files": folders.files,
@@ -39,7 +39,7 @@ def load_corpus(
     recipe: DataRecipe,
     data: Path,
     codec: Codec | None = None,
-    artists: tuple[str, ...] | None = None,
+    artists: Artists = None,
     *,
     strict: bool = False,
 ) -> Corpus:

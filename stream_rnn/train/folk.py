@@ -25,7 +25,7 @@ from stream_rnn.codecs.tablature import (
     symbol_of,
 )
 from stream_rnn.errors import DataError
-from stream_rnn.train.corpus import Corpus, Document
+from stream_rnn.train.corpus import Artists, Corpus, Document
 from stream_rnn.train.duplicates import near_duplicates, of_melodies, told
 from stream_rnn.train.recipe import DataRecipe
 from stream_rnn.train.split import split_documents
@@ -64,9 +64,7 @@ class Tunes:
     left_out: tuple[str, ...] = ()
 
 
-def tunes(
-    path: Path, recipe: DataRecipe, codec: Codec | None, artists: tuple[str, ...] | None
-) -> Corpus:
+def tunes(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
     """The tunes of a folder of ABC files, split by tune.
 
     A tune with a token that is too rare or unknown is left out, whatever its set.
@@ -90,9 +88,7 @@ def tunes(
     return _corpus(codec, read, parts, remark, symbols)
 
 
-def tabs(
-    path: Path, recipe: DataRecipe, codec: Codec | None, artists: tuple[str, ...] | None
-) -> Corpus:
+def tabs(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
     """The same tunes as guitar tablature, with computed fingerings; split like `tunes`."""
     read = read_tunes(path, recipe.encoding)
     parts, remark = _split(read.tunes, recipe)

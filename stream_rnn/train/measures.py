@@ -36,7 +36,7 @@ from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import DataError, StreamRnnError
 from stream_rnn.train.corpus import Corpus
 from stream_rnn.train.data import corpus_of_card
-from stream_rnn.train.songs import read_text
+from stream_rnn.train.texts import read_text
 
 _LITERALS = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL)
 _PAIRS = {")": "(", "]": "[", "}": "{"}

@@ -17,7 +17,7 @@ from stream_rnn.codecs.files import DAMAGED, read_utf8, reason
 from stream_rnn.codecs.midi_notes import HIGHEST_PITCH, KEYS, LOWEST_PITCH
 from stream_rnn.codecs.pianoroll import PianorollCodec
 from stream_rnn.errors import DataError
-from stream_rnn.train.corpus import Corpus, Document
+from stream_rnn.train.corpus import Artists, Corpus, Document
 from stream_rnn.train.duplicates import near_duplicates, of_rolls, told
 from stream_rnn.train.recipe import DataRecipe
 from stream_rnn.train.split import SPLITS, split_documents
@@ -29,9 +29,7 @@ SETS = ("traindata", "validdata", "testdata")  # the names of `SPLITS` in a `.ma
 PITCHES = 128  # columns of a roll that has one for each MIDI pitch
 
 
-def rolls(
-    path: Path, recipe: DataRecipe, codec: Codec | None, artists: tuple[str, ...] | None
-) -> Corpus:
+def rolls(path: Path, recipe: DataRecipe, codec: Codec | None, artists: Artists) -> Corpus:
     """The rolls of one file. Three sets of its own are kept; pieces without sets are split.
 
     Pieces without frames are left out.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from stream_rnn.errors import DataError
+from stream_rnn.train.corpus import Artists
 from stream_rnn.train.recipe import DataRecipe
 
 SPLITS = ("train", "valid", "test")
@@ -55,14 +56,13 @@ def split_documents(
 
 
 def artist_index(
-    path: Path, recipe: DataRecipe, artists: tuple[str, ...] | None, found: Iterable[str]
+    path: Path, recipe: DataRecipe, artists: Artists, found: Iterable[str]
 ) -> dict[str, int]:
     """Artists by name, in the order of the network's inputs; empty without `by_artist`.
 
     Args:
         path: for the message.
         recipe: says whether the network is given artists.
-        artists: those of a trained model, if there is one.
         found: those of the corpus.
 
     Raises:

@@ -104,8 +104,9 @@ def test_link_is_joined_where_something_follows_it() -> None:
 
 
 def test_without_the_extra_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from support import ManualClock
+
     from stream_rnn.adapters.tempo.ableton_link import LinkSide
-    from stream_rnn.clock import ManualClock
     from stream_rnn.stage.stage import Stage
     from stream_rnn.stage.transport import TransportFollower
 

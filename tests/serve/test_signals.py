@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import House
+from support import House, ManualClock
 
 from stream_rnn.adapters.midi.out import MidiSink
-from stream_rnn.clock import ManualClock
 from stream_rnn.config import MidiOut
 from stream_rnn.pipe import Child
 from stream_rnn.serve import engine_ward

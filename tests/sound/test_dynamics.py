@@ -11,13 +11,12 @@ from typing import Any
 import mido
 import pytest
 from pythonosc.osc_packet import OscPacket
-from support import Ear, stage_of
+from support import Ear, ManualClock, stage_of
 
 from stream_rnn.adapters.midi.out import MidiSink, Timed
 from stream_rnn.adapters.midi.recording import Recorder
 from stream_rnn.adapters.osc.voices import OscVoices, PlainForm
 from stream_rnn.checkpoint import Card
-from stream_rnn.clock import ManualClock
 from stream_rnn.codecs.performance import PerformanceCodec
 from stream_rnn.config import MidiOut
 from stream_rnn.midi.player import Player

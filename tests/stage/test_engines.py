@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Ear, House, Mute
+from support import Ear, House, ManualClock, Mute
 
-from stream_rnn.clock import ManualClock
 from stream_rnn.serve.engine_ward import EngineWard
 from stream_rnn.stage.engines import Engines
 from stream_rnn.stage.limits import Model

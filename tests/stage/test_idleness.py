@@ -10,8 +10,8 @@ from support import Ear, House
 from stream_rnn.config import LimitsConfig
 from stream_rnn.sessions.status import Status
 from stream_rnn.stage import idleness
+from stream_rnn.stage.idleness import size, trim_histories, trim_states
 from stream_rnn.stage.limits import Limits
-from stream_rnn.stage.memory import size, trim_histories, trim_states
 from stream_rnn.stage.subscribers import NoteContext
 from stream_rnn.wire import events
 

@@ -26,8 +26,8 @@ from stream_rnn.train.data import corpus_of_card, load_corpus
 from stream_rnn.train.feed import Chunk, Feed
 from stream_rnn.train.folk import Tune, read_tunes, tablature, tune_keys
 from stream_rnn.train.recipe import DataRecipe
-from stream_rnn.train.songs import Song, name_keys, read_songs, song_keys
 from stream_rnn.train.split import split_documents
+from stream_rnn.train.texts import Song, name_keys, read_songs, song_keys
 
 SHARES = (0.6, 0.2, 0.2)
 SONGS = DataRecipe("songs.csv", "songs_csv", by_artist=True, split=SHARES, least=1)

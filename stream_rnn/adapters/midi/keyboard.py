@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 import math
 
-from stream_rnn.adapters.midi.phrases import Phrase, Played, as_events, as_frames
+from stream_rnn.adapters.midi.phrases import Phrase, as_events, as_frames
 from stream_rnn.adapters.midi.turns import Turns
-from stream_rnn.codecs.performance import PerformanceCodec
+from stream_rnn.codecs.performance import Note, PerformanceCodec
 from stream_rnn.codecs.pianoroll import HIGHEST_PITCH, LOWEST_PITCH, PianorollCodec
 from stream_rnn.config import MidiIn
 from stream_rnn.sessions.controls import BEATS_PER_BAR, default_controls, steps_per_beat
@@ -136,7 +136,7 @@ class Answer(Keys):
             if not played.stopped:
                 self._ask(wire.Play(session=name), now)
 
-    def _symbols(self, session: Session, notes: list[Played]) -> list[object]:
+    def _symbols(self, session: Session, notes: list[Note]) -> list[object]:
         """Encodes the phrase as symbols of the session's model, in the session's own time."""
         limit = self._stage.limits.prime
         if session.codec.domain == PERFORMANCE:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from stream_rnn.codecs.performance import Note, encode_notes, event_of
@@ -19,16 +18,6 @@ FORGOTTEN = 20.0  # seconds after which a key that is still down no longer keeps
 MAX_NOTES = 8192  # notes of a phrase that are kept, the last ones
 
 
-@dataclass(frozen=True)
-class Played:
-    """A note that was played, and when it began and ended."""
-
-    start: float
-    stop: float
-    pitch: int
-    velocity: int
-
-
 class Phrase:
     """The notes that one keyboard plays in one turn.
 
@@ -36,7 +25,7 @@ class Phrase:
     """
 
     def __init__(self) -> None:
-        self._notes: deque[Played] = deque(maxlen=MAX_NOTES)
+        self._notes: deque[Note] = deque(maxlen=MAX_NOTES)
         self._down: dict[int, tuple[float, int]] = {}  # pitch: (since, velocity)
         self._ringing: dict[int, tuple[float, int]] = {}  # released, but held by the pedal
         self._pedal = False
@@ -70,23 +59,23 @@ class Phrase:
     def _end(self, keys: dict[int, tuple[float, int]], pitch: int, time: float) -> None:
         if pitch in keys:
             since, velocity = keys.pop(pitch)
-            self._notes.append(Played(since, time, pitch, velocity))
+            self._notes.append(Note(since, time, pitch, velocity))
 
     def over_at(self, silence: float) -> float:
         """When the phrase is over if nothing more is played, after `silence` seconds."""
         return self._last + (max(silence, FORGOTTEN) if self._down else silence)
 
-    def notes(self) -> list[Played]:
+    def notes(self) -> list[Note]:
         """All notes by their beginnings; notes that still sound end with the last key."""
         ringing = [
-            Played(since, max(self._last, since), pitch, velocity)
+            Note(since, max(self._last, since), pitch, velocity)
             for pitch, (since, velocity) in {**self._ringing, **self._down}.items()
         ]
         return sorted([*self._notes, *ringing], key=lambda n: (n.start, n.pitch))
 
 
 def as_frames(
-    notes: Sequence[Played], step_of: Callable[[float], float], *, first: int, limit: int
+    notes: Sequence[Note], step_of: Callable[[float], float], *, first: int, limit: int
 ) -> list[list[int]]:
     """Encodes notes as frames of pitches.
 
@@ -122,7 +111,7 @@ def as_frames(
     return frames
 
 
-def as_events(notes: Iterable[Played], *, speed: float, limit: int) -> list[dict[str, Any]]:
+def as_events(notes: Iterable[Note], *, speed: float, limit: int) -> list[dict[str, Any]]:
     """Encodes notes as performance events, from the first note on.
 
     Args:
@@ -135,7 +124,7 @@ def as_events(notes: Iterable[Played], *, speed: float, limit: int) -> list[dict
     return events
 
 
-def _events(notes: Sequence[Played], speed: float) -> list[dict[str, Any]]:
+def _events(notes: Sequence[Note], speed: float) -> list[dict[str, Any]]:
     start = notes[0].start if notes else 0.0
     moved = [
         Note((n.start - start) * speed, (n.stop - start) * speed, n.pitch, n.velocity)

@@ -7,7 +7,8 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from stream_rnn.adapters.midi.phrases import Phrase, Played
+from stream_rnn.adapters.midi.phrases import Phrase
+from stream_rnn.codecs.performance import Note
 from stream_rnn.config import MidiIn
 from stream_rnn.wire import events
 
@@ -22,7 +23,7 @@ class Taken:
         stopped: whether somebody paused the session during the turn, so that it does not answer.
     """
 
-    notes: list[Played]
+    notes: list[Note]
     prime: bool
     stopped: bool
 

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_rnn.adapters.midi.phrases import FORGOTTEN, Phrase, Played, as_events, as_frames
+from stream_rnn.adapters.midi.phrases import FORGOTTEN, Phrase, as_events, as_frames
+from stream_rnn.codecs.performance import Note as Played
 from stream_rnn.codecs.performance import PerformanceCodec, decode_notes
 from stream_rnn.codecs.pianoroll import PianorollCodec
 

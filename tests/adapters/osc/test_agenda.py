@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import uvloop
+from support import ManualClock
 
 from stream_rnn.adapters.osc.agenda import Agenda
-from stream_rnn.clock import ManualClock
 
 
 def test_what_is_overdue_comes_after_what_comes_before_it() -> None:

@@ -3,9 +3,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
+from support import ManualClock
+
 from stream_rnn.adapters.osc import jobs
 from stream_rnn.adapters.osc.jobs import Jobs
-from stream_rnn.clock import ManualClock
 
 
 def job(done: list[str], name: str, steps: int, clock: ManualClock, takes: float) -> Iterator[None]:
