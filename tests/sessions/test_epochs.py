@@ -232,7 +232,7 @@ def test_rising_partings_beyond_what_is_kept_are_told_as_earlier_ones() -> None:
 
 def test_a_gap_ends_where_a_new_past_begins() -> None:
     class Line:
-        free = False
+        free, on_change = False, None
 
     outbox = Outbox(cast(Any, Line()), symbols=0)
     outbox.symbol("s", 5, b"")

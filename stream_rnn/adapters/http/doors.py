@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any, cast
 
 import h11
@@ -233,6 +234,7 @@ class WebSocketDoor(WebSocketsSansIOProtocol):
         self.inside: str | None = None  # the address as which it was counted
         self._timer: asyncio.TimerHandle | None = None
         self.free = False
+        self.on_change: Callable[[], None] = lambda: None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, Gate)
@@ -250,7 +252,7 @@ class WebSocketDoor(WebSocketsSansIOProtocol):
         if self.inside is not None:
             self._doors.leave(self.inside)
             self.inside = None
-        self.free = False
+        self._set_free(False)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -270,12 +272,17 @@ class WebSocketDoor(WebSocketsSansIOProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self.free = False
+        self._set_free(False)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self.free = self._is_open()
+        self._set_free(self._is_open())
         self._go_on()
+
+    def _set_free(self, free: bool) -> None:
+        if free != self.free:
+            self.free = free
+            self.on_change()
 
     def _is_open(self) -> bool:
         """Whether messages can be sent: after the handshake, and before either end closes."""
@@ -299,30 +306,30 @@ class WebSocketDoor(WebSocketsSansIOProtocol):
             self._timer = self.loop.call_later(seconds, self.transport.abort)
 
     def keepalive_timeout(self) -> None:
-        self.free = False
+        self._set_free(False)
         super().keepalive_timeout()
         self._abort_after(LINGER)
 
     async def send(self, message: Any) -> None:
         if message["type"] == "websocket.close":
-            self.free = False
+            self._set_free(False)
         await super().send(message)
         if message["type"] == "websocket.accept":
-            self.free = self._is_open() and self.writable.is_set()
+            self._set_free(self._is_open() and self.writable.is_set())
             self._go_on()
         elif message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             self.handshake_complete = True  # or uvicorn logs each refusal as a bug
 
     def shutdown(self) -> None:
-        self.free = False
+        self._set_free(False)
         super().shutdown()
 
     def handle_close(self, event: Frame) -> None:
-        self.free = False
+        self._set_free(False)
         super().handle_close(event)
 
     def handle_parser_exception(self) -> None:
-        self.free = False
+        self._set_free(False)
         super().handle_parser_exception()
 
     async def run_asgi(self) -> None:

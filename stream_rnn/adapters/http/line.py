@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 LINE = "stream_rnn.line"  # under which a scope's extensions have it
@@ -13,9 +14,11 @@ class Line(Protocol):
     Attributes:
         free: whether it sends a frame at once: the client is there, and has read so much that
             nothing waits in this process.
+        on_change: called when that has changed.
     """
 
     free: bool
+    on_change: Callable[[], None]
 
     def write(self, frame: bytes) -> None:
         """Sends a frame. If the line is not free, the frame waits in memory."""

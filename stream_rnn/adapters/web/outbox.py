@@ -46,14 +46,25 @@ class Outbox:
         events: how many answers and events may wait.
 
     Attributes:
+        straight: sends a frame at once, in its turn; none while it would overtake others, or the
+            client does not read.
         overrun: whether too many answers and events were unread, so that the client is given up.
         replaying: whether the message that `next` returned last was part of a history.
         answering: whether that message was an answer or an event.
     """
 
+    # Of very many clients, what each symbol has to touch should be close together.
+    __slots__ = (
+        "_current", "_drained", "_dropped", "_empty", "_event_limit", "_filled", "_gaps", "_idle",
+        "_limit", "_line", "_queue", "_symbols", "answering", "overrun", "replaying", "straight",
+    )  # fmt: skip
+
     def __init__(self, line: Line, symbols: int = SYMBOLS, events: int = EVENTS) -> None:
         self._line = line
         self._idle = True  # nothing waits, and nothing is on its way from here to the line
+        self.straight: Callable[[bytes], None] | None = None
+        line.on_change = self._settle
+        self._settle()
         self._limit, self._event_limit = symbols, events
         self._queue: deque[bytes | _Symbol | _Gap | _History] = deque()
         self._symbols = 0
@@ -69,8 +80,8 @@ class Outbox:
 
     def tell(self, frame: bytes) -> None:
         """Sends or queues an answer or an event."""
-        if self._idle and self._line.free:
-            self._line.write(frame)
+        if self.straight is not None:
+            self.straight(frame)
             return
         if len(self._queue) - self._symbols > self._event_limit:
             self.overrun = True
@@ -82,8 +93,8 @@ class Outbox:
 
     def symbol(self, session: str, n: int, frame: bytes, epoch: int = 0) -> None:
         """Sends or queues live symbol `n` of a session's epoch, or drops it and notes the gap."""
-        if self._idle and self._line.free:
-            self._line.write(frame)
+        if self.straight is not None:
+            self.straight(frame)
             return
         gap = self._gaps.get(session)
         if self._symbols < self._limit and gap is None:
@@ -99,8 +110,8 @@ class Outbox:
 
     def passing(self, frame: bytes) -> None:
         """Sends or queues what is worthless later, such as a touch; drops it silently if full."""
-        if self._idle and self._line.free:
-            self._line.write(frame)
+        if self.straight is not None:
+            self.straight(frame)
         elif self._symbols < self._limit and not self._gaps:
             self._queue.append(_Symbol(frame))
             self._symbols += 1
@@ -112,9 +123,14 @@ class Outbox:
         self._wake()
 
     def _wake(self) -> None:
-        self._idle = False
+        if self._idle:
+            self._idle = False
+            self._settle()
         self._empty.clear()
         self._filled.set()
+
+    def _settle(self) -> None:
+        self.straight = self._line.write if self._idle and self._line.free else None
 
     def take_dropped(self) -> int:
         """Returns how many symbols were dropped since the last call."""
@@ -144,6 +160,7 @@ class Outbox:
                 return frame
             if not self._queue:
                 self._idle = True
+                self._settle()
                 self._drained.set()
                 self._empty.set()
                 self._filled.clear()

@@ -27,6 +27,8 @@ TRY_AGAIN_LATER = 1013
 class WebSocketViewer:
     """A viewer of the stage that puts its events into an outbox, as frames of JSON."""
 
+    __slots__ = ("_outbox",)
+
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
@@ -34,11 +36,12 @@ class WebSocketViewer:
         self._outbox.tell(event.frame)
 
     def symbol(self, event: events.Live, context: NoteContext) -> None:
-        match event:
-            case events.Touch():
-                self._outbox.passing(event.frame)
-            case events.Symbol(session=session, n=n, epoch=epoch):
-                self._outbox.symbol(session, n, event.frame, epoch)
+        if (straight := self._outbox.straight) is not None:
+            straight(event.frame)
+        elif isinstance(event, events.Symbol):
+            self._outbox.symbol(event.session, event.n, event.frame, event.epoch)
+        else:
+            self._outbox.passing(event.frame)
 
     def history(self, past: Callable[[], Iterator[events.Past]]) -> None:
         self._outbox.history(lambda: (event.frame for event in past()))

@@ -21,7 +21,13 @@ class Line:
 
     def __init__(self, *, free: bool = False) -> None:
         self.free = free
+        self.on_change: Callable[[], None] = lambda: None
         self.sent: list[bytes] = []
+
+    def turn(self) -> None:
+        """The client begins to read."""
+        self.free = True
+        self.on_change()
 
     def write(self, frame: bytes) -> None:
         self.sent.append(frame)
@@ -243,7 +249,7 @@ def test_nothing_overtakes_what_waits_or_what_the_reader_still_holds() -> None:
         outbox = Outbox(line)
         show(outbox, "a", 0)
         held = await outbox.next()  # and the client reads again, before it is written
-        line.free = True
+        line.turn()
         show(outbox, "a", 1)
         assert not line.sent and decode(held or b"")["n"] == 0
         assert decode(await outbox.next() or b"")["n"] == 1

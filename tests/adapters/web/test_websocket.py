@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any, cast
 
 from hypothesis import given, settings
@@ -26,6 +27,7 @@ class Line:
 
     def __init__(self) -> None:
         self.room, self.data = 0, b""
+        self.on_change: Callable[[], None] = lambda: None
         self._freed = asyncio.Event()
 
     @property
@@ -35,9 +37,11 @@ class Line:
     def write(self, frame: bytes) -> None:
         self.room -= 1
         self.data += frame
+        self.on_change()
 
     def read(self, count: int) -> None:
         self.room = max(0, self.room) + count
+        self.on_change()
         self._freed.set()
 
     async def ready(self) -> None:
