@@ -147,11 +147,9 @@ class Slots(Credit):
         else:
             for some, draw in ((drawn, True), (~drawn, False)):
                 if some.any():
-                    part = made[some]
-                    self._step(
-                        symbols[some], slots[some], positions[some], places[:, some], part,
-                        draw=draw,
-                    )  # fmt: skip
+                    # A kernel would be compiled anew for arrays that lie otherwise in memory.
+                    part, at = made[some], np.ascontiguousarray(places[:, some])
+                    self._step(symbols[some], slots[some], positions[some], at, part, draw=draw)
                     made[some] = part
             for row in (~drawn).nonzero()[0]:
                 start, injected = self._injected[int(slots[row])]
