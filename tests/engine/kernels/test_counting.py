@@ -5,12 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from boxed import MODELS
+from goldens import GOLDENS
 from support import assert_groups_alike
+from whole import golden
 
+from stream_rnn.checkpoint import read_card
 from stream_rnn.codecs.base import Codec, ints_from_bytes
 from stream_rnn.codecs.pianoroll import KEYS, PianorollCodec
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.engine.kernels import make_kernel
+from stream_rnn.engine.library import load_kernel
 from stream_rnn.engine.messages import Batch, Plan, Settings, Snapshot
 from stream_rnn.engine.slots import SNAPSHOT_EVERY, Slots
 from stream_rnn.nets.architecture import CountingArchitecture
@@ -125,3 +130,9 @@ def test_the_artist_makes_no_difference_and_temperature_does() -> None:
     assert made[0] == made[1] != made[2]
     codec = make("categorical", 5)[1]
     assert codec.show(made[2]).startswith("the cat")
+
+
+@pytest.mark.parametrize("name", ["nottingham-markov", "shakespeare-markov"])
+def test_shipped_baselines_stream_what_they_always_did(name: str) -> None:
+    kernel = load_kernel(MODELS[name], read_card(MODELS[name]))
+    assert golden(kernel, 1000) == GOLDENS[name]
