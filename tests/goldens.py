@@ -50,7 +50,8 @@ def main() -> None:
     folders = find_models(Path(__file__).parents[1] / "models")
     for name in sys.argv[1:] or folders:
         kernel = load_kernel(folders[name], read_card(folders[name]))
-        print(f'    "{name}": "{golden(kernel, 1000)}",', flush=True)
+        sys.stdout.write(f'    "{name}": "{golden(kernel, 1000)}",\n')
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from stream_rnn.nets.quantised import QuantisedNetwork, quantise
 CELLS = ("lstm", "mi-lstm", "gru", "tanh")
 HEADS = ("categorical", "bernoulli", "nade")
 
-# Hashes of `golden` streams of 300 symbols; of shipped models see `goldens`. They change if a bit of docs/numerics.md
-# does: then the numerics have another name.
+# Hashes of `golden` streams of 300 symbols; for shipped models see `goldens`. They change if a bit
+# of docs/numerics.md does: then the numerics have another name.
 WRITTEN = {
     "lstm": "24874be374d1f059", "mi-lstm": "4a1a5835d348c8c1", "gru": "8c72411eb2646db0",
     "tanh": "d69f15b8478719e6", "bernoulli": "94fb0d28d4cd7cb4", "nade": "7c7654db49822cca",
