@@ -15,6 +15,7 @@ from stream_rnn.codecs.registry import codec_from_json
 from stream_rnn.control_values import checked
 from stream_rnn.errors import CheckpointError, DataError, ProtocolError
 from stream_rnn.nets.architecture import (
+    BASELINES,
     FITTING,
     Architecture,
     CountingArchitecture,
@@ -69,7 +70,16 @@ _CARD = table(
             },
             more=True,
         ),
-        "scores": table({}, {"valid": _SCORE, "test": _SCORE, "measure": text(2000)}, more=True),
+        "scores": table(
+            {},
+            {
+                "valid": _SCORE,
+                "test": _SCORE,
+                "measure": text(2000),
+                "float": table({}, {"valid": _SCORE, "test": _SCORE}, more=True),
+            },
+            more=True,
+        ),
         "weights": table(
             {},
             {
@@ -98,7 +108,8 @@ class Card:
         primes: a few primes that a person might like to try.
         data: source, licence, split and sizes of the corpus.
         training: how it was trained: steps, seconds, hardware.
-        scores: by split: `nll` in nats a symbol, `symbols`, and how it was measured.
+        scores: by split: `nll` in nats a symbol, `symbols`, and how it was measured; and as
+            `float`, the same of the floats that were trained.
         weights: dtype and SHA-256 of the weights file; without a SHA-256, any weights that fit do.
         format: how the folder holds a network's weights: `FLOATS` or `SERVED`; a counting
             network's tables are the same in both.
@@ -129,6 +140,11 @@ class Card:
         except CheckpointError as error:
             said = str(error)
             raise CheckpointError(said if said.startswith("codec") else f"codec: {said}") from None
+
+    @property
+    def counts(self) -> bool:
+        """Whether the model is a baseline, which only counts."""
+        return self.architecture.get("cell") in BASELINES
 
     @property
     def fingerprint(self) -> str:

@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rnn.card import FLOATS, SERVED, fitting_architecture, parse_card
+from stream_rnn.card import FLOATS as FLOATS
+from stream_rnn.card import SERVED as SERVED
 from stream_rnn.card import Card as Card
+from stream_rnn.card import fitting_architecture, parse_card
 from stream_rnn.errors import CheckpointError
 from stream_rnn.model_files import CARD, WEIGHTS, fault, opened, write_whole
 from stream_rnn.nets.architecture import Architecture, CountingArchitecture
@@ -160,17 +162,35 @@ def save_model(folder: Path, card: Card, network: Network, *, half: bool) -> Car
 def save_quantised(folder: Path, card: Card, network: QuantisedNetwork) -> Card:
     """Writes a network as it is served, and its card: format 2. Without torch.
 
+    Args:
+        card: of the folder that the network was read from.
+
     Returns:
-        The card as written, with the weights' checksum.
+        The card as written, with the weights' checksum and, as `trained`, that of the floats.
     """
     from safetensors.numpy import save
 
-    data = save(to_tensors(network))
-    parameters = network.architecture.parameters
-    return _write(folder, card, SERVED, data, dtype="int8", parameters=parameters)
+    known = {"dtype": "int8", "parameters": network.architecture.parameters}
+    was = card.weights
+    trained = {k: was[k] for k in ("dtype", "sha256") if k in was}
+    if card.format == SERVED:
+        trained = was.get("trained", {})
+    if trained:
+        known["trained"] = trained
+    return _write(folder, card, SERVED, save(to_tensors(network)), **known)
 
 
-def _write(folder: Path, card: Card, number: int, data: bytes, **facts: str | int) -> Card:
+def copy_model(folder: Path, to: Path) -> None:
+    """Copies a model's two files.
+
+    Raises:
+        CheckpointError: they cannot be written.
+    """
+    for name in (WEIGHTS, CARD):
+        write_whole(to / name, (folder / name).read_bytes())
+
+
+def _write(folder: Path, card: Card, number: int, data: bytes, **facts: Any) -> Card:
     write_whole(folder / WEIGHTS, data)
     weights = {**facts, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     written = replace(card, format=number, weights=weights)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from stream_rnn import __version__
-from stream_rnn.commands import bench, inspect, runs, sample, serve, train
+from stream_rnn.commands import bench, inspect, runs, sample, score, serve, train
 from stream_rnn.errors import ConfigError, StreamRnnError
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -66,6 +66,6 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
         return sub
 
-    for module in (serve, sample, train, runs, inspect, bench):
+    for module in (serve, sample, train, score, runs, inspect, bench):
         module.add(command)
     return parser

@@ -298,12 +298,22 @@ def test_train_then_eval_then_sample(run: Run, tmp_path: Path) -> None:
     ran = run("eval", tmp_path / "run" / "best", "--data", tmp_path, "--json")
     result = json.loads(ran.out)
     card = json.loads((tmp_path / "run" / "best" / "card.json").read_text())
-    assert (result["model"], result["split"]) == ("tiny", "test")
+    assert (result["model"], result["split"]) == ("tiny", "test") and "float" not in result
     assert result["nll"] == card["scores"]["test"]["nll"]
     assert result["symbols"] == card["scores"]["test"]["symbols"]
+    assert card["format"] == 2
+
+    # As it was trained: its score in floats is the one that the card has of them.
+    ran = run("eval", tmp_path / "run" / "trained", "--data", tmp_path, "--json", "--float")
+    trained = json.loads(ran.out)
+    assert trained["nll"] == result["nll"]
+    assert trained["float"] == {**card["scores"]["float"]["test"], "weights": "trained"}
+    ran = run("eval", tmp_path / "run" / "best", "--data", tmp_path, "--float")
+    assert "in floats, with its 8-bit weights: " in ran.out
 
     # The scores are computed again for the weights on disk, and nothing else changes.
-    wrong = {**card, "scores": {"test": {"nll": 9.0, "symbols": 1}}}
+    wrong = {**card, "scores": {"test": {"nll": 9.0, "symbols": 1},
+                                "float": card["scores"]["float"]}}  # fmt: skip
     (tmp_path / "run" / "best" / "card.json").write_text(json.dumps(wrong))
     ran = run("eval", tmp_path / "run" / "best", "--data", tmp_path, "--write-card")
     assert (ran.code, ran.out) == (
@@ -346,6 +356,29 @@ def test_a_text_is_trained_on_without_a_recipe(
     ran = run("train", "--text", text, "--steps", 5, "--resume")
     assert ran.code == 0, ran.err
     assert run("train", "--text", text).code == 2  # it holds a run
+
+
+@pytest.mark.parametrize("name", ["verse", "roll"])
+def test_a_model_of_floats_is_converted(run: Run, models: Path, tmp_path: Path, name: str) -> None:
+    folder = Path(shutil.copytree(models / name, tmp_path / name))
+    card = json.loads((folder / "card.json").read_text())
+    card["scores"] = {"test": {"nll": 2.5, "symbols": 9}, "measure": "a mean"}
+    (folder / "card.json").write_text(json.dumps(card))
+    before = (folder / "weights.safetensors").stat().st_size
+    ran = run("convert", folder, "--out", tmp_path / "new")
+    assert ran.code == 0 and "MB of weights before" in ran.out
+    assert "eval " in ran.err and " --write-card" in ran.err
+    made = json.loads((tmp_path / "new" / "card.json").read_text())
+    assert (made["format"], made["weights"]["dtype"]) == (2, "int8")
+    assert made["scores"] == {"float": {"test": {"nll": 2.5, "symbols": 9}}}
+    assert (tmp_path / "new" / "weights.safetensors").stat().st_size < 0.65 * before
+    assert (folder / "weights.safetensors").stat().st_size == before
+
+    assert run("convert", folder).code == 0  # in place
+    for file in ("card.json", "weights.safetensors"):
+        assert (folder / file).read_bytes() == (tmp_path / "new" / file).read_bytes()
+    ran = run("convert", folder)
+    assert ran.code == 0 and "is as it is served already (format 2)" in ran.out
 
 
 def test_the_module_runs_and_a_reader_that_has_seen_enough_is_no_failure(models: Path) -> None:

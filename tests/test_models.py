@@ -19,10 +19,9 @@ from stream_rnn.checkpoint import (
     read_card,
     save_quantised,
 )
-from stream_rnn.engine.kernels.reference import ReferenceKernel
 from stream_rnn.engine.library import load_kernel
 from stream_rnn.engine.messages import Settings
-from stream_rnn.engine.numerics.scoring import ServedNetwork
+from stream_rnn.engine.numerics.scoring import serve
 from stream_rnn.engine.offline import generate
 from stream_rnn.sessions.controls import default_controls
 from stream_rnn.train.data import corpus_of_card
@@ -108,7 +107,7 @@ def test_what_is_lost_by_stepping_in_whole_numbers(name: str) -> None:
     artists = artist_vectors(network, torch.tensor([d.artist for d in documents]))
     logits, _ = network(symbols[:, :-1], artists, network.zero_state(len(documents)))
     expected = float(symbol_losses(network, logits, symbols[:, 1:]).mean())
-    served = ServedNetwork(ReferenceKernel(load_quantised(MODELS[name], card)))
+    served = serve(load_quantised(MODELS[name], card))
     inputs = symbols if codec.head == "categorical" else symbols.float()
     logits, _ = served(inputs[:, :-1], artists, served.zero_state(len(documents)))
     losses = symbol_losses(served, logits, symbols[:, 1:])

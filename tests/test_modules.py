@@ -25,7 +25,7 @@ THROUGH = {
         "engine/kernels: integer_batch integer_cells integer_draw integer_functions "
         "integer_packing integer_products",
     "engine/kernels/test_reference.py":
-        "engine/kernels: stepped; engine/numerics: cells convert scoring states",
+        "engine/kernels: stepped; engine/numerics: cells scoring states",
     "engine/test_slots.py": "engine: credit states steering",
     "inspect/test_pictures.py": "inspect: lines maps",
     "midi/test_process.py": "midi: client jack_watch messages rack",
@@ -41,11 +41,11 @@ THROUGH = {
     "stage/test_stage.py": "stage: commits events lifecycle replay subscribers",
     "test_card.py": ": schema",
     "test_checkpoint.py": ": model_files",
-    "test_cli.py": ": paths; commands: arguments bench inspect runs sample serve train",
+    "test_cli.py": ": paths; commands: arguments bench inspect runs sample score serve train",
     "train/test_counting.py": "engine: offline preview",
     "train/test_data.py":
         "train: augment corpus feed folk split texts",
-    "train/test_loop.py": "train: finish resume start windows",
+    "train/test_loop.py": "train: resume start windows",
     "train/test_measures.py": "train: tables",
     "train/test_rows.py": "train: touches",
     "wire/test_access.py": "wire: hosts",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from boxed import MODELS, held_out, needs_data
 
-from stream_rnn.checkpoint import load_network, read_card
+from stream_rnn.checkpoint import load_network, load_quantised, read_card
+from stream_rnn.engine.numerics.scoring import serve
 from stream_rnn.train.evaluate import ROWS, evaluate
 
 PIECE = 4096
@@ -25,7 +26,12 @@ def test_eval_prints_the_score_of_the_card_again(name: str) -> None:
     pieces = documents
     if len(documents) < ROWS:
         pieces = [piece for document in documents for piece in document.pieces(PIECE)]
-    score = evaluate(load_network(MODELS[name], card), pieces, codec)
+    network = (
+        load_network(MODELS[name], card)
+        if card.counts
+        else serve(load_quantised(MODELS[name], card))
+    )
+    score = evaluate(network, pieces, codec)
     assert score.symbols == card.scores["test"]["symbols"]
     more = score.nll - card.scores["test"]["nll"]
     assert -1e-3 < more < (1e-3 if len(pieces) == len(documents) else 0.01)

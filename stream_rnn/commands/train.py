@@ -1,4 +1,4 @@
-"""`train` and `eval`."""
+"""`train`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from stream_rnn.commands.arguments import (
     AddCommand,
     data_argument,
     data_folder,
-    model_argument,
     model_folder,
     positive,
-    print_json,
 )
 from stream_rnn.errors import ConfigError
 
@@ -33,14 +31,6 @@ def add(command: AddCommand) -> None:
     sub.add_argument("--strict", action="store_true",
                      help="stop at a file, tune or row that cannot be read")  # fmt: skip
 
-    sub = command("eval", "Score a model on its corpus.", _eval)
-    model_argument(sub)
-    data_argument(sub)
-    sub.add_argument("--split", choices=("valid", "test"), default="test")
-    sub.add_argument("--json", action="store_true")
-    sub.add_argument("--write-card", action="store_true",
-                     help="score both splits, and write that into the model's card")  # fmt: skip
-
 
 def _train(options: argparse.Namespace) -> None:
     if options.text and options.data:
@@ -50,10 +40,12 @@ def _train(options: argparse.Namespace) -> None:
 
     from stream_rnn.checkpoint import read_card
     from stream_rnn.engine.device import pick_device
+    from stream_rnn.engine.numerics.scoring import serve
     from stream_rnn.engine.preview import preview
     from stream_rnn.train.choose import choose, recipe_text
     from stream_rnn.train.corpus import summary
     from stream_rnn.train.data import load_corpus
+    from stream_rnn.train.finish import what_8_bits_cost
     from stream_rnn.train.loop import Trainer
     from stream_rnn.train.recipe import read_recipe
     from stream_rnn.train.start import make_trainer
@@ -83,7 +75,13 @@ def _train(options: argparse.Namespace) -> None:
     if corpus.left_out:
         print(summary(corpus.left_out), file=sys.stderr)
     trainer = make_trainer(
-        recipe, corpus, run, sampler=preview, steps=options.steps, device=str(device)
+        recipe,
+        corpus,
+        run,
+        sampler=preview,
+        serve=serve,
+        steps=options.steps,
+        device=str(device),
     )
     if options.text:
         run.mkdir(parents=True, exist_ok=True)
@@ -96,43 +94,6 @@ def _train(options: argparse.Namespace) -> None:
     score = card.scores["test"]
     print(f"{run / 'best'}: {score['nll']:.4f} nats a symbol on the test split "
           f"({score['symbols']:,} symbols)")  # fmt: skip
+    if cost := what_8_bits_cost(card):
+        print(cost, file=sys.stderr)
     print(f"copy that folder to models/{card.name} to serve it")
-
-
-def _eval(options: argparse.Namespace) -> None:
-    folder, data = model_folder(options.model), data_folder(options.data)
-    from dataclasses import replace
-
-    from tqdm import tqdm
-
-    from stream_rnn.checkpoint import load_network, read_card, write_card
-    from stream_rnn.train.data import corpus_of_card
-    from stream_rnn.train.evaluate import evaluate
-    from stream_rnn.train.finish import measure_of, scores_of
-
-    card = read_card(folder)
-    network = load_network(folder, card)
-    corpus = corpus_of_card(card, data)
-    wanted = ("valid", "test") if options.write_card else (options.split,)
-    total = sum(corpus.sizes()[split]["symbols"] for split in wanted)
-    with tqdm(total=total, unit="symbol", disable=None, leave=False) as bar:
-        if options.write_card:
-            scores = scores_of(card, network, corpus, progress=bar.update)
-            facts = {"sizes_in_training": card.data.get("sizes"), **card.data}
-            facts["sizes"] = corpus.sizes()
-            if facts["sizes_in_training"] in (None, facts["sizes"]):
-                del facts["sizes_in_training"]  # it was trained on the sets of today
-            write_card(folder, replace(card, data=facts, scores=scores))
-            score = scores[options.split]
-        else:
-            documents = corpus.splits[options.split]
-            score = evaluate(network, documents, corpus.codec, progress=bar.update).to_json()
-    if options.json:
-        measure = measure_of(card)
-        print_json({"model": card.name, "split": options.split, **score, "measure": measure})
-        return
-    said = f"{card.name}, {options.split}: {score['nll']:.4f} nats a symbol over "
-    said += f"{score['symbols']:,}"
-    if "nll_after_first" in score:
-        said += f"; {score['nll_after_first']:.4f} without the first frame of each piece"
-    print(said)

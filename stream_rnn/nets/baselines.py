@@ -85,10 +85,5 @@ def baseline(architecture: CountingArchitecture, tables: counting.Tables) -> Bas
     return Baseline(counting.counting_network(architecture, tables))
 
 
-# By these names the engine has known them until now.
-CountingNetwork = Baseline
-counting_network = baseline
-
-
 def _taken(values: Tensor) -> NDArray[np.int64]:
     return values.cpu().numpy().astype(np.int64)

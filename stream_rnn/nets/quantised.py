@@ -138,5 +138,5 @@ def _layer(a: Architecture, floats: Mapping[str, Floats], layer: int) -> Layer:
         case "gru":
             bias, parameters = named("bias_ih"), named("bias_hh")[None]
         case _:
-            bias = named("bias_ih") + named("bias_hh")
+            bias = _checked(f"the bias of layer {layer}", named("bias_ih") + named("bias_hh"))
     return Layer(make_product(own), below, bias, parameters)

@@ -27,7 +27,7 @@ from stream_rnn.train.evaluate import boundary_of, evaluate
 from stream_rnn.train.finish import (
     Sampler,
     check_recipe,
-    finish,
+    finish_counted,
     hardware,
     newline_of,
     plain,
@@ -97,7 +97,7 @@ class Counter:
                     break
         draw_curves(self.run / "log.csv", self.run / "curves.png", title=model.name)
         facts = {"seconds": round(self._seconds, 1), "validation_by_order": by_order}
-        return finish(self.run / "best", self.corpus, facts, half=False, device=self._device)
+        return finish_counted(self.run / "best", self.corpus, facts)
 
     def _keep_sample(self, card: Card, step: int) -> None:
         folder = self.run / "samples"

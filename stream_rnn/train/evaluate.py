@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,12 +12,47 @@ from torch import Tensor
 from torch.nn import functional
 
 from stream_rnn.codecs.base import Codec
-from stream_rnn.nets.baselines import Network
+from stream_rnn.nets.architecture import Architecture, CountingArchitecture
 from stream_rnn.nets.network import State
+from stream_rnn.nets.quantised import QuantisedNetwork
 from stream_rnn.train.corpus import Document
 
 ROWS = 64
 TIME = 256
+
+
+class JointHead(Protocol):
+    """Makes logits of a network's outputs, and of the frames that they foretell."""
+
+    def logits(self, outputs: Tensor, chords: Tensor) -> Tensor:
+        """See `nets.heads.Chords`."""
+        ...
+
+
+class Scored(Protocol):
+    """What can be scored: a network as it is trained, what only counts, or what is served."""
+
+    @property
+    def architecture(self) -> Architecture | CountingArchitecture: ...
+
+    @property
+    def chords(self) -> JointHead | None: ...
+
+    def eval(self) -> object:
+        """Ends training: nothing is dropped."""
+        ...
+
+    def zero_state(self, rows: int) -> State:
+        """See `RecurrentNetwork`."""
+        ...
+
+    def __call__(self, symbols: Tensor, artists: Tensor, state: State) -> tuple[Tensor, State]:
+        """See `RecurrentNetwork.forward`."""
+        ...
+
+
+Serve = Callable[[QuantisedNetwork], Scored]
+"""Makes of a network what can be scored as it is served: the engine knows how."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +82,7 @@ def boundary_of(codec: Codec) -> np.ndarray:
     return np.asarray(element)
 
 
-def symbol_losses(network: Network, outputs: Tensor, targets: Tensor) -> Tensor:
+def symbol_losses(network: Scored, outputs: Tensor, targets: Tensor) -> Tensor:
     """Nats of each symbol, `[rows, time]`; for keys, the sum over the 88.
 
     Args:
@@ -61,7 +96,7 @@ def symbol_losses(network: Network, outputs: Tensor, targets: Tensor) -> Tensor:
     return losses.sum(2)
 
 
-def artist_vectors(network: Network, artists: Tensor) -> Tensor:
+def artist_vectors(network: Scored, artists: Tensor) -> Tensor:
     """One-hot artist vectors `[..., artists]` of indices `[...]`; below 0, an even blend of all."""
     count = network.architecture.artists
     if not count:
@@ -72,7 +107,7 @@ def artist_vectors(network: Network, artists: Tensor) -> Tensor:
 
 @torch.no_grad()
 def evaluate(
-    network: Network,
+    network: Scored,
     documents: Sequence[Document],
     codec: Codec,
     *,

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
 
-from stream_rnn.card import Card, check_card
-from stream_rnn.checkpoint import load_network, read_card, save_model
+from stream_rnn.card import SERVED, Card, check_card
+from stream_rnn.checkpoint import (
+    copy_model,
+    load_network,
+    load_quantised,
+    read_card,
+    read_tensors,
+    save_quantised,
+    write_card,
+)
 from stream_rnn.codecs.base import Codec
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import CheckpointError, ConfigError
 from stream_rnn.nets.baselines import Network
 from stream_rnn.train.corpus import Corpus
-from stream_rnn.train.evaluate import evaluate
+from stream_rnn.train.evaluate import Scored, Serve, evaluate
 from stream_rnn.train.split import SPLITS
+
+MUCH = 0.003  # of a score, to lose by 8 bits
 
 Sampler = Callable[[Network, Card, int], str]
 """Makes a sample as text from (network, card, step)."""
@@ -36,42 +47,115 @@ def check_recipe(card: Card) -> None:
 
 
 def finish(
-    folder: Path, corpus: Corpus, training: dict[str, Any], *, half: bool, device: torch.device
+    run: Path, corpus: Corpus, training: dict[str, Any], *, serve: Serve, device: torch.device
 ) -> Card:
-    """Scores a run's best model, as it is on disk, and completes its card.
+    """Makes what is served of a run's best network, and scores both.
+
+    `run/best` then has it in 8-bit weights, and `run/trained` as it was trained.
 
     Args:
         training: facts about the run that are known only at its end.
-        half: whether its weights are 16-bit floats.
+        device: scores the network as it was trained.
     """
-    card = read_card(folder)
-    network = load_network(folder, card).to(device)
-    scores = scores_of(card, network, corpus)
-    done = {**vars(card), "scores": scores, "training": {**card.training, **training}}
-    return save_model(folder, Card(**done), network, half=half)
+    best, trained = run / "best", run / "trained"
+    card = read_card(best)
+    if card.format == SERVED:  # the run was resumed, and found nothing better
+        return _completed(best, card, training)
+    _keep(best, trained)
+    card = read_card(trained)
+    floats = splits_scored(load_network(trained, card).to(device), corpus)
+    quantised = load_quantised(trained, card)
+    served = splits_scored(serve(quantised), corpus)
+    card = rescored(save_quantised(best, card, quantised), corpus, served, floats)
+    return _completed(best, card, training)
 
 
-def scores_of(
-    card: Card,
-    network: Network,
+def finish_counted(best: Path, corpus: Corpus, training: dict[str, Any]) -> Card:
+    """Scores a baseline, and completes its card."""
+    card = read_card(best)
+    scores = splits_scored(load_network(best, card), corpus)
+    return _completed(best, rescored(card, corpus, scores, None), training)
+
+
+def _completed(folder: Path, card: Card, training: dict[str, Any]) -> Card:
+    done = replace(card, training={**card.training, **training})
+    write_card(folder, done)
+    return done
+
+
+def _keep(best: Path, trained: Path) -> None:
+    """Copies the best network, unless it was being replaced when an earlier end was killed."""
+    try:
+        read_tensors(best, read_card(best))
+    except CheckpointError:
+        if not trained.exists():
+            raise
+    else:
+        copy_model(best, trained)
+
+
+def splits_scored(
+    network: Scored,
     corpus: Corpus,
+    splits: Sequence[str] = SPLITS[1:],
     *,
     progress: Callable[[int], None] = lambda symbols: None,
 ) -> dict[str, Any]:
-    """All scores of a model for its card: those on the validation and the test set.
+    """The scores of a network on some splits, as a card has them.
 
     Args:
         progress: called with the number of symbols done since the last call.
     """
     return {
-        **{
-            split: evaluate(
-                network, corpus.splits[split], corpus.codec, progress=progress
-            ).to_json()
-            for split in SPLITS[1:]
-        },
-        "measure": measure_of(card),
+        split: evaluate(network, corpus.splits[split], corpus.codec, progress=progress).to_json()
+        for split in splits
     }
+
+
+def scores_of_floats(card: Card) -> dict[str, Any]:
+    """The scores of a card whose weights are floats, where none is of what is served."""
+    if "float" in card.scores or card.format == SERVED:
+        return card.scores
+    floats = {split: card.scores[split] for split in SPLITS[1:] if split in card.scores}
+    return {"float": floats} if floats else {}
+
+
+def rescored(
+    card: Card, corpus: Corpus, served: dict[str, Any], floats: dict[str, Any] | None
+) -> Card:
+    """The card with new scores, and the sizes of the sets that gave them.
+
+    Args:
+        floats: of the floats that were trained; None if those are gone. What the card has of them
+            then stays, if it is of the same sets.
+    """
+    if floats is None:
+        known = card.scores.get("float", {})
+        floats = {
+            split: known[split]
+            for split in served
+            if known.get(split, {}).get("symbols") == served[split]["symbols"]
+        }
+    scores = {**served, "measure": measure_of(card), **({"float": floats} if floats else {})}
+    facts = {"sizes_in_training": card.data.get("sizes"), **card.data, "sizes": corpus.sizes()}
+    if facts["sizes_in_training"] in (None, facts["sizes"]):
+        del facts["sizes_in_training"]  # it was trained on the sets of today
+    return replace(card, data=facts, scores=scores)
+
+
+def what_8_bits_cost(card: Card) -> str | None:
+    """A line about what serving in 8 bits costs, if that is much."""
+    served, trained = card.scores.get("test"), card.scores.get("float", {}).get("test")
+    if not served or not trained or not trained["nll"]:
+        return None
+    share = (served["nll"] - trained["nll"]) / abs(trained["nll"])
+    if share <= MUCH:
+        return None
+    return (
+        f"{card.name} loses {share:.2%} of its score as it is served, in 8-bit weights: test "
+        f"{served['nll']:.4f} nats a symbol, in floats {trained['nll']:.4f}; a few large weights "
+        "may be why, which train.weight_decay keeps small"
+    )
 
 
 def plain(value: object) -> Any:
@@ -92,7 +176,7 @@ def measure_of(card: Card) -> str:
     first = "; nll_after_first leaves out the first frame of each piece" if unit == "frame" else ""
     return (
         f"mean negative log-likelihood in nats a {unit}, over every {unit} of the split, each "
-        f"document from a zero state, with the weights as shipped: stream-rnn eval{first}"
+        f"document from a zero state, of what is served: stream-rnn eval{first}"
     )
 
 

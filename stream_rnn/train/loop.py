@@ -1,7 +1,8 @@
 """The training loop: truncated back-propagation through time, with state carried on.
 
 A run is a folder: `log.csv`, `curves.png`, `samples/`, `best/` (the model with the best validation
-loss), `resume/` (what is needed to continue after an interrupt).
+loss; at the end, as it is served), `trained/` (the same as it was trained), `resume/` (what is
+needed to continue after an interrupt).
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from stream_rnn.checkpoint import Card, save_model
 from stream_rnn.errors import ConfigError, TrainingError
 from stream_rnn.nets.heads import FITTING
 from stream_rnn.nets.network import Architecture, RecurrentNetwork, State
+from stream_rnn.nets.quantised import LARGEST
 from stream_rnn.train.adopt import adopt
 from stream_rnn.train.augment import augmenter
 from stream_rnn.train.backward import chunk_loss
 from stream_rnn.train.corpus import Corpus
 from stream_rnn.train.curves import Log, draw_curves
-from stream_rnn.train.evaluate import artist_vectors, boundary_of, evaluate
+from stream_rnn.train.evaluate import Serve, artist_vectors, boundary_of, evaluate
 from stream_rnn.train.feed import Chunk, Feed
 from stream_rnn.train.finish import (
     Sampler,
@@ -52,6 +54,7 @@ class Trainer:
         corpus: documents by split.
         run: the run's folder.
         sampler: called every `sample_every` steps; what it returns is kept in `samples/`.
+        serve: what is scored at the end.
         steps: instead of the recipe's.
         device: where to train.
     """
@@ -63,6 +66,7 @@ class Trainer:
         run: Path,
         *,
         sampler: Sampler,
+        serve: Serve,
         steps: int | None = None,
         device: str = "cpu",
     ) -> None:
@@ -72,7 +76,7 @@ class Trainer:
         if steps:
             self._options = replace(recipe.train, steps=steps, epochs=0.0)
         self.recipe = recipe = replace(recipe, train=self._options)  # as it will be in the card
-        self._sampler, self._device = sampler, torch.device(device)
+        self._sampler, self._serve, self._device = sampler, serve, torch.device(device)
         codec = corpus.codec
         torch.manual_seed(self._options.seed)
         model = recipe.model
@@ -165,12 +169,12 @@ class Trainer:
     # The loop
 
     def train(self) -> Card:
-        """Trains to the end, or to an early stop, and then scores the best model.
+        """Trains to the end, or to an early stop; converts and scores the best model.
 
         A Ctrl-C or a SIGTERM ends it between two steps, after saving what `resume` needs.
 
         Returns:
-            The card of the best model, which is in `run/best`.
+            The card of the best model, which is in `run/best` as it is served.
 
         Raises:
             KeyboardInterrupt: one of those signals ended it.
@@ -204,13 +208,8 @@ class Trainer:
         if self._worse >= self._options.patience:
             tqdm.write(f"stopped early: {self._worse} evaluations without a better validation loss")
         self.save()
-        return finish(
-            self.run / "best",
-            self.corpus,
-            {"seconds": round(self._seconds)},
-            half=self._options.half,
-            device=self._device,
-        )
+        facts = {"seconds": round(self._seconds)}
+        return finish(self.run, self.corpus, facts, serve=self._serve, device=self._device)
 
     def _periodic(self, loss: float, bar: tqdm[Any]) -> None:
         options, last = self._options, self.step == self.steps
@@ -282,9 +281,9 @@ class Trainer:
             self._worse += 1
 
     def _check_range(self, network: RecurrentNetwork) -> None:
-        """Checks that no weight is too large for the number format of the file."""
+        """Checks that no weight is too large to be kept and to be served."""
         largest = max(float(p.detach().abs().max()) for p in network.parameters())
-        most = torch.finfo(torch.float16 if self._options.half else torch.float32).max
+        most = torch.finfo(torch.float16).max if self._options.half else LARGEST / 2
         if largest > most:
             self._diverged(f"a weight is {largest:g}, and at most {most:g} can be kept")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from stream_rnn.errors import ConfigError
 from stream_rnn.train.corpus import Corpus
 from stream_rnn.train.counting import Counter
+from stream_rnn.train.evaluate import Serve
 from stream_rnn.train.finish import Sampler
 from stream_rnn.train.loop import Trainer
 from stream_rnn.train.recipe import Recipe
@@ -18,6 +19,7 @@ def make_trainer(
     run: Path,
     *,
     sampler: Sampler,
+    serve: Serve,
     steps: int | None = None,
     device: str = "cpu",
 ) -> Trainer | Counter:
@@ -27,7 +29,9 @@ def make_trainer(
         ConfigError: steps are given for a baseline, which has none.
     """
     if not recipe.model.is_counted:
-        return Trainer(recipe, corpus, run, sampler=sampler, steps=steps, device=device)
+        return Trainer(
+            recipe, corpus, run, sampler=sampler, serve=serve, steps=steps, device=device
+        )
     if steps is not None:
         raise ConfigError(f"--steps {steps}: {recipe.model.cell} is a baseline, which has no steps")
     return Counter(recipe, corpus, run, sampler=sampler, device=device)

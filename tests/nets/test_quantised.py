@@ -47,3 +47,12 @@ def test_a_number_that_is_none_or_too_large_is_refused(number: float) -> None:
     tensors["output.bias"][2] = number
     with pytest.raises(CheckpointError, match=r"output\.bias"):
         quantise(a, tensors)
+
+
+def test_a_bias_that_is_too_large_as_a_sum_is_refused() -> None:
+    a = Architecture(5, 0, 8, 1, "categorical")
+    tensors = written_tensors(a)
+    for name in ("bias_ih", "bias_hh"):
+        tensors[f"recurrent.{name}_l0"][2] = 2.0**19
+    with pytest.raises(CheckpointError, match="the bias of layer 0 has a number that is none, or"):
+        quantise(a, tensors)

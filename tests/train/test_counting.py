@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from whole import serve
 
 from stream_rnn.checkpoint import load_network, read_card
 from stream_rnn.codecs.text import TextCodec
@@ -42,7 +43,9 @@ def recipe(cell: str, order: int) -> Recipe:
 def test_the_simplest_are_what_was_asked_for(
     tmp_path: Path, cell: str, order: int, steps: int
 ) -> None:
-    card = make_trainer(recipe(cell, order), corpus(), tmp_path, sampler=preview).train()
+    card = make_trainer(
+        recipe(cell, order), corpus(), tmp_path, sampler=preview, serve=serve
+    ).train()
     assert card.architecture["cell"] == cell
     assert len(card.training["validation_by_order"]) == steps
     if cell == "uniform":
@@ -50,7 +53,9 @@ def test_the_simplest_are_what_was_asked_for(
 
 
 def test_the_order_that_foretells_best_is_kept(tmp_path: Path) -> None:
-    card = make_trainer(recipe("markov", 12), corpus(), tmp_path, sampler=preview).train()
+    card = make_trainer(
+        recipe("markov", 12), corpus(), tmp_path, sampler=preview, serve=serve
+    ).train()
     losses = card.training["validation_by_order"]
     assert card.architecture["order"] == int(np.argmin(losses)) - 1 >= 2
     assert len(losses) <= int(np.argmin(losses)) + 3, "two in a row were no better"
@@ -69,7 +74,7 @@ def test_the_order_that_foretells_best_is_kept(tmp_path: Path) -> None:
 
 def test_what_a_baseline_has_not_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--steps 5: markov is a baseline, which has no steps"):
-        make_trainer(recipe("markov", 2), corpus(), tmp_path, sampler=preview, steps=5)
-    counter = make_trainer(recipe("markov", 2), corpus(), tmp_path, sampler=preview)
+        make_trainer(recipe("markov", 2), corpus(), tmp_path, sampler=preview, serve=serve, steps=5)
+    counter = make_trainer(recipe("markov", 2), corpus(), tmp_path, sampler=preview, serve=serve)
     with pytest.raises(ConfigError, match="a baseline cannot be resumed"):
         counter.resume()

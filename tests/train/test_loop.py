@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 import torch
+from whole import serve
 
-from stream_rnn.checkpoint import Card, load_network, read_card
+from stream_rnn.checkpoint import Card, load_network, load_quantised, read_card
 from stream_rnn.engine.preview import preview
 from stream_rnn.errors import CheckpointError, ConfigError, TrainingError
 from stream_rnn.nets.network import RecurrentNetwork
@@ -66,7 +67,7 @@ def no_sample(network: RecurrentNetwork, card: Card, step: int) -> str:
 @pytest.fixture(scope="module")
 def whole(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Trainer:
     """A run that nothing interrupted."""
-    trainer = Trainer(RECIPE, corpus, tmp_path_factory.mktemp("run"), sampler=preview)
+    trainer = Trainer(RECIPE, corpus, tmp_path_factory.mktemp("run"), sampler=preview, serve=serve)
     trainer.train()
     return trainer
 
@@ -107,7 +108,8 @@ def test_the_saved_model_scores_what_its_card_says(whole: Trainer, data: Path) -
     card = read_card(folder)
     corpus = corpus_of_card(card, data)
     for split in ("valid", "test"):
-        score = evaluate(load_network(folder, card), corpus.splits[split], corpus.codec)
+        served = serve(load_quantised(folder, card))
+        score = evaluate(served, corpus.splits[split], corpus.codec)
         assert round(score.nll, 4) == card.scores[split]["nll"]
         assert score.symbols == card.scores[split]["symbols"]
 
@@ -125,7 +127,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
 ) -> None:
     """A Ctrl-C or a SIGTERM in the middle of a step, a sample or a score."""
     before = signal.getsignal(number)
-    first = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample)
+    first = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample, serve=serve)
     take_step = first._train_step
 
     def interrupted(chunk: Chunk) -> float:
@@ -137,7 +139,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
     with pytest.raises(KeyboardInterrupt):
         first.train()
     assert signal.getsignal(number) is before
-    second = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample)
+    second = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample, serve=serve)
     second.resume()
     assert second.step == step
     second.train()
@@ -152,7 +154,7 @@ def test_a_killed_run_goes_on_from_its_last_save(
     class Killed(Exception):
         pass
 
-    first = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample)
+    first = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample, serve=serve)
     take_step = first._train_step
 
     def killed(chunk: Chunk) -> float:
@@ -163,7 +165,7 @@ def test_a_killed_run_goes_on_from_its_last_save(
     monkeypatch.setattr(first, "_train_step", killed)
     with pytest.raises(Killed):
         first.train()
-    second = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample)
+    second = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample, serve=serve)
     second.resume()
     assert second.step == 30
     card = second.train()
@@ -190,16 +192,16 @@ def test_the_devices_generator_goes_on_too(
     both = {"rng": torch.default_generator, "rng.cuda": OWN}
     monkeypatch.setattr(loop, "generators", lambda device: both)
     OWN.manual_seed(5)
-    whole = Dropping(RECIPE, corpus, tmp_path / "whole", sampler=no_sample)
+    whole = Dropping(RECIPE, corpus, tmp_path / "whole", sampler=no_sample, serve=serve)
     whole.train()
     OWN.manual_seed(5)
-    first = Dropping(RECIPE, corpus, tmp_path / "part", sampler=no_sample)
+    first = Dropping(RECIPE, corpus, tmp_path / "part", sampler=no_sample, serve=serve)
     for _ in range(7):
         first._train_step(next(first._feed))
         first.step += 1
     first.save()
     OWN.manual_seed(6)
-    second = Dropping(RECIPE, corpus, tmp_path / "part", sampler=no_sample)
+    second = Dropping(RECIPE, corpus, tmp_path / "part", sampler=no_sample, serve=serve)
     second.resume()
     second.train()
     assert same_weights(second, whole)
@@ -217,7 +219,7 @@ def test_on_a_processor_there_is_one_generator() -> None:
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_on_a_gpu_its_generator_is_saved_and_restored(corpus: Corpus, tmp_path: Path) -> None:
-    trainer = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample, device="cuda")
+    trainer = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample, serve=serve, device="cuda")
     for _ in range(3):
         trainer._train_step(next(trainer._feed))
     trainer.save()
@@ -230,7 +232,11 @@ def test_on_a_gpu_its_generator_is_saved_and_restored(corpus: Corpus, tmp_path: 
 def test_a_run_that_diverges_says_so_and_keeps_the_best(corpus: Corpus, tmp_path: Path) -> None:
     options = msgspec.structs.replace(RECIPE.train, evaluate_every=1, save_every=1)
     trainer = Trainer(
-        msgspec.structs.replace(RECIPE, train=options), corpus, tmp_path, sampler=no_sample
+        msgspec.structs.replace(RECIPE, train=options),
+        corpus,
+        tmp_path,
+        sampler=no_sample,
+        serve=serve,
     )
     take_step = trainer._train_step
 
@@ -249,7 +255,7 @@ def test_a_run_that_diverges_says_so_and_keeps_the_best(corpus: Corpus, tmp_path
     assert "\n" not in str(told.value)
     network = load_network(tmp_path / "best", read_card(tmp_path / "best"))
     assert all(bool(p.isfinite().all()) for p in network.parameters())
-    again = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample)
+    again = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample, serve=serve)
     again.resume()
     assert again.step == 3
 
@@ -257,7 +263,7 @@ def test_a_run_that_diverges_says_so_and_keeps_the_best(corpus: Corpus, tmp_path
 def test_a_run_that_is_shorter_than_its_recipe_says_how_long_it_was(
     corpus: Corpus, tmp_path: Path
 ) -> None:
-    card = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample, steps=20).train()
+    card = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample, serve=serve, steps=20).train()
     assert card.training["optimiser"]["steps"] == 20
     assert RECIPE.train.steps == 40
 
@@ -273,7 +279,11 @@ def test_an_epoch_is_all_that_there_is_to_foretell_once(
     each = sum(len(d.symbols) + 1 for d in names.splits["train"])
     train = msgspec.structs.replace(RECIPE.train, rows=1, chunk=each, restart=0.0, **options)
     trainer = Trainer(
-        msgspec.structs.replace(RECIPE, train=train), names, tmp_path, sampler=no_sample
+        msgspec.structs.replace(RECIPE, train=train),
+        names,
+        tmp_path,
+        sampler=no_sample,
+        serve=serve,
     )
     for _ in range(2 * each if options else 2):
         trainer._train_step(next(trainer._feed))
@@ -286,11 +296,11 @@ def test_a_recipe_may_say_how_many_epochs_instead_of_steps(
 ) -> None:
     train = msgspec.structs.replace(RECIPE.train, steps=0, epochs=1.5, **options)
     recipe = msgspec.structs.replace(RECIPE, train=train)
-    trainer = Trainer(recipe, corpus, tmp_path, sampler=no_sample)
+    trainer = Trainer(recipe, corpus, tmp_path, sampler=no_sample, serve=serve)
     symbols = sum(len(d.symbols) + 1 for d in corpus.splits["train"])
     assert trainer.steps == round(1.5 * symbols / (8 * (1 if options else 16)))
     assert trainer.card().training["optimiser"]["epochs"] == 1.5
-    fewer = Trainer(recipe, corpus, tmp_path, sampler=no_sample, steps=3)
+    fewer = Trainer(recipe, corpus, tmp_path, sampler=no_sample, serve=serve, steps=3)
     assert (fewer.steps, fewer.card().training["optimiser"]["epochs"]) == (3, 0)
 
 
@@ -298,9 +308,9 @@ def test_what_is_kept_of_an_embedding_is_its_product(corpus: Corpus, tmp_path: P
     """The folder has the tensors of the architecture, and computes what the trained one does."""
     train = msgspec.structs.replace(RECIPE.train, embedding=7, half=False, evaluate_every=40)
     recipe = msgspec.structs.replace(RECIPE, train=train)
-    trainer = Trainer(recipe, corpus, tmp_path, sampler=preview)
-    card = trainer.train()
-    kept = load_network(tmp_path / "best", card)
+    trainer = Trainer(recipe, corpus, tmp_path, sampler=preview, serve=serve)
+    trainer.train()
+    kept = load_network(tmp_path / "trained", read_card(tmp_path / "trained"))
     documents = corpus.splits["test"]
     expected = evaluate(trainer.network, documents, corpus.codec).nll
     assert evaluate(kept, documents, corpus.codec).nll == pytest.approx(expected, abs=1e-5)
@@ -309,7 +319,7 @@ def test_what_is_kept_of_an_embedding_is_its_product(corpus: Corpus, tmp_path: P
 def test_a_run_stops_early_when_it_no_longer_gets_better(corpus: Corpus, tmp_path: Path) -> None:
     options = msgspec.structs.replace(RECIPE.train, patience=2, evaluate_every=2, learning_rate=9.0)
     recipe = msgspec.structs.replace(RECIPE, train=options)
-    trainer = Trainer(recipe, corpus, tmp_path, sampler=no_sample)
+    trainer = Trainer(recipe, corpus, tmp_path, sampler=no_sample, serve=serve)
     card = trainer.train()
     assert trainer.step < 40
     assert card.training["steps"] <= trainer.step - 4
@@ -329,16 +339,16 @@ def test_all_ways_to_train_learn_and_can_be_interrupted(
 ) -> None:
     train = msgspec.structs.replace(RECIPE.train, **options)
     recipe = msgspec.structs.replace(RECIPE, train=train)
-    whole = Trainer(recipe, corpus, tmp_path / "whole", sampler=no_sample)
+    whole = Trainer(recipe, corpus, tmp_path / "whole", sampler=no_sample, serve=serve)
     whole.train()
     valid = logged(whole.run, "valid")
     assert valid[-1][1] < valid[0][1]
-    first = Trainer(recipe, corpus, tmp_path / "part", sampler=no_sample)
+    first = Trainer(recipe, corpus, tmp_path / "part", sampler=no_sample, serve=serve)
     for _ in range(7):
         first._train_step(next(first._feed))
         first.step += 1
     first.save()
-    second = Trainer(recipe, corpus, tmp_path / "part", sampler=no_sample)
+    second = Trainer(recipe, corpus, tmp_path / "part", sampler=no_sample, serve=serve)
     second.resume()
     second.train()
     assert same_weights(second, whole)
@@ -348,7 +358,7 @@ def test_the_rate_falls_along_a_cosine_or_in_steps(corpus: Corpus, tmp_path: Pat
     def rates(**options: object) -> list[float]:
         train = msgspec.structs.replace(RECIPE.train, learning_rate=1.0, **options)
         recipe = msgspec.structs.replace(RECIPE, train=train)
-        trainer = Trainer(recipe, corpus, tmp_path, sampler=no_sample)
+        trainer = Trainer(recipe, corpus, tmp_path, sampler=no_sample, serve=serve)
         found = []
         for trainer.step in range(40):
             found.append(trainer._rate())
@@ -364,7 +374,7 @@ def test_the_rate_falls_along_a_cosine_or_in_steps(corpus: Corpus, tmp_path: Pat
 def test_resuming_refuses_what_is_not_there_damaged_or_of_another_recipe(
     whole: Trainer, corpus: Corpus, tmp_path: Path
 ) -> None:
-    fresh = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample)
+    fresh = Trainer(RECIPE, corpus, tmp_path, sampler=no_sample, serve=serve)
     with pytest.raises(CheckpointError, match="nothing to resume; start without --resume"):
         fresh.resume()
     saved = (whole.run / "resume" / "run.safetensors").read_bytes()
@@ -380,11 +390,11 @@ def test_resuming_refuses_what_is_not_there_damaged_or_of_another_recipe(
         other = msgspec.structs.replace(RECIPE, train=train)
         was = getattr(RECIPE.train, field)
         with pytest.raises(ConfigError, match=f"made with train.{field} = {was}, not {value}"):
-            Trainer(other, corpus, tmp_path, sampler=no_sample).resume()
+            Trainer(other, corpus, tmp_path, sampler=no_sample, serve=serve).resume()
     model = msgspec.structs.replace(RECIPE.model, title="Another")
     other = msgspec.structs.replace(RECIPE, model=model)
     with pytest.raises(ConfigError, match="belongs to another recipe"):
-        Trainer(other, corpus, tmp_path, sampler=no_sample).resume()
+        Trainer(other, corpus, tmp_path, sampler=no_sample, serve=serve).resume()
 
 
 @pytest.mark.parametrize(("head", "units"), [("", 0), ("nade", 24)])
@@ -401,7 +411,7 @@ def test_rolls_are_trained_on_too(head: str, units: int, tmp_path: Path) -> None
         msgspec.structs.replace(RECIPE.model, hidden=32, layers=2, head=head, head_hidden=units),
         RECIPE.train,
     )
-    card = Trainer(recipe, corpus, tmp_path, sampler=preview).train()
+    card = Trainer(recipe, corpus, tmp_path, sampler=preview, serve=serve).train()
     valid = logged(tmp_path, "valid")
     assert valid[-1][1] < valid[0][1]
     assert (card.artists, card.codec["domain"]) == ((), "pianoroll")
@@ -412,4 +422,10 @@ def test_rolls_are_trained_on_too(head: str, units: int, tmp_path: Path) -> None
 def test_a_joint_head_is_for_rolls(corpus: Corpus, tmp_path: Path) -> None:
     model = msgspec.structs.replace(RECIPE.model, head="nade", head_hidden=8)
     with pytest.raises(ConfigError, match="model.head: nade is for rolls, not for text"):
-        Trainer(Recipe(RECIPE.data, model, RECIPE.train), corpus, tmp_path, sampler=no_sample)
+        Trainer(
+            Recipe(RECIPE.data, model, RECIPE.train),
+            corpus,
+            tmp_path,
+            sampler=no_sample,
+            serve=serve,
+        )

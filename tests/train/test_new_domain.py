@@ -11,9 +11,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from whole import serve
 
 import stream_rnn.codecs
-from stream_rnn.checkpoint import load_network, read_card
+from stream_rnn.checkpoint import load_network, load_quantised, read_card
 from stream_rnn.codecs.base import Codec
 from stream_rnn.codecs.registry import codec_from_json
 from stream_rnn.engine.messages import Settings
@@ -94,7 +95,11 @@ def test_the_pages_recipe_trains_and_scores_it(codec: Codec, tmp_path: Path) -> 
     shrunk = msgspec.structs.replace(recipe.train, steps=6, evaluate_every=2, sample_every=6)
     recipe = msgspec.structs.replace(recipe, train=shrunk)
     trainer = Trainer(
-        recipe, load_corpus(recipe.data, tmp_path / "data"), tmp_path / "run", sampler=preview
+        recipe,
+        load_corpus(recipe.data, tmp_path / "data"),
+        tmp_path / "run",
+        sampler=preview,
+        serve=serve,
     )
     trainer.train()
 
@@ -104,7 +109,8 @@ def test_the_pages_recipe_trains_and_scores_it(codec: Codec, tmp_path: Path) -> 
     network = load_network(folder, card)
     made = generate(kernel_of(network), codec, Settings(artists=(0.5, 0.5)), prime=[], length=32)
     assert len(codec.show(made).split("\n")) == 3
-    score = evaluate(network, corpus_of_card(card, tmp_path / "data").splits["test"], codec)
+    served = serve(load_quantised(folder, card))
+    score = evaluate(served, corpus_of_card(card, tmp_path / "data").splits["test"], codec)
     assert round(score.nll, 4) == card.scores["test"]["nll"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+from whole import serve
 
 from stream_rnn.checkpoint import read_card
 from stream_rnn.codecs.playlist import PlaylistCodec
@@ -52,7 +53,7 @@ def test_it_learns_what_comes_next_and_goes_on_from_a_file(tmp_path: Path) -> No
         ),
     )  # fmt: skip
     corpus = load_corpus(recipe.data, tmp_path)
-    make_trainer(recipe, corpus, tmp_path / "run", sampler=lambda *_: "").train()
+    make_trainer(recipe, corpus, tmp_path / "run", sampler=lambda *_: "", serve=serve).train()
 
     folder = tmp_path / "run" / "best"
     card = read_card(folder)

@@ -16,8 +16,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from whole import serve
 
-from stream_rnn.checkpoint import load_network, read_card
+from stream_rnn.checkpoint import load_network, load_quantised, read_card
 from stream_rnn.codecs.performance import Note, midi_from_notes
 from stream_rnn.engine.messages import Settings
 from stream_rnn.engine.offline import generate, kernel_of
@@ -167,7 +168,7 @@ def test_a_recipe_trains_saves_loads_samples_and_scores(name: str, tmp_path: Pat
     assert real or not DATA.is_dir() or name in ("playlist", "band"), "its corpus is not there"
     (slice_corpus if real else make_corpus)(tmp_path / "data", recipe.data)
     corpus = load_corpus(recipe.data, tmp_path / "data")
-    trainer = make_trainer(recipe, corpus, tmp_path / "run", sampler=preview)
+    trainer = make_trainer(recipe, corpus, tmp_path / "run", sampler=preview, serve=serve)
     before = evaluate(trainer.network, corpus.splits["test"], corpus.codec)
     trainer.train()
 
@@ -177,7 +178,8 @@ def test_a_recipe_trains_saves_loads_samples_and_scores(name: str, tmp_path: Pat
     even = tuple(1 / len(card.artists) for _ in card.artists)
     symbols = generate(kernel_of(network), codec, Settings(artists=even), prime=[], length=20)
     assert len(symbols) == 20 and codec.show(symbols)
-    score = evaluate(network, corpus_of_card(card, tmp_path / "data").splits["test"], codec)
+    served = network if card.counts else serve(load_quantised(folder, card))
+    score = evaluate(served, corpus_of_card(card, tmp_path / "data").splits["test"], codec)
     assert score.symbols == card.scores["test"]["symbols"]
     assert round(score.nll, 4) == card.scores["test"]["nll"] < before.nll
     last = sorted((tmp_path / "run" / "samples").glob("step-*.txt"))[-1]

@@ -1,18 +1,45 @@
 """A network in whole numbers in the place of the trained one, for `train.evaluate`: with torch.
 
-So a score is of what is served. Only what `evaluate` uses is here.
+So a score is of what is served. It is what `train.evaluate.Scored` asks for, and no more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Protocol
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from stream_rnn.engine.kernels.reference import ReferenceKernel
 from stream_rnn.engine.numerics.chords import ChordDraw
+from stream_rnn.engine.numerics.functions import Floats
 from stream_rnn.engine.numerics.states import State as WholeState
+from stream_rnn.engine.numerics.sums import ExactSums
 from stream_rnn.nets.network import State
+from stream_rnn.nets.quantised import QuantisedNetwork
+
+
+class Steps(Protocol):
+    """What is needed of a kernel; `ReferenceKernel` describes the methods."""
+
+    def zero_state(self, rows: int) -> WholeState: ...
+
+    def constant(self, blend: Sequence[float]) -> Floats: ...
+
+    def step(self, symbols: NDArray[Any], constants: Floats, state: WholeState) -> WholeState: ...
+
+    def outputs(self, state: WholeState) -> Floats: ...
+
+
+def serve(network: QuantisedNetwork) -> ServedNetwork:
+    """A network as it is served; by the compiled kernel, ten times as fast as the reference."""
+    from stream_rnn.engine.kernels import prepare
+    from stream_rnn.engine.kernels.integer import IntegerKernel
+
+    prepare()
+    return ServedNetwork(network, IntegerKernel(network))
 
 
 class ServedNetwork:
@@ -23,10 +50,12 @@ class ServedNetwork:
         chords: what makes logits of the outputs, where the head is joint.
     """
 
-    def __init__(self, kernel: ReferenceKernel) -> None:
-        self.architecture = kernel.architecture
-        self._kernel = kernel
-        self.chords = ServedChords(kernel.chords) if kernel.chords else None
+    def __init__(self, network: QuantisedNetwork, kernel: Steps) -> None:
+        self.architecture, self._kernel = network.architecture, kernel
+        self.chords = None
+        if network.voices is not None and network.keys is not None:
+            sums = ExactSums(network.keys.weights)
+            self.chords = ServedChords(ChordDraw(network.voices, sums, network.keys.scale))
 
     def eval(self) -> ServedNetwork:
         """It is not trained."""

@@ -18,6 +18,7 @@ from whole import (
     WRITTEN,
     draw_by,
     golden,
+    serve,
     written_kind,
     written_network,
     written_tensors,
@@ -25,7 +26,6 @@ from whole import (
 
 from stream_rnn.checkpoint import find_models, load_quantised, read_card
 from stream_rnn.engine.kernels.reference import ReferenceKernel
-from stream_rnn.engine.numerics.scoring import ServedNetwork
 from stream_rnn.engine.numerics.states import State
 from stream_rnn.errors import CheckpointError, EngineError
 from stream_rnn.nets.network import RecurrentNetwork
@@ -53,7 +53,7 @@ def test_it_foretells_nearly_what_the_trained_network_does(cell: str, head: str)
     a = quantised.architecture
     trained = RecurrentNetwork(a).eval()
     trained.load_state_dict({k: torch.from_numpy(v) for k, v in written_tensors(a).items()})
-    served = ServedNetwork(ReferenceKernel(quantised))
+    served = serve(quantised)
     dice = torch.Generator().manual_seed(1)
     symbols = torch.randint(0, a.symbols, (4, 30), generator=dice)
     if a.keys:
@@ -133,7 +133,7 @@ def test_a_counting_network_has_no_such_form() -> None:
 def test_nothing_of_it_loads_torch() -> None:
     """But the package of the kernels does, until all of them can do without."""
     code = (
-        "import sys, stream_rnn.engine.numerics.convert, stream_rnn.engine.numerics.chords, "
+        "import sys, stream_rnn.checkpoint, stream_rnn.engine.numerics.chords, "
         "stream_rnn.engine.numerics.layout, stream_rnn.engine.numerics.keys\n"
         "sys.modules['stream_rnn.engine.kernels'] = type(sys)('kernels')\n"
         "sys.modules['stream_rnn.engine.kernels'].__path__ = ['stream_rnn/engine/kernels']\n"
