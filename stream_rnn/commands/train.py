@@ -36,8 +36,6 @@ def _train(options: argparse.Namespace) -> None:
     if options.text and options.data:
         raise ConfigError("--data is for a recipe; --text FILE names the whole path of its text")
     data = options.text.resolve().parent if options.text else data_folder(options.data)
-    import torch
-
     from stream_rnn.checkpoint import read_card
     from stream_rnn.engine.device import pick_device
     from stream_rnn.engine.numerics.scoring import serve
@@ -51,7 +49,7 @@ def _train(options: argparse.Namespace) -> None:
     from stream_rnn.train.start import make_trainer
     from stream_rnn.train.texts import read_text
 
-    device = torch.device(pick_device(options.device))
+    device = pick_device(options.device)
     if options.text:
         recipe = choose(options.text.resolve(), len(read_text(options.text)), device)
         print(f"settings, chosen by the size of {options.text}:\n\n{recipe_text(recipe)}",
@@ -81,7 +79,7 @@ def _train(options: argparse.Namespace) -> None:
         sampler=preview,
         serve=serve,
         steps=options.steps,
-        device=str(device),
+        device=device,
     )
     if options.text:
         run.mkdir(parents=True, exist_ok=True)

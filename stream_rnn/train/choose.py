@@ -33,7 +33,7 @@ SIZES = (
 )
 
 
-def choose(path: Path, characters: int, device: torch.device) -> Recipe:
+def choose(path: Path, characters: int, device: str) -> Recipe:
     """The recipe for a text.
 
     Args:
@@ -74,7 +74,7 @@ def choose(path: Path, characters: int, device: torch.device) -> Recipe:
             warmup=100,
             embedding=128,
             embedding_dropout=0.1,
-            bfloat16=device.type == "cpu" and _is_fast_in_16_bits(),
+            bfloat16=device == "cpu" and _is_fast_in_16_bits(),
             threads=min(4, os.cpu_count() or 1),
             evaluate_every=epoch,
             validation_documents=40,

@@ -6,7 +6,7 @@ import torch
 from stream_rnn.train.choose import choose, recipe_text
 from stream_rnn.train.recipe import Recipe, read_recipe
 
-CPU = torch.device("cpu")
+CPU = "cpu"
 SIZES = [1_000, 20_000, 100_000, 1_100_000, 3_300_000, 12_600_000, 300_000_000]
 CONFIGS = [
     path
