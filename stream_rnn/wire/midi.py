@@ -5,6 +5,7 @@ Any bytes may come in; anything that is not one of the events below is skipped.
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 import mido
@@ -83,24 +84,13 @@ class Program:
     program: int
 
 
-@dataclass(frozen=True)
-class Clock:
-    """A clock pulse; 24 make a beat."""
+class Realtime(enum.Enum):
+    """Messages of one byte, which may come inside others."""
 
-
-@dataclass(frozen=True)
-class Start:
-    """The next pulse is the first of the piece."""
-
-
-@dataclass(frozen=True)
-class Continue:
-    """The next pulse is the one at the song position, or the one after the last `Stop`."""
-
-
-@dataclass(frozen=True)
-class Stop:
-    """The piece stops."""
+    CLOCK = 0xF8  # a clock pulse; 24 make a beat
+    START = 0xFA  # the next pulse is the first of the piece
+    CONTINUE = 0xFB  # the next pulse is that of the song position, or the one after the stop
+    STOP = 0xFC  # the piece stops
 
 
 @dataclass(frozen=True)
@@ -112,9 +102,9 @@ class SongPosition:
 
 Note = NoteOn | NoteOff
 Hand = ControlChange | Wheel | Aftertouch | KeyAftertouch | Program
-MidiEvent = Note | Hand | Clock | Start | Continue | Stop | SongPosition
+MidiEvent = Note | Hand | Realtime | SongPosition
 
-_REALTIME: dict[int, MidiEvent] = {0xF8: Clock(), 0xFA: Start(), 0xFB: Continue(), 0xFC: Stop()}
+_REALTIME = {message.value: message for message in Realtime}
 
 
 class Reader:
@@ -131,8 +121,7 @@ class Reader:
         """The events that are complete with these bytes."""
         events: list[MidiEvent] = []
         for byte in data:
-            if byte >= REALTIME:
-                # These may come inside another message, which mido would then lose.
+            if byte >= REALTIME:  # mido would lose the message around it
                 if byte in _REALTIME:
                     events.append(_REALTIME[byte])
                 continue

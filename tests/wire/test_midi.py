@@ -8,17 +8,14 @@ from hypothesis import strategies as st
 from stream_rnn.wire import midi
 from stream_rnn.wire.midi import (
     Aftertouch,
-    Clock,
-    Continue,
     ControlChange,
     KeyAftertouch,
     NoteOff,
     NoteOn,
     Program,
     Reader,
+    Realtime,
     SongPosition,
-    Start,
-    Stop,
     Wheel,
 )
 
@@ -72,8 +69,7 @@ def meant(message: mido.Message) -> list[midi.MidiEvent]:
         case "songpos":
             return [SongPosition(message.pos)]
         case "clock" | "start" | "continue" | "stop":
-            kinds = {"clock": Clock, "start": Start, "continue": Continue, "stop": Stop}
-            return [kinds[message.type]()]
+            return [Realtime[message.type.upper()]]
     return []
 
 
@@ -100,7 +96,7 @@ def test_no_bytes_whatever_raise(chunks: list[bytes]) -> None:
 
 
 def test_a_pulse_in_the_middle_of_a_message_leaves_it_whole() -> None:
-    assert Reader().feed(b"\x91\xf8\x3c\xfe\x40") == [Clock(), NoteOn(2, 60, 64)]
+    assert Reader().feed(b"\x91\xf8\x3c\xfe\x40") == [Realtime.CLOCK, NoteOn(2, 60, 64)]
 
 
 def test_a_system_exclusive_that_never_ends_takes_no_memory() -> None:
@@ -109,7 +105,7 @@ def test_a_system_exclusive_that_never_ends_takes_no_memory() -> None:
     for _ in range(100):
         assert reader.feed(b"\x01" * 10_000) == []
     assert sum(sys.getsizeof(v) for v in vars(reader._parser._tok).values()) < 10_000
-    assert reader.feed(b"\xf8\xf7\x80\x3c\x00") == [Clock(), NoteOff(1, 60)]
+    assert reader.feed(b"\xf8\xf7\x80\x3c\x00") == [Realtime.CLOCK, NoteOff(1, 60)]
 
 
 @pytest.mark.parametrize("position", [0, 1, 127, 128, 16383])

@@ -39,13 +39,13 @@ class ClockFollower:
     def hear(self, event: midi.MidiEvent, time: float) -> list[Tempo | Transport]:
         """Takes a message; returns the sender's transport, and its tempo if new or once a beat."""
         match event:
-            case midi.Clock():
+            case midi.Realtime.CLOCK:
                 return self._pulse(time)
-            case midi.Start():
+            case midi.Realtime.START:
                 self._armed, self._resume = "start", 0
-            case midi.Continue():
+            case midi.Realtime.CONTINUE:
                 self._armed = "continue"
-            case midi.Stop():
+            case midi.Realtime.STOP:
                 self._armed, self._resume = None, self._line.count + self._offset
                 return ["stop"]
             case midi.SongPosition(sixteenths):

@@ -23,11 +23,8 @@ APART = 8.0  # mismatches (pulses of only one of two clocks) after which a clock
 KEPT = 1024  # pulses that are remembered at least: ten seconds of a fast clock
 FORGIVEN = 0.004  # mismatches forgiven with each pulse, since some pulses are lost on the way
 
-_STATUS: dict[type[midi.MidiEvent], int] = {
-    midi.Clock: midi.CLOCK[0], midi.Start: midi.START[0], midi.Continue: midi.CONTINUE[0],
-    midi.Stop: midi.STOP[0], midi.SongPosition: midi.song_position(0)[0],
-}  # fmt: skip
-_CLOCKWORK = frozenset(_STATUS.values())
+_SONG_POSITION = midi.song_position(0)[0]
+_CLOCKWORK = {_SONG_POSITION, *(message.value for message in midi.Realtime)}
 
 
 def _lately(sent: float, heard: float) -> bool:
@@ -104,9 +101,9 @@ class EchoGuard:
         or a stop that we did not send shows that the clock is another sender's.
         """
         heard = self._heard.setdefault(port, _Heard())
-        if isinstance(event, midi.Clock):
+        if event is midi.Realtime.CLOCK:
             return heard.pulse(time, list(self._clocks.values()))
-        status = _STATUS[type(event)]
+        status = event.value if isinstance(event, midi.Realtime) else _SONG_POSITION
         echo = any(
             one == status and _lately(at, time)
             for clock in self._clocks.values()

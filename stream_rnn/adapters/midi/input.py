@@ -161,7 +161,7 @@ class MidiInput:
                 return
             self._leader = port
             log.info("MIDI clock: %s", self._ears[port].config.port)
-        if isinstance(event, midi.Clock):
+        if event is midi.Realtime.CLOCK:
             self._silent_at = time + GAP
         for told in heard.hear(event, time):
             if isinstance(told, Tempo):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stream_rnn.adapters.midi.clock import ClockFollower, ClockOut
 from stream_rnn.sessions.tempo import Tempo
 from stream_rnn.wire import midi
-from stream_rnn.wire.midi import Clock, Continue, Reader, SongPosition, Start, Stop
+from stream_rnn.wire.midi import Reader, Realtime, SongPosition
 
 
 def period(bpm: float) -> float:
@@ -23,7 +23,7 @@ def run(
     """Feeds pulses, each a little late; returns how many tempi were reported."""
     told = 0
     for time in times:
-        told += len(follower.hear(Clock(), time + jitter()))
+        told += len(follower.hear(Realtime.CLOCK, time + jitter()))
     return told
 
 
@@ -43,7 +43,7 @@ def test_a_clean_clock_is_known_after_a_few_pulses_and_told_of_once_a_beat_then(
 
 def test_before_anything_is_known_it_is_the_tempo_that_was_given() -> None:
     follower = ClockFollower(bpm=90.0)
-    assert follower.hear(Clock(), 5.0) == [Tempo(pytest.approx(90.0), 0.0, 5.0)]
+    assert follower.hear(Realtime.CLOCK, 5.0) == [Tempo(pytest.approx(90.0), 0.0, 5.0)]
 
 
 @pytest.mark.parametrize("sd", [0.0005, 0.001, 0.002])
@@ -53,7 +53,7 @@ def test_jitter_moves_neither_tempo_nor_beat_much(sd: float) -> None:
     times = pulses(120.0, 1000)
     bpms, beats = [], []
     for i, time in enumerate(times):
-        follower.hear(Clock(), time + abs(dice.gauss(0, sd)))
+        follower.hear(Realtime.CLOCK, time + abs(dice.gauss(0, sd)))
         if i > 100 and follower.tempo is not None:
             bpms.append(follower.tempo.bpm - 120.0)
             beats.append(follower.tempo.time_of(i / 24) - time - 0.8 * sd)  # its mean lateness
@@ -98,7 +98,7 @@ def test_any_jump_is_followed_within_half_a_beat_however_the_clock_trembles(
     changed = pulses(after, 25, start=last[-1])[1:]
     run(follower, changed[:12], lambda: dice.uniform(0, 0.001))
     for i, time in enumerate(changed[12:], 97 + 12):
-        follower.hear(Clock(), time + dice.uniform(0, 0.001))
+        follower.hear(Realtime.CLOCK, time + dice.uniform(0, 0.001))
         assert follower.tempo is not None
         assert follower.tempo.bpm == pytest.approx(after, rel=0.06)
         assert follower.tempo.time_of(i / 24) == pytest.approx(time, abs=0.003)
@@ -121,7 +121,7 @@ def test_pulses_that_are_lost_do_not_lose_the_beat(seed: int, lost: float) -> No
     times = pulses(120.0, 24 * 60)
     for i, time in enumerate(times):
         if i < 48 or dice.random() > lost:
-            follower.hear(Clock(), time + dice.uniform(0, 0.002))
+            follower.hear(Realtime.CLOCK, time + dice.uniform(0, 0.002))
     assert follower.tempo is not None
     assert follower.tempo.time_of(60.0) == pytest.approx(130.001, abs=0.002)
     assert follower.tempo.bpm == pytest.approx(120.0, abs=0.5)
@@ -142,9 +142,9 @@ def test_a_clock_that_begins_anew_on_start_is_followed_from_its_first_pulse() ->
     follower = ClockFollower()
     run(follower, pulses(120.0, 100))
     begin = pulses(120.0, 100)[-1] + 0.03
-    follower.hear(Start(), begin - 0.002)
+    follower.hear(Realtime.START, begin - 0.002)
     for i, time in enumerate(pulses(120.0, 60, start=begin)):
-        follower.hear(Clock(), time)
+        follower.hear(Realtime.CLOCK, time)
         assert follower.tempo is not None
         assert follower.tempo.time_of(i / 24) == pytest.approx(time, abs=0.0005)
 
@@ -153,7 +153,7 @@ def test_a_slow_change_is_followed_all_along() -> None:
     follower = ClockFollower()
     time, worst = 100.0, 0.0
     for i in range(24 * 32):
-        follower.hear(Clock(), time)
+        follower.hear(Realtime.CLOCK, time)
         assert follower.tempo is not None
         if i > 48:
             worst = max(worst, abs(follower.tempo.time_of(i / 24) - time))
@@ -164,30 +164,30 @@ def test_a_slow_change_is_followed_all_along() -> None:
 def test_start_is_the_next_pulse_and_stop_is_at_once() -> None:
     follower = ClockFollower()
     run(follower, pulses(120.0, 50))
-    assert follower.hear(Start(), 101.03) == []
-    tempo, began = follower.hear(Clock(), pulses(120.0, 51)[50])
+    assert follower.hear(Realtime.START, 101.03) == []
+    tempo, began = follower.hear(Realtime.CLOCK, pulses(120.0, 51)[50])
     assert began == "start"
     assert isinstance(tempo, Tempo)
     assert tempo.beat_at(pulses(120.0, 51)[50]) == pytest.approx(0.0, abs=1e-6)
     assert tempo.bpm == pytest.approx(120.0)
-    assert follower.hear(Stop(), 102.0) == ["stop"]
+    assert follower.hear(Realtime.STOP, 102.0) == ["stop"]
 
 
 def test_start_of_a_clock_that_was_silent() -> None:
     follower = ClockFollower(bpm=100.0)
-    assert follower.hear(Start(), 5.0) == []
-    assert follower.hear(Clock(), 5.01) == [Tempo(pytest.approx(100.0), 0.0, 5.01), "start"]
+    assert follower.hear(Realtime.START, 5.0) == []
+    assert follower.hear(Realtime.CLOCK, 5.01) == [Tempo(pytest.approx(100.0), 0.0, 5.01), "start"]
 
 
 def test_continue_goes_on_where_the_stop_was_though_pulses_came_meanwhile() -> None:
     follower = ClockFollower()
     times = pulses(120.0, 200)
-    follower.hear(Start(), 99.99)
+    follower.hear(Realtime.START, 99.99)
     run(follower, times[:36])
-    follower.hear(Stop(), times[36] - 0.001)
+    follower.hear(Realtime.STOP, times[36] - 0.001)
     run(follower, times[36:77])
-    follower.hear(Continue(), times[77] - 0.001)
-    tempo, began = follower.hear(Clock(), times[77])
+    follower.hear(Realtime.CONTINUE, times[77] - 0.001)
+    tempo, began = follower.hear(Realtime.CLOCK, times[77])
     assert began == "continue"
     assert isinstance(tempo, Tempo)
     assert tempo.beat_at(times[77]) == pytest.approx(36 / 24, abs=1e-6)
@@ -196,8 +196,8 @@ def test_continue_goes_on_where_the_stop_was_though_pulses_came_meanwhile() -> N
 def test_a_song_position_says_where_it_continues() -> None:
     follower = ClockFollower()
     follower.hear(SongPosition(10), 1.0)
-    follower.hear(Continue(), 1.0)
-    tempo, _ = follower.hear(Clock(), 1.1)
+    follower.hear(Realtime.CONTINUE, 1.0)
+    tempo, _ = follower.hear(Realtime.CLOCK, 1.1)
     assert isinstance(tempo, Tempo)
     assert tempo.beat == 10 / 4
 
@@ -214,7 +214,16 @@ def test_a_clock_that_was_gone_for_a_while_comes_back_on_the_beat() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from([Clock(), Clock(), Clock(), Start(), Stop(), Continue()]),
+            st.sampled_from(
+                [
+                    Realtime.CLOCK,
+                    Realtime.CLOCK,
+                    Realtime.CLOCK,
+                    Realtime.START,
+                    Realtime.STOP,
+                    Realtime.CONTINUE,
+                ]
+            ),
             st.floats(0.0, 0.7),
         ),
         max_size=200,
@@ -240,11 +249,11 @@ def places(messages: list[tuple[float, bytes]]) -> list[float]:
     for _, data in sorted(messages, key=lambda m: m[0]):
         for event in reader.feed(data):
             match event:
-                case Start():
+                case Realtime.START:
                     place = 0.0
                 case SongPosition(sixteenths):
                     place = sixteenths / 4
-                case Clock() if place is not None:
+                case Realtime.CLOCK if place is not None:
                     found.append(place)
                     place += 1 / 24
     return found

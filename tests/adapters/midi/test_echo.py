@@ -6,7 +6,7 @@ import pytest
 
 from stream_rnn.adapters.midi.echo import EchoGuard
 from stream_rnn.wire import midi
-from stream_rnn.wire.midi import Clock, NoteOff, NoteOn, Start, Stop
+from stream_rnn.wire.midi import NoteOff, NoteOn, Realtime
 
 ON, OFF = bytes((0x90, 60, 80)), bytes((0x80, 60, 0))
 KEY, LIFT = NoteOn(1, 60, 80), NoteOff(1, 60)
@@ -91,7 +91,7 @@ class Loop:
         own = []
         for time in times:
             self.hand_over(time + 0.02)
-            own.append(self.guard.is_own_clock(0, Clock(), time))
+            own.append(self.guard.is_own_clock(0, Realtime.CLOCK, time))
         return own
 
 
@@ -99,12 +99,12 @@ class Loop:
 def test_our_own_clock_is_not_followed(delay: float) -> None:
     loop = Loop()
     loop.guard.sent(9.999, midi.START)
-    assert loop.guard.is_own_clock(0, Start(), 9.999 + delay)
+    assert loop.guard.is_own_clock(0, Realtime.START, 9.999 + delay)
     times = loop.send(5000)
     del times[70], times[1500:1502], times[3000]  # lost on the way
     assert all(loop.pulses([t + delay for t in times]))
     loop.guard.sent(loop.begun, midi.STOP)
-    assert loop.guard.is_own_clock(0, Stop(), loop.begun + delay)
+    assert loop.guard.is_own_clock(0, Realtime.STOP, loop.begun + delay)
     loop.begun += 3.0
     assert all(loop.pulses([t + delay for t in loop.send(500)]))
 
@@ -130,7 +130,7 @@ def test_another_clock_that_begins_beside_ours_is_told_by_its_start() -> None:
     loop = Loop()
     loop.guard.sent(9.999, midi.START)
     loop.send(5000)
-    assert not loop.guard.is_own_clock(0, Start(), 11.0)
+    assert not loop.guard.is_own_clock(0, Realtime.START, 11.0)
     assert not any(loop.pulses([11.0 + i * loop.interval for i in range(1000)]))
 
 
