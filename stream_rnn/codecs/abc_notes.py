@@ -27,13 +27,13 @@ class Written(NamedTuple):
 class Accidentals:
     """The sharps and flats in force at the place that has been read to.
 
-    Args:
+    Attributes:
         reach: what a sign holds for (`%%propagate-accidentals`). `pitch`: its letter in all
             octaves, to the end of the bar; `octave`: the same in its own octave; `not`: one note.
     """
 
-    def __init__(self, reach: str = "pitch") -> None:
-        self.reach = reach
+    def __init__(self) -> None:
+        self.reach = "pitch"
         self._signature: Mapping[str, int] = NOTHING
         self._bar: dict[tuple[str, int], int] = {}
 

@@ -28,6 +28,7 @@ from stream_rnn.codecs.midi_notes import TICKS_PER_BEAT, Moment, midi_file, read
 from stream_rnn.errors import DataError
 
 MAX_FRAMES = 1_000_000
+VELOCITY = 80  # of written notes
 _FIELDS = schema.table({"steps_per_beat": STEPS_PER_BEAT}, {"domain": schema.ANYTHING})
 
 Roll = NDArray[np.uint8]
@@ -165,14 +166,12 @@ def _grid(tick: int, frame_ticks: float) -> int:
     return int(tick / frame_ticks + 0.5)
 
 
-def midi_from_roll(
-    roll: Roll, *, steps_per_beat: int, bpm: float = 120.0, velocity: int = 80, program: int = 0
-) -> mido.MidiFile:
+def midi_from_roll(roll: Roll, *, steps_per_beat: int, bpm: float = 120.0) -> mido.MidiFile:
     """A MIDI file of a roll `[frames, 88]`; a key that sounds in successive frames is held."""
     padded = np.pad(roll.astype(np.int8), ((1, 1), (0, 0)))
     changes = np.diff(padded, axis=0)  # [frames + 1, 88]: 1 begins, -1 ends
     moments: list[Moment] = []
     for frame, key in np.argwhere(changes).tolist():
         tick, struck = round(frame * TICKS_PER_BEAT / steps_per_beat), int(changes[frame, key] > 0)
-        moments.append((tick, struck, LOWEST_PITCH + key, velocity * struck))
-    return midi_file(moments, bpm=bpm, program=program)
+        moments.append((tick, struck, LOWEST_PITCH + key, VELOCITY * struck))
+    return midi_file(moments, bpm=bpm)

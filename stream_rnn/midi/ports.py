@@ -56,11 +56,12 @@ def pick_api(name: str) -> str:
     raise NoMidi(f"no MIDI system is running (tried: {names}); start jackd or load snd-seq")
 
 
-def port_names(system: str, client: str = "stream-rnn-ports") -> tuple[list[str], list[str]]:
+def port_names(system: str) -> tuple[list[str], list[str]]:
     """The names of all ports that can be sent to, and of all that can be listened to."""
     binding = load()
     with quiet():
-        out, ear = binding.output(system, client), binding.input(system, client)
+        out = binding.output(system, "stream-rnn-ports")
+        ear = binding.input(system, "stream-rnn-ports")
         try:
             return out.ports(), ear.ports()
         finally:

@@ -170,11 +170,6 @@ class Flow:
         """Whether it plays, or will as soon as the engine is back."""
         return self.status in (Status.PLAYING, Status.STALLED)
 
-    @property
-    def interval(self) -> float:
-        """Seconds in a step: from symbol to symbol, except where symbols set their own length."""
-        return 1.0 / self.controls.rate
-
     # By the time
 
     def credit(self, now: float) -> Credit:

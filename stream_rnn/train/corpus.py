@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from stream_rnn.codecs.base import Codec
 
+TOLD = 100  # lines of a summary
+
 Artists = tuple[str, ...] | None
 """The artists of a trained model, in the order of its inputs; None if there is no such model."""
 
@@ -67,9 +69,9 @@ class Corpus:
         }
 
 
-def summary(left_out: Sequence[str], most: int = 100) -> str:
+def summary(left_out: Sequence[str]) -> str:
     """What was left out, for a person: how many there are, and a line for each."""
-    lines = [f"left out: {len(left_out)}", *(f"  {line}" for line in left_out[:most])]
-    if len(left_out) > most:
-        lines.append(f"  and {len(left_out) - most} more")
+    lines = [f"left out: {len(left_out)}", *(f"  {line}" for line in left_out[:TOLD])]
+    if len(left_out) > TOLD:
+        lines.append(f"  and {len(left_out) - TOLD} more")
     return "\n".join(lines)

@@ -59,13 +59,12 @@ class Grid:
 
     Args:
         start: the time of tick 0.
-        tempo: the file's tempo at the beginning, in microseconds a beat; None if it has none yet.
     """
 
-    def __init__(self, start: float, tempo: int | None = None) -> None:
+    def __init__(self, start: float) -> None:
         self._here = Knot(start, 0.0)
         self._file_time = start  # the time of that tick by the file's tempo changes
-        self._tempo = tempo
+        self._tempo: int | None = None  # the file's now, in microseconds a beat
         self._ahead: deque[Knot] = deque()
         self._before: tuple[Symbol, float] | None = None  # the last symbol, and its tick
 
