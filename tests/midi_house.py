@@ -52,7 +52,8 @@ class Rig:
         end = self.now + seconds
         while self.now < end - 1e-9:
             self.house.engine.pump(self.now)
-            self.house.clock.advance(min(step, end - self.now))
+            soonest = min(end - step, self.input.next_time())
+            self.house.doze(soonest, min(step, end - self.now))
             if self.input.next_time() <= self.now:
                 self.input.tick(self.now)
             self.house.stage.tick(self.now)

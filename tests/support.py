@@ -266,5 +266,12 @@ class House:
         end = self.clock.now() + seconds
         while self.clock.now() < end:
             self.engine.pump(self.clock.now())
-            self.clock.advance(step)
+            self.doze(end, step)
             self.stage.tick(self.clock.now())
+
+    def doze(self, end: float, step: float) -> None:
+        """Moves the clock on by a step, and by more until somebody has something to do."""
+        soonest = min(end, self.engine.wake, self.stage.next_time())
+        self.clock.advance(step)
+        while self.clock.now() < soonest:
+            self.clock.advance(step)

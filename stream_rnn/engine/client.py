@@ -63,6 +63,9 @@ class InlineEngine:
         make: makes the core at each start.
         on_events: called with each batch of events.
         on_death: called by `kill`.
+
+    Attributes:
+        wake: when `pump` has something to do, if no command comes until then.
     """
 
     name = "engine"
@@ -76,18 +79,20 @@ class InlineEngine:
         self._make, self._on_events, self._on_death = make, on_events, on_death
         self._core: Core | None = None
         self.ready: Ready | None = None
+        self.wake = -math.inf
 
     async def start(self) -> Ready:
         return self.begin()
 
     def begin(self) -> Ready:
         """Starts the engine; `start`, for callers that are not coroutines."""
-        self._core = self._make()
+        self._core, self.wake = self._make(), -math.inf
         self._core.say = self._on_events
         self.ready = self._core.ready()
         return self.ready
 
     def send(self, commands: Sequence[Command]) -> None:
+        self.wake = -math.inf
         if self._core is not None and (failed := self._core.apply(commands)):
             self._on_events(failed)
 
@@ -105,9 +110,10 @@ class InlineEngine:
     def pump(self, now: float, most: float = math.inf) -> int:
         """Steps until nothing is left to do at `now`, or `most` batches are done: how many."""
         batches = 0
-        while batches < most and self._core is not None:
+        while self.wake <= now and batches < most and self._core is not None:
             events, wake = self._core.step(now)
             if not events and wake > now:
+                self.wake = wake
                 break
             batches += 1
             if events:

@@ -67,6 +67,8 @@ class RecurrentNetwork(nn.Module):
         joint = a.head == "nade"
         self.chords = Chords(a.symbols, a.head_hidden) if joint else None
         for name, parameter in self.recurrent.named_parameters():
+            if parameter.is_meta:
+                continue  # without values; torch would load its compiler to initialise it
             if name == "weight_ih_l0":
                 # As with an embedding, only a few inputs are 1 at a time. So these weights start
                 # at unit variance; at torch's 1/sqrt(hidden) their effect would drown.

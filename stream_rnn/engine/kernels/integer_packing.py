@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,7 @@ def make_room(laid: Layout, path: int) -> Room:
     )  # fmt: skip
 
 
+@cache
 def adds_up(path: int) -> bool:
     """Whether a path gives the sums of whole numbers, the largest among them."""
     rows, inputs, outputs = 13, 1030, 50
