@@ -52,14 +52,20 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("stream-rnn needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
+# The network's step is compiled for this processor once, here, and not by each process that is
+# the first to need it.
+COMPILE := $(BIN)/python -c 'from stream_rnn.engine.kernels.integer import compile_once as go; go()'
+
 # The constraints pin what was tested, torch above all: unpinned, it can come with gigabytes
 # of CUDA. For a CUDA machine, install the torch you want first; the range allows 2.4 and up.
 $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(COMPILE)
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,train,discovery,link,bench]'
+	$(COMPILE)
 	touch $@ $(VENV)/.run
 
 # WHEELS="windows 3.14": those of the targets whose name has one of these.
