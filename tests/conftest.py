@@ -60,7 +60,7 @@ SLOW = {
     "http": ("doors",),
     "bench": ("backprop", "chords", "osc", "serve"),
     "engine": ("histories",),
-    "kernels": ("compiling", "integer", "reference"),
+    "kernels": ("integer", "paths", "reference"),
     "inspect": ("command", "lettering", "pictures"),
     "midi": ("grid",),
     "sessions": ("course",),

@@ -22,10 +22,10 @@ THROUGH = {
     "codecs/test_rows.py": "codecs: ensemble touch",
     "engine/test_core.py": "engine: client",
     "engine/kernels/test_integer.py":
-        "engine/kernels: integer_batch integer_cells integer_draw integer_functions "
+        "engine/kernels: integer_batch integer_cells integer_draw integer_fields "
         "integer_packing integer_products",
     "engine/kernels/test_reference.py":
-        "engine/kernels: stepped; engine/numerics: cells states",
+        "engine/kernels: stepped; engine/numerics: cells scoring states",
     "engine/test_slots.py": "engine: credit states steering",
     "inspect/test_pictures.py": "inspect: lines maps",
     "midi/test_process.py": "midi: client jack_watch messages rack",

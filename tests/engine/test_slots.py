@@ -145,22 +145,3 @@ def test_the_artists_of_a_moment_before_do_not_count_as_those_of_then() -> None:
     run(slots, [row], 3)
     slots.plan(row, plan_of(3, 9, [2], slots, artists=(1.0, 0.0)))
     assert slots.next[row] == 10
-
-
-def test_what_is_compiled_for_one_batch_serves_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Numba compiles anew for arrays of another layout, which would take seconds amid the music."""
-    slots = make_slots("lstm", "categorical")
-    advance, batches = slots.kernel.advance, list[bool]()
-
-    def spy(*arrays: Any, **how: Any) -> None:
-        assert all(a.flags.c_contiguous for a in arrays if isinstance(a, np.ndarray))
-        batches.append(how["draw"])
-        advance(*arrays, **how)
-
-    monkeypatch.setattr(slots.kernel, "advance", spy)
-    rows = [slots.open(key) for key in range(4)]
-    for key, row in enumerate(rows):
-        injected = slots.codec.pack(np.ones(key, np.int64))
-        slots.plan(row, Plan(key, 1, 0, ((0, settings(key)),), injected))
-    run(slots, rows, 5)
-    assert batches == [True, False, True, False, True, False, True, True]

@@ -1,7 +1,7 @@
 """The kernels, which step sessions and draw for them; `protocol` defines what a kernel is.
 
 Each is imported where it is made: an engine on a CPU is to start without torch, and one that only
-counts without Numba.
+counts without LLVM.
 """
 
 from __future__ import annotations

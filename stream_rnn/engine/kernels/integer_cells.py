@@ -1,106 +1,192 @@
 # mypy: ignore-errors
-# Numba has no types.
-"""The cells of `numerics.cells`, compiled: one row of a layer, from its sums to its new state.
+# LLVM's builder has no types.
+"""A layer: its products and its cell, a span of units after the other.
 
-Arguments of all: `sums`, int32 `[gates]`, and `scale`, what they are worth; `inputs`, float32
-`[gates]`; `parameters`, flat; the row's cell before and after, and its new hidden state, `[units]`.
+A span is as many blocks of columns as hold all gates of some units; so sums are used while they
+are in the fastest memory. The columns of all that has gates are in that order: of each `together`
+units, one gate after the other.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from stream_rnn.engine.kernels.compiling import OPTIONS
-from stream_rnn.engine.kernels.integer_functions import (
-    bounded,
-    chance,
-    eight_bits,
-    exp2,
-    squashed,
-)
-from stream_rnn.engine.numerics.functions import LOG2E, ONE
+from stream_rnn.engine.kernels.emit import write
+from stream_rnn.engine.kernels.integer_fields import Fields, record
+from stream_rnn.engine.kernels.integer_packing import GATES, span_of
+from stream_rnn.engine.kernels.integer_products import States
+from stream_rnn.engine.numerics.cells import CELLED, UPDATES
+from stream_rnn.engine.numerics.functions import eight_bits
 
-LSTM, MI_LSTM, GRU, TANH = range(4)
-CELLS = {"lstm": LSTM, "mi-lstm": MI_LSTM, "gru": GRU, "tanh": TANH}
-_TWICE = np.float32(-2 * LOG2E)
+PARAMETERS = {"lstm": 0, "mi-lstm": 4, "gru": 1, "tanh": 0}
+APART = ("mi-lstm", "gru")  # whose sums from below and of their own state are not one sum
 
 
-@njit(**OPTIONS)
-def update(kind, sums, scale, inputs, parameters, before, after, hidden):
-    """One row of any cell."""
-    if kind == LSTM:
-        _lstm(sums, scale, inputs, before, after, hidden)
-    elif kind == MI_LSTM:
-        _multiplicative(sums, scale, inputs, parameters)
-        _remember(inputs, before, after, hidden)
-    elif kind == GRU:
-        _gru(sums, scale, inputs, parameters, before, after, hidden)
-    else:
-        for j in range(hidden.shape[0]):
-            own = np.float32(sums[j]) * scale[j]
-            hidden[j] = eight_bits(squashed(own + inputs[j]))
+def write_layer(module, path, cell, copy, product):
+    """Writes what steps some rows in one layer.
+
+    Its arguments: the fields; the layer; rows; the states that the products take, and those that
+    they take in the next layer, where the new states go, too.
+    """
+    span, apart = span_of(cell, path), cell in APART
+    updates = {
+        kind: _write_update(module, path, cell, kind) for kind in ("symbols", "keys", "above")
+    }
+
+    @write(
+        module, f"layer_{cell}",
+        [[np.int64], np.int64, np.int64, [path.states], [path.states]],
+    )  # fmt: skip
+    def layer(code, b, number, rows, states, following):
+        fields = Fields(code, b)
+        here = record(code, fields, number)
+        width, units = fields.number("states_width"), fields.number("units")
+        # In layers above the first, the state below is there already.
+        start = code.where(number == 0, 0, fields.number("own_at"))
+        hidden, layers = fields.array("hidden"), fields.number("layers")
+        with code.loop(rows) as m:
+            source = hidden.at((fields.array("at")[m] * layers + number) * units)
+            code.call(copy, source, states, width, m, start, units)
+
+        def multiply(which, span_index, first, sums):
+            groups, block = here.number(f"{which}_groups"), span_index * span.blocks
+            code.call(
+                product, rows, span.blocks, groups, States(path, states, width).at(0, first), width,
+                here.array(f"{which}_weights", np.int8).at(
+                    block * groups * (path.width * path.group)),
+                here.array(f"{which}_starts", np.int32).at(block * path.width),
+                fields.array(sums), fields.number("sums_width"),
+            )  # fmt: skip
+
+        def update(kind, index):
+            code.call(updates[kind], b, number, index, rows, following)
+
+        spans = here.number("own_blocks") / span.blocks
+        backwards = fields.array("reversed")[0] != 0
+        with code.loop(spans) as counted:
+            index = code.where(backwards, spans - 1 - counted, counted)
+            multiply("own", index, start if apart else 0, "sums")
+            with code.when_else(number == 0) as (first, above):
+                with first:
+                    with code.when_else(fields.number("head") == 0) as (one, several):
+                        with one:
+                            update("symbols", index)
+                        with several:
+                            update("keys", index)
+                with above:
+                    if apart:
+                        multiply("below", index, 0, "below")
+                    update("above", index)
+
+    return layer
 
 
-@njit(forceinline=True, error_model="numpy")
-def _cell(enter, forget, candidate, c):
-    above, forgets = (ONE + enter) * (ONE + candidate), ONE + forget
-    return (c * above + (ONE - candidate) * forgets) / (above * forgets)
+def _write_update(module, path, cell, kind):
+    """Writes what makes new states of the sums of a span.
+
+    Args:
+        kind: what comes to the layer: "symbols" or "keys", or "above" for a layer above the first.
+    """
+    lanes, span, gates = path.together, span_of(cell, path), range(GATES[cell])
+
+    @write(
+        module, f"update_{cell}_{kind}",
+        [[np.int64], np.int64, np.int64, np.int64, [path.states]],
+    )  # fmt: skip
+    def update(code, b, number, index, rows, following):
+        fields = Fields(code, b)
+        here = record(code, fields, number)
+        units, columns = fields.number("units"), fields.number("columns")
+        next_states = States(path, following, fields.number("states_width"))
+
+        def by_gate(array, start):
+            return [array.vector(start + g * lanes, lanes) for g in gates]
+
+        def scaled(sums, start, scales):
+            found = by_gate(sums, start)
+            return [x.astype(np.float32) * scale for x, scale in zip(found, scales, strict=True)]
+
+        def step(group, unit, mask):
+            """Of `lanes` units, all rows."""
+            column = unit * len(gates)
+            scales = by_gate(here.array("own_scales", np.float32), column)
+            if kind == "above":
+                bias = by_gate(here.array("bias", np.float32), column)
+                if cell in APART:
+                    below_scales = by_gate(here.array("below_scales", np.float32), column)
+            all_parameters = here.array("parameters", np.float32)
+            parameters = [
+                by_gate(all_parameters, columns * p + column) for p in range(PARAMETERS[cell])
+            ]
+            with code.loop(rows) as m:
+                start = m * fields.number("sums_width") + group * (len(gates) * lanes)
+                own = scaled(fields.array("sums"), start, scales)
+                if kind != "above":
+                    inputs = _first_inputs(code, fields, kind, m, column, lanes, gates)
+                    slot = fields.array("slots")[m]
+                    constants = fields.array("constant").at(slot * fields.number("constant_step"))
+                    for g in gates:
+                        constant = constants.vector(units * g + unit, lanes, mask)
+                        inputs[g] = inputs[g] + constant
+                elif cell in APART:
+                    below = scaled(fields.array("below"), start, below_scales)
+                    inputs = [x + y for x, y in zip(below, bias, strict=True)]
+                else:
+                    inputs = bias
+                layers = fields.number("layers")
+                here_at, to = ((fields.array(place)[m] * layers + number) * units + unit
+                               for place in ("at", "after"))  # fmt: skip
+                before = None
+                if cell in CELLED:
+                    before = fields.array("memory").vector(here_at, lanes, mask)
+                state, memory = UPDATES[cell](inputs, own, before, parameters)
+                if cell in CELLED:
+                    fields.array("memory").put(to, memory, mask)
+                small = eight_bits(state)
+                fields.array("hidden").put(to, small, mask)
+                next_states.put(m, unit, small)
+
+        with code.loop(span.groups) as group:
+            unit = (index * span.groups + group) * lanes
+            with code.when_else(unit + lanes <= units) as (whole, part):
+                with whole:
+                    step(group, unit, None)
+                with part:
+                    with code.when(unit < units):
+                        step(group, unit, code.places(lanes) < units - unit)
+
+    return update
 
 
-@njit(forceinline=True, error_model="numpy")
-def _state(leave, c):
-    power = exp2(bounded(c * _TWICE))
-    return eight_bits((ONE - power) / ((ONE + leave) * (ONE + power)))
+def _first_inputs(code, fields, kind, m, column, lanes, gates):
+    """The rows of the table that are looked up for a row, of each gate."""
+    table, columns = fields.array("table"), fields.number("columns")
+    if kind == "symbols":
+        row = table.at(fields.array("symbols_before")[m] * columns + column)
+        return [row.vector(g * lanes, lanes) for g in gates]
+    totals = [code.variable(0, np.float32, lanes) for _ in gates]
+    sounding = fields.array("sounding").at(m * (fields.number("symbols") + 1))
+    with code.loop(sounding[0]) as key:
+        row = table.at(sounding[key + 1] * columns + column)
+        for g in gates:
+            totals[g].now = totals[g].now + row.vector(g * lanes, lanes)
+    return [total.now for total in totals]
 
 
-@njit(**OPTIONS)
-def _lstm(sums, scale, inputs, before, after, hidden):
-    # Two loops: in one, each turn waits so long for its own numbers that the next begin too late.
-    units = hidden.shape[0]
-    for j in range(units):
-        i, f, a = j, units + j, 2 * units + j
-        enter = exp2(bounded(np.float32(sums[i]) * scale[i] + inputs[i]))
-        forget = exp2(bounded(np.float32(sums[f]) * scale[f] + inputs[f]))
-        candidate = exp2(bounded(np.float32(sums[a]) * scale[a] + inputs[a]))
-        after[j] = _cell(enter, forget, candidate, before[j])
-    for j in range(units):
-        o = 3 * units + j
-        leave = exp2(bounded(np.float32(sums[o]) * scale[o] + inputs[o]))
-        hidden[j] = _state(leave, after[j])
+def write_copy(module, path):
+    """Writes what copies states to where products take them.
 
+    Its arguments: from where; to which rows' states, and how many a row has; the row; the first
+    state there; and how many.
+    """
+    lanes = 16
 
-@njit(**OPTIONS)
-def _multiplicative(sums, scale, inputs, parameters):
-    """The gates, in the place of the inputs."""
-    gates = inputs.shape[0]
-    alpha, beta_own = parameters[:gates], parameters[gates : 2 * gates]
-    beta_inputs, bias = parameters[2 * gates : 3 * gates], parameters[3 * gates :]
-    for j in range(gates):
-        x, own = inputs[j], np.float32(sums[j]) * scale[j]
-        inputs[j] = (x * beta_inputs[j] + bias[j]) + own * (x * alpha[j] + beta_own[j])
+    @write(module, "copy", [[np.uint8], [path.states], *[np.int64] * 4])
+    def copy(code, source, to, width, m, start, count):
+        states, whole = States(path, to, width), count - (count & (lanes - 1))
+        with code.loop(whole, step=lanes) as i:
+            states.put(m, start + i, source.vector(i, lanes))
+        with code.loop(count, start=whole) as i:
+            states.put(m, start + i, source[i])
 
-
-@njit(**OPTIONS)
-def _remember(gates, before, after, hidden):
-    units = hidden.shape[0]
-    for j in range(units):
-        enter, forget = exp2(bounded(gates[j])), exp2(bounded(gates[units + j]))
-        candidate = exp2(bounded(gates[2 * units + j]))
-        after[j] = _cell(enter, forget, candidate, before[j])
-    for j in range(units):
-        hidden[j] = _state(exp2(bounded(gates[3 * units + j])), after[j])
-
-
-@njit(**OPTIONS)
-def _gru(sums, scale, inputs, bias, before, after, hidden):
-    units = hidden.shape[0]
-    for j in range(units):
-        r, z, n = j, units + j, 2 * units + j
-        reset = chance(inputs[r] + (np.float32(sums[r]) * scale[r] + bias[r]))
-        keep = chance(inputs[z] + (np.float32(sums[z]) * scale[z] + bias[z]))
-        own = np.float32(sums[n]) * scale[n] + bias[n]
-        candidate = squashed(inputs[n] + reset * own)
-        c = (before[j] - candidate) * keep + candidate
-        after[j] = c
-        hidden[j] = eight_bits(c)
+    return copy

@@ -1,219 +1,207 @@
 # mypy: ignore-errors
-# Numba and LLVM's builder have no types.
-"""Products of 8-bit states and weights, compiled: by AVX-512 VNNI, AVX2, or plain loops.
+# LLVM's builder has no types.
+"""Products of 8-bit states and weights, as each path makes them.
 
-All give the same sums, since sums of whole numbers do not depend on their order. A block of weights
-is read once for several rows: that is what a batch gains.
-
-AVX2 multiplies 16-bit numbers and adds pairs (`pmaddwd`). It has an instruction for 8 bits, too
-(`pmaddubsw`), which is not used: it cuts off what does not fit into 16 bits.
+A block is `width` columns of a product. Its weights are read once for many rows: that is what a
+batch gains.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import binding, ir
-from numba import config, njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
-from numpy.typing import NDArray
+from llvmlite import ir
 
-from stream_rnn.engine.kernels.compiling import OPTIONS
+from stream_rnn.engine.kernels.emit import Value, type_of, write
+from stream_rnn.engine.kernels.integer_packing import TILE
 
-PLAIN, AVX2, VNNI = 0, 1, 2
-PATHS = {"plain": PLAIN, "avx2": AVX2, "avx512-vnni": VNNI}
+_TILE_STATES = 4 * TILE  # of a row
 
 
-def _features() -> set[str]:
-    """What instructions Numba compiles for: this processor's, unless it was told otherwise."""
-    if config.CPU_NAME is None and config.CPU_FEATURES is None:
-        return {name for name, there in binding.get_host_cpu_features().items() if there}
-    told = (config.CPU_FEATURES or "").split(",")
-    return {name[1:] for name in told if name.startswith("+")}
-
-
-_FEATURES = _features()
-HAS = {
-    PLAIN: True,
-    AVX2: "avx2" in _FEATURES,
-    VNNI: {"avx512vnni", "avx512bw"} <= _FEATURES,
-}
-
-LANES = {PLAIN: 8, AVX2: 8, VNNI: 16}  # columns in a vector
-# Vectors in a block: with 4 rows, or 8, their sums fill the registers.
-VECTORS = {PLAIN: 3, AVX2: 2, VNNI: 3}
-GROUP = {PLAIN: 1, AVX2: 2, VNNI: 4}  # inputs that one instruction adds up
-MOST_GROUP = 4
-TOGETHER = 64  # rows for which a block of weights is read once
-
-
-_I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
-
-
-def pack(weights: NDArray[np.int8], path: int) -> NDArray[np.int8]:
-    """Weights `[inputs, outputs]` as `[blocks, groups, vectors, lanes, group]`, padded with 0."""
-    lanes, group, vectors = LANES[path], GROUP[path], VECTORS[path]
-    inputs, outputs = weights.shape
-    width = vectors * lanes
-    blocks, groups = -(-outputs // width), padded(inputs) // group
-    wide = np.zeros((groups * group, blocks * width), np.int8)
-    wide[:inputs, :outputs] = weights
-    shaped = wide.reshape(groups, group, blocks, vectors, lanes)
-    return np.ascontiguousarray(shaped.transpose(2, 0, 3, 4, 1))
-
-
-def padded(inputs: int) -> int:
-    """States of a row, as many as any path takes at once."""
-    return -(-inputs // MOST_GROUP) * MOST_GROUP
-
-
-def columns(outputs: int, path: int) -> int:
-    """Sums of a row, with the padding of the last block."""
-    width = VECTORS[path] * LANES[path]
-    return -(-outputs // width) * width
-
-
-def _make_block(path, rows):
-    """`c[rows, VECTORS * LANES] = a[rows, GROUP * groups]` times a packed block.
-
-    Arguments are addresses, and the bytes from a row to the next.
-    """
-    lanes, vectors = LANES[path], VECTORS[path]
-    sums_type = ir.VectorType(_I32, lanes)
-
-    @intrinsic
-    def block(typingctx, a, a_stride, b, c, c_stride, groups):
-        signature = types.void(*(types.int64,) * 6)
-
-        def codegen(context, build, signature, args):
-            if not HAS[path]:  # nobody will come here
-                return context.get_dummy_value()
-            a, a_stride, b, c, c_stride, groups = args
-            multiply = _avx2(build) if path == AVX2 else _vnni(build)
-            step = 64 if path == VNNI else 16  # bytes of a packed vector
-            entry = build.block
-            loop, done = build.append_basic_block(), build.append_basic_block()
-            row = [build.add(a, build.mul(a_stride, _I64(m))) for m in range(rows)]
-            build.branch(loop)
-            build.position_at_end(loop)
-            k = build.phi(_I64)
-            k.add_incoming(_I64(0), entry)
-            sums = [[build.phi(sums_type) for _ in range(vectors)] for _ in range(rows)]
-            for s in sum(sums, []):
-                s.add_incoming(ir.Constant(sums_type, [0] * lanes), entry)
-            start = build.add(b, build.mul(k, _I64(step * vectors)))
-            weights = [
-                _load(build, build.add(start, _I64(step * v)), ir.VectorType(_I8, step), 16)
-                for v in range(vectors)
-            ]
-            if path == AVX2:
-                weights = [build.sext(w, ir.VectorType(_I16, 16)) for w in weights]
-            new = []
-            for m in range(rows):
-                group = _load(build, build.add(row[m], build.mul(k, _I64(4))), _I32, 4)
-                none = ir.Constant(sums_type, ir.Undefined)
-                states = build.insert_element(none, group, _I32(0))
-                states = build.shuffle_vector(
-                    states, none, ir.Constant(ir.VectorType(_I32, lanes), [0] * lanes)
-                )
-                new.append([multiply(sums[m][v], states, weights[v]) for v in range(vectors)])
-            after = build.add(k, _I64(1))
-            k.add_incoming(after, loop)
-            for m in range(rows):
-                for v in range(vectors):
-                    sums[m][v].add_incoming(new[m][v], loop)
-            build.cbranch(build.icmp_signed("<", after, groups), loop, done)
-            build.position_at_end(done)
-            for m in range(rows):
-                for v in range(vectors):
-                    at = build.add(c, build.add(build.mul(c_stride, _I64(m)), _I64(4 * lanes * v)))
-                    build.store(new[m][v], build.inttoptr(at, sums_type.as_pointer())).align = 4
-            return context.get_dummy_value()
-
-        return signature, codegen
-
-    return block
-
-
-def _load(build, at, kind, align):
-    value = build.load(build.inttoptr(at, kind.as_pointer()), typ=kind)
-    value.align = align
-    return value
-
-
-def _avx2(build):
-    short, wide = ir.VectorType(_I16, 16), ir.VectorType(_I32, 8)
-    function = cgutils.get_or_insert_function(
-        build.module, ir.FunctionType(wide, [short, short]), "llvm.x86.avx2.pmadd.wd"
-    )
-
-    def multiply(total, states, weights):
-        return build.add(total, build.call(function, [build.bitcast(states, short), weights]))
-
-    return multiply
-
-
-def _vnni(build):
-    wide = ir.VectorType(_I32, 16)
-    function = cgutils.get_or_insert_function(
-        build.module, ir.FunctionType(wide, [wide] * 3), "llvm.x86.avx512.vpdpbusd.512"
-    )
-
-    def multiply(total, states, weights):
-        return build.call(function, [total, states, build.bitcast(weights, wide)])
-
-    return multiply
-
-
-_avx2_4, _avx2_1 = (_make_block(AVX2, rows) for rows in (4, 1))
-_vnni_8, _vnni_4, _vnni_1 = (_make_block(VNNI, rows) for rows in (8, 4, 1))
-
-
-@njit(**OPTIONS)
-def product(path, rows, states, bytes_, weights, at, blocks, groups, shift, sums):
-    """Sums `[rows, columns]` of the states of so many rows, in place.
+class States:
+    """The states of rows, as products take them; for AMX in tiles.
 
     Args:
-        path: whose packing the weights have.
-        states: int16 `[rows, padded]`, -127 to 127; what AVX2 and the plain loops take.
-        bytes_: uint8 `[rows, padded]`, 1 to 255; what VNNI takes.
-        weights: int8, flat; from `at` on those of `pack`, so many blocks of so many groups.
-        shift: int32 `[columns]`: 128 times each output's weights.
+        array: `path.states`.
+        width: states of a row.
     """
-    to, stride = sums.ctypes.data, sums.strides[0]
-    for j in range(blocks):
-        m = 0
-        if path == AVX2:
-            place = weights.ctypes.data + at + j * groups * 32
-            start, step, column = states.ctypes.data, states.strides[0], to + j * 64
-            while m + 4 <= rows:
-                _avx2_4(start + m * step, step, place, column + m * stride, stride, groups)
-                m += 4
-            while m < rows:
-                _avx2_1(start + m * step, step, place, column + m * stride, stride, groups)
-                m += 1
-        elif path == VNNI:
-            place = weights.ctypes.data + at + j * groups * 192
-            start, step, column = bytes_.ctypes.data, bytes_.strides[0], to + j * 192
-            while m + 8 <= rows:
-                _vnni_8(start + m * step, step, place, column + m * stride, stride, groups)
-                m += 8
-            while m + 4 <= rows:
-                _vnni_4(start + m * step, step, place, column + m * stride, stride, groups)
-                m += 4
-            while m < rows:
-                _vnni_1(start + m * step, step, place, column + m * stride, stride, groups)
-                m += 1
-            for m in range(rows):
-                for i in range(j * 48, (j + 1) * 48):
-                    sums[m, i] -= shift[i]
+
+    def __init__(self, path, array, width):
+        self.path, self.array, self.width = path, array, width
+
+    def at(self, m, unit):
+        """Where a row's state lies; and those behind it, in tiles up to a whole 64."""
+        if not self.path.tiles:
+            return self.array.at(m * self.width + unit)
+        tile = (m & -TILE) * self.width + (unit & -_TILE_STATES) * TILE
+        return self.array.at(tile + (m & (TILE - 1)) * _TILE_STATES + (unit & (_TILE_STATES - 1)))
+
+    def put(self, m, unit, states, mask=None):
+        """Stores 8-bit states of a row, a vector or one, as the products take them."""
+        if self.path.states is not np.uint8:
+            states = (states.astype(np.int16) - 128).astype(self.path.states)
+        self.at(m, unit).put(0, states, mask)
+
+
+def write_product(module, path):
+    """Writes what multiplies the states of some rows by some blocks of weights.
+
+    Its arguments: rows; blocks, and the groups in each; states and how many there are in a row; the
+    weights; int32 where the sums of a row begin; and where they go, and how many numbers lie there
+    from a row to the next.
+    """
+    arguments = [np.int64, np.int64, np.int64, [path.states], np.int64, [np.int8], [np.int32],
+                 [np.int32], np.int64]  # fmt: skip
+    if path.tiles:
+        return _write_tiles(module, path, arguments)
+    some = {
+        rows: _write_rows(module, path, rows, arguments[2:]) for rows in range(1, path.rows + 1)
+    }
+
+    @write(module, "product", arguments)
+    def product(code, rows, blocks, groups, states, width, weights, starts, sums, step):
+        with code.loop(blocks) as j:
+            done = code.variable(0, np.int64)
+            for count in range(path.rows, 0, -1):
+                with code.loop_while(lambda count=count: rows - done.now >= count):
+                    m = done.now
+                    code.call(
+                        some[count], groups, states.at(m * width), width,
+                        weights.at(j * groups * (path.width * path.group)),
+                        starts.at(j * path.width), sums.at(m * step + j * path.width), step,
+                    )  # fmt: skip
+                    done.now = m + count
+
+    return product
+
+
+def _write_rows(module, path, rows, arguments):
+    """The same of a fixed number of rows, whose sums stay in registers."""
+    lanes, vectors, group = path.lanes, path.vectors, path.group
+    few = rows * vectors
+    chains = 4 if few <= 4 else 2 if few <= 8 else 1  # so that no sum waits for the one before
+
+    @write(module, f"rows_{rows}", arguments)
+    def product(code, groups, states, width, weights, starts, sums, step):
+        multiply = _multiplier(code, path)
+        begin = [starts.vector(v * lanes, lanes) for v in range(vectors)]
+        none = code.value(0, np.int32, lanes)
+        totals = [
+            [[code.variable(none if chain else begin[v]) for v in range(vectors)]
+             for _ in range(rows)]
+            for chain in range(chains)
+        ]  # fmt: skip
+        starting = [states.at(width * m) for m in range(rows)]
+        # From one vector of a group's weights to the next, and from one group's states.
+        inside = TILE if path.tiles else 1
+        turn = lanes * group
+        with code.loop(groups, step=max(chains, inside)) as k:
+            for g in range(max(chains, inside)):
+                here = (k * vectors + g * (1 if path.tiles else vectors)) * turn
+                given = [weights.vector(here + v * inside * turn, turn) for v in range(vectors)]
+                unit = k * (inside * group) + g * group
+                for m in range(rows):
+                    for v in range(vectors):
+                        total = totals[g % chains][m][v]
+                        total.now = multiply(total.now, starting[m].at(unit), given[v])
+        for m in range(rows):
+            for v in range(vectors):
+                total = totals[0][m][v].now
+                for chain in range(1, chains):
+                    total = total + totals[chain][m][v].now
+                sums.put(step * m + v * lanes, total)
+
+    return product
+
+
+def _multiplier(code, path):
+    """`(total, states, weights) -> total`: adds the products of a group of a row's states."""
+    lanes = path.lanes
+    wide = type_of(np.int32, lanes)
+
+    def dot(total, states, weights):  # 4 bytes each
+        given = states.view(np.int32)[0].spread(lanes)
+        if path.name == "sdot":
+            given, name = given.view(np.int8), f"aarch64.neon.sdot.v{lanes}i32.v{4 * lanes}i8"
+            raws = [total.raw, given.raw, weights.raw]
         else:
-            for m in range(rows):
-                total, state = sums[m, j * 24 : (j + 1) * 24], states[m]
-                for i in range(24):
-                    total[i] = 0
-                for g in range(groups):
-                    first = at + (j * groups + g) * 24
-                    factor, row = np.int32(state[g]), weights[first : first + 24]
-                    for i in range(24):
-                        total[i] += np.int32(factor * np.int32(row[i]))
+            name = f"x86.avx512.vpdpbusd.{32 * lanes}"
+            # Numbers of 32 bits for 4 bytes each, as older LLVMs have it; newer ones take both.
+            raws = [total.raw, given.raw, weights.view(np.int32).raw]
+        return Value(code, code.instruction(name, wide, raws), np.int32)
+
+    def pairs(total, states, weights):  # 2 numbers of 16 bits each
+        given = states.view(np.int32)[0].spread(lanes).view(np.int16)
+        raws = [given.raw, weights.astype(np.int16).raw]
+        return total + Value(code, code.instruction("x86.avx2.pmadd.wd", wide, raws), np.int32)
+
+    def plain(total, states, weights):
+        return total + states[0].spread(lanes).astype(np.int32) * weights.astype(np.int32)
+
+    return {1: plain, 2: pairs, 4: dot}[path.group]
+
+
+def _write_tiles(module, path, arguments):
+    """By AMX. Rows are taken in whole tiles, for which there is room.
+
+    Two tiles of rows stay in the fastest memory while all blocks pass by. One row alone is a matter
+    of how fast weights are read, which vectors do faster.
+    """
+    alone = _write_rows(module, path, 1, arguments[2:])
+    some = {count: _write_tile_rows(module, path, count, arguments[2:]) for count in (2, 1)}
+
+    @write(module, "product", arguments)
+    def product(code, rows, blocks, groups, states, width, weights, starts, sums, step):
+        def multiply(function, m):
+            with code.loop(blocks) as j:
+                code.call(
+                    function, groups, states.at(m * width), width,
+                    weights.at(j * groups * (path.width * path.group)), starts.at(j * path.width),
+                    sums.at(m * step + j * path.width), step,
+                )  # fmt: skip
+
+        with code.when_else(rows == 1) as (one, more):
+            with one:
+                multiply(alone, 0)
+            with more:
+                done = code.variable(0, np.int64)
+                for count, function in some.items():
+                    with code.loop_while(lambda least=(count - 1) * TILE: rows - done.now > least):
+                        multiply(function, done.now)
+                        done.now = done.now + count * TILE
+
+    return product
+
+
+def _write_tile_rows(module, path, count, arguments):
+    """`count` times 16 rows of a block."""
+    vectors, line = path.vectors, 4 * path.lanes
+    byte, void = ir.IntType(8), ir.VoidType()
+    # Tiles 0 … are the sums, then come those of states, then those of weights.
+    of_states = count * vectors
+    of_weights = of_states + count
+
+    @write(module, f"tiles_{count}", arguments)
+    def product(code, groups, states, width, weights, starts, sums, step):
+        def load(tile, array, stride):
+            raws = [byte(tile), array.pointer, code.value(stride, np.int64).raw]
+            code.instruction("x86.tileloadd64", void, raws)
+
+        for m in range(count):
+            for v in range(vectors):
+                load(m * vectors + v, starts.at(v * path.lanes), 0)  # the same for each row
+        with code.loop(groups, step=TILE) as k:
+            for m in range(count):
+                load(of_states + m, states.at(width * (m * TILE) + k * line), line)
+            for v in range(vectors):
+                load(of_weights + v, weights.at((k * vectors + v * TILE) * line), line)
+            for m in range(count):
+                for v in range(vectors):
+                    tiles = (m * vectors + v, of_states + m, of_weights + v)
+                    code.instruction("x86.tdpbusd", void, [byte(tile) for tile in tiles])
+        for m in range(count):
+            for v in range(vectors):
+                to = sums.at(step * (m * TILE) + v * path.lanes)
+                raws = [byte(m * vectors + v), to.pointer, (step * 4).raw]
+                code.instruction("x86.tilestored64", void, raws)
+
+    return product

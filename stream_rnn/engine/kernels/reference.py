@@ -63,8 +63,9 @@ class ReferenceKernel(WholeStates, Stepped):
                 before = np.concatenate([hidden[number - 1], before], axis=1)
                 inputs = layer.bias
             made, cells[number] = self._update(
-                inputs, own(before), state.cell[number], layer.parameters
-            )
+                self._by_gate(inputs), self._by_gate(own(before)), state.cell[number],
+                [self._by_gate(parameter) for parameter in layer.parameters],
+            )  # fmt: skip
             hidden[number] = eight_bits(made)
         return State(hidden, cells)
 
@@ -75,6 +76,10 @@ class ReferenceKernel(WholeStates, Stepped):
     def draw(self, outputs: Floats, by: Draw) -> NDArray[Any]:
         """The symbols that come next: `[rows]` indices or `[rows, keys]` bool."""
         return draw_symbols(self.architecture, outputs, by, self.chords or draw_keys)
+
+    def _by_gate(self, values: Floats) -> list[Floats]:
+        """Of `[..., gates]`, each gate's `[..., hidden]`."""
+        return np.split(values, values.shape[-1] // self.architecture.hidden, axis=-1)
 
     def _looked_up(self, symbols: NDArray[Any]) -> Floats:
         table = self._table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,8 +55,12 @@ def weights_of(logits: Floats, sharp: Floats) -> Weights:
     """
     largest = logits.max(1, keepdims=True)
     largest = np.where(largest > -np.inf, largest, np.float32(0.0))
-    power = exp2(bounded((logits - largest) * sharp[:, None]))
-    return np.asarray((power * HEAVIEST).astype(np.int64))
+    return weight((logits - largest) * sharp[:, None]).astype(np.int64)
+
+
+def weight(exponents: Floats) -> NDArray[np.int32]:
+    """`2**30 * 2**exponent` without its fraction, for exponents up to 0."""
+    return cast(NDArray[np.int32], (exp2(bounded(exponents)) * HEAVIEST).astype(np.int32))
 
 
 def truncated(weights: Weights, top_k: NDArray[np.int64], top_p: NDArray[np.float64]) -> Weights:

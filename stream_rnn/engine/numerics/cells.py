@@ -6,7 +6,8 @@ function. So an LSTM's new cell is one fraction, and its new state another.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -20,57 +21,64 @@ from stream_rnn.engine.numerics.functions import (
     squashed,
 )
 
-Update = Callable[[Floats, Floats, Floats, Floats], tuple[Floats, Floats]]
-"""A step of a layer, `(inputs, own, cell, parameters) -> (state, cell)`.
+Gates = Sequence[Floats]
+Update = Callable[[Gates, Gates, Floats, Sequence[Gates]], tuple[Floats, Floats]]
+"""A step of a layer, `(inputs, own, cell, parameters) -> (state, cell)`, element by element.
 
-    inputs: `[rows, gates * hidden]`: from below, with the bias.
-    own: `[rows, gates * hidden]`: of the layer's own state, or of both.
-    cell: `[rows, hidden]`, or `[rows, 0]` for the cell that has none.
-    parameters: `[parameters, gates * hidden]`.
+    inputs: of each gate, `[rows, hidden]`: from below, with the bias.
+    own: of each gate, `[rows, hidden]`: of the layer's own state, or of both.
+    cell: `[rows, hidden]`; of no use to the cell that has none.
+    parameters: each of each gate, `[hidden]`.
     state: `[rows, hidden]`, from -1 to 1, before it is rounded to 8 bits.
+
+The compiled kernels do what stands here; see `functions`.
 """
 
 _TWICE = np.float32(-2 * LOG2E)
 
 
-def _lstm(inputs: Floats, own: Floats, cell: Floats, parameters: Floats) -> tuple[Floats, Floats]:
+def _lstm(
+    inputs: Gates, own: Gates, cell: Floats, parameters: Sequence[Gates]
+) -> tuple[Floats, Floats]:
     """Hochreiter and Schmidhuber 1997, with the forget gate of Gers 2000."""
-    return _remember(own + inputs, cell)
+    return _remember([b + a for a, b in zip(inputs, own, strict=True)], cell)
 
 
 def _multiplicative_lstm(
-    inputs: Floats, own: Floats, cell: Floats, parameters: Floats
+    inputs: Gates, own: Gates, cell: Floats, parameters: Sequence[Gates]
 ) -> tuple[Floats, Floats]:
     """Wu et al. 2016 (arXiv 1606.06630)."""
-    alpha, beta_own, beta_inputs, bias = parameters
-    return _remember((inputs * beta_inputs + bias) + own * (inputs * alpha + beta_own), cell)
+    each = zip(inputs, own, *parameters, strict=True)
+    gates = [(a * in_ + bias) + b * (a * alpha + own_) for a, b, alpha, own_, in_, bias in each]
+    return _remember(gates, cell)
 
 
-def _gru(inputs: Floats, own: Floats, cell: Floats, parameters: Floats) -> tuple[Floats, Floats]:
+def _gru(
+    inputs: Gates, own: Gates, cell: Floats, parameters: Sequence[Gates]
+) -> tuple[Floats, Floats]:
     """Cho et al. 2014, in the form of torch. Its cell is its state, before it is rounded."""
-    units = cell.shape[1]
-    own = own + parameters[0]
-    gates = chance(inputs[:, : 2 * units] + own[:, : 2 * units])
-    reset, update = gates[:, :units], gates[:, units:]
-    candidate = squashed(inputs[:, 2 * units :] + reset * own[:, 2 * units :])
+    (biases,) = parameters
+    reset, update, new = (b + bias for b, bias in zip(own, biases, strict=True))
+    reset, update = chance(inputs[0] + reset), chance(inputs[1] + update)
+    candidate = squashed(inputs[2] + reset * new)
     state = (cell - candidate) * update + candidate
     return state, state
 
 
-def _plain(inputs: Floats, own: Floats, cell: Floats, parameters: Floats) -> tuple[Floats, Floats]:
+def _plain(
+    inputs: Gates, own: Gates, cell: Floats, parameters: Sequence[Gates]
+) -> tuple[Floats, Floats]:
     """Elman 1990."""
-    return squashed(own + inputs), cell
+    return squashed(own[0] + inputs[0]), cell
 
 
-def _remember(gates: Floats, cell: Floats) -> tuple[Floats, Floats]:
-    """An LSTM's state and cell from its gates, in torch's order, `[rows, 4 * hidden]`."""
-    units = cell.shape[1]
-    powers = exp2(bounded(gates))
-    enter, forget, candidate, leave = (powers[:, i * units : (i + 1) * units] for i in range(4))
+def _remember(gates: Gates, cell: Floats) -> tuple[Floats, Floats]:
+    """An LSTM's state and cell from its gates, in torch's order."""
+    enter, forget, candidate, leave = (exp2(bounded(gate)) for gate in gates)
     above, forget = (ONE + enter) * (ONE + candidate), ONE + forget
-    cell = np.asarray((cell * above + (ONE - candidate) * forget) / (above * forget), np.float32)
+    cell = cast(Floats, (cell * above + (ONE - candidate) * forget) / (above * forget))
     power = exp2(bounded(cell * _TWICE))
-    return np.asarray((ONE - power) / ((ONE + leave) * (ONE + power)), np.float32), cell
+    return cast(Floats, (ONE - power) / ((ONE + leave) * (ONE + power))), cell
 
 
 UPDATES: dict[str, Update] = {

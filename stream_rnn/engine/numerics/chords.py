@@ -99,7 +99,7 @@ def next_keys(
         may: `[rows, keys]`: the keys below the last.
     """
     doublings = bounded(odds * _UP)
-    silences = np.where(may, _counted(log2(ONE + exp2(doublings))), 0)  # minus log2(1 - chance)
+    silences = np.where(may, _counted(silence(doublings)), 0)
     above = silences[:, ::-1].cumsum(1)[:, ::-1]  # that the key and all above it are silent
     all_silent = above[:, :1]
     # The logarithm of the chance that a key is the next one.
@@ -115,6 +115,11 @@ def next_keys(
     key = odds.shape[1] - 1 - pick(weights, share * weights.sum(1).astype(np.float64))
     likeliest = odds.shape[1] - 1 - logs[:, ::-1].argmax(1)  # the highest of equals
     return more, np.where(cold, likeliest, key)
+
+
+def silence(doublings: Floats) -> Floats:
+    """Minus log2(1 - chance) of a key."""
+    return log2(ONE + exp2(doublings))
 
 
 def _counted(x: Floats) -> NDArray[np.int64]:

@@ -2,9 +2,14 @@
 
 No mathematics library, and no fused multiply-add: NumPy rounds each operation on its own. All take
 and give arrays, element by element.
+
+They are also what the compiled kernels do: `kernels.emit` runs them on values that write machine
+code. So they use operators, `astype` and `view`, and of NumPy's functions the two in `bounded`.
 """
 
 from __future__ import annotations
+
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +66,7 @@ def log2(x: Floats) -> Floats:
     p = square * LOGS[0] + LOGS[1]
     p = p * square + LOGS[2]
     p = p * square + LOGS[3]
-    return np.asarray(p * s + exponent)
+    return cast(Floats, p * s + exponent)
 
 
 def squashed(t: Floats) -> Floats:
@@ -77,7 +82,8 @@ def chance(t: Floats) -> Floats:
 
 def eight_bits(y: Floats) -> NDArray[np.uint8]:
     """A state from -1 to 1 as 1 … 255; zero is 128."""
-    return np.asarray(np.floor(y * np.float32(127.0) + np.float32(128.5)).astype(np.uint8))
+    # What is dropped is what `floor` would drop, since it is above 0.
+    return cast(NDArray[np.uint8], (y * np.float32(127.0) + np.float32(128.5)).astype(np.uint8))
 
 
 def sharpness(temperature: NDArray[np.float64], doublings: float = LOG2E) -> Floats:

@@ -13,91 +13,33 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stream_rnn.engine.kernels import prepare
-from stream_rnn.engine.kernels.integer import IntegerKernel
-from stream_rnn.engine.kernels.integer_batch import OUTPUTS, STEP, advance, bundle
-from stream_rnn.engine.kernels.reference import ReferenceKernel
 from stream_rnn.engine.numerics.chords import ChordDraw
 from stream_rnn.engine.numerics.functions import Floats
-from stream_rnn.engine.numerics.states import SlotSettings, turned
 from stream_rnn.engine.numerics.states import State as WholeState
 from stream_rnn.engine.numerics.sums import ExactSums
 from stream_rnn.nets.network import State
 from stream_rnn.nets.quantised import QuantisedNetwork
 
 
-class Runs(Protocol):
-    """What is needed of a kernel."""
+class Steps(Protocol):
+    """What is needed of a kernel; `ReferenceKernel` describes the methods."""
 
     def zero_state(self, rows: int) -> WholeState: ...
 
     def constant(self, blend: Sequence[float]) -> Floats: ...
 
-    def run(
-        self, symbols: NDArray[Any], constants: Floats, state: WholeState
-    ) -> tuple[Floats, WholeState]:
-        """The outputs after each symbol of a stretch, `[rows, time, outputs]`, and the state.
+    def step(self, symbols: NDArray[Any], constants: Floats, state: WholeState) -> WholeState: ...
 
-        Args:
-            symbols: `[rows, time]` indices or `[rows, time, keys]` of 0 and 1.
-            constants: `[rows, gates]`.
-        """
-        ...
+    def outputs(self, state: WholeState) -> Floats: ...
 
 
 def serve(network: QuantisedNetwork) -> ServedNetwork:
     """A network as it is served; by the compiled kernel, ten times as fast as the reference."""
+    from stream_rnn.engine.kernels import prepare
+    from stream_rnn.engine.kernels.integer import IntegerKernel
+
     prepare()
-    return ServedNetwork(network, CompiledRuns(network))
-
-
-def serve_slowly(network: QuantisedNetwork) -> ServedNetwork:
-    """The same by the reference, which need not be compiled."""
-    return ServedNetwork(network, ReferenceRuns(network))
-
-
-class ReferenceRuns(ReferenceKernel):
-    """The reference, over stretches."""
-
-    def run(
-        self, symbols: NDArray[Any], constants: Floats, state: WholeState
-    ) -> tuple[Floats, WholeState]:
-        found = []
-        for column in symbols.swapaxes(0, 1):
-            state = self.step(column, constants, state)
-            found.append(self.outputs(state))
-        return np.stack(found, 1), state
-
-
-class CompiledRuns(IntegerKernel):
-    """The compiled kernel, over stretches: its arrays are named once a stretch."""
-
-    def run(
-        self, symbols: NDArray[Any], constants: Floats, state: WholeState
-    ) -> tuple[Floats, WholeState]:
-        rows, time = symbols.shape[:2]
-        given = symbols.reshape(rows, time, -1).swapaxes(0, 1).astype(np.int64, order="C")
-        made = np.empty((rows, time, self.architecture.outputs), np.float32)
-        now, outputs = turned(state), self._room.outputs
-        bundled = bundle(self._packed, _constants_only(constants), now, self._room)
-        for first in range(0, rows, len(outputs)):  # as many as the room has outputs of
-            at = np.arange(first, min(first + len(outputs), rows))
-            for n in range(time):
-                column = given[n, at[0] : at[-1] + 1]
-                advance(STEP | OUTPUTS, bundled, column, at, at, at, at, column)
-                made[at, n] = outputs[: len(at)]
-        return made, turned(now)
-
-
-def _constants_only(constants: Floats) -> SlotSettings:
-    """Settings by which nothing is drawn."""
-    rows = len(constants)
-    wholes, doubles = np.zeros(rows, np.int64), np.zeros(rows)
-    floats = doubles.astype(np.float32)
-    may = np.zeros((rows, 1), np.uint8)
-    return SlotSettings(
-        np.ascontiguousarray(constants), wholes, doubles, floats, wholes, doubles, floats, may
-    )
+    return ServedNetwork(network, IntegerKernel(network))
 
 
 class ServedNetwork:
@@ -108,7 +50,7 @@ class ServedNetwork:
         chords: what makes logits of the outputs, where the head is joint.
     """
 
-    def __init__(self, network: QuantisedNetwork, kernel: Runs) -> None:
+    def __init__(self, network: QuantisedNetwork, kernel: Steps) -> None:
         self.architecture, self._kernel = network.architecture, kernel
         self.chords = None
         if network.voices is not None and network.keys is not None:
@@ -128,8 +70,11 @@ class ServedNetwork:
         kernel = self._kernel
         constants = np.stack([kernel.constant(blend) for blend in artists.double().tolist()])
         now = WholeState(state.hidden.numpy(), state.cell.numpy())
-        outputs, now = kernel.run(symbols.numpy(), constants, now)
-        return torch.from_numpy(outputs), State(*map(torch.from_numpy, now))
+        outputs = []
+        for column in symbols.numpy().swapaxes(0, 1):
+            now = kernel.step(column, constants, now)
+            outputs.append(kernel.outputs(now))
+        return torch.from_numpy(np.stack(outputs, 1)), State(*map(torch.from_numpy, now))
 
 
 class ServedChords:
