@@ -18,7 +18,7 @@ from stream_rnn.engine import messages as m
 from stream_rnn.engine.core import Core, EngineOptions
 from stream_rnn.engine.slots import SNAPSHOT_EVERY
 
-LENGTH = SNAPSHOT_EVERY + 60
+LENGTH = SNAPSHOT_EVERY + 30
 ROLLBACK = 16
 LOG = {
     0: m.Settings(temperature=0.9, seed=5),
@@ -128,7 +128,7 @@ class Stream:
             self._company.append(other)
         if self._company and dice.random() < 0.2:
             self._apply(m.Close(self._company.pop(dice.randrange(len(self._company)))))
-        if dice.random() < 0.04:
+        if self._rounds % 20 == 19:
             self._restart(group)
 
     def _restart(self, group: dict[int, Session]) -> None:
@@ -159,7 +159,7 @@ class Stream:
         self._apply(m.Credits(*(array.tobytes() for array in arrays)))
 
     def _step(self, group: dict[int, Session]) -> None:
-        for _ in range(self._dice.randrange(20, 90)):
+        for _ in range(self._dice.choice([20, 90, 2000])):
             events, wake = self._core.step(1.0)
             if not events and wake > 1.0:
                 break
@@ -182,10 +182,12 @@ class Stream:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("model", "others", "sessions"),
     [
-        ("shakespeare", ["nottingham-joint", "star-trek"], 1000),
+        ("star-trek", ["nottingham-joint", "shakespeare"], 1000),
+        ("shakespeare", ["star-trek"], 200),
         ("chorales", ["death-metal"], 200),
     ],
 )
@@ -193,4 +195,4 @@ def test_streams_of_one_seed_and_log_are_one(model: str, others: list[str], sess
     stream = Stream(model, others, seed=1)
     streams = stream.play(sessions)
     assert len(streams) == 1
-    assert stream.restarts > 0 and stream.goings_back > 2 * sessions
+    assert stream.restarts > 1 and stream.goings_back > 2 * sessions
