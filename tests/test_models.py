@@ -21,8 +21,8 @@ from stream_rnn.checkpoint import (
 )
 from stream_rnn.engine.library import load_kernel
 from stream_rnn.engine.messages import Settings
-from stream_rnn.engine.numerics.scoring import serve
 from stream_rnn.engine.offline import generate
+from stream_rnn.engine.scoring import serve
 from stream_rnn.sessions.controls import default_controls
 from stream_rnn.train.data import corpus_of_card
 from stream_rnn.train.evaluate import (

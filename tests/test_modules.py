@@ -25,7 +25,7 @@ THROUGH = {
         "engine/kernels: integer_batch integer_cells integer_draw integer_fields "
         "integer_packing integer_products",
     "engine/kernels/test_reference.py":
-        "engine/kernels: stepped; engine/numerics: cells scoring states",
+        "engine/kernels: stepped; engine/numerics: cells states",
     "engine/test_slots.py": "engine: credit states steering",
     "inspect/test_pictures.py": "inspect: lines maps",
     "midi/test_process.py": "midi: client jack_watch messages rack",

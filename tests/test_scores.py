@@ -6,7 +6,7 @@ import pytest
 from boxed import MODELS, held_out, needs_data
 
 from stream_rnn.checkpoint import load_network, load_quantised, read_card
-from stream_rnn.engine.numerics.scoring import serve
+from stream_rnn.engine.scoring import serve
 from stream_rnn.train.evaluate import ROWS, evaluate
 
 PIECE = 4096

@@ -121,11 +121,3 @@ def golden(kernel: Any, length: int, *, seed: int = 7) -> str:
         digest.update(before.astype("<i8").tobytes())
     digest.update(kernel.export_state(state))
     return digest.hexdigest()[:16]
-
-
-def serve(network: QuantisedNetwork) -> Any:
-    """A network to be scored as it is served, by the reference: tests' networks are small."""
-    from stream_rnn.engine.kernels.reference import ReferenceKernel
-    from stream_rnn.engine.numerics.scoring import ServedNetwork
-
-    return ServedNetwork(network, ReferenceKernel(network))

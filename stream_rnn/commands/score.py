@@ -39,7 +39,7 @@ def _eval(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from stream_rnn.checkpoint import FLOATS, load_network, load_quantised, read_card, write_card
-    from stream_rnn.engine.numerics.scoring import serve
+    from stream_rnn.engine.scoring import serve
     from stream_rnn.train.data import corpus_of_card
     from stream_rnn.train.evaluate import Scored
     from stream_rnn.train.finish import measure_of, rescored, splits_scored, what_8_bits_cost

@@ -38,8 +38,8 @@ def _train(options: argparse.Namespace) -> None:
     data = options.text.resolve().parent if options.text else data_folder(options.data)
     from stream_rnn.checkpoint import read_card
     from stream_rnn.engine.device import pick_device
-    from stream_rnn.engine.numerics.scoring import serve
     from stream_rnn.engine.preview import preview
+    from stream_rnn.engine.scoring import serve
     from stream_rnn.train.choose import choose, recipe_text
     from stream_rnn.train.corpus import summary
     from stream_rnn.train.data import load_corpus

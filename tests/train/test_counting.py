@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from whole import serve
 
 from stream_rnn.checkpoint import load_network, read_card
 from stream_rnn.codecs.text import TextCodec
 from stream_rnn.engine.preview import preview
+from stream_rnn.engine.scoring import serve_slowly as serve
 from stream_rnn.errors import ConfigError
 from stream_rnn.train.corpus import Corpus, Document
 from stream_rnn.train.evaluate import evaluate

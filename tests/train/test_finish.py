@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from whole import hash_of, serve
+from whole import hash_of
 
 from stream_rnn.checkpoint import (
     CARD,
@@ -22,6 +22,7 @@ from stream_rnn.checkpoint import (
     save_model,
 )
 from stream_rnn.codecs.text import TextCodec
+from stream_rnn.engine.scoring import serve_slowly as serve
 from stream_rnn.errors import CheckpointError
 from stream_rnn.nets.network import Architecture, RecurrentNetwork
 from stream_rnn.train.corpus import Corpus, Document

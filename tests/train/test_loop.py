@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 import torch
-from whole import serve
 
 from stream_rnn.checkpoint import Card, load_network, load_quantised, read_card
 from stream_rnn.engine.preview import preview
+from stream_rnn.engine.scoring import serve_slowly as serve
 from stream_rnn.errors import CheckpointError, ConfigError, TrainingError
 from stream_rnn.nets.network import RecurrentNetwork
 from stream_rnn.train import loop

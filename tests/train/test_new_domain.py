@@ -11,7 +11,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from whole import serve
 
 import stream_rnn.codecs
 from stream_rnn.checkpoint import load_network, load_quantised, read_card
@@ -20,6 +19,7 @@ from stream_rnn.codecs.registry import codec_from_json
 from stream_rnn.engine.messages import Settings
 from stream_rnn.engine.offline import generate, kernel_of
 from stream_rnn.engine.preview import preview
+from stream_rnn.engine.scoring import serve_slowly as serve
 from stream_rnn.errors import CheckpointError, DataError
 from stream_rnn.sound.voice import Note, Voice
 from stream_rnn.train.data import corpus_of_card, load_corpus

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-from whole import serve
 
 from stream_rnn.checkpoint import read_card
 from stream_rnn.codecs.playlist import PlaylistCodec
 from stream_rnn.engine.library import load_kernel
 from stream_rnn.engine.messages import Settings
 from stream_rnn.engine.offline import generate
+from stream_rnn.engine.scoring import serve_slowly as serve
 from stream_rnn.train.data import load_corpus
 from stream_rnn.train.recipe import Recipe, read_recipe
 from stream_rnn.train.start import make_trainer

@@ -16,13 +16,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from whole import serve
 
 from stream_rnn.checkpoint import load_network, load_quantised, read_card
 from stream_rnn.codecs.performance import Note, midi_from_notes
 from stream_rnn.engine.messages import Settings
 from stream_rnn.engine.offline import generate, kernel_of
 from stream_rnn.engine.preview import preview
+from stream_rnn.engine.scoring import serve_slowly as serve
 from stream_rnn.train.data import corpus_of_card, load_corpus
 from stream_rnn.train.evaluate import evaluate
 from stream_rnn.train.recipe import DataRecipe, Recipe, read_recipe

@@ -153,6 +153,24 @@ class IntegerKernel(WholeStates):
             made.append(room[: len(places), : self.architecture.outputs].copy())
         return np.concatenate(made)
 
+    def run(self, symbols: NDArray[Any], constants: Floats, state: State) -> tuple[Floats, State]:
+        """The outputs after each symbol of a stretch, `[rows, time, outputs]`, and the state.
+
+        Args:
+            symbols: `[rows, time]` indices or `[rows, time, keys]` of 0 and 1.
+            constants: `[rows, gates]`.
+        """
+        (rows, time), now = symbols.shape[:2], turned(state)
+        made = np.empty((rows, time, self.architecture.outputs), np.float32)
+        fields = self._fields(self.settings(_nothing(rows), constants), now)
+        given, outputs = symbols.reshape(rows, time, -1), self._room["outputs"]
+        for part in _parts(rows):
+            places = np.arange(rows)[part]
+            for n in range(time):
+                self._call_with(fields, STEP | OUTPUTS, places, given[part, n])
+                made[part, n] = outputs[: len(places), : made.shape[2]]
+        return made, turned(now)
+
     def draw(self, outputs: Floats, by: Draw) -> NDArray[Any]:
         rows, a = len(outputs), self.architecture
         made = np.zeros((rows, a.symbols if a.keys else 1), np.int64)
@@ -170,11 +188,16 @@ class IntegerKernel(WholeStates):
         *, symbols: Any = 0, positions: Any = 0,
     ) -> None:  # fmt: skip
         """Some parts of some rows, each in the slot of its place."""
-        fields, rows = self._fields(settings, state), len(places)
+        self._call_with(self._fields(settings, state), parts, places, symbols, positions)
+
+    def _call_with(
+        self, fields: _Address, parts: int, places: NDArray[np.int64], symbols: Any,
+        positions: Any = 0,
+    ) -> None:  # fmt: skip
         given = (symbols, places, positions, places, places)
         for room, numbers in zip(self._call, given, strict=True):
-            room[:rows] = numbers
-        self._code.advance(fields.address, parts, rows)
+            room[: len(places)] = numbers
+        self._code.advance(fields.address, parts, len(places))
 
     def _fields(self, settings: SlotSettings, state: State) -> _Address:
         return _Address(told(self._packing.fields, settings, state, self._room))

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from stream_rnn.engine.numerics.chords import ChordDraw
 from stream_rnn.engine.numerics.randoms import random_numbers
-from stream_rnn.engine.numerics.scoring import ServedChords
 from stream_rnn.engine.numerics.sums import ExactSums
+from stream_rnn.engine.scoring import ServedChords
 from stream_rnn.nets.quantised import make_product
 
 KEYS, UNITS, ROWS = 5, 32, 20_000

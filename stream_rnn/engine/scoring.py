@@ -13,6 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stream_rnn.engine.kernels import prepare
+from stream_rnn.engine.kernels.integer import IntegerKernel
+from stream_rnn.engine.kernels.reference import ReferenceKernel
 from stream_rnn.engine.numerics.chords import ChordDraw
 from stream_rnn.engine.numerics.functions import Floats
 from stream_rnn.engine.numerics.states import State as WholeState
@@ -21,25 +24,47 @@ from stream_rnn.nets.network import State
 from stream_rnn.nets.quantised import QuantisedNetwork
 
 
-class Steps(Protocol):
-    """What is needed of a kernel; `ReferenceKernel` describes the methods."""
+class Runs(Protocol):
+    """What is needed of a kernel."""
 
     def zero_state(self, rows: int) -> WholeState: ...
 
     def constant(self, blend: Sequence[float]) -> Floats: ...
 
-    def step(self, symbols: NDArray[Any], constants: Floats, state: WholeState) -> WholeState: ...
+    def run(
+        self, symbols: NDArray[Any], constants: Floats, state: WholeState
+    ) -> tuple[Floats, WholeState]:
+        """The outputs after each symbol of a stretch, `[rows, time, outputs]`, and the state.
 
-    def outputs(self, state: WholeState) -> Floats: ...
+        Args:
+            symbols: `[rows, time]` indices or `[rows, time, keys]` of 0 and 1.
+            constants: `[rows, gates]`.
+        """
+        ...
 
 
 def serve(network: QuantisedNetwork) -> ServedNetwork:
     """A network as it is served; by the compiled kernel, ten times as fast as the reference."""
-    from stream_rnn.engine.kernels import prepare
-    from stream_rnn.engine.kernels.integer import IntegerKernel
-
     prepare()
     return ServedNetwork(network, IntegerKernel(network))
+
+
+def serve_slowly(network: QuantisedNetwork) -> ServedNetwork:
+    """The same by the reference, which need not be compiled."""
+    return ServedNetwork(network, ReferenceRuns(network))
+
+
+class ReferenceRuns(ReferenceKernel):
+    """The reference, over stretches."""
+
+    def run(
+        self, symbols: NDArray[Any], constants: Floats, state: WholeState
+    ) -> tuple[Floats, WholeState]:
+        found = []
+        for column in symbols.swapaxes(0, 1):
+            state = self.step(column, constants, state)
+            found.append(self.outputs(state))
+        return np.stack(found, 1), state
 
 
 class ServedNetwork:
@@ -50,7 +75,7 @@ class ServedNetwork:
         chords: what makes logits of the outputs, where the head is joint.
     """
 
-    def __init__(self, network: QuantisedNetwork, kernel: Steps) -> None:
+    def __init__(self, network: QuantisedNetwork, kernel: Runs) -> None:
         self.architecture, self._kernel = network.architecture, kernel
         self.chords = None
         if network.voices is not None and network.keys is not None:
@@ -70,11 +95,8 @@ class ServedNetwork:
         kernel = self._kernel
         constants = np.stack([kernel.constant(blend) for blend in artists.double().tolist()])
         now = WholeState(state.hidden.numpy(), state.cell.numpy())
-        outputs = []
-        for column in symbols.numpy().swapaxes(0, 1):
-            now = kernel.step(column, constants, now)
-            outputs.append(kernel.outputs(now))
-        return torch.from_numpy(np.stack(outputs, 1)), State(*map(torch.from_numpy, now))
+        outputs, now = kernel.run(symbols.numpy(), constants, now)
+        return torch.from_numpy(outputs), State(*map(torch.from_numpy, now))
 
 
 class ServedChords:
