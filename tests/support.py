@@ -241,8 +241,8 @@ class House:
         self.engine.begin()
 
     def lose_engine(self) -> None:
-        """Tells the stage that the first engine has died."""
-        self.stage.engine_life.lose(self.link, self.clock.now())
+        """Kills the first engine, and tells the stage so."""
+        self.engine.kill()
 
     def regain_engine(self) -> None:
         """Tells the stage that the first engine is back."""

@@ -35,7 +35,6 @@ THROUGH = {
     "sessions/test_session.py": "sessions: flow",
     "sessions/test_timeline.py": "sessions: spelling",
     "sound/test_voice.py": "sound: symbols",
-    "stage/test_engines.py": "stage: engine_life",
     "stage/test_forks.py": "stage: opening",
     "stage/test_idleness.py": "stage: limits roster",
     "stage/test_stage.py": "stage: commits events lifecycle replay subscribers",

@@ -41,10 +41,12 @@ PRIME = 40
 SMALL = {
     "stream_rnn.engine.slots.SNAPSHOT_EVERY": 16,
     "stream_rnn.engine.credit.PROMPT": 8,
+    "stream_rnn.engine.credit.RESTORED": 24,
     "stream_rnn.sessions.course.PART": 32,
     "stream_rnn.sessions.course.AHEAD": 64,
     "stream_rnn.sessions.course.FORKS": 6,
     "stream_rnn.sessions.epochs.KEPT": 4,
+    "stream_rnn.sessions.journal.APART": 32,
     "stream_rnn.sessions.journal.SNAPSHOTS": 4,
     "stream_rnn.sessions.session.EVICTED_HISTORY": 50,
     "stream_rnn.sessions.session.LONG_FEED": 12,

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PROMPT = 32  # a session with more injected symbols to step through has to catch up: see `ready`
+RESTORED = 128  # the same if it plays: what lies between its latest snapshot and its next symbol
 
 
 class Credit:
@@ -69,9 +70,10 @@ class Credit:
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
         """Slots with credit left; the deadline of each; and the slots that have to catch up.
 
-        A slot has to catch up while more than PROMPT injected symbols lie before it, and has no
-        deadline meanwhile. With fewer, its deadline may be past because it was fed late; it must
-        not overtake sessions that are late through no fault of their own.
+        A slot has to catch up while more than PROMPT injected symbols lie before it (RESTORED if
+        it plays), and has no deadline meanwhile. With fewer, its deadline is when the first symbol
+        after them is due. It may be past because the session was fed late; it must not overtake
+        sessions that are late through no fault of their own.
 
         A paused session has no timetable. But a client often feeds a paused session to hear the
         answer, so the fed symbols and the first one after them are computed at once, though not
@@ -80,16 +82,20 @@ class Credit:
         `schedule.choose`.
         """
         (slots,) = (self.next < self.until).nonzero()
-        positions = self.next[slots]
-        far = self._fed_end[slots] - positions > PROMPT
+        positions, due, fed_end = self.next[slots], self._due[slots], self._fed_end[slots]
+        far = fed_end - positions > PROMPT
+        if far.any():
+            far &= np.isinf(due) | (fed_end - positions > RESTORED)
         behind = slots[far]
         if len(behind):
-            slots, positions = slots[~far], positions[~far]
-        ahead = np.maximum(positions - self._due_position[slots], 0)
-        deadlines = self._due[slots] + ahead * self._interval[slots]
-        wanted = positions <= self._fed_end[slots]
-        wanted |= np.isinf(self._due[slots]) & (positions <= self._due_position[slots])
+            near = ~far
+            slots, positions, due, fed_end = slots[near], positions[near], due[near], fed_end[near]
+        ahead = np.maximum(np.maximum(positions, fed_end) - self._due_position[slots], 0)
+        deadlines = due + ahead * self._interval[slots]
+        fed = positions <= fed_end
+        if fed.any():
+            deadlines = np.where(fed, np.maximum(deadlines, now), deadlines)
+        wanted = np.isinf(due) & (fed | (positions <= self._due_position[slots]))
         if wanted.any():
-            bounded = np.minimum(np.maximum(deadlines, now), now + margin / 2)
-            deadlines = np.where(wanted, bounded, deadlines)
+            deadlines = np.where(wanted, now + margin / 2, deadlines)
         return slots, deadlines, behind

@@ -19,7 +19,7 @@ from stream_rnn.engine.states import States
 from stream_rnn.engine.steering import Schedule, Steering, in_order
 from stream_rnn.errors import EngineError
 
-SNAPSHOT_EVERY = 256
+SNAPSHOT_EVERY = 64  # so few symbols have to be stepped through again when an engine has died
 BATCH = 64  # most rows of a step; the results do not depend on it
 _AROUND = np.array([[-1], [0], [1]])  # the positions before, here and after
 
@@ -90,10 +90,10 @@ class Slots(Credit):
             following = start
         elif start > behind:
             # The symbols before the plan are injected and not yet stepped through: keep them.
-            if self.injected_end[slot] != start:
+            if self.injected_end[slot] < start:
                 raise EngineError(f"the plan is from {start}, but no symbol is known from {behind}")
-            start, earlier = self._injected[slot]
-            injected = np.concatenate([earlier[behind - start :], injected])
+            first, earlier = self._injected[slot]
+            injected = np.concatenate([earlier[behind - first : start - first], injected])
             start, following = behind, behind
             schedule = self._steering.planned_before(slot, plan.position) + schedule
         else:

@@ -60,6 +60,10 @@ class Course:
         """How many symbols before a position the engine may not have computed yet."""
         return position - self._reached
 
+    def fits(self, start: int, stop: int) -> bool:
+        """Whether an engine that begins anew can be told so much at once."""
+        return stop - start <= PART
+
     def next_part(self, stop: int) -> tuple[int, int] | None:
         """The part `[start, end)` of the past to tell the engine now, if it is ready for one."""
         start = self.untold

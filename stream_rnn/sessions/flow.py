@@ -213,6 +213,12 @@ class Flow:
             return math.inf
         return self._timeline.next_due - self.timing.commit_ahead
 
+    def runs_dry(self) -> float:
+        """When it has played all that is computed; infinity if it does not play."""
+        if self.status is not Status.PLAYING:
+            return math.inf
+        return self._timeline.next_due + len(self._computed) / self.controls.rate
+
     def _advance(self, symbol: int, due: float, *, fed: bool = False) -> None:
         steps = self._pace.pass_on(symbol, fed=fed)
         controls = self.log.at(self.journal.position)

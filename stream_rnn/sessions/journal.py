@@ -18,6 +18,7 @@ from stream_rnn.codecs.base import Sound
 
 HISTORY = 200_000
 SNAPSHOTS = 96
+APART = 256  # a state is kept for every so many symbols; of those between only the newest
 NEVER = 2**63  # a position that no stream reaches
 
 
@@ -174,8 +175,12 @@ class Journal:
 
     def keep_snapshot(self, position: int, state: bytes) -> None:
         """Keeps the recurrent state before `position`, if it is newer than all that are kept."""
-        if self._snapshots and position <= next(reversed(self._snapshots)):
-            return
+        if self._snapshots:
+            newest = next(reversed(self._snapshots))
+            if position <= newest:
+                return
+            if newest % APART:
+                del self._snapshots[newest]
         self._snapshots[position] = state
         if len(self._snapshots) > SNAPSHOTS:
             self.thin_states(SNAPSHOTS)

@@ -7,6 +7,7 @@ No I/O, and the time is passed in. A symbol is *computed* when the engine sends 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from stream_rnn.engine.messages import Plan
@@ -155,14 +156,15 @@ class Session(Flow):
             ProtocolError: `bad_position`: beyond the present, or further back than is kept.
         """
         self.check_past(position, "to")
-        self.course.turn(self.generation + 1, position)
         self.epochs.begin(position)
         self.journal.truncate(position)
+        self._hold_past()
         self.log.truncate(position)
         self._await_changes()
         self._spelling.recall(self.journal)
         self.pending_steps = 0
         self.start(now)
+        self.forget_future()
         return self.restore_plan()
 
     def reset(self, now: float) -> Plan:
@@ -175,28 +177,37 @@ class Session(Flow):
         self._spelling.recall(self.journal)
         self.pending_steps = 0
         self.start(now)
-        self.course.turn(self.generation + 1, 0)
+        self.forget_future()
         return self.restore_plan()
 
     def restore_plan(self) -> Plan:
-        """The plan that brings an engine which does not know this session to its position.
-        A long past follows in parts: see `next_part`.
+        """The plan that brings an engine which does not know this session to where it was.
+
+        What is computed is kept, and is not computed again. A long past follows in parts: see
+        `next_part`; then what is computed is dropped.
 
         Raises:
             ProtocolError: `bad_position`: too little of its past is kept.
         """
         self.check_past(self.position, "position")
         start, state = self.journal.snapshot_before(self.position) or (0, b"")
-        self._give_up(self.position)
-        self.course.begin(self.generation, start, self.position)
+        stop = self.position + len(self._computed)
+        if not self.course.fits(start, stop):
+            stop = self.position
+        self._give_up(stop)
+        self.course.begin(self.generation, start, stop)
         before = self.journal.packed(start - 1, start) if start else b""
-        start, stop = self.course.next_part(self.position) or (start, start)
+        start, stop = self.course.next_part(stop) or (start, start)
         return self._plan(start, stop, state, before)
 
     def next_part(self) -> Plan | None:
         """The plan with the next part of the past, if there is one and the engine is ready."""
         part = self.course.next_part(self.position)
         return None if part is None else self._plan(*part)
+
+    def forget_future(self) -> None:
+        """Drops all that is computed and not committed; a plan has to follow."""
+        self._give_up(self.position)
 
     def _give_up(self, position: int) -> None:
         """Begins a generation: drops what is computed from a position on and not committed."""
@@ -215,8 +226,15 @@ class Session(Flow):
             for n, controls in self.log.schedule(start)
             if n < last or n == start
         )
-        injected = self.journal.packed(start, stop)
+        injected = self._packed(start, stop)
         return Plan(self.key, self.generation, start, schedule, injected, state, before)
+
+    def _packed(self, start: int, stop: int) -> bytes:
+        """The symbols from `start` to `stop`, packed; the last of them may be only computed."""
+        position, width = self.position, self.codec.width
+        computed = islice(self._computed, max(0, start - position), max(0, stop - position))
+        past = self.journal.packed(min(start, position), min(stop, position))
+        return past + b"".join(symbol.to_bytes(width, "little") for symbol in computed)
 
     def check_past(self, position: int, name: str) -> None:
         """Checks that the session can go back to a position.

@@ -29,6 +29,7 @@ TRANSITIONS: dict[tuple[Status, str], Status] = {
     (Status.STALLED, "lose_engine"): Status.STALLED,
     (Status.EVICTED, "lose_engine"): Status.EVICTED,
     (Status.PLAYING, "stall"): Status.STALLED,
+    (Status.PLAYING, "regain_engine"): Status.PLAYING,
     (Status.STALLED, "regain_engine"): Status.PLAYING,
     (Status.STALLED, "resume"): Status.PLAYING,
     (Status.PAUSED, "regain_engine"): Status.PAUSED,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from stream_rnn.sessions.band import BandSession, Played
 from stream_rnn.sessions.journal import Committed
 from stream_rnn.sessions.session import LONG_FEED, Session
+from stream_rnn.sessions.status import Status
 from stream_rnn.stage.commit_times import CommitTimes
 from stream_rnn.stage.engines import Engines
 from stream_rnn.stage.events import controlled_event, symbol_event, touch_event
@@ -16,6 +17,7 @@ from stream_rnn.stage.limits import Counters
 from stream_rnn.stage.replay import replay
 from stream_rnn.stage.roster import Roster
 from stream_rnn.stage.subscribers import Audience, Beat, NoteContext
+from stream_rnn.wire import events
 
 
 @dataclass(eq=False)
@@ -63,6 +65,18 @@ class Commits:
         if session.wants_credit:
             self._engines.renew(session, urgent=when == math.inf or session.pending_steps > 0)
         self.times.set(session.key, when)
+        if when == math.inf and self._engines.waits(session):
+            self.play_out(session, now)
+
+    def play_out(self, session: Session, now: float) -> None:
+        """Lets a session whose engine is gone play what is computed, and then stalls it."""
+        if session.status is not Status.PLAYING or session.computed:
+            return
+        if now < session.next_due:
+            self.times.set(session.key, session.next_due)
+            return
+        session.move("lose_engine")
+        self._audience.broadcast(events.Paused(session.name, session.position, reason="engine"))
 
     def _between(self, session: BandSession, now: float) -> bool:
         """Hands out one touch or feeds one held gesture, if one is due; returns whether it did."""

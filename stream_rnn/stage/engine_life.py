@@ -25,6 +25,8 @@ from stream_rnn.wire import events
 
 log = logging.getLogger("stream_rnn.engine_life")
 
+TOGETHER = 32  # sessions whose past is sent to a new engine at once
+
 
 @dataclass(eq=False)
 class EngineLife:
@@ -117,7 +119,7 @@ class EngineLife:
     # When it dies
 
     def lose(self, link: EngineLink, now: float) -> None:
-        """Handles an engine's death: those of its sessions that play stall until `regain`.
+        """Handles an engine's death: its sessions play what is computed, and stall until `regain`.
 
         A session that makes the engine die again and again is closed.
         """
@@ -127,10 +129,7 @@ class EngineLife:
             self._failures.give_up(guilty, "the engine died three times while computing it")
         self._counters.engine_deaths += 1
         for session in self._sessions(link):
-            playing = session.status is Status.PLAYING
-            session.move("lose_engine")
-            if playing:
-                self._tell(session, events.Paused)
+            self._commits.play_out(session, now)
 
     def met(self, link: EngineLink, ready: Ready) -> None:
         """Takes what an engine that has started says of itself; `regain` follows."""
@@ -161,17 +160,24 @@ class EngineLife:
         if level := link.suspicion.caution:
             link.be_cautious(level)
         link.suspicion.began(now)
-        for session in self._sessions(link):
-            self._failures.restore(session)
-            if session.status is Status.CLOSED or self._engines.waits(session):
-                continue
-            stalled = session.status is Status.STALLED
-            session.move("regain_engine")
-            session.start(now)
-            self._commits.touch(session, now)
-            if stalled:
-                self._tell(session, events.Playing)
+        urgent_first = sorted(self._sessions(link), key=lambda session: session.runs_dry())
+        for number, session in enumerate(urgent_first, 1):
+            self._restore(session, now)
+            if number % TOGETHER == 0:
+                self._engines.flush(now)  # the engine begins while the others are prepared
         self._engines.flush(now)
+
+    def _restore(self, session: Session, now: float) -> None:
+        self._failures.restore(session)
+        if session.status is Status.CLOSED or self._engines.waits(session):
+            return
+        stalled = session.status is Status.STALLED
+        session.move("regain_engine")
+        if stalled:
+            session.start(now)
+        self._commits.touch(session, now)
+        if stalled:
+            self._tell(session, events.Playing)
 
     def _sessions(self, link: EngineLink) -> list[Session]:
         return [session for session in self._roster if self._engines.of(session) is link]

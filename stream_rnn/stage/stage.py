@@ -125,6 +125,7 @@ class Stage:
             name = getattr(message, "session", None) or ""
             self.refuse(asker, failed, name or None, message.id)
             if name in self.sessions:
+                self.sessions[name].forget_future()
                 self._failures.restore(self.sessions[name])  # to the last committed symbol
         self.engines.flush(now)
 

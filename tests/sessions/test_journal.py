@@ -1,12 +1,22 @@
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_rnn.sessions.journal import SNAPSHOTS, Committed, Journal
+from stream_rnn.sessions import journal as journal_module
+from stream_rnn.sessions.journal import APART, SNAPSHOTS, Committed, Journal
 
 symbols = st.lists(st.tuples(st.integers(0, 2**88 - 1), st.floats(0, 1e9), st.booleans()))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def every_state_is_kept() -> Iterator[None]:
+    """As if all came from positions that are multiples of `APART`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal_module, "APART", 1)
+        yield
 
 
 def filled(count: int, *, limit: int = 1000) -> Journal:
@@ -163,3 +173,17 @@ def test_many_at_once_are_the_same_as_one_by_one(
     start = max(single.first, many.first)
     assert list(many.since(start)) == list(single.since(start))
     assert len(many) <= limit + limit // 4
+
+
+def test_of_states_that_come_often_the_newest_is_kept_and_one_in_so_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(journal_module, "APART", APART)
+    journal = filled(1000)
+    for n in range(64, 900, 64):
+        journal.keep_snapshot(n, b"%d" % n)
+        assert journal.snapshot_before(1000) == (n, b"%d" % n)
+    journal.keep_snapshot(900, b"900")
+    assert [journal.snapshot_before(n) for n in (255, 511, 767, 899)] == [
+        None, (256, b"256"), (512, b"512"), (768, b"768"),
+    ]  # fmt: skip

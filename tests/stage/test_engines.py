@@ -74,7 +74,7 @@ def test_an_engine_that_dies_takes_only_its_own_sessions_and_they_go_on_at_the_s
         stalled = engine_of(house, name) is house.second_link
         assert [m["reason"] for m in ear.of("paused")] == ["engine"] * stalled
         played = len(ear.stream(name))
-        assert played < 60 if stalled else played > 90
+        assert played < 72 if stalled else played > 90  # what was computed is played
     # One that is opened meanwhile is computed by the engine that is there.
     house.say(other := house.join(), "open", model="verse", session="e", controls={"rate": 50})
     assert engine_of(house, "e") is house.link

@@ -8,6 +8,7 @@ from msgspec.structs import asdict
 from support import Ear, House
 
 from stream_rnn.config import LimitsConfig
+from stream_rnn.sessions import journal as journal_module
 from stream_rnn.sessions.status import Status
 from stream_rnn.stage import idleness
 from stream_rnn.stage.idleness import size, trim_histories, trim_states
@@ -193,7 +194,8 @@ def journals(house: House, *names: str) -> list[int]:
     return [house.stage.sessions[name].journal.states for name in names]
 
 
-def test_states_of_all_together_have_a_bound(house: House) -> None:
+def test_states_of_all_together_have_a_bound(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "APART", 1)
     opened(house, "a", "b")
     sessions = [house.stage.sessions[name] for name in "ab"]
     for session, count in zip(sessions, (90, 10), strict=True):
@@ -246,6 +248,7 @@ def test_memory_that_sessions_let_go_is_given_back(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[int] = []
+    monkeypatch.setattr(journal_module, "APART", 1)
     monkeypatch.setattr(idleness, "return_memory", lambda: given.append(1))
     ear = opened(house, "a", "b")
     journal = house.stage.sessions["a"].journal

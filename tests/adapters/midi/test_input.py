@@ -231,6 +231,7 @@ def test_the_end_of_the_engine_is_nobodys_pause(models: Path) -> None:
     rig.hear(on(60))
     rig.house.say(rig.house.join(), "play", session="a")
     rig.house.lose_engine()
+    rig.run(0.8)
     assert rig.ear.last("paused")["reason"] == "engine"
     rig.hear(off(60), on(64), off(64))
     rig.run(0.6)
