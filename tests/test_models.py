@@ -47,7 +47,7 @@ QUANTISED = {
     "lyrics-any": "1cd1a0031fc3f135", "macdonald": "110e7dcefab30edd",
     "muse": "08df6066ee85d331", "nottingham": "3097b59e0672fbd7",
     "nottingham-joint": "ba1f2d4ccd190fe5", "performance": "eb4cd5980630aeaf",
-    "piano": "96e740e35b01c2c0", "shakespeare": "2eb821cd23e70d8b",
+    "piano": "96e740e35b01c2c0", "shakespeare": "a03a5c43a6edb581",
     "star-trek": "e00315d4c1bacbfe", "tabs": "62e14c2eb9feb169",
     "war-and-peace": "dbb41f2cc9d7a5cf",
 }  # fmt: skip
