@@ -44,6 +44,7 @@ from stream_rnn.train.trained import TrainedNetwork
 from stream_rnn.train.windows import WindowFeed
 
 LONGEST = 4096  # symbols in a piece of a document, when a network in training is scored
+REDRAWN = 30.0  # seconds from one drawing of the curves to the next: each takes about one
 
 
 class Trainer:
@@ -119,6 +120,7 @@ class Trainer:
         self._symbols = 0
         self._best = math.inf
         self._worse = 0
+        self._drawn = -math.inf  # seconds into the run
         self._log = Log(run / "log.csv")
         check_recipe(self.card())
 
@@ -208,6 +210,7 @@ class Trainer:
         if self._worse >= self._options.patience:
             tqdm.write(f"stopped early: {self._worse} evaluations without a better validation loss")
         self.save()
+        self._draw()
         facts = {"seconds": round(self._seconds)}
         return finish(self.run, self.corpus, facts, serve=self._serve, device=self._device)
 
@@ -272,13 +275,18 @@ class Trainer:
         if not math.isfinite(score.nll):
             self._diverged(f"the validation loss is {score.nll:g}")
         self._log.add(self.step, "valid", score.nll, self._rate(), self._seconds)
-        draw_curves(self.run / "log.csv", self.run / "curves.png", title=self.recipe.model.name)
+        if self._seconds >= self._drawn + REDRAWN:
+            self._draw()
         if score.nll < self._best:
             self._best, self._worse = score.nll, 0
             self._check_range(network)
             save_model(self.run / "best", self.card(), network, half=self._options.half)
         else:
             self._worse += 1
+
+    def _draw(self) -> None:
+        draw_curves(self.run / "log.csv", self.run / "curves.png", title=self.recipe.model.name)
+        self._drawn = self._seconds
 
     def _check_range(self, network: RecurrentNetwork) -> None:
         """Checks that no weight is too large to be kept and to be served."""

@@ -316,6 +316,19 @@ def test_what_is_kept_of_an_embedding_is_its_product(corpus: Corpus, tmp_path: P
     assert evaluate(kept, documents, corpus.codec).nll == pytest.approx(expected, abs=1e-5)
 
 
+def test_the_curves_are_drawn_at_times_and_at_the_end(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    options = msgspec.structs.replace(RECIPE.train, evaluate_every=2)
+    recipe = msgspec.structs.replace(RECIPE, train=options)
+    trainer = Trainer(recipe, corpus, tmp_path, sampler=no_sample, serve=serve)
+    monkeypatch.setattr(loop, "draw_curves", lambda *_, **__: drawn.append(trainer.step))
+    monkeypatch.setattr(loop, "REDRAWN", 1e9)
+    trainer.train()
+    assert drawn == [2, 40]
+
+
 def test_a_run_stops_early_when_it_no_longer_gets_better(corpus: Corpus, tmp_path: Path) -> None:
     options = msgspec.structs.replace(RECIPE.train, patience=2, evaluate_every=2, learning_rate=9.0)
     recipe = msgspec.structs.replace(RECIPE, train=options)
