@@ -85,6 +85,7 @@ TENSOR_BENCHES = {
     "bench.backprop",
     "bench.engine",
     "bench.onnx_peer",
+    "bench.steppers",
     "bench.chords",
     "bench.primes",
     "bench.band",

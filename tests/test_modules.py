@@ -15,7 +15,7 @@ THROUGH = {
     "adapters/oscquery/test_server.py":
         "adapters/http: host; adapters/oscquery: announce listeners",
     "adapters/web/test_http.py": "adapters/web: app metrics",
-    "bench/test_engine.py": "bench: onnx_peer",
+    "bench/test_engine.py": "bench: onnx_peer peak steppers",
     "bench/test_midi.py": "bench: ears",
     "codecs/test_abc.py": "codecs: abc_fields abc_notes abc_text bars",
     "codecs/test_registry.py": "codecs: base",

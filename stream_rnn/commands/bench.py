@@ -11,7 +11,7 @@ from stream_rnn.commands.arguments import AddCommand, positive, print_json
 from stream_rnn.errors import ConfigError, StreamRnnError
 from stream_rnn.paths import bundled
 
-CHECKED = ("serve", "audience", "osc", "midi")  # the benchmarks that have bounds
+CHECKED = ("engine", "serve", "audience", "osc", "midi")  # the benchmarks that have bounds
 
 
 def add(command: AddCommand) -> None:
@@ -59,7 +59,7 @@ def _bench(options: argparse.Namespace) -> None:
 
             result = bench_train()
         case "engine":
-            from stream_rnn.bench.engine import bench_engine, describe
+            from stream_rnn.bench.engine import bench_engine, breaches, describe
 
             result = bench_engine()
         case _:

@@ -15,13 +15,13 @@ import sys
 import tempfile
 from collections.abc import Callable
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path as File
 from typing import Any, NamedTuple
 
+import llvmlite
 from llvmlite import binding
 
-from stream_rnn.engine.kernels.paths import Path
+from stream_rnn.engine.kernels.paths import Path, has
 
 PARTS = ("kernels/compiling.py", "kernels/emit.py", "kernels/paths.py", "kernels/integer_*.py",
          "numerics/*.py")  # fmt: skip
@@ -111,7 +111,7 @@ def kept_as(path: Path, machine: Machine) -> str:
     digest = hashlib.sha256()
     for file in sorted(file for part in PARTS for file in engine.glob(part)):
         digest.update(file.read_bytes())
-    digest.update(repr((machine, version("llvmlite"), platform.python_implementation())).encode())
+    digest.update(repr((machine, llvmlite.__version__, platform.python_implementation())).encode())
     return f"{path.name}-{digest.hexdigest()[:20]}.o"
 
 
@@ -165,7 +165,9 @@ class Loaded(NamedTuple):
 
 @cache
 def loaded(path: Path) -> Loaded:
-    """The code of a path, ready to run."""
+    """The code of a path that this processor has, ready to run."""
+    if not has(path):
+        raise RuntimeError(f"this processor does not have what {path.name} needs")
     return load(object_file(path), here(path))
 
 

@@ -82,7 +82,6 @@ def _write_rows(module, path, rows, arguments):
 
     @write(module, f"rows_{rows}", arguments)
     def product(code, groups, states, width, weights, starts, sums, step):
-        multiply = _multiplier(code, path)
         begin = [starts.vector(v * lanes, lanes) for v in range(vectors)]
         none = code.value(0, np.int32, lanes)
         totals = [
@@ -97,12 +96,16 @@ def _write_rows(module, path, rows, arguments):
         with code.loop(groups, step=max(chains, inside)) as k:
             for g in range(max(chains, inside)):
                 here = (k * vectors + g * (1 if path.tiles else vectors)) * turn
-                given = [weights.vector(here + v * inside * turn, turn) for v in range(vectors)]
+                given = [
+                    prepared(path, weights.vector(here + v * inside * turn, turn))
+                    for v in range(vectors)
+                ]
                 unit = k * (inside * group) + g * group
                 for m in range(rows):
+                    states_of = group_of(path, starting[m].at(unit))
                     for v in range(vectors):
                         total = totals[g % chains][m][v]
-                        total.now = multiply(total.now, starting[m].at(unit), given[v])
+                        total.now = add_products(path, total.now, states_of, given[v])
         for m in range(rows):
             for v in range(vectors):
                 total = totals[0][m][v].now
@@ -113,31 +116,35 @@ def _write_rows(module, path, rows, arguments):
     return product
 
 
-def _multiplier(code, path):
-    """`(total, states, weights) -> total`: adds the products of a group of a row's states."""
-    lanes = path.lanes
-    wide = type_of(np.int32, lanes)
+def group_of(path, states):
+    """A group of a row's states in all lanes."""
+    if path.group == 1:
+        return states[0].astype(np.int32).spread(path.lanes)
+    together = states.view(np.int32)[0].spread(path.lanes)  # 4 of 8 bits, or 2 of 16
+    return together if path.states is np.uint8 else together.view(path.states)
 
-    def dot(total, states, weights):  # 4 bytes each
-        given = states.view(np.int32)[0].spread(lanes)
-        if path.name == "sdot":
-            given, name = given.view(np.int8), f"aarch64.neon.sdot.v{lanes}i32.v{4 * lanes}i8"
-            raws = [total.raw, given.raw, weights.raw]
-        else:
-            name = f"x86.avx512.vpdpbusd.{32 * lanes}"
-            # Numbers of 32 bits for 4 bytes each, as older LLVMs have it; newer ones take both.
-            raws = [total.raw, given.raw, weights.view(np.int32).raw]
-        return Value(code, code.instruction(name, wide, raws), np.int32)
 
-    def pairs(total, states, weights):  # 2 numbers of 16 bits each
-        given = states.view(np.int32)[0].spread(lanes).view(np.int16)
-        raws = [given.raw, weights.astype(np.int16).raw]
-        return total + Value(code, code.instruction("x86.avx2.pmadd.wd", wide, raws), np.int32)
+def prepared(path, weights):
+    """A vector of weights in the form in which it is multiplied."""
+    if path.group == 4:
+        return weights.view(np.int32) if path.states is np.uint8 else weights
+    return weights.astype(np.int16 if path.group == 2 else np.int32)
 
-    def plain(total, states, weights):
-        return total + states[0].spread(lanes).astype(np.int32) * weights.astype(np.int32)
 
-    return {1: plain, 2: pairs, 4: dot}[path.group]
+def add_products(path, total, states, weights):
+    """Sums, and the products of a group of states with weights."""
+    code, wide = total.code, type_of(np.int32, path.lanes)
+    if path.group == 1:
+        return total + states * weights
+    if path.group == 2:
+        raw = code.instruction("x86.avx2.pmadd.wd", wide, [states.raw, weights.raw])
+        return total + Value(code, raw, np.int32)
+    if path.name == "sdot":
+        name = f"aarch64.neon.sdot.v{path.lanes}i32.v{4 * path.lanes}i8"
+    else:  # 4 bytes are given as a number of 32 bits: older LLVMs want it so, newer ones take both
+        name = f"x86.avx512.vpdpbusd.{32 * path.lanes}"
+    raw = code.instruction(name, wide, [total.raw, states.raw, weights.raw])
+    return Value(code, raw, np.int32)
 
 
 def _write_tiles(module, path, arguments):
