@@ -29,22 +29,25 @@ def _compare(options: argparse.Namespace) -> None:
 
     runs = [read_run(folder) for folder in options.runs]
     draw_comparison(runs, options.out, by=options.by)
-    rows = [(run.name, run.best(), run.points[-1]) for run in runs]
+    rows = [(run.name, run.best(), run.test, run.points[-1]) for run in runs]
     if options.json:
         table = [
             {
                 "run": name,
                 "best": best and {"loss": best.loss, "step": best.step},
+                "test": test,
                 "steps": last.step,
                 "seconds": last.seconds,
             }
-            for name, best, last in rows
+            for name, best, test, last in rows
         ]
         print_json({"picture": str(options.out), "runs": table})
         return
-    for name, best, last in rows:
+    for name, best, test, last in rows:
         found = f"{best.loss:.4f} at step {best.step:,}" if best else "not validated yet"
-        print(f"{name:<20} {found:<24} of {last.step:,}, {last.seconds / 60:.0f} min")
+        scored = f"; test {test:.4f} as it is served" if test is not None else ""
+        spent = f"{last.seconds / 60:.0f} min"
+        print(f"{name:<20} {found:<24} of {last.step:,}, {spent}{scored}")
     print(f"drawn: {options.out}", file=sys.stderr)
 
 

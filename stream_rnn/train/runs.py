@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from stream_rnn.checkpoint import read_card
+from stream_rnn.checkpoint import Card, read_card
 from stream_rnn.errors import CheckpointError, DataError
 
 _STEP = re.compile(r"step-(\d+)\.txt$")
@@ -33,12 +33,15 @@ class Run:
         points: the log, in order.
         symbols_a_step: how many symbols a step trained on; None before there is a card.
         samples: texts by step.
+        test: nats a symbol of the best network on the test set, as it is served; None before the
+            run is done.
     """
 
     name: str
     points: tuple[Point, ...]
     symbols_a_step: float | None
     samples: dict[int, str]
+    test: float | None
 
     def of(self, split: str) -> list[Point]:
         """The points of a split."""
@@ -73,15 +76,21 @@ def read_run(folder: Path) -> Run:
         for path in sorted((folder / "samples").glob("*.txt"))
         if (found := _STEP.search(path.name))
     }
+    card = None
+    with contextlib.suppress(CheckpointError):
+        card = read_card(folder / "best")
     return Run(
-        folder.resolve().name, points, _symbols_a_step(folder), dict(sorted(samples.items()))
+        folder.resolve().name,
+        points,
+        _symbols_a_step(card) if card else None,
+        dict(sorted(samples.items())),
+        card.scores.get("test", {}).get("nll") if card else None,
     )
 
 
-def _symbols_a_step(folder: Path) -> float | None:
-    with contextlib.suppress(CheckpointError, LookupError, ZeroDivisionError):
-        training = read_card(folder / "best").training
-        return float(training["symbols"] / training["steps"])
+def _symbols_a_step(card: Card) -> float | None:
+    with contextlib.suppress(LookupError, ZeroDivisionError):
+        return float(card.training["symbols"] / card.training["steps"])
     return None
 
 

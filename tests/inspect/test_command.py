@@ -1,6 +1,7 @@
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +144,7 @@ def test_what_cannot_be_is_said_in_a_line(
     assert said in err
 
 
-def test_runs_are_compared_and_read(run: Run, tmp_path: Path) -> None:
+def test_runs_are_compared_and_read(run: Run, tmp_path: Path, models: Path) -> None:
     for name in ("a", "b"):
         log = Log(tmp_path / name / "log.csv")
         log.add(10, "train", 2.0, 1e-3, 5.0)
@@ -155,11 +156,15 @@ def test_runs_are_compared_and_read(run: Run, tmp_path: Path) -> None:
     said = json.loads(out)
     assert [r["run"] for r in said["runs"]] == ["a", "b"]
     assert said["runs"][0]["best"] == {"loss": 2.5, "step": 10}
+    assert said["runs"][0]["test"] is None, "not done yet"
     assert (tmp_path / said["picture"]).read_bytes().startswith(b"\x89PNG")
     code, out, err = run("compare", "a", "--out", "one.png")
     assert (code, out.split()[:5], err) == (
         0, ["a", "2.5000", "at", "step", "10"], "drawn: one.png\n",
     )  # fmt: skip
+    card = read_card(models / "verse")
+    write_card(tmp_path / "a" / "best", replace(card, scores={"test": {"nll": 2.25}}))
+    assert run("compare", "a")[1].endswith("; test 2.2500 as it is served\n")
     code, page, _ = run("evolve", "a")
     assert code == 0 and page.endswith("abc\n")
     assert run("evolve", "a", "--out", "page.txt")[:2] == (0, "")

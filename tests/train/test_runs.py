@@ -23,7 +23,9 @@ def made(folder: Path, *, card: bool = True) -> Path:
         architecture = Architecture(4, 0, 8, 1, "categorical").to_json()
         facts = {"steps": 100, "symbols": 5000}
         codec = TextCodec("ab").to_json()
-        write_card(folder / "best", Card("r", "R", codec, architecture, training=facts))
+        scores = {"test": {"nll": 2.25, "symbols": 9}}
+        done = Card("r", "R", codec, architecture, training=facts, scores=scores)
+        write_card(folder / "best", done)
     return folder
 
 
@@ -32,7 +34,9 @@ def test_a_run_knows_its_best_and_its_symbols(tmp_path: Path) -> None:
     best = run.best()
     assert best is not None
     assert (run.name, best.step, best.loss, run.symbols_a_step) == ("first", 100, 2.0, 50.0)
-    assert read_run(made(tmp_path / "second", card=False)).symbols_a_step is None
+    assert run.test == 2.25
+    begun = read_run(made(tmp_path / "second", card=False))
+    assert begun.symbols_a_step is begun.test is None
 
 
 def test_the_page_has_the_samples_in_order_with_the_losses_then(tmp_path: Path) -> None:
