@@ -15,6 +15,7 @@ from stream_rnn.engine.kernels.emit import Value, type_of, write
 from stream_rnn.engine.kernels.integer_packing import TILE
 
 _TILE_STATES = 4 * TILE  # of a row
+_LINE = 64  # bytes that come from memory together
 
 
 class States:
@@ -56,31 +57,43 @@ def write_product(module, path):
     some = {
         rows: _write_rows(module, path, rows, arguments[2:]) for rows in range(1, path.rows + 1)
     }
+    first_rows = _write_rows(module, path, path.rows, arguments[2:], asks_ahead=True)
 
     @write(module, "product", arguments)
     def product(code, rows, blocks, groups, states, width, weights, starts, sums, step):
         with code.loop(blocks) as j:
             done = code.variable(0, np.int64)
+
+            def multiply(function, count):
+                m = done.now
+                code.call(
+                    function, groups, states.at(m * width), width,
+                    weights.at(j * groups * (path.width * path.group)), starts.at(j * path.width),
+                    sums.at(m * step + j * path.width), step,
+                )  # fmt: skip
+                done.now = m + count
+
+            with code.when(rows >= 2 * path.rows):
+                multiply(first_rows, path.rows)
             for count in range(path.rows, 0, -1):
                 with code.loop_while(lambda count=count: rows - done.now >= count):
-                    m = done.now
-                    code.call(
-                        some[count], groups, states.at(m * width), width,
-                        weights.at(j * groups * (path.width * path.group)),
-                        starts.at(j * path.width), sums.at(m * step + j * path.width), step,
-                    )  # fmt: skip
-                    done.now = m + count
+                    multiply(some[count], count)
 
     return product
 
 
-def _write_rows(module, path, rows, arguments):
-    """The same of a fixed number of rows, whose sums stay in registers."""
+def _write_rows(module, path, rows, arguments, *, asks_ahead=False):
+    """The same of a fixed number of rows of a block, whose sums stay in registers.
+
+    Args:
+        asks_ahead: whether to ask for the block behind this one. The first rows of a batch do: for
+            them weights come from afar, and not as fast as they could be multiplied.
+    """
     lanes, vectors, group = path.lanes, path.vectors, path.group
     few = rows * vectors
     chains = 4 if few <= 4 else 2 if few <= 8 else 1  # so that no sum waits for the one before
 
-    @write(module, f"rows_{rows}", arguments)
+    @write(module, "first_rows" if asks_ahead else f"rows_{rows}", arguments)
     def product(code, groups, states, width, weights, starts, sums, step):
         begin = [starts.vector(v * lanes, lanes) for v in range(vectors)]
         none = code.value(0, np.int32, lanes)
@@ -94,6 +107,8 @@ def _write_rows(module, path, rows, arguments):
         inside = TILE if path.tiles else 1
         turn = lanes * group
         with code.loop(groups, step=max(chains, inside)) as k:
+            for line in range(vectors * turn // _LINE) if asks_ahead else ():
+                code.prefetch(weights.at((groups + k) * (vectors * turn) + line * _LINE))
             for g in range(max(chains, inside)):
                 here = (k * vectors + g * (1 if path.tiles else vectors)) * turn
                 given = [
