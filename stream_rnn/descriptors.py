@@ -42,20 +42,15 @@ def allow(connections: int, each: int = 2) -> int:
 
 
 class Spare:
-    """Descriptors that are kept back.
+    """Descriptors that are kept back."""
 
-    Args:
-        count: how many.
-    """
-
-    def __init__(self, count: int = CHILD) -> None:
-        self._count = count
+    def __init__(self) -> None:
         self._held: list[int] = []
 
     def hold(self) -> None:
         """Opens as many as are missing, as far as there are any left."""
         with contextlib.suppress(OSError):
-            while len(self._held) < self._count:
+            while len(self._held) < CHILD:
                 self._held.append(os.open(os.devnull, os.O_RDONLY))
 
     def release(self) -> None:

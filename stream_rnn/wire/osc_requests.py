@@ -5,6 +5,7 @@ Most become the same requests as the WebSocket protocol's messages, checked by t
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -88,19 +89,12 @@ class Token:
     token: str
 
 
-@dataclass(frozen=True)
-class Panic:
-    """Pauses every session that plays and ends all notes."""
+class Plain(enum.Enum):
+    """Requests without arguments."""
 
-
-@dataclass(frozen=True)
-class ListModels:
-    """Asks for the list of models."""
-
-
-@dataclass(frozen=True)
-class ListSessions:
-    """Asks for the list of sessions."""
+    PANIC = "panic"  # pauses every session that plays, and ends all notes
+    MODELS = "models"  # lists the models
+    SESSIONS = "sessions"  # lists the sessions
 
 
 Request = (
@@ -114,9 +108,7 @@ Request = (
     | Ask
     | Pong
     | Token
-    | Panic
-    | ListModels
-    | ListSessions
+    | Plain
 )
 
 
@@ -158,11 +150,9 @@ _GENERAL = {
 
 
 def _general(action: str, arguments: tuple[Any, ...]) -> list[Request]:
-    if action == "panic":  # whatever its arguments
-        return [Panic()]
-    lists: dict[str, Request] = {"models": ListModels(), "sessions": ListSessions()}
-    if action in lists:
-        return [] if _let_go(arguments) else [lists[action]]
+    if action in ("panic", "models", "sessions"):
+        let_go = action != "panic" and _let_go(arguments)  # a panic is one, whatever it says
+        return [] if let_go else [Plain(action)]
     if action not in _GENERAL:
         raise ProtocolError("unknown_address", f"there is no /rnn/{action}; see docs/osc.md")
     # To Python a boolean is a number, but none of these takes one.

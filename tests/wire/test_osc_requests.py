@@ -18,9 +18,7 @@ from stream_rnn.wire.osc_requests import (
     Feedback,
     Forget,
     Learn,
-    ListModels,
-    ListSessions,
-    Panic,
+    Plain,
     Pong,
     Request,
     Subscribe,
@@ -122,11 +120,11 @@ def test_the_addresses_without_a_session() -> None:
     assert asked("/rnn/subscribe", "main", 0, -1) == [Subscribe("main", None, -1)]
     assert asked("/rnn/unsubscribe", "main") == [Unsubscribe("main")]
     assert asked("/rnn/unsubscribe", "main", 0) == [Unsubscribe("main")]
-    assert asked("/rnn/sessions") == [ListSessions()]
-    assert asked("/rnn/models", 1) == asked("/rnn/models", "?") == [ListModels()]
-    assert asked("/rnn/panic", 0) == [Panic()], "whatever its arguments"
-    assert asked("/rnn/panic") == [Panic()]
-    assert asked("/rnn/models") == [ListModels()]
+    assert asked("/rnn/sessions") == [Plain.SESSIONS]
+    assert asked("/rnn/models", 1) == asked("/rnn/models", "?") == [Plain.MODELS]
+    assert asked("/rnn/panic", 0) == [Plain.PANIC], "whatever its arguments"
+    assert asked("/rnn/panic") == [Plain.PANIC]
+    assert asked("/rnn/models") == [Plain.MODELS]
     assert asked("/rnn/midi/learn", "temperature") == [Learn("temperature")]
     assert asked("/rnn/midi/learn", "temperature", "main") == [Learn("temperature", "main")]
     assert asked("/rnn/midi/learn", "play", "main") == [Learn("play", "main")]

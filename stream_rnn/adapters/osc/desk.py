@@ -91,13 +91,13 @@ class Desk:
                 self._tell_value(peer, session, name)
             case Learn() | Forget():
                 self._learn(peer, request)
-            case asked.Panic():
+            case asked.Plain.PANIC:
                 self._stage.panic(peer, self._now(), id="/rnn/panic")
-            case asked.ListModels():
+            case asked.Plain.MODELS:
                 for name, model in sorted(self._stage.models.items()):
                     self._list(peer, "/rnn/model", (name, model.codec.domain))
                     yield
-            case asked.ListSessions():
+            case asked.Plain.SESSIONS:
                 for standing in list(self._stage.sessions.values()):
                     for name, arguments in session_messages([opened_event(standing)]):
                         self._list(peer, name, arguments)

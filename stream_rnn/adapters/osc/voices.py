@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec.structs import asdict
 
@@ -25,23 +25,11 @@ TAIL = 0.05  # seconds that notes may ring on after a pause; less than playing o
 EVENT_SECONDS = 0.25  # `{seconds}` of a performance's note, which ends by another event
 
 
-class Form(Protocol):
-    """Turns symbols and news into messages."""
-
-    def symbol(self, event: events.Live, context: NoteContext, voice: Voice) -> list[Message]:
-        """Makes the messages of a symbol, which are to be done when it is due."""
-
-    def ends(self, session: str, notes: list[Note]) -> list[Message]:
-        """Makes the messages that end notes between symbols."""
-
-    def news(self, event: events.Event) -> list[Message]:
-        """Makes the messages of an event that is not a symbol."""
-
-
 class PlainForm:
     """Our own addresses; see `docs/osc.md`."""
 
     def symbol(self, event: events.Live, context: NoteContext, voice: Voice) -> list[Message]:
+        """Makes the messages of a symbol, which are to be done when it is due."""
         session, controls = event.session, context.controls
         notes: list[Note] = []
         if not is_verse(event):
@@ -73,9 +61,11 @@ class PlainForm:
                 return f"{base}/event", tuple(x for item in event.items() for x in item)
 
     def ends(self, session: str, notes: list[Note]) -> list[Message]:
+        """Makes the messages that end notes between symbols."""
         return note_messages(session, notes, 0.0)
 
     def news(self, event: events.Event) -> list[Message]:
+        """Makes the messages of an event that is not a symbol."""
         return answers(event)
 
 
@@ -133,6 +123,9 @@ class TemplateForm:
             if norm or not template.uses("norm"):
                 said.append(template.message({**values, "norm": norm[0] if norm else 0.0}))
         return said
+
+
+Form = PlainForm | TemplateForm
 
 
 class OscVoices:
