@@ -77,7 +77,7 @@ def add(command: AddCommand) -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    from msgspec.structs import asdict
+    from msgspec.structs import asdict, replace
 
     from stream_rnn.serve.options import ServeOptions
     from stream_rnn.serve.server import serve
@@ -85,11 +85,9 @@ def _serve(options: argparse.Namespace) -> None:
 
     _log()
     config = _config(options)
-    limits = Limits(
-        sessions=options.max_sessions,
-        idle_pause=float("inf") if options.never_idle else Limits.idle_pause,
-        **asdict(config.limits),
-    )
+    limits = Limits(sessions=options.max_sessions, **asdict(config.limits))
+    if options.never_idle:
+        limits = replace(limits, idle_pause=float("inf"))
     serve(
         ServeOptions(
             host=options.host,

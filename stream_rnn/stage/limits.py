@@ -8,10 +8,10 @@ from typing import Any
 
 from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.base import LETTERS, Codec
+from stream_rnn.config import LimitsConfig
 from stream_rnn.errors import DataError, ProtocolError
 from stream_rnn.midi.messages import LATENESS, Pong
 from stream_rnn.sessions.controls import default_controls
-from stream_rnn.sessions.journal import HISTORY
 from stream_rnn.stage.lateness import Lateness
 
 SAID = 300  # characters of a codec's error that a client is sent
@@ -35,31 +35,20 @@ class Model:
         return default_controls(self.card, seed=0).to_json()
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What bounds the sessions.
+class Limits(LimitsConfig, frozen=True, kw_only=True):
+    """What bounds the sessions, besides what a configuration may say.
 
     Attributes:
         sessions: how many may be open at once.
         sessions_per_viewer: how many one client may open.
-        away: how many evicted sessions are remembered.
         prime: symbols in a prime or a feed.
-        history: symbols of a session that are kept, at least.
-        history_mb: megabytes that the symbols and control changes of all sessions may take.
-        states_mb: megabytes that the states of all sessions, by which they rewind, may take.
-        away_mb: megabytes that all evicted sessions may take.
         idle_pause: seconds without a listener until a session pauses; infinity for never.
         idle_away: seconds without a listener until a session is evicted.
     """
 
     sessions: int = 256
     sessions_per_viewer: int = 64
-    away: int = 1000
     prime: int = 4096
-    history: int = HISTORY
-    history_mb: float = 256.0
-    states_mb: float = 64.0
-    away_mb: float = 16.0
     idle_pause: float = 30.0
     idle_away: float = 3600.0
 
