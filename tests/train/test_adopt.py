@@ -9,7 +9,7 @@ import pytest
 import torch
 from support import ARTISTS, make_roll_model, make_text_model
 
-from stream_rnn.checkpoint import load_network, read_card
+from stream_rnn.checkpoint import load_network, load_quantised, read_card, save_quantised
 from stream_rnn.cli import main
 from stream_rnn.errors import ConfigError
 from stream_rnn.nets.network import Architecture, RecurrentNetwork
@@ -59,8 +59,13 @@ def test_a_model_of_another_size_is_refused_by_what_differs(tmp_path: Path) -> N
         adopt(of(other.architecture, hidden=40), ARTISTS, tmp_path / "verse")
 
 
-def test_a_recipe_that_starts_with_a_model_goes_on_from_it_in_its_symbols(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_recipe_that_starts_with_a_model_goes_on_from_it_in_its_symbols(
+    tmp_path: Path, number: int
+) -> None:
     card = make_text_model(tmp_path / "verse")
+    if number == 2:
+        card = save_quantised(tmp_path / "verse", card, load_quantised(tmp_path / "verse", card))
     words = " ".join("she sells sea shells by the sea shore é".split() * 60)  # no é in the model
     (tmp_path / "data.txt").write_text(words)
     (tmp_path / "mine.toml").write_text(
@@ -72,10 +77,13 @@ def test_a_recipe_that_starts_with_a_model_goes_on_from_it_in_its_symbols(tmp_pa
     run = tmp_path / "run"
     argv = ["train", str(tmp_path / "mine.toml"), "--data", str(tmp_path), "--run", str(run)]
     assert main(argv) == 0
-    mine = read_card(run / "best")
+    mine, kept = read_card(run / "best"), read_card(run / "trained")
     assert mine.codec == card.codec and mine.training["optimiser"]["start"].endswith("verse")
     symbols = torch.randint(card.make_codec().size, (2, 20))
-    other, network = load_network(tmp_path / "verse", card), load_network(run / "best", mine)
+    other, network = (
+        load_network(tmp_path / "verse", card),
+        load_network(run / "trained", kept),
+    )
     with torch.no_grad():
         expected, _ = other(symbols, torch.zeros(2, len(ARTISTS)), other.zero_state(2))
         found, _ = network(symbols, torch.zeros(2, 0), network.zero_state(2))
