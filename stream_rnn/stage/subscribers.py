@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from stream_rnn.sessions.controls import Controls
 from stream_rnn.wire import events
@@ -16,16 +17,14 @@ from stream_rnn.wire.messages import Id
 log = logging.getLogger("stream_rnn.subscribers")
 
 
-@dataclass(frozen=True)
-class Beat:
+class Beat(Struct, frozen=True):
     """A symbol's place in its stream or tune, and its length, in beats."""
 
     place: float
     beats: float
 
 
-@dataclass(frozen=True)
-class NoteContext:
+class NoteContext(Struct, frozen=True):
     """What a viewer needs to sound a symbol, besides the symbol.
 
     Attributes:
