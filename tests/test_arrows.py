@@ -27,6 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "recent": set(),
     "handover": set(),
     "interfaces": set(),
+    "garbage": {"clock"},
     "supervise": {"errors", "clock"},
     "pipe": {"errors", "descriptors", "handover"},
     "config": {"errors", "control_table"},
@@ -49,12 +50,12 @@ ARROWS: dict[str, set[str]] = {
     "inspect": {"errors", "codecs", "nets", "checkpoint", "train"},
     # Sessions know no protocol, and the stage knows no device.
     "sessions": {*PURE, "engine.messages"},
-    "stage": {*PURE, "clock", "config", "system", "timed_queue", "wire", "sessions",
+    "stage": {*PURE, "clock", "garbage", "config", "system", "timed_queue", "wire", "sessions",
               "engine.messages", "midi.messages"},
     # None imports another, but that both HTTP sides stand on `http`.
     "adapters": set(),
     "adapters.http": {"errors", "wire"},
-    "adapters.web": {*HOUSE, "__init__", "system", "midi.messages", "adapters.http"},
+    "adapters.web": {*HOUSE, "__init__", "garbage", "system", "midi.messages", "adapters.http"},
     "adapters.osc": {*HOUSE, "timed_queue"},
     "adapters.oscquery": {*HOUSE, "adapters.http"},
     "adapters.tempo": HOUSE,

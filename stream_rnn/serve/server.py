@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import socket
 from collections.abc import Callable, Sequence
@@ -91,6 +90,7 @@ async def _serve(
         stage, clock, end=server.ask_to_exit, end_notes=sides.end_notes, latency=latency
     ).install()
     failures: list[BaseException] = []
+    garbage = stage.counters.garbage
 
     def watch(task: asyncio.Task[None]) -> None:
         # A task that must run for ever has ended by itself: a bug, after which the server would
@@ -102,14 +102,14 @@ async def _serve(
     try:
         ready = await ward.start()
         tasks = await sides.start()
-        tasks.append(asyncio.create_task(play_out(stage, clock, sides.ticking)))
+        playing = play_out(stage, clock, sides.ticking, garbage.rest)
+        tasks.append(asyncio.create_task(playing))
         for recorder in recorders:
             stage.add_sink(recorder)
         # The sinks have been added by now, and are told of each session that is opened.
         open_sessions(stage, options.config.session, clock.now())
         log.info("%s on %s, models: %s", engine.name, ready, ", ".join(stage.models))
-        gc.collect()
-        gc.freeze()
+        garbage.begin()
         tasks.append(asyncio.create_task(supervise(ward, clock)))
         for task in tasks:
             task.add_done_callback(watch)
@@ -135,6 +135,7 @@ async def _serve(
         server.before_shutdown = drain
         await server.serve([listener])
     finally:
+        garbage.end()
         if sides.midi is not None:
             sides.midi.stop()
         engine.stop()

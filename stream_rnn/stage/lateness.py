@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from array import array
 
 import numpy as np
@@ -33,10 +32,12 @@ class Lateness:
         if len(self._new) == AT_ONCE:
             self._count()
 
-    def within(self) -> list[int]:
-        """How many were within each bound (at most so late), and how many there were in all."""
+    @property
+    def counts(self) -> list[int]:
+        """How many there were up to each bound and beyond the one before it, and beyond all."""
         self._count()
-        return list(itertools.accumulate(self._counts.tolist()))
+        counts: list[int] = self._counts.tolist()
+        return counts
 
     def _count(self) -> None:
         new, self._new = np.array(self._new), array("d")

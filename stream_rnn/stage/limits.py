@@ -10,6 +10,7 @@ from stream_rnn.checkpoint import Card
 from stream_rnn.codecs.base import LETTERS, Codec
 from stream_rnn.config import LimitsConfig
 from stream_rnn.errors import DataError, ProtocolError
+from stream_rnn.garbage import Garbage
 from stream_rnn.midi.messages import LATENESS, Pong
 from stream_rnn.sessions.controls import default_controls
 from stream_rnn.stage.lateness import Lateness
@@ -116,4 +117,5 @@ class Counters:
     osc_failed: int = 0
     midi: MidiLateness = field(default_factory=MidiLateness)
     midi_deaths: int = 0
+    garbage: Garbage = field(default_factory=Garbage)
     lateness: Lateness = field(default_factory=Lateness)

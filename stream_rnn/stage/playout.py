@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from stream_rnn.clock import Clock
@@ -29,13 +29,19 @@ class Ticking(Protocol):
         ...
 
 
-async def play_out(stage: Stage, clock: Clock, others: Sequence[Ticking] = ()) -> None:
+async def play_out(
+    stage: Stage,
+    clock: Clock,
+    others: Sequence[Ticking] = (),
+    rest: Callable[[float], None] = lambda seconds: None,
+) -> None:
     """Ticks for ever, even if a tick fails; to be cancelled at shutdown.
 
     Args:
         others: act before the stage hands out what is due, and may change that.
+        rest: called every second or so, with the time until something is due.
     """
-    playout = _Playout(stage, clock, others)
+    playout = _Playout(stage, clock, others, rest)
     try:
         await playout.ended
     finally:
@@ -49,9 +55,15 @@ class _Playout:
         ended: is never done.
     """
 
-    def __init__(self, stage: Stage, clock: Clock, others: Sequence[Ticking]) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        clock: Clock,
+        others: Sequence[Ticking],
+        rest: Callable[[float], None],
+    ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._stage, self._clock, self._others = stage, clock, others
+        self._stage, self._clock, self._others, self._rest = stage, clock, others, rest
         self._faults, self._swept = _Faults(), clock.now()
         self._ticking = False
         self.ended: asyncio.Future[None] = self._loop.create_future()
@@ -89,10 +101,13 @@ class _Playout:
                 self._faults.tell(f"{type(other).__name__} failed", now)
         try:
             self._stage.tick(now)
-            if now - self._swept >= SWEEP:
+            sweeps = now - self._swept >= SWEEP
+            if sweeps:
                 self._swept = now
                 self._stage.sweep(now)
             first = min(first, self._stage.next_time())
+            if sweeps:
+                self._rest(first - self._clock.now())
         except Exception:
             self._faults.tell("a tick of the stage failed", now)
         return first

@@ -121,6 +121,10 @@ class HttpDoor(H11Protocol):
             self._lingers = False
             self._doors.lingering -= 1
         super().connection_lost(exc)
+        # Undo what would keep it: circles of references, and a timer.
+        self._unset_keepalive_if_required()
+        if self._gate is not None:
+            self._gate.forget()
 
     def data_received(self, data: bytes) -> None:
         if self._refused is not None:
@@ -254,6 +258,13 @@ class WebSocketDoor(WebSocketsSansIOProtocol):
             self.inside = None
         self._set_free(False)
         super().connection_lost(exc)
+        # Undo all circles, so that nothing of it is left to the garbage collector.
+        self._timer = None
+        self.on_change = lambda: None
+        self.conn.parser.close()
+        self.conn.parser_exc = None
+        if self._gate is not None:
+            self._gate.forget()
 
     def data_received(self, data: bytes) -> None:
         if not self.handshake_initiated:  # the request, which the HTTP side has read before
@@ -333,8 +344,10 @@ class WebSocketDoor(WebSocketsSansIOProtocol):
         super().handle_parser_exception()
 
     async def run_asgi(self) -> None:
-        cast(Any, self.scope["extensions"])[LINE] = self
+        extensions = cast(Any, self.scope["extensions"])
+        extensions[LINE] = self
         await super().run_asgi()
+        del extensions[LINE]
         self._abort_after(self.close_timeout + LINGER)
 
     def handle_cont(self, event: Frame) -> None:

@@ -72,6 +72,11 @@ class Gate:
         if data:
             self._pieces.appendleft(data)
 
+    def forget(self) -> None:
+        """Lets go of the protocol, at the end of the connection."""
+        self._pieces.clear()
+        self.read, self.may_read = lambda piece: None, lambda: False
+
     def go_on(self) -> None:
         """Hands over pieces while it is their turn."""
         while self._is_ready() and not self._waits:

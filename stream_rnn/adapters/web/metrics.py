@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -14,12 +14,19 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from stream_rnn import garbage
 from stream_rnn.adapters.web.websocket import Clients
 from stream_rnn.midi import messages as midi
 from stream_rnn.sessions.status import Status
-from stream_rnn.stage.lateness import BOUNDS
+from stream_rnn.stage import lateness
 from stream_rnn.stage.stage import Stage
 from stream_rnn.system import peak_memory
+
+
+def _buckets(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, int]]:
+    """What a histogram shows: how many were within each bound, and how many there were in all."""
+    edges = [*map(str, bounds), "+Inf"]
+    return list(zip(edges, itertools.accumulate(counts), strict=True))
 
 
 class _StageCollector(Collector):
@@ -56,15 +63,19 @@ class _StageCollector(Collector):
         yield HistogramMetricFamily(
             "stream_rnn_commit_lateness_seconds",
             "Commit time minus due time: negative while symbols are handed out in time",
-            buckets=list(zip([*map(str, BOUNDS), "+Inf"], counters.lateness.within(), strict=True)),
+            buckets=_buckets(lateness.BOUNDS, counters.lateness.counts),
             sum_value=counters.lateness.total,
         )
-        reached = list(itertools.accumulate(counters.midi.counts))
-        edges = [*map(str, midi.LATENESS), "+Inf"]
+        yield HistogramMetricFamily(
+            "stream_rnn_gateway_garbage_seconds",
+            "How long each collection of garbage held up the gateway",
+            buckets=_buckets(garbage.BOUNDS, counters.garbage.pauses),
+            sum_value=counters.garbage.total,
+        )
         yield HistogramMetricFamily(
             "stream_rnn_midi_lateness_seconds",
             "Lateness of MIDI messages: when the driver took each, minus when it was due",
-            buckets=list(zip(edges, reached, strict=True)),
+            buckets=_buckets(midi.LATENESS, counters.midi.counts),
             sum_value=counters.midi.total,
         )
         if (peak := peak_memory()) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 import threading
 import time
@@ -22,10 +23,13 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from stream_rnn.adapters.http import doors as module
 from stream_rnn.adapters.http.attention import Attention
-from stream_rnn.adapters.http.doors import DoorConfig
+from stream_rnn.adapters.http.doors import DoorConfig, HttpDoor, WebSocketDoor
+from stream_rnn.adapters.http.line import LINE
 from stream_rnn.adapters.http.reading import PIECE
 from stream_rnn.adapters.http.refusals import RefusalLog
 from stream_rnn.adapters.http.room import SPARE, Doors
+from stream_rnn.bench.crowd import cut
+from stream_rnn.wire.frames import text_frame
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n"
@@ -282,6 +286,82 @@ def test_https_on_this_port_is_named_in_the_log(
 def masked(opcode: int, data: bytes, *, last: bool = True) -> bytes:
     """A short WebSocket frame, as clients send them."""
     return bytes([opcode | 0x80 * last, 0x80 | len(data), 0, 0, 0, 0]) + data
+
+
+def test_a_line_is_free_while_its_client_reads_and_ends_with_it(run: Callable[[Any], Any]) -> None:
+    full, changes, ended = list[int](), list[bool](), threading.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        line, sent = scope["extensions"][LINE], 0
+        assert not line.free, "before the handshake"
+        line.on_change = lambda: changes.append(line.free)
+        websocket = WebSocket(scope, receive, send)
+        await websocket.accept()
+        await websocket.receive_text()
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await line.ready()
+                while line.free:
+                    line.write(text_frame(b"%01000d" % sent))
+                    sent += 1
+                    if sent % 100 == 0:
+                        await asyncio.sleep(0)  # or it would never hear of the end
+                full.append(sent)
+        assert not line.free
+        ended.set()
+
+    def read(client: socket.socket) -> list[int]:
+        shake_hands(client)
+        client.sendall(masked(1, b"begin"))
+        while not full:
+            time.sleep(0.01)
+        frames, rest = list[tuple[int, bytes]](), b""
+        while len(frames) < full[0]:
+            found, rest = cut(rest + client.recv(1 << 16))
+            frames += found
+        while len(full) < 2:  # it goes on where it was
+            time.sleep(0.01)
+        return [int(payload) for _, payload in frames]
+
+    async def scene() -> None:
+        async with served(Doors(50, 50), app) as there:
+            with there.connect() as client:
+                heard = await asyncio.to_thread(read, client)
+            await until(lambda: ended.is_set() and len(there.doors) == 0)
+            assert heard == list(range(len(heard)))
+
+    run(scene())
+    assert changes[:4] == [True, False, True, False] and full[1] > full[0] > 10
+
+
+def test_a_connection_that_ended_leaves_nothing_to_the_garbage_collector(
+    run: Callable[[Any], Any],
+) -> None:
+    def come_and_go(there: Served) -> None:
+        for last in (b"", masked(1, b"hello"), masked(8, b"\x03\xe8"), b"\xff" * 9):
+            with there.connect() as client:
+                shake_hands(client)
+                client.sendall(last)
+                time.sleep(0.02)
+        for begun in (GET + b"\r\n", GET, b"", UPGRADE):
+            with there.connect() as client:
+                client.sendall(begun)
+                time.sleep(0.02)
+
+    async def scene() -> None:
+        async with served(Doors(50, 50)) as there:
+            await asyncio.to_thread(come_and_go, there)
+            await until(lambda: len(there.doors) == 0)
+            await asyncio.sleep(0.1)  # their tasks end, too
+            left = [o for o in gc.get_objects() if type(o) in (HttpDoor, WebSocketDoor)]
+            assert not left
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(scene())
+    finally:
+        gc.enable()
 
 
 FLOODS = {
