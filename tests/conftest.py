@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-def pytest_collectstart(collector: pytest.Collector) -> None:
+def pytest_collection(session: pytest.Session) -> None:
     """Says how Hypothesis is to search, before the first test file is read."""
-    if not isinstance(collector, pytest.Session):
-        return
+    if session.config.pluginmanager.hasplugin("dsession"):
+        return  # it shares tests out, and reads no test file
     from hypothesis import settings
 
     # No deadline, since the machine may be busy with something else. The examples are the same
