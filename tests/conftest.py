@@ -60,7 +60,7 @@ SLOW = {
     "http": ("doors",),
     "bench": ("backprop", "chords", "osc", "serve"),
     "engine": ("histories",),
-    "kernels": ("integer", "paths", "reference"),
+    "kernels": ("cuda", "integer", "paths", "reference"),
     "inspect": ("command", "lettering", "pictures"),
     "midi": ("grid",),
     "sessions": ("course",),

@@ -21,6 +21,9 @@ THROUGH = {
     "codecs/test_registry.py": "codecs: base",
     "codecs/test_rows.py": "codecs: ensemble touch",
     "engine/test_core.py": "engine: client",
+    "engine/kernels/test_cuda.py":
+        "engine/kernels: cuda_batch cuda_cells cuda_draw cuda_functions cuda_network cuda_sums "
+        "cuda_trial",
     "engine/kernels/test_integer.py":
         "engine/kernels: integer_batch integer_cells integer_draw integer_fields "
         "integer_packing integer_products",

@@ -88,7 +88,7 @@ class Core:
         self.say: Callable[[Sequence[EngineEvent]], None] = lambda events: None
         self._caution = 0
         self.device = pick_device(options.device)
-        prepare()
+        prepare(self.device)
         self._library = Library(options.models, options.fingerprints, self.device, self._slots)
         self._models = self._library.loaded
         if self.left_out and len(self.left_out) == len(options.models):

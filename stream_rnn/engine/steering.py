@@ -92,6 +92,7 @@ class Steering:
         if self._blend.get(slot) != settings.artists:
             now.constant[slot] = self._kernel.constant(settings.artists)
             self._blend[slot], self._blend_since[slot] = settings.artists, position
+        self._kernel.changed(slot)
 
 
 def _may(codec: Codec) -> NDArray[np.uint8]:

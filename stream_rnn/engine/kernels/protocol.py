@@ -53,6 +53,10 @@ class Kernel(Protocol):
         """The state in a place, as one row."""
         ...
 
+    def changed(self, slot: int) -> None:
+        """Is told after each change of a slot's settings; for kernels that keep a copy of them."""
+        ...
+
     def advance(
         self,
         symbols: NDArray[np.int64],
@@ -72,7 +76,7 @@ class Kernel(Protocol):
             symbols: the symbol before, `[rows, 1]` indices or `[rows, keys]` of 0 and 1.
             slots: whose settings a row goes by, `[rows]`.
             positions: of which the random numbers are, `[rows]`.
-            settings: changed in place between calls, and looked at in place.
+            settings: the same object in each call, changed in place between them; see `changed`.
             at, after: the places of the states before and after the step, `[rows]`.
             made: where the symbols are put, in the form of `symbols`.
             draw: whether to draw; if not, `made` is left as it is.

@@ -90,6 +90,9 @@ class Placed:
         """The state in a place, as one row."""
         return State(*(part[place, :, None] for part in room))
 
+    def changed(self, slot: int) -> None:
+        """Nothing: settings are looked at in place."""
+
     def export_state(self, state: State) -> bytes:
         """The state of one row as bytes; see `pack_state`."""
         return pack_state(state)
