@@ -14,7 +14,9 @@ import os
 import select
 import socket
 import sys
+import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -63,6 +65,19 @@ def use_little_memory() -> None:
     m_mmap_threshold = -3
     with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library, or none
         ctypes.CDLL(None).mallopt(m_mmap_threshold, 1 << 17)
+
+
+def gently(work: Callable[[], T]) -> T:
+    """Does something at the lowest priority, where a thread can have one, and waits for it."""
+
+    def low() -> T:
+        if sys.platform == "linux":
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        return work()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(low).result()
 
 
 def give_way() -> None:

@@ -105,13 +105,13 @@ OUTSIDE = {
                 "adapters.http.room",
                 "adapters.web.outbox", "adapters.web.websocket", "adapters.midi.side",
                 "stage.playout", "supervise", "serve.server", "serve.sides", "serve.signals",
-                "serve.engine_ward", "bench.midi"},
+                "serve.engine_ward", "serve.spare", "bench.midi"},
     "socket": {"adapters.osc.targets", "adapters.osc.presence", "adapters.http.host", "pipe",
                "system", "handover", "interfaces", "midi.process", "engine.process", "serve.server",
                "serve.web", "bench.crowd", "bench.osc", "bench.ears"},
     # osc: a timetag is in the time of day, which only the wall clock has.
     "time": {"clock", "midi.process", "midi.rack", "engine.process", "train.loop", "train.counting",
-             "adapters.osc.agenda",
+             "adapters.osc.agenda", "bench.restart",
              "bench.serve", "bench.crowd", "bench.osc", "bench.train", "bench.midi",
              "bench.jack_listener", "bench.ears", "bench.engine", "bench.chords"},
     # IMPSY's data sets are pickles: see there how no more than arrays come of one.

@@ -20,7 +20,6 @@ THROUGH = {
     "codecs/test_abc.py": "codecs: abc_fields abc_notes abc_text bars",
     "codecs/test_registry.py": "codecs: base",
     "codecs/test_rows.py": "codecs: ensemble touch",
-    "engine/test_core.py": "engine: client",
     "engine/kernels/test_cuda.py":
         "engine/kernels: cuda_batch cuda_cells cuda_draw cuda_functions cuda_network cuda_sums "
         "cuda_trial",

@@ -10,6 +10,7 @@ import select
 import socket
 import subprocess
 import sys
+import threading
 from types import ModuleType
 
 import pytest
@@ -94,3 +95,15 @@ print(before - resident())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(done.stdout) > 40
+
+
+def test_what_is_done_gently_has_the_lowest_priority_and_nothing_else_has() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+
+    def mine() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    assert system.gently(mine) == (19 if sys.platform == "linux" else before)
+    assert mine() == before
+    with pytest.raises(ZeroDivisionError):
+        system.gently(lambda: 1 // 0)

@@ -31,17 +31,19 @@ MEMORY = 1500  # megabytes of server and engine together
 
 @contextlib.contextmanager
 def running_server(
-    models: Path, *options: str, said: IO[str] | None = None
+    models: Path, *options: str, said: IO[str] | None = None, spare: bool = False
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Runs a server on a free port of the loopback; yields its process and its address.
 
     Args:
         said: a file for the server's log; None: our own stderr.
+        spare: whether a spare engine waits, which takes time as it starts.
 
     Raises:
         StreamRnnError: the server did not start.
     """
     command = [sys.executable, "-m", "stream_rnn", "serve", "--port", "0", "--osc-port", "0"]
+    command += ["--no-spare"] * (not spare)
     process = subprocess.Popen(
         [*command, "--models", str(models), *options],
         stdout=subprocess.PIPE, stderr=said, text=True,

@@ -11,12 +11,14 @@ from stream_rnn.commands.arguments import AddCommand, positive, print_json
 from stream_rnn.errors import ConfigError, StreamRnnError
 from stream_rnn.paths import bundled
 
-CHECKED = ("engine", "serve", "audience", "osc", "midi")  # the benchmarks that have bounds
+CHECKED = ("engine", "serve", "audience", "restart", "osc", "midi")  # those that have bounds
 
 
 def add(command: AddCommand) -> None:
     sub = command("bench", "Measure this machine.", _bench)
-    sub.add_argument("what", choices=("engine", "serve", "audience", "osc", "midi", "train"))
+    sub.add_argument(
+        "what", choices=("engine", "serve", "audience", "restart", "osc", "midi", "train")
+    )
     sub.add_argument("--sessions", type=positive, default=100, metavar="N")
     sub.add_argument("--viewers", type=positive, default=1000, metavar="N",
                      help="for audience (%(default)s)")  # fmt: skip
@@ -50,6 +52,11 @@ def _bench(options: argparse.Namespace) -> None:
 
             del load["sessions"]
             result = bench_audience(**where, **load, viewers=options.viewers)
+        case "restart":
+            from stream_rnn.bench.restart import bench_restart, breaches, describe
+
+            del load["seconds"]
+            result = bench_restart(**where, **load)
         case "midi":
             from stream_rnn.bench.midi import bench_midi, breaches, describe
 

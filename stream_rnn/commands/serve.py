@@ -50,6 +50,7 @@ def add(command: AddCommand) -> None:
                      help="connections of one other machine (%(default)s)")  # fmt: skip
     sub.add_argument("--never-idle", action="store_true",
                      help="for installations: play on when nobody listens")  # fmt: skip
+    _spare_argument(sub)
 
     sub = command("play", "Play one model for ever, without a screen: an installation.", _play)
     model_argument(sub)
@@ -70,10 +71,16 @@ def add(command: AddCommand) -> None:
     sub.add_argument("--port", type=port, default=0, help="of the page; 0: any free port")
     sub.add_argument("--osc-port", type=port, default=0, help="to control it; 0: any free port")
     sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    _spare_argument(sub)
 
     sub = command("ports", "List the MIDI ports.", _ports)
     sub.add_argument("--api", choices=("auto", "alsa", "jack", "core", "windows"), default="auto")
     sub.add_argument("--json", action="store_true")
+
+
+def _spare_argument(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--no-spare", action="store_false", dest="spare",
+                     help="no engine that waits in case the first dies (100 MB)")  # fmt: skip
 
 
 def _serve(options: argparse.Namespace) -> None:
@@ -96,6 +103,7 @@ def _serve(options: argparse.Namespace) -> None:
             models=options.models,
             page=bundled("clients/web"),
             device=options.device,
+            spare=options.spare,
             # An empty token, as from an unset shell variable, means none.
             token=options.token or os.environ.get("STREAM_RNN_TOKEN") or None,
             anyone=options.anyone,
@@ -144,6 +152,7 @@ def _play(options: argparse.Namespace) -> None:
             only=frozenset(s.model for s in config.session),
             page=bundled("clients/web"),
             device=options.device,
+            spare=options.spare,
             limits=Limits(**asdict(config.limits)),
             config=config,
         ),

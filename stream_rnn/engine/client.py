@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from stream_rnn.engine.messages import Command, EngineEvent, Failed, Ready, decode_events, encode
+from stream_rnn.engine.messages import (
+    Command,
+    EngineEvent,
+    Failed,
+    Load,
+    Open,
+    Ready,
+    decode_events,
+    encode,
+)
 from stream_rnn.errors import EngineError
 from stream_rnn.pipe import Child
 
@@ -47,6 +57,11 @@ class Engine(Protocol):
         """Whether to send more commands now; false while many wait for the engine to read them."""
         ...
 
+    @property
+    def has_spare(self) -> bool:
+        """Whether another engine waits, so that `start` takes no time."""
+        ...
+
     def kill(self) -> None:
         """Ends the engine at once, as if it had died."""
         ...
@@ -69,6 +84,7 @@ class InlineEngine:
     """
 
     name = "engine"
+    has_spare = False
 
     def __init__(
         self,
@@ -122,7 +138,7 @@ class InlineEngine:
 
 
 class ChildEngine:
-    """An engine in a child process, on the running event loop.
+    """An engine in a child process, on the running event loop, and perhaps a spare one.
 
     Args:
         options: `EngineOptions` as JSON values.
@@ -138,18 +154,42 @@ class ChildEngine:
         on_death: Callable[[], None],
         on_room: Callable[[], None] = lambda: None,
     ) -> None:
-        self._child = Child(
+        self._options, self._on_room = options, on_room
+        self._on_events, self._on_death = on_events, on_death
+        self._models: dict[str, None] = {}  # that have been opened, the latest last
+        self._spare: _Spare | None = None
+        self._child = self._make(options)
+        self.ready: Ready | None = None
+
+    def _make(self, options: dict[str, object]) -> Child:
+        child = Child(
             "stream_rnn.engine.process",
             options,
-            lambda body: on_events(decode_events(body)),
-            on_death,
+            lambda body: self._said(child, decode_events(body)),
+            lambda: self._ended(child),
         )
-        self._child.on_room = on_room
-        self.ready: Ready | None = None
+        child.on_room = lambda: self._on_room() if child is self._child else None
+        return child
+
+    def _said(self, child: Child, events: Sequence[EngineEvent]) -> None:
+        if child is self._child:
+            self._on_events(events)
+        elif self._spare is not None and isinstance(events[0], Ready):
+            self._spare.ready = events[0]  # a model turned out to be of no use
+
+    def _ended(self, child: Child) -> None:
+        if child is self._child:
+            self._on_death()
+        else:
+            self._spare = None
 
     @property
     def name(self) -> str:
         return f"engine {self._child.pid}"
+
+    @property
+    def has_spare(self) -> bool:
+        return self._spare is not None
 
     def has_room(self) -> bool:
         return self._child.has_room
@@ -159,19 +199,54 @@ class ChildEngine:
 
     def stop(self) -> None:
         self._child.stop()
+        if self._spare is not None:
+            self._spare.child.stop()
 
     async def start(self) -> Ready:
+        if (spare := self._spare) is not None:
+            self._child.stop()
+            self._child, self._spare, self.ready = spare.child, None, spare.ready
+        else:
+            self.ready = await _start(self._child)
+        return self.ready
+
+    async def prepare(self) -> None:
+        """Starts a spare engine, which waits until `start` is called.
+
+        Raises:
+            EngineError: it did not start.
+        """
+        child = self._make(self._options | {"spare": True})
         try:
-            (said,) = decode_events(await self._child.start(START_TIMEOUT))
-        except TimeoutError:
-            raise EngineError(f"the engine was not ready within {START_TIMEOUT:.0f} s") from None
-        except EOFError:
-            raise EngineError("the engine ended before it was ready") from None
-        if isinstance(said, Failed):
-            raise EngineError(said.message)
-        assert isinstance(said, Ready)
-        self.ready = said
-        return said
+            self._spare = _Spare(child, await _start(child))
+        except BaseException:
+            child.stop()
+            raise
+        child.send(encode([Load(model) for model in self._models]))
 
     def send(self, commands: Sequence[Command]) -> None:
         self._child.send(encode(commands))
+        for command in commands:
+            if isinstance(command, Open) and command.model not in self._models:
+                self._models[command.model] = None
+                if self._spare is not None:
+                    self._spare.child.send(encode([Load(command.model)]))
+
+
+@dataclass
+class _Spare:
+    child: Child
+    ready: Ready
+
+
+async def _start(child: Child) -> Ready:
+    try:
+        (said,) = decode_events(await child.start(START_TIMEOUT))
+    except TimeoutError:
+        raise EngineError(f"the engine was not ready within {START_TIMEOUT:.0f} s") from None
+    except EOFError:
+        raise EngineError("the engine ended before it was ready") from None
+    if isinstance(said, Failed):
+        raise EngineError(said.message)
+    assert isinstance(said, Ready)
+    return said

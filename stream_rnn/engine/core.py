@@ -26,6 +26,7 @@ from stream_rnn.engine.messages import (
     Doing,
     EngineEvent,
     Failed,
+    Load,
     Open,
     Plan,
     Ready,
@@ -111,12 +112,13 @@ class Core:
         return self._library.left_out
 
     def ready(self) -> Ready:
-        """The first event that the engine sends."""
+        """What the engine says of itself, before anything else."""
         return Ready(self.device, self._options.rollback, self.left_out, NUMERICS)
 
     def apply(self, commands: Sequence[Command]) -> list[EngineEvent]:
         """Applies commands. Returns a `Failed` for each that could not be applied."""
         failed: list[EngineEvent] = []
+        left_out = len(self.left_out)
         for command in commands:
             if self._caution and isinstance(command, Plan):
                 self.say([_doing([command.key])])
@@ -126,11 +128,13 @@ class Core:
                 if not isinstance(error, StreamRnnError):
                     log.exception("a command failed")
                 failed.append(self._fail(command, error))
+        if len(self.left_out) > left_out:
+            failed.insert(0, self.ready())
         return [*failed, Doing()] if self._caution else failed
 
     def _fail(self, command: Command, error: Exception) -> Failed:
         """Halts the command's session until a plan restarts it, from position 0 or a state."""
-        key = None if isinstance(command, Credits | Caution) else command.key
+        key = None if isinstance(command, Credits | Caution | Load) else command.key
         generation = command.generation if isinstance(command, Plan) else 0
         if key in self._where:
             slots, slot = self._where[key]
@@ -145,6 +149,8 @@ class Core:
                     slots.close(slot)
                 slots = self._library.open(model)
                 self._where[key] = (slots, slots.open(key))
+            case Load(model):
+                self._library.open(model)
             case Plan(key):
                 slots, slot = self._find(key)
                 slots.plan(slot, command)

@@ -60,7 +60,7 @@ class Library:
         return card
 
     def open(self, name: str) -> Slots:
-        """The slots of a model.
+        """The slots of a model. One that cannot be loaded is left out from then on.
 
         Raises:
             StreamRnnError: there is no such model, or it cannot be loaded.
@@ -68,19 +68,25 @@ class Library:
         if name not in self.loaded:
             if name not in self._folders or name in self.left_out:
                 raise EngineError(self.left_out.get(name, f"there is no model {name!r}"))
-            folder = self._folders[name]
-            card = self._known(read_card(folder), name)
             try:
-                kernel = load_kernel(folder, card, self._device)
-            except StreamRnnError:
+                self.loaded[name] = self._load(name, self._folders[name])
+            except StreamRnnError as error:
+                self.left_out[name] = str(error)
                 raise
-            except Exception as error:  # a broken folder must not affect the other models
-                log.exception("%s cannot be loaded", folder)
-                raise EngineError(f"{folder}: cannot be loaded: {error!r}") from error
-            codec = card.make_codec()
-            assert boundary_is_zero(codec)
-            self.loaded[name] = self._make(kernel, codec)
         return self.loaded[name]
+
+    def _load(self, name: str, folder: Path) -> Slots:
+        card = self._known(read_card(folder), name)
+        try:
+            kernel = load_kernel(folder, card, self._device)
+        except StreamRnnError:
+            raise
+        except Exception as error:  # a broken folder must not affect the other models
+            log.exception("%s cannot be loaded", folder)
+            raise EngineError(f"{folder}: cannot be loaded: {error!r}") from error
+        codec = card.make_codec()
+        assert boundary_is_zero(codec)
+        return self._make(kernel, codec)
 
     def tidy(self, now: float) -> None:
         """Lets go of models that have long been unused."""

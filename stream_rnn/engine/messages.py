@@ -46,6 +46,12 @@ class Open(Struct, frozen=True, tag=True, array_like=True):
     model: str
 
 
+class Load(Struct, frozen=True, tag=True, array_like=True):
+    """Loads a model that may be opened soon."""
+
+    model: str
+
+
 class Plan(Struct, frozen=True, tag=True, array_like=True):
     """A session's future from `position` on.
 
@@ -100,11 +106,11 @@ class Caution(Struct, frozen=True, tag=True, array_like=True):
     level: int
 
 
-Command = Open | Plan | Credits | Close | Caution
+Command = Open | Load | Plan | Credits | Close | Caution
 
 
 class Ready(Struct, frozen=True, tag=True, array_like=True):
-    """The engine can step its models.
+    """The engine can step its models; sent again when a model turns out to be of no use.
 
     Attributes:
         device: the device that it computes on.

@@ -16,31 +16,34 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stream_rnn.engine.messages import EngineEvent, Failed, decode_commands, encode
 from stream_rnn.errors import StreamRnnError
 from stream_rnn.handover import child_end
 from stream_rnn.pipe import FrameReader, frame
-from stream_rnn.system import be_batch, give_way, use_little_memory, waiter
+from stream_rnn.system import be_batch, gently, give_way, use_little_memory, waiter
+
+if TYPE_CHECKING:  # imported at the priority that the engine starts at
+    from stream_rnn.engine.core import Core
 
 log = logging.getLogger("stream_rnn.engine")
 
 
 def serve(connection: socket.socket, options: dict[str, object]) -> None:
-    """Takes commands and sends events until the peer closes."""
-    from stream_rnn.engine.core import Core, EngineOptions
+    """Takes commands and sends events until the peer closes.
+
+    Args:
+        options: `EngineOptions` as JSON values; and `spare`, whether the engine only waits to take
+            the place of another, which it must not disturb.
+    """
 
     def say(events: Sequence[EngineEvent]) -> None:
         connection.sendall(frame(encode(events)))
-        # Linux tends to wake the reader on our processor, where it would wait until we are done.
-        give_way()
 
-    models = options.pop("models")
-    assert isinstance(models, dict)
+    spare = options.pop("spare", False)
     try:
-        core = Core(
-            EngineOptions(models={k: Path(v) for k, v in models.items()}, **options)  # type: ignore[arg-type]
-        )
+        core = gently(lambda: _make(options)) if spare else _make(options)
     except StreamRnnError as error:
         say([Failed(str(error))])
         return
@@ -62,8 +65,19 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
         events, wake = core.step(time.monotonic())
         if events:
             say(events)
+            # Linux tends to wake the reader on our processor, where it would wait for us to end.
+            give_way()
         else:
             core.tidy(time.monotonic())
+
+
+def _make(options: dict[str, object]) -> Core:
+    from stream_rnn.engine.core import Core, EngineOptions
+
+    folders = options["models"]
+    assert isinstance(folders, dict)
+    models = {"models": {name: Path(folder) for name, folder in folders.items()}}
+    return Core(EngineOptions(**(options | models)))  # type: ignore[arg-type]
 
 
 def main() -> None:

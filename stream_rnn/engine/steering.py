@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from stream_rnn.engine.messages import Settings
 from stream_rnn.engine.numerics.functions import sharpness
 from stream_rnn.engine.numerics.states import SlotSettings
 
+BLENDS = 64  # of artists, whose constants are kept
 NEVER = np.iinfo(np.int64).max
 Schedule = list[tuple[int, Settings]]
 
@@ -30,6 +32,8 @@ class Steering:
 
     def __init__(self, kernel: Kernel, codec: Codec, count: int) -> None:
         a, self._kernel, self._codec = kernel.architecture, kernel, codec
+        # Many sessions have the same artists, above all those that name none.
+        self._constant = lru_cache(BLENDS)(kernel.constant)
         # Of chords, temperature divides logarithms that count doublings already.
         self._doublings = {"doublings": 1.0} if a.head == "nade" else {}
         self.settings = SlotSettings(
@@ -90,7 +94,7 @@ class Steering:
             now.may[slot] = self._codec.unpack(allowed)[0] != 0 if allowed else 1
         self._blend_since[slot] = min(self._blend_since[slot], position)
         if self._blend.get(slot) != settings.artists:
-            now.constant[slot] = self._kernel.constant(settings.artists)
+            now.constant[slot] = self._constant(settings.artists)
             self._blend[slot], self._blend_since[slot] = settings.artists, position
         self._kernel.changed(slot)
 

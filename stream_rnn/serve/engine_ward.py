@@ -44,7 +44,7 @@ class EngineWard:
 
     @property
     def pauses(self) -> Sequence[float]:
-        return RESTART_PAUSES
+        return (0.0, *RESTART_PAUSES) if self._engine.has_spare else RESTART_PAUSES
 
     @property
     def look(self) -> float:
@@ -73,8 +73,6 @@ class EngineWard:
             EngineError: it did not start.
         """
         ready = await self._engine.start()
-        for fault in ready.left_out.values():
-            log.error("left out: %s", fault)
         self._life.met(self._link, ready)
         return ready
 

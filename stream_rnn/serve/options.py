@@ -27,6 +27,7 @@ class ServeOptions:
     only: frozenset[str] = frozenset()  # names of models; empty for all
     page: Path = Path("clients/web")
     device: str = "auto"
+    spare: bool = True  # whether another engine waits, in case the first dies
     token: str | None = None
     anyone: bool = False
     origins: tuple[str, ...] = ()

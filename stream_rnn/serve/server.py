@@ -19,6 +19,7 @@ from stream_rnn.serve.engine_ward import EngineWard
 from stream_rnn.serve.options import Served, ServeOptions, usable_models
 from stream_rnn.serve.sides import Sides
 from stream_rnn.serve.signals import Signals
+from stream_rnn.serve.spare import keep_spare
 from stream_rnn.serve.web import listen, make_web_server
 from stream_rnn.sessions.tempo import Tempi
 from stream_rnn.stage.playout import play_out
@@ -111,6 +112,8 @@ async def _serve(
         log.info("%s on %s, models: %s", engine.name, ready, ", ".join(stage.models))
         garbage.begin()
         tasks.append(asyncio.create_task(supervise(ward, clock)))
+        if options.spare:
+            tasks.append(asyncio.create_task(keep_spare(engine)))
         for task in tasks:
             task.add_done_callback(watch)
         bound, port = listener.getsockname()[:2]

@@ -60,6 +60,8 @@ class EngineLife:
                         if (plan := session.next_part()) is not None:
                             self._engines.plan(session, plan)
                             self._engines.credit(session)
+                case Ready():
+                    self.met(link, event)
                 case Failed(_, key):
                     self._failures.of_engine(event, self._session(link, key), now)
         self._commits.tick(now)
@@ -132,7 +134,9 @@ class EngineLife:
             self._commits.play_out(session, now)
 
     def met(self, link: EngineLink, ready: Ready) -> None:
-        """Takes what an engine that has started says of itself; `regain` follows."""
+        """Takes what an engine says of itself: when it has started, and when a model fails."""
+        for fault in ready.left_out.values():
+            log.error("left out: %s", fault)
         link.ready = ready
         self.leave_out(link, ready.left_out)
 

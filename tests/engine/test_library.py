@@ -70,7 +70,9 @@ def test_a_model_whose_weights_are_damaged_fails_for_those_who_open_it(tmp_path:
     weights.write_bytes(weights.read_bytes()[:-100])
     failed = opened(core, 1, "verse")
     assert [f.key for f in failed if isinstance(f, m.Failed)] == [1, 1]
-    assert str(weights) in failed[0].message  # type: ignore[union-attr]
+    assert str(weights) in failed[1].message  # type: ignore[union-attr]
+    assert failed[0] == core.ready() and str(weights) in core.left_out["verse"]
+    assert not any(isinstance(event, m.Ready) for event in opened(core, 1, "verse")), "told once"
     assert not opened(core, 2, "roll") and len(symbols(core, 2, 3)) == 3
 
 
@@ -83,7 +85,7 @@ def test_a_model_that_was_replaced_is_not_stepped(tmp_path: Path) -> None:
     core = core_of(tmp_path, fingerprints=dict(core._library._fingerprints, verse=None))
     assert not core.ready().left_out
     core._library._fingerprints = fingerprints
-    assert "has been replaced" in opened(core, 1, "verse")[0].message  # type: ignore[union-attr]
+    assert "has been replaced" in opened(core, 1, "verse")[1].message  # type: ignore[union-attr]
 
 
 def test_a_card_that_is_none_leaves_its_model_out(tmp_path: Path) -> None:
@@ -116,3 +118,14 @@ def test_a_kernel_is_forced_by_name(
         or kernel == "plain"
     )
     assert symbols(forced, 1, 20) == symbols(chosen, 1, 20)
+
+
+def test_a_model_may_be_loaded_before_it_is_opened(tmp_path: Path) -> None:
+    core = core_of(make_models(tmp_path))
+    assert core.apply([m.Load("verse")]) == [] and list(core._models) == ["verse"]
+    slots = core._models["verse"]
+    assert not opened(core, 1, "verse") and core._models["verse"] is slots
+    (tmp_path / "roll" / WEIGHTS).unlink()
+    ready, failed = core.apply([m.Load("roll")])
+    assert isinstance(ready, m.Ready) and list(ready.left_out) == ["roll"]
+    assert isinstance(failed, m.Failed) and failed.key is None

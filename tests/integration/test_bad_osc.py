@@ -40,7 +40,8 @@ def server(tmp_path: Path) -> Iterator[Running]:
     """A server that hears a sender however much it sends: process, HTTP address, OSC port."""
     models, config, log = make_models(tmp_path), tmp_path / "serve.toml", tmp_path / "log"
     config.write_text("[osc]\nrate = 1000000\n")
-    command = [sys.executable, "-m", "stream_rnn", "serve", "--port", "0", "--osc-port", "0"]
+    command = [sys.executable, "-m", "stream_rnn", "serve", "--no-spare"]
+    command += ["--port", "0", "--osc-port", "0"]
     command += ["--models", str(models), "--config", str(config)]
     with log.open("w") as stderr:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)

@@ -36,7 +36,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server whose sessions have a past: process, HTTP address, OSC port."""
     folder = tmp_path_factory.mktemp("served")
     models, log = make_models(folder / "models"), folder / "log"
-    command = [sys.executable, "-m", "stream_rnn", "serve", "--port", "0", "--osc-port", "0"]
+    command = [sys.executable, "-m", "stream_rnn", "serve", "--no-spare"]
+    command += ["--port", "0", "--osc-port", "0"]
     with log.open("w") as stderr:
         process = subprocess.Popen(
             [*command, "--models", str(models)], stdout=subprocess.PIPE, stderr=stderr, text=True

@@ -35,7 +35,8 @@ def test_notes_end_before_the_engine_does(tmp_path: Path, plain: str) -> None:
             plain = {plain}
             """
         )
-        command = [sys.executable, "-m", "stream_rnn", "serve", "--port", "0", "--osc-port", "0"]
+        command = [sys.executable, "-m", "stream_rnn", "serve", "--no-spare"]
+        command += ["--port", "0", "--osc-port", "0"]
         command += ["--models", str(models), "--config", str(config)]
         sounding: set[int] = set()
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -18,6 +18,7 @@ from support import make_models
 from talker import Talker
 from websockets.exceptions import InvalidStatus
 
+from stream_rnn.bench.processes import busy
 from stream_rnn.bench.serve import children, running_server
 from stream_rnn.serve.engine_ward import HANGS
 
@@ -154,6 +155,39 @@ def test_an_engine_that_is_gone_comes_back_with_the_symbol_that_was_next(
             assert [m["n"] for m in got] == list(range(500))
             assert {"paused", "playing"} <= {m["type"] for m in talker.heard}
             assert children(process.pid) != [engine]
+
+
+def test_a_spare_engine_takes_over_and_another_waits(models: Path) -> None:
+    with running_server(models, spare=True) as (process, address), Talker(address) as talker:
+        controls = {"rate": 100}
+        talker.ask("open", "opened", model="verse", session="whole", seed=2, controls=controls)
+        expected = [m["text"] for m in talker.symbols(700)]
+        talker.ask("close", "closed", session="whole")
+        talker.ask("open", "opened", model="verse", session="s", seed=2, controls=controls)
+        got = talker.symbols(50)
+        for _ in range(2):
+            engine, spare = _when_idle(process.pid)
+            os.kill(engine, signal.SIGKILL)
+            while engine in children(process.pid):
+                got += talker.symbols(1)
+            assert spare in children(process.pid)
+            killed = time.monotonic()
+            while got[-1]["due"] < killed + 1.0:  # beyond all that had been computed
+                got += talker.symbols(1)
+        assert [m["text"] for m in got[:700]] == expected[: len(got)]
+        assert [m["n"] for m in got] == list(range(len(got)))
+
+
+def _when_idle(server: int) -> tuple[int, int]:
+    """The engine and its spare, once the spare waits."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        pids = children(server)
+        used = busy(pids[1:])
+        time.sleep(0.5)
+        if len(pids) == 2 and used > 0.1 and busy(pids[1:]) == used:
+            return pids[0], pids[1]
+    raise TimeoutError("no engine waits")
 
 
 def test_sigterm_ends_everything_in_time(models: Path) -> None:

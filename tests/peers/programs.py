@@ -299,7 +299,8 @@ class Served:
 @contextlib.contextmanager
 def stream_rnn(models: Path, log: Path, *options: str) -> Iterator[Served]:
     """A real server on free ports of the loopback; what it logs goes to a file."""
-    command = [sys.executable, "-m", "stream_rnn", "serve", "--port", "0", "--osc-port", "0"]
+    command = [sys.executable, "-m", "stream_rnn", "serve", "--no-spare"]
+    command += ["--port", "0", "--osc-port", "0"]
     command += ["--models", str(models), *options]
     with (
         log.open("wb") as err,

@@ -89,7 +89,8 @@ def test_a_browser_finds_the_server_and_reads_its_tree(
         """
     )
     log = tmp_path / "log"
-    serve = [sys.executable, "-m", "stream_rnn", "serve", "--port", "0", "--osc-port", "0"]
+    serve = [sys.executable, "-m", "stream_rnn", "serve", "--no-spare"]
+    serve += ["--port", "0", "--osc-port", "0"]
     serve += ["--models", str(make_models(tmp_path / "models")), "--config", str(config)]
     with log.open("wb") as out:
         with running([*inside, *serve], stdout=out, stderr=out, patience=15) as server:

@@ -169,3 +169,20 @@ def test_a_restarted_engine_does_not_go_on_with_another_model_under_the_name(
     assert (
         "the model has been replaced since this server started" in Core(options).left_out["verse"]
     )
+
+
+def test_a_model_that_fails_when_it_is_first_opened_is_left_out(
+    models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The engine looked at its folder when it started, and that was a while ago."""
+    shutil.copytree(models, tmp_path, dirs_exist_ok=True)
+    house = House(tmp_path)
+    weights = tmp_path / "verse" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-500])
+    ear = house.join()
+    house.say(ear, "open", model="verse", session="a")
+    house.run(0.2)
+    assert [m["code"] for m in ear.of("error")] == ["unknown_model"]
+    assert str(weights) in ear.last("error")["message"]
+    assert "verse" not in house.stage.models and "roll" in house.stage.models
+    assert f"left out: {weights}" in caplog.text
