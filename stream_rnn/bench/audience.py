@@ -14,6 +14,7 @@ from stream_rnn.bench.crowd import Crowd, check_room, tally
 from stream_rnn.bench.serve import (
     arrived,
     late_or_lost,
+    long_pauses,
     measure,
     metric,
     microseconds,
@@ -66,6 +67,7 @@ def bench_audience(
             "expected": round(symbols),
         },
         **tally(crowd.clients),
+        "long_pauses": long_pauses(metrics),
         "dropped": int(metric(metrics, "stream_rnn_dropped_total")),
         "lateness_ms": percentiles(crowd.late),
         "gateway_us_per_symbol": microseconds(alone["gateway"], rate),
@@ -99,6 +101,7 @@ def describe(result: dict[str, Any]) -> str:
             arrived(result),
             f"  symbols a viewer    {per['least']} to {per['most']}, {per['expected']} expected; "
             f"{result['lost']} lost, {result['doubled']} doubled, {result['dropped']} dropped",
+            f"  collections of garbage over 2 ms: {result['long_pauses']}",
             f"  processor           {result['gateway_us_per_further_viewer']} µs of the gateway "
             f"for each further viewer ({result['system_us_per_further_viewer']} µs of them in the "
             "system)",

@@ -85,6 +85,7 @@ def bench_serve(
         "seconds": seconds,
         **measured,
         "stalls": int(metric(metrics, "stream_rnn_stalls_total")),
+        "long_pauses": long_pauses(metrics),
         "memory_mb": {name: round(value / 1e6) for name, value in memory.items()},
     }
 
@@ -186,6 +187,17 @@ def metric(text: str, name: str) -> float:
     return float(lines[0].split()[1]) if lines else 0.0
 
 
+def long_pauses(metrics: str) -> int:
+    """How many collections of garbage held up the gateway for more than 2 ms."""
+    name = "stream_rnn_gateway_garbage_seconds"
+    found = {
+        line.rpartition(" ")[0]: float(line.rpartition(" ")[2])
+        for line in metrics.splitlines()
+        if line.startswith(f"{name}_bucket")
+    }
+    return int(found[f'{name}_bucket{{le="+Inf"}}'] - found[f'{name}_bucket{{le="0.002"}}'])
+
+
 def breaches(result: dict[str, Any]) -> list[str]:
     """The bounds, meant for an idle machine, that this result misses; a line for each."""
     per, memory = result["symbols_per_session"], sum(result["memory_mb"].values())
@@ -210,6 +222,8 @@ def late_or_lost(result: dict[str, Any], *bounds: float) -> list[str]:
     for name in ("lost", "doubled"):
         if result[name]:
             said.append(f"{result[name]} symbols {name}")
+    if result["long_pauses"]:
+        said.append(f"{result['long_pauses']} collections of garbage took over 2 ms")
     return said
 
 
@@ -223,7 +237,8 @@ def describe(result: dict[str, Any]) -> str:
             arrived(result),
             f"  symbols a session   {per['least']} to {per['most']}, {per['expected']} expected; "
             f"{result['lost']} lost, {result['doubled']} doubled",
-            f"  stalls              {result['stalls']}",
+            f"  stalls              {result['stalls']}; collections of garbage over 2 ms: "
+            f"{result['long_pauses']}",
             f"  processor           {result['gateway_us_per_symbol']} µs of the gateway for each "
             f"symbol ({result['system_us_per_symbol']} µs of them in the system), "
             f"{result['engine_us_per_symbol']} µs of the engine",

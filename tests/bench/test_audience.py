@@ -15,6 +15,7 @@ QUIET: dict[str, Any] = {
     "lost": 0,
     "doubled": 0,
     "dropped": 0,
+    "long_pauses": 0,
 }
 
 
