@@ -13,6 +13,11 @@ class Clock(Protocol):
         """Seconds; never goes back."""
 
 
+def date() -> float:
+    """The time of day, in seconds; people and network time set it."""
+    return time.time()
+
+
 class MonotonicClock:
     """The system's monotonic clock: on Linux the same for every process of the machine."""
 

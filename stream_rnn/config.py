@@ -270,6 +270,7 @@ class LimitsConfig(_Table, frozen=True, kw_only=True):
         states_mb: megabytes that the states of all sessions, by which they rewind, may take.
         away: evicted sessions that are kept, and can be brought back.
         away_mb: megabytes that evicted sessions may take.
+        away_days: days after which a stored session is let go in which nothing has changed.
     """
 
     history: Annotated[int, Meta(ge=1000)] = 200_000
@@ -277,11 +278,17 @@ class LimitsConfig(_Table, frozen=True, kw_only=True):
     states_mb: Annotated[float, Meta(ge=1.0)] = 64.0
     away: Annotated[int, Meta(ge=0)] = 1000
     away_mb: Annotated[float, Meta(ge=0.0)] = 16.0
+    away_days: Annotated[float, Meta(ge=0.0)] = 30.0
 
 
 class Config(_Table, frozen=True, kw_only=True):
-    """The whole file."""
+    """The whole file.
 
+    Attributes:
+        state: the folder that keeps sessions; empty for no store.
+    """
+
+    state: str = ""
     session: tuple[SessionConfig, ...] = ()
     osc: OscConfig = OscConfig()
     midi: MidiConfig = MidiConfig()

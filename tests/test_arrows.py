@@ -52,6 +52,7 @@ ARROWS: dict[str, set[str]] = {
     "sessions": {*PURE, "engine.messages"},
     "stage": {*PURE, "clock", "garbage", "config", "system", "timed_queue", "wire", "sessions",
               "engine.messages", "midi.messages"},
+    "store": {"errors", "sessions"},
     # None imports another, but that both HTTP sides stand on `http`.
     "adapters": set(),
     "adapters.http": {"errors", "wire"},
@@ -62,7 +63,7 @@ ARROWS: dict[str, set[str]] = {
     "adapters.midi": {*HOUSE, "supervise", "midi.client", "midi.messages", "midi.player"},
     # It knows them all, and only the command line knows it.
     "serve": {
-        *HOUSE, "supervise", "descriptors", "interfaces", "system", "engine.messages",
+        *HOUSE, "store", "supervise", "descriptors", "interfaces", "system", "engine.messages",
         "engine.client",
         "adapters.http", "adapters.web", "adapters.osc", "adapters.oscquery", "adapters.tempo",
         "adapters.midi",
@@ -105,7 +106,7 @@ OUTSIDE = {
                 "adapters.http.room",
                 "adapters.web.outbox", "adapters.web.websocket", "adapters.midi.side",
                 "stage.playout", "supervise", "serve.server", "serve.sides", "serve.signals",
-                "serve.engine_ward", "serve.spare", "bench.midi"},
+                "serve.engine_ward", "serve.spare", "serve.store", "bench.midi"},
     "socket": {"adapters.osc.targets", "adapters.osc.presence", "adapters.http.host", "pipe",
                "system", "handover", "interfaces", "midi.process", "engine.process", "serve.server",
                "serve.web", "bench.crowd", "bench.osc", "bench.ears"},

@@ -32,6 +32,10 @@ THROUGH = {
     "inspect/test_pictures.py": "inspect: lines maps",
     "midi/test_process.py": "midi: client jack_watch messages rack",
     "nets/test_network.py": "nets: architecture cells",
+    "sessions/test_store.py": "sessions: notes",
+    "store/test_folder.py":
+        "store: database recent salvage writer; stage: keeping returning",
+    "integration/test_lasting.py": "serve: store",
     "serve/test_signals.py": "serve: engine_ward",
     "sessions/test_controls.py": ": control_values; codecs: scales",
     "sessions/test_session.py": "sessions: flow",

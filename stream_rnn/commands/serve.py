@@ -37,6 +37,7 @@ def add(command: AddCommand) -> None:
                      help="a port to play on: part of its name, or virtual:NAME")  # fmt: skip
     sub.add_argument("--record", type=Path, metavar="FILE.mid",
                      help="record what is played; an older file is kept")  # fmt: skip
+    _state(sub)
     sub.add_argument("--models", type=Path, default=bundled("models"), metavar="DIR")
     sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     sub.add_argument("--max-sessions", type=positive, default=256, metavar="N")
@@ -60,6 +61,7 @@ def add(command: AddCommand) -> None:
                      help="a program to send symbols to")  # fmt: skip
     sub.add_argument("--record", type=Path, metavar="FILE.mid",
                      help="record what is played; an older file is kept")  # fmt: skip
+    _state(sub)
     sub.add_argument("--prime", default="", help="text to begin with")
     sub.add_argument("--artist", metavar="A[=W],…", help="a name, or a blend")
     sub.add_argument("--temperature", type=float, metavar="T")
@@ -111,6 +113,7 @@ def _serve(options: argparse.Namespace) -> None:
             connections=options.max_connections,
             per_address=options.max_per_address,
             limits=limits,
+            state=_folder(options, config),
             config=config,
         ),
         announce=lambda addresses: _announce("listening on", addresses),
@@ -154,10 +157,20 @@ def _play(options: argparse.Namespace) -> None:
             device=options.device,
             spare=options.spare,
             limits=Limits(**asdict(config.limits)),
+            state=_folder(options, config),
             config=config,
         ),
         announce=lambda addresses: _announce("playing; watch it at", addresses),
     )
+
+
+def _state(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--state", type=Path, metavar="DIR",
+                     help="keep sessions there: they go on when the server is back")  # fmt: skip
+
+
+def _folder(options: argparse.Namespace, config: Config) -> Path | None:
+    return options.state or (Path(config.state) if config.state else None)
 
 
 def _announce(what: str, addresses: Sequence[str]) -> None:

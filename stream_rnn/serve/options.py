@@ -35,6 +35,7 @@ class ServeOptions:
     per_address: int = 128  # connections from one address of another machine
     limits: Limits = field(default_factory=Limits)
     timing: Timing = field(default_factory=Timing)
+    state: Path | None = None  # the folder that keeps sessions; none for no store
     config: Config = field(default_factory=Config)
 
     def check_access(self) -> None:

@@ -20,6 +20,7 @@ from stream_rnn.serve.options import Served, ServeOptions, usable_models
 from stream_rnn.serve.sides import Sides
 from stream_rnn.serve.signals import Signals
 from stream_rnn.serve.spare import keep_spare
+from stream_rnn.serve.store import Store
 from stream_rnn.serve.web import listen, make_web_server
 from stream_rnn.sessions.tempo import Tempi
 from stream_rnn.stage.playout import play_out
@@ -92,6 +93,7 @@ async def _serve(
     ).install()
     failures: list[BaseException] = []
     garbage = stage.counters.garbage
+    store: Store | None = None
 
     def watch(task: asyncio.Task[None]) -> None:
         # A task that must run for ever has ended by itself: a bug, after which the server would
@@ -103,12 +105,14 @@ async def _serve(
     try:
         ready = await ward.start()
         tasks = await sides.start()
-        playing = play_out(stage, clock, sides.ticking, garbage.rest)
-        tasks.append(asyncio.create_task(playing))
         for recorder in recorders:
             stage.add_sink(recorder)
         # The sinks have been added by now, and are told of each session that is opened.
+        if options.state is not None:
+            store = Store(options.state, stage, clock, link, options.limits.away_days)
         open_sessions(stage, options.config.session, clock.now())
+        ticking = [*sides.ticking, *([store.keeping] if store is not None else [])]
+        tasks.append(asyncio.create_task(play_out(stage, clock, ticking, garbage.rest)))
         log.info("%s on %s, models: %s", engine.name, ready, ", ".join(stage.models))
         garbage.begin()
         tasks.append(asyncio.create_task(supervise(ward, clock)))
@@ -132,6 +136,8 @@ async def _serve(
             engine.stop()
             for recorder in recorders:
                 recorder.close()
+            if store is not None:
+                store.close()
             await sides.stop()
             await clients.drain(DRAIN)
 
@@ -142,5 +148,7 @@ async def _serve(
         if sides.midi is not None:
             sides.midi.stop()
         engine.stop()
+        if store is not None:
+            store.close()
     if failures:
         raise failures[0]

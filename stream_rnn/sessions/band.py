@@ -201,7 +201,7 @@ class BandSession(Session):
 
     def commit_time(self) -> float:
         usual = super().commit_time()
-        if self.status is not Status.PLAYING:
+        if self.status is not Status.PLAYING or self.catches_up:
             return usual
         if self._turn() in self._held:
             usual = self._held_time()
@@ -209,7 +209,7 @@ class BandSession(Session):
 
     def commit(self, now: float) -> Committed:
         committed = super().commit(now)
-        if self.status is Status.PLAYING:
+        if self.status is Status.PLAYING and committed.n >= self.heard:
             self._follow(committed)
         return committed
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,14 @@ class ControlLog:
         self._card = card
         self._entries = [Entry(0, {}, start)]
         self.size = ENTRY
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry], card: Card) -> ControlLog:
+        """A log of entries that have been kept, one at least, in order of position."""
+        log = cls(entries[0].controls, card)
+        log._entries = list(entries)
+        log.size = sum(entry.size for entry in log._entries)
+        return log
 
     @property
     def first(self) -> int:
@@ -137,6 +145,10 @@ class ControlLog:
     def after(self, position: int) -> list[Entry]:
         """The changes after a position."""
         return self._entries[self._index(position) + 1 :]
+
+    def since(self, position: int) -> list[Entry]:
+        """The entries at a position and after."""
+        return self._entries[bisect_left(self._entries, position, key=lambda e: e.position) :]
 
     def schedule(self, position: int) -> list[tuple[int, Controls]]:
         """The controls in force at a position and at each later change, with the positions."""

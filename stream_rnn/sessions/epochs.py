@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 KEPT = 64
+LEAP = 1_000_000  # more epochs than a store can have lost
 
 
 class Epochs:
@@ -15,6 +18,10 @@ class Epochs:
     def __init__(self) -> None:
         self.now = 0
         self._partings: list[tuple[int, int]] = []  # (epoch, position); both rise
+        self._unknown = (
+            0,
+            0,
+        )  # epochs from the first to below the second: nobody knows if they were
 
     def begin(self, position: int) -> None:
         """Begins a new past, which is the same as the old one up to `position`."""
@@ -28,6 +35,26 @@ class Epochs:
             (_, earlier), (epoch, _) = self._partings[:2]
             self._partings[:2] = [(epoch, earlier)]
 
+    @classmethod
+    def of(cls, now: int, partings: Sequence[tuple[int, int]], unknown: tuple[int, int]) -> Epochs:
+        """Epochs of which `parts` has been kept."""
+        epochs = cls()
+        epochs.now, epochs._partings, epochs._unknown = now, list(partings), unknown
+        return epochs
+
+    @property
+    def parts(self) -> tuple[tuple[tuple[int, int], ...], tuple[int, int]]:
+        """What is known of older pasts; see `of`."""
+        return tuple(self._partings), self._unknown
+
+    def leap(self, position: int) -> None:
+        """Begins a new past where later ones are lost: their numbers are not given again."""
+        lost = self.now + 1
+        self.begin(position)
+        self.now += LEAP - 1
+        self._partings[-1] = (self.now, position)
+        self._unknown = (lost, self.now)
+
     def parting(self, epoch: int) -> int | None:
         """The position up to which an epoch's past is the same as the present one's.
 
@@ -36,4 +63,6 @@ class Epochs:
         """
         if epoch == self.now:
             return None
+        if self._unknown[0] <= epoch < self._unknown[1]:
+            return 0
         return next((position for began, position in self._partings if began > epoch), 0)

@@ -67,6 +67,9 @@ class Flow:
         idle_since: when the last viewer left; none while there is one.
         left_at: when the last client left, the server's own sinks aside; none while there is one.
         paused_by_idleness: whether it was paused for want of viewers, and plays on for the next.
+        heard: what comes before this position was heard before the server was started: it is
+            computed again at once.
+        returned: the position that a store brought it back at, until something is changed.
         silent: whether it is a fork that no client has played yet; most sinks leave it out.
     """
 
@@ -88,6 +91,8 @@ class Flow:
     left_at: float | None = None
     paused_by_idleness: bool = False
     silent: bool = False
+    heard: int = 0
+    returned: int | None = None
     stalls: int = 0
     _computed: deque[int] = field(default_factory=deque)
     _snapshots: deque[tuple[int, bytes]] = field(default_factory=deque)
@@ -105,6 +110,16 @@ class Flow:
     def position(self) -> int:
         """How many symbols are committed; the `n` of the next one."""
         return self.journal.position
+
+    @property
+    def catches_up(self) -> bool:
+        """Whether it is still computing what was heard already."""
+        return self.journal.position < self.heard
+
+    @property
+    def _at_once(self) -> int:
+        """How many of the next symbols are wanted at once."""
+        return max(self.pending_steps, self.heard - self.journal.position)
 
     @property
     def epoch(self) -> int:
@@ -179,7 +194,8 @@ class Flow:
         """
         position = self.journal.position
         interval = 1.0 / self.controls_at(position).rate
-        ahead = max(2, math.ceil(self.timing.lookahead / interval)) + self.pending_steps
+        at_once = self._at_once
+        ahead = max(2, math.ceil(self.timing.lookahead / interval)) + at_once
         if self._pace.own:
             # Lengths vary: allow as many symbols as possible, at the mean length of those that
             # are computed. Where none are, the next ones are wanted at once.
@@ -187,11 +203,11 @@ class Flow:
             steps = sum(self._pace.steps(symbol) for symbol in self._computed)
             interval *= steps / max(1, len(self._computed))
         due = self._timeline.next_due - self.timing.commit_ahead
-        if not self.playing:
-            due = now if self.pending_steps else math.inf
+        if not self.playing or self.catches_up:
+            due = now if at_once > 0 else math.inf
         ahead = min(ahead, self.rollback - 1)
         # Where symbols are not due one interval after another, each moves the deadline.
-        each = self._pace.own or self.pending_steps
+        each = self._pace.own or at_once > 0
         self._renewal = position + (1 if each else max(1, ahead // USED))
         until = position + ahead
         if self.course.untold is not None:
@@ -207,7 +223,7 @@ class Flow:
         """When the next symbol is to be committed; infinity while none is to be."""
         if not self._computed:
             return math.inf
-        if self.pending_steps:
+        if self.pending_steps or self.journal.position < self.heard:
             return -math.inf
         if self.status is not Status.PLAYING:
             return math.inf

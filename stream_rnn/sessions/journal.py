@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -145,6 +145,36 @@ class Journal:
         assert begin >= 0
         return bytes(self._symbols[begin:end])
 
+    def columns(self, start: int, stop: int) -> tuple[bytes, bytes, bytes, bytes]:
+        """The symbols from `start` to `stop`, packed; their due times, whether each was fed, and
+        their velocities.
+        """
+        begin, end = start - self.first, stop - self.first
+        fed, velocities = bytes(self._fed[begin:end]), bytes(self._velocities[begin:end])
+        return self.packed(start, stop), self._due[begin:end].tobytes(), fed, velocities
+
+    def restore(
+        self,
+        first: int,
+        symbols: bytes,
+        due: bytes,
+        fed: bytes,
+        velocities: bytes,
+        *,
+        shift: float,
+        states: Iterable[tuple[int, bytes]],
+    ) -> None:
+        """Fills an empty journal with columns from `first` on, and states in order of position.
+
+        Args:
+            shift: is added to the due times.
+        """
+        self.first, self.position = first, first + len(fed)
+        self._symbols, self._fed = bytearray(symbols), bytearray(fed)
+        self._velocities = bytearray(velocities)
+        self._due = array("d", [at + shift for at in array("d", due)])
+        self._snapshots = dict(states)
+
     def truncate(self, position: int) -> None:
         """Forgets the symbols at `position` and after."""
         keep = position - self.first
@@ -197,6 +227,15 @@ class Journal:
         while len(at) > most:
             least = min(range(1, len(at) - 1), key=missed, default=0)
             del self._snapshots[at.pop(least)]
+
+    @property
+    def positions(self) -> list[int]:
+        """The positions of the states that are kept."""
+        return list(self._snapshots)
+
+    def state(self, position: int) -> bytes:
+        """The state that is kept at a position."""
+        return self._snapshots[position]
 
     @property
     def states(self) -> int:

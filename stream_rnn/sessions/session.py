@@ -64,6 +64,7 @@ class Session(Flow):
         if at != "now":
             grid = steps_per_beat(self.card) * (BEATS_PER_BAR if at == "bar" else 1)
             position = self._pace.until(grid, position, self._computed)
+        self.returned = None
         before, names = self.log.at(self.position), tied(changes)
         withdrawn = [e.position for e in self.pending if not names.isdisjoint(e.changes)]
         self.log.change(position, changes, self.position)
@@ -128,6 +129,7 @@ class Session(Flow):
                 f"the engine is {self.course.behind(start)} symbols behind what was fed to "
                 f"session {self.name!r}; feed more when it has caught up",
             )
+        self.returned = None
         velocities = [self.codec.velocity(symbol) for symbol in symbols]
         if in_time and self.status is Status.PLAYING:
             for symbol, velocity in zip(symbols, velocities, strict=True):
@@ -156,6 +158,7 @@ class Session(Flow):
             ProtocolError: `bad_position`: beyond the present, or further back than is kept.
         """
         self.check_past(position, "to")
+        self.heard, self.returned = 0, None
         self.epochs.begin(position)
         self.journal.truncate(position)
         self._hold_past()
@@ -169,6 +172,7 @@ class Session(Flow):
 
     def reset(self, now: float) -> Plan:
         """Begins again at position 0, with the controls as they are now."""
+        self.heard, self.returned = 0, None
         self.epochs.begin(0)
         self.log = ControlLog(self.log.at(self.position), self.card)
         self.journal = self.journal.empty()
@@ -309,11 +313,16 @@ class Session(Flow):
         """Makes the next computed symbol history."""
         journal, symbol = self.journal, self._computed.popleft()
         n, due = journal.position, self._timeline.next_due
-        if self.pending_steps:
+        again = n < self.heard
+        if again:
+            due = now
+        elif self.pending_steps:
             self.pending_steps -= 1
             due = now
         journal.append(symbol, due, fed=False, velocity=self.codec.velocity(symbol))
         if self._snapshots:
             self._settle_snapshots()
         self._advance(symbol, due)
+        if again and not self.catches_up:
+            self.start(now)
         return Committed(n, symbol, due, False, self._spelling.sound, journal.velocity)

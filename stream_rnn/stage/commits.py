@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stream_rnn.sessions.band import BandSession, Played
@@ -26,6 +27,7 @@ class Commits:
 
     Attributes:
         times: when each session has something to commit next, by its key.
+        caught_up: told of a session that has computed again what was heard before.
     """
 
     _roster: Roster
@@ -34,6 +36,7 @@ class Commits:
     _failures: Failures
     _counters: Counters
     times: CommitTimes = field(default_factory=CommitTimes)
+    caught_up: Callable[[Session, float], None] = lambda session, now: None
 
     def tick(self, now: float) -> None:
         """Commits and hands out everything whose commit time has come."""
@@ -53,20 +56,33 @@ class Commits:
         if session.commit_time() <= now:
             self._commit(session, now)
 
+    def touch_later(self, session: Session) -> None:
+        """As `touch`, but what is due is left to the next tick."""
+        self._engines.credit(session)
+        self.times.set(session.key, session.commit_time())
+
     def _commit(self, session: Session, now: float) -> None:
         band = session if isinstance(session, BandSession) else None
+        caught_up = False
         while (when := session.commit_time()) <= now:
             if band is not None and self._between(band, now):
                 continue
             committed = session.commit(now)
-            self._counters.lateness.add(now - committed.due)
-            self._show(session, committed)
+            if (gate := self._audience.gate) is not None:
+                gate.committed(session)
+            if again := committed.n < session.heard:
+                caught_up = not session.catches_up
+            else:
+                self._counters.lateness.add(now - committed.due)
+            self._show(session, committed, again=again)
             self._tell_changes(session)
         if session.wants_credit:
             self._engines.renew(session, urgent=when == math.inf or session.pending_steps > 0)
         self.times.set(session.key, when)
         if when == math.inf and self._engines.waits(session):
             self.play_out(session, now)
+        if caught_up:
+            self.caught_up(session, now)
 
     def play_out(self, session: Session, now: float) -> None:
         """Lets a session whose engine is gone play what is computed, and then stalls it."""
@@ -98,6 +114,8 @@ class Commits:
         """
         start = session.position
         fed, plan = session.feed(symbols, now, in_time=in_time)
+        if symbols and (gate := self._audience.gate) is not None:
+            gate.record(session)
         self._engines.plan(session, plan)
         self._engines.credit(session)
         self._engines.flush(now)  # the engine can begin while the viewers are told
@@ -114,11 +132,16 @@ class Commits:
         context = NoteContext(session.controls, played.due)
         self._audience.show(session.name, touch_event(session, played), context)
 
-    def _show(self, session: Session, committed: Committed) -> None:
+    def _show(self, session: Session, committed: Committed, *, again: bool = False) -> None:
+        """Shows a symbol; one that is computed again only to clients, who know what they heard."""
         self._counters.symbols += 1
         controls, beat = session.controls_at(committed.n), session.beat_of(committed)
         context = NoteContext(controls, session.next_due, Beat(*beat) if beat else None)
-        self._audience.show(session.name, symbol_event(session, committed), context)
+        event = symbol_event(session, committed)
+        if again:
+            self._audience.show_clients(session.name, event, context)
+        else:
+            self._audience.show(session.name, event, context)
 
     def _tell_changes(self, session: Session) -> None:
         for entry in session.come_into_force():

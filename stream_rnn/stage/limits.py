@@ -118,4 +118,5 @@ class Counters:
     midi: MidiLateness = field(default_factory=MidiLateness)
     midi_deaths: int = 0
     garbage: Garbage = field(default_factory=Garbage)
+    store_failing: int = 0
     lateness: Lateness = field(default_factory=Lateness)

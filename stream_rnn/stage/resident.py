@@ -23,12 +23,20 @@ class _Opener:
 
 
 def open_sessions(stage: Stage, sessions: Iterable[SessionConfig], now: float) -> None:
-    """Opens the sessions that a configuration names.
+    """Opens the sessions that a configuration names, unless they have come back from a store.
 
     Raises:
         ConfigError: one of them cannot be opened; the message says which, and why.
     """
+    back = {s.name: s for s in stage.sessions.values() if s.returned is not None}
     for wanted in sessions:
+        there = back.pop(wanted.name, None)
+        if there is not None and there.card.name == wanted.model:
+            stage.keep(wanted.name)  # it has come back
+            there.idle_since = None
+            continue
+        if there is not None:
+            stage.handle(None, wire.Close(session=wanted.name), now)
         opener = _Opener()
         fields = {
             "type": "open",

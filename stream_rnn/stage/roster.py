@@ -31,6 +31,7 @@ class Roster:
     ) -> None:
         self.by_name: dict[str, Session] = {}
         self.by_key: dict[int, Session] = {}
+        self.refused: dict[str, str] = {}  # sessions that could not come back, and why
         self._audience, self._limits = audience, limits
         self._timing, self._tempi, self._rollback = timing, tempi, rollback
         self._numbers = itertools.count(1)
@@ -47,7 +48,10 @@ class Roster:
         """
         session = self.by_name.get(name)
         if session is None:
-            raise ProtocolError("unknown_session", f"there is no session {name!r}", field="session")
+            why = f": it did not come back, as {self.refused[name]}" if name in self.refused else ""
+            raise ProtocolError(
+                "unknown_session", f"there is no session {name!r}{why}", field="session"
+            )
         return session
 
     def free_name(self, model: str) -> str:
@@ -77,6 +81,13 @@ class Roster:
         self.check_room()
         session = self._add(name, model, controls, journal)
         self._audience.add_session(name, asker)
+        return session
+
+    def bring(self, name: str, model: Model, controls: ControlLog, journal: Journal) -> Session:
+        """Makes a session that comes back; it counts towards nobody's limit."""
+        session = self._add(name, model, controls, journal)
+        self._audience.add_session(name, None)
+        self._audience.disown(name)
         return session
 
     def _add(self, name: str, model: Model, controls: ControlLog, journal: Journal) -> Session:

@@ -7,7 +7,8 @@ out what is due.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 
 from stream_rnn.codecs.snippets import Touch
 from stream_rnn.errors import ProtocolError
@@ -15,6 +16,7 @@ from stream_rnn.sessions.band import as_band
 from stream_rnn.sessions.flow import Timing
 from stream_rnn.sessions.session import Session
 from stream_rnn.sessions.status import Status
+from stream_rnn.sessions.store import Kept
 from stream_rnn.sessions.tempo import Tempi
 from stream_rnn.stage.catalogue import Catalogue
 from stream_rnn.stage.commits import Commits
@@ -23,9 +25,11 @@ from stream_rnn.stage.engines import Engines
 from stream_rnn.stage.events import controlled_event, rewound_event
 from stream_rnn.stage.failures import Failures
 from stream_rnn.stage.idleness import Idleness
+from stream_rnn.stage.keeping import Keeping, Shelf
 from stream_rnn.stage.lifecycle import Lifecycle
 from stream_rnn.stage.limits import Counters, Limits, Model
 from stream_rnn.stage.opening import Openings
+from stream_rnn.stage.returning import Returning
 from stream_rnn.stage.roster import Roster
 from stream_rnn.stage.subscribers import Asker, Audience, Sink, Viewer
 from stream_rnn.wire import events
@@ -43,6 +47,7 @@ class Stage:
         tempi: the tempo sources that sessions may follow; see `retime`.
 
     Attributes:
+        instance: tells this server from the one before, which had another clock.
         engines: compute the sessions; add one before any session is opened.
         engine_life: must be told what the engines send, and when they die and are back.
         times: when each session has something to commit next.
@@ -57,6 +62,7 @@ class Stage:
         limits: Limits | None = None,
         tempi: Tempi | None = None,
     ) -> None:
+        self.instance = secrets.token_hex(8)
         self.models = Catalogue(models)
         self.limits = limits or Limits()
         self.tempi = tempi or Tempi()
@@ -77,6 +83,30 @@ class Stage:
             roster, audience, self.models, self.engines, self._commits, self._failures,
             self.counters,
         )  # fmt: skip
+        self._returning = Returning(
+            roster, audience, self.models, self.limits, self.engines, self._commits, self.handle
+        )
+
+    # The store
+
+    def keep_in(self, shelf: Shelf, numerics: int, next_key: int) -> Keeping:
+        """Has all sessions kept in a store from now on. What is returned must be ticked.
+
+        Args:
+            numerics: the engine's.
+            next_key: from here on numbers are free in the store.
+        """
+        keeping = Keeping(
+            shelf, self._roster, self.counters, self._audience.send, numerics, next_key
+        )
+        self._audience.gate = keeping
+        return keeping
+
+    def bring_back(
+        self, kept: Sequence[Kept], keeping: Keeping, now: float, shift: float
+    ) -> list[str]:
+        """Brings sessions back from a store; see `Returning.bring`."""
+        return self._returning.bring(kept, keeping, now, shift)
 
     # The server's own outputs and observers
 
@@ -147,6 +177,8 @@ class Stage:
         if session.status is Status.EVICTED and not isinstance(message, wire.Close):
             self.models.find(session.card.name)
             self._idleness.bring_back(session, now)
+        if session.returned is not None and self._returning.waits(asker, session, message):
+            return
         told: events.SessionEvent | None = None  # sent to all viewers
         match message:
             case wire.Attach():
@@ -202,6 +234,7 @@ class Stage:
 
     def leave(self, viewer: Viewer, now: float) -> None:
         """Removes a client that has gone; the sessions that it opened stay for a while."""
+        self._returning.leave(viewer)
         for name in self._audience.leave(viewer):
             self.sessions[name].left_at = now
             if not self._audience.count(name):

@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 from msgspec import Struct
 
 from stream_rnn.sessions.controls import Controls
+from stream_rnn.sessions.session import Session
 from stream_rnn.wire import events
 from stream_rnn.wire.messages import Id
 
@@ -73,6 +74,23 @@ class Sink(Viewer, Protocol):
         ...
 
 
+class Gate(Protocol):
+    """What a store wants to know, and to be asked; see `keeping.Keeping`."""
+
+    def committed(self, session: Session) -> None:
+        """A symbol is history, and is about to be handed out."""
+
+    def record(self, session: Session) -> int | None:
+        """A session has changed."""
+
+    def holds(self, event: events.SessionEvent, asker: Asker | None, id: Id) -> bool:
+        """Whether an event waits for the store, which sends it later."""
+        ...
+
+    def before_symbol(self, name: str) -> None:
+        """A symbol is about to be shown."""
+
+
 def fits(pattern: str, session: str, *, silent: bool = False) -> bool:
     """Whether a session's name fits a pattern of the configuration, such as `band-*`.
 
@@ -88,6 +106,7 @@ class Audience:
 
     Attributes:
         observers: parts of the server that get the news of all sessions and view none.
+        gate: the store's, if there is one.
         panics: called at a panic; each ends the notes of one of the server's outputs.
     """
 
@@ -96,6 +115,7 @@ class Audience:
         self._opened: dict[Asker | None, set[str]] = {}
         self._kept: set[str] = set()
         self._sinks: list[Sink] = []
+        self.gate: Gate | None = None
         self.observers: list[Callable[[events.Event], None]] = []
         self.panics: list[Callable[[], None]] = []
 
@@ -121,6 +141,11 @@ class Audience:
         """Adds a session that nobody views yet; it counts towards its opener's limit."""
         self._viewers[name] = {}
         self._opened.setdefault(opener, set()).add(name)
+
+    def disown(self, name: str) -> None:
+        """Has a session count towards nobody's limit."""
+        for names in self._opened.values():
+            names.discard(name)
 
     def remove_session(self, name: str) -> None:
         """Forgets a session."""
@@ -174,17 +199,35 @@ class Audience:
     def broadcast(
         self, event: events.SessionEvent, asker: Asker | None = None, id: Id = None
     ) -> None:
-        """Sends news of a session to all viewers, the asker and the observers."""
+        """Sends news of a session to all viewers, the asker and the observers, when the store has
+        what it tells of.
+        """
+        if self.gate is None or not self.gate.holds(event, asker, id):
+            self.send(event, asker, id)
+
+    def send(self, event: events.SessionEvent, asker: Asker | None = None, id: Id = None) -> None:
+        """As `broadcast`, at once."""
         self.tell(event.session, event, asker, id)
         self.inform(event)
 
     def show(self, name: str, event: events.Live, context: NoteContext) -> None:
         """Sends a live symbol to all viewers."""
+        if self.gate is not None:
+            self.gate.before_symbol(name)
         for viewer in self.of(name):
             try:
                 viewer.symbol(event, context)
             except Exception:
                 self._drop(name, viewer)
+
+    def show_clients(self, name: str, event: events.Live, context: NoteContext) -> None:
+        """Sends a symbol to the clients, and not to the server's own sinks."""
+        for viewer in self.of(name):
+            if viewer not in self._sinks:
+                try:
+                    viewer.symbol(event, context)
+                except Exception:
+                    self._drop(name, viewer)
 
     def say(self, name: str, viewer: Asker, event: events.Event) -> None:
         """Sends an event to one of them; a viewer that raises is dropped."""

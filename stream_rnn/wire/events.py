@@ -85,6 +85,7 @@ class Hello(Event, frozen=True):
 
     Attributes:
         time: on the server's clock.
+        instance: of the server: after another one its clock is another, too.
         controls: by name, the properties of each control, such as its range; see `control_table`.
     """
 
@@ -93,6 +94,7 @@ class Hello(Event, frozen=True):
     time: float
     controls: dict[str, dict[str, Any]]
     models: list[ModelInfo]
+    instance: str
 
 
 class Pong(Event, frozen=True):

@@ -128,6 +128,34 @@ test("a server that was started anew, and counts from 0, is noticed by the symbo
   assert.deepEqual(it.shown, [0]);
 });
 
+test("a session that came back with another server goes on, though its clock is another", async () => {
+  const it = following();
+  it.stream.meet("one");
+  await it.open();
+  it.symbols(0, 1, 2);
+  it.server.down();
+  it.stream.meet("two");
+  it.stream.resume();
+  await it.answer();
+  it.server.say({ type: "symbol", n: 2, due: 77 });
+  it.symbols(3);
+  assert.deepEqual(it.shown, [0, 1, 2, 3]);
+});
+
+test("a session that another server began anew is noticed by its symbols", async () => {
+  const it = following();
+  it.stream.meet("one");
+  await it.open();
+  it.symbols(0, 1, 2);
+  it.server.down();
+  it.stream.meet("two");
+  it.stream.resume();
+  await it.answer();
+  it.server.say({ type: "symbol", n: 2, due: 77, text: "another" });
+  await it.settle();
+  assert.equal(it.last().epoch, undefined, "from scratch");
+});
+
 test("a hole is asked for once, and then told", async () => {
   const it = following();
   await it.open();

@@ -69,6 +69,7 @@ connection.addEventListener("up", ({ detail: hello }) => {
   wrong = "";
   trouble.clear();
   panel.setModels(hello.models, hello.controls);
+  stream.meet(hello.instance);
   if (welcomed) stream.resume();
   else if (query.has("fork") && query.get("session")) fork(query.get("session"));
   else if (query.get("session")) stream.join(query.get("session"));

@@ -13,6 +13,9 @@ import { Pending } from "./pending.js";
 const HISTORY = 2000; // symbols that a page asks for when it joins; nobody scrolls further back
 const WAIT = 1500; // ms between two attempts to find a session that does not exist yet
 
+/** What a symbol is, whenever it was due. */
+const what = ({ due, ...symbol }) => JSON.stringify(symbol);
+
 export class Stream extends EventTarget {
   name = null;
   model = null;
@@ -24,7 +27,9 @@ export class Stream extends EventTarget {
   #connection;
   #findPosition;
   #reopens;
-  #lastDue = null;
+  #latest = null; // that symbol
+  #instance = null; // of the server that we know
+  #restarted = false; // whether it is another than the one that sent our last symbol
   #past = []; // { n, due } of the latest symbols
   #recheck = false; // whether the next symbol is our last one, requested again to compare
   #askedAfter = null; // `last` when a gap made us attach again
@@ -77,13 +82,19 @@ export class Stream extends EventTarget {
     await this.#attach(Math.max(-1, (position ?? 0) - 1 - HISTORY), { fresh: true });
   }
 
+  /** Takes the instance in a `hello`: another one has another clock. */
+  meet(instance) {
+    this.#restarted = this.#instance !== null && this.#instance !== instance;
+    this.#instance = instance;
+  }
+
   /** After a reconnect: goes on after the last symbol that was seen. */
   async resume() {
     if (!this.name) return;
     if (this.last < 0) return this.join(this.name);
     this.#setState("joining");
     // By the epoch the server can tell whether the session was rewound or reset meanwhile. We ask
-    // for our last symbol again: if it differs, the server was restarted, and counts from 0.
+    // for our last symbol again: if it differs, the server was restarted without its sessions.
     await this.#attach(this.last - 1, { recheck: true });
   }
 
@@ -264,16 +275,22 @@ export class Stream extends EventTarget {
   #symbol(message) {
     if (this.#recheck) {
       this.#recheck = false;
-      if (message.n === this.last && message.due !== this.#lastDue) return this.join(this.name);
+      if (message.n === this.last && !this.#isLast(message)) return this.join(this.name);
     }
     if (message.n <= this.last) return;
     if (message.n > this.last + 1) return this.#gap({ before: message.n });
     this.last = message.n;
-    this.#lastDue = message.due;
+    this.#latest = message;
     this.#past.push({ n: message.n, due: message.due });
     if (this.#past.length > HISTORY) this.#past.shift();
     this.#askedAfter = null;
     this.#emit("symbol", message);
+  }
+
+  #isLast(message) {
+    if (!this.#restarted) return message.due === this.#latest.due;
+    // Due times are on the clock of a server, but a session that has come back has the same symbols.
+    return what(message) === what(this.#latest);
   }
 
   #gap({ before }) {
@@ -290,7 +307,7 @@ export class Stream extends EventTarget {
 
   #forget() {
     this.last = -1;
-    this.#lastDue = null;
+    this.#latest = null;
     this.#past = [];
     this.#recheck = false;
     this.#askedAfter = null;

@@ -55,6 +55,11 @@ class _StageCollector(Collector):
         up = GaugeMetricFamily("stream_rnn_engine_up", "Whether the engine is running")
         up.add_metric([], self._stage.engines.up)
         yield up
+        failing = GaugeMetricFamily(
+            "stream_rnn_store_failing", "Whether sessions cannot be stored, as on a full disk"
+        )
+        failing.add_metric([], counters.store_failing)
+        yield failing
         worst = GaugeMetricFamily(
             "stream_rnn_midi_worst_lateness_seconds", "Worst lateness in the last MIDI report"
         )

@@ -55,6 +55,7 @@ def hello(stage: Stage, now: float) -> events.Hello:
         time=now,
         controls={name: row.to_json() for name, row in TABLE.items()},
         models=[model_info(stage, name) for name in sorted(stage.models)],
+        instance=stage.instance,
     )
 
 
