@@ -96,8 +96,7 @@ class Kept:
 
     Attributes:
         heard: the position up to which it had been committed, at least.
-        unsure: whether later records are lost, so that what was heard after `head.position` may
-            be another stream than the one that can be computed.
+        newest: the latest record that there has been.
     """
 
     key: int
@@ -106,7 +105,14 @@ class Kept:
     blocks: list[Block]
     states: dict[int, bytes]
     heard: int = 0
-    unsure: bool = False
+    newest: int = 0
+
+    @property
+    def unsure(self) -> bool:
+        """Whether later records are lost, so that what was heard after `head.position` may be
+        another stream than the one that can be computed.
+        """
+        return self.newest > self.head.seq
 
     def fault(self) -> str | None:
         """Why nothing can go on from this, if that is so."""
@@ -162,7 +168,8 @@ class Kept:
         """What its store has of it."""
         head = self.head
         status = head.status, head.silent, head.idle_paused
+        # The number of a record that is lost is not given again.
         return Noted(
-            self.key, head.seq, False, head.position, head.epoch, head.first, status,
+            self.key, max(head.seq, self.newest), self.unsure, head.position, head.epoch, head.first, status,
             frozenset(self.states),
         )  # fmt: skip

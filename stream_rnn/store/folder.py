@@ -250,7 +250,7 @@ def _hear(kept: list[Kept], notes: list[Note]) -> None:
             newest[note.key] = max(newest.get(note.key, 0), note.head.seq)
     for session in kept:
         head = session.head
-        session.unsure = newest.get(session.key, 0) > head.seq
+        session.newest = newest.get(session.key, 0)
         for mark in marks[session.key]:
             if not session.unsure and (mark.seq, mark.epoch) == (head.seq, head.epoch):
                 session.heard = max(session.heard, mark.position)

@@ -122,7 +122,8 @@ def test_where_later_changes_are_lost_another_past_begins(session: Session) -> N
     session.rewind(20, 0.0)
     play(session, 30)
     kept = kept_of(Noted(7).record(session, 1))
-    kept.unsure = True
+    kept.newest = 2
+    assert kept.unsure and kept.noted().whole and kept.noted().seq == 2
     epochs = kept.epochs()
     assert epochs.now == 1 + LEAP
     assert epochs.parting(0) == 20 and epochs.parting(1) == 50
