@@ -64,7 +64,10 @@ class KeptHouse(House):
         self.settle()
 
     def killed(self, to: Path) -> KeptHouse:
-        """A house that comes back from what is on the disk now."""
+        """A house that comes back from what is on the disk now. (A copy takes a while, so nothing
+        may be written meanwhile; see `behind` in the tests for a kill before that.)
+        """
+        self.settle()
         shutil.copytree(self.folder_path, to)
         return KeptHouse(self.models, to)
 

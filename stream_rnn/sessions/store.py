@@ -169,7 +169,8 @@ class Kept:
         head = self.head
         status = head.status, head.silent, head.idle_paused
         # The number of a record that is lost is not given again.
+        seq = max(head.seq, self.newest)
         return Noted(
-            self.key, max(head.seq, self.newest), self.unsure, head.position, head.epoch, head.first, status,
+            self.key, seq, self.unsure, head.position, head.epoch, head.first, status,
             frozenset(self.states),
         )  # fmt: skip
