@@ -17,7 +17,7 @@ from stream_rnn.clock import MonotonicClock
 
 _clock = MonotonicClock()
 
-YOUNG, MIDDLE = 700, 3  # new objects until a collection; collections until one of the second kind
+YOUNG, MIDDLE = 500, 2  # new objects until a collection; collections until one of the second kind
 BOUNDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05)  # seconds
 MUCH = 300  # times that something was frozen: about half a million objects
 LONG = 0.04  # seconds that a full collection may take without being noticed

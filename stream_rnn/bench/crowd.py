@@ -24,6 +24,7 @@ from stream_rnn.errors import StreamRnnError
 REST = 0.001  # seconds
 SIZE = 1 << 16  # bytes that are read at once
 OFTEN = 32  # new clients, after which those that were there before have a turn
+SETTLE = 60.0  # seconds for the answers to all clients
 PATIENCE = 20.0  # seconds for an answer
 TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A  # first bytes of whole frames
 
@@ -47,16 +48,18 @@ class Client:
 
     Attributes:
         counted: symbols that came in the measured time.
+        viewing: whether its session was opened for it.
         lost: positions that were left out between two symbols, at any time.
         doubled: symbols that came again, or too late.
     """
 
-    __slots__ = ("counted", "doubled", "last", "lost", "rest", "socket")
+    __slots__ = ("counted", "doubled", "last", "lost", "rest", "socket", "viewing")
 
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
         self.rest = b""
         self.last = -1
+        self.viewing = False
         self.counted = self.lost = self.doubled = 0
 
     def say(self, **message: Any) -> None:
@@ -171,6 +174,19 @@ class Crowd:
         for client in self.clients:
             client.counted = 0
 
+    def settle(self) -> None:
+        """Listens until each client's session has been opened for it.
+
+        Raises:
+            StreamRnnError: that takes too long, or the server refused it.
+        """
+        end = time.monotonic() + SETTLE
+        while not all(client.viewing for client in self.clients):
+            if time.monotonic() > end:
+                waiting = sum(not client.viewing for client in self.clients)
+                raise StreamRnnError(f"{waiting} clients have no session after {SETTLE:g} s")
+            self.listen(time.monotonic() + 0.1)
+
     def listen(self, until: float) -> None:
         """Takes what comes, until a time on the monotonic clock.
 
@@ -207,6 +223,7 @@ class Crowd:
             if message.n < 0:
                 if message.type == "error":
                     raise StreamRnnError(f"the server refused: {message.message}")
+                client.viewing |= message.type == "opened"
                 continue
             if client.last >= 0:
                 if message.n > client.last + 1:

@@ -121,7 +121,7 @@ def _load(
 
 
 def measure(crowd: Crowd, process: int, seconds: float) -> dict[str, float]:
-    """Lets a crowd listen, first for `WARM_UP` seconds, and then measures.
+    """Lets a crowd listen, for `WARM_UP` seconds after all view a session, and then measures.
 
     Args:
         process: the server's.
@@ -130,6 +130,7 @@ def measure(crowd: Crowd, process: int, seconds: float) -> dict[str, float]:
         The shares of one processor's time that the gateway, its part in the system, the engine
         and the crowd took.
     """
+    crowd.settle()
     engines = children(process)
 
     def used() -> tuple[float, ...]:

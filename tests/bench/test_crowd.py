@@ -14,6 +14,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from stream_rnn import descriptors
+from stream_rnn.bench import crowd as module
 from stream_rnn.bench.crowd import TEXT, Client, Crowd, check_room, client_frame, cut, tally
 from stream_rnn.errors import StreamRnnError
 
@@ -82,6 +83,19 @@ def test_symbols_are_counted_and_gaps_are_seen(ends: tuple[Client, socket.socket
     assert as_a_server_reads(theirs.recv(100)) == [(Opcode.PONG, b"ping")]
     crowd.measure(30.0, 40.0)
     assert not client.counted and not crowd.late
+
+
+def test_clients_settle_when_each_has_its_session(
+    ends: tuple[Client, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, _ = ends
+    crowd = Crowd("http://127.0.0.1:1")
+    crowd.clients.append(client)
+    monkeypatch.setattr(module, "SETTLE", 0.0)
+    with pytest.raises(StreamRnnError, match="1 clients have no session"):
+        crowd.settle()
+    crowd.take(client, frame(b'{"type":"opened","session":"s","position":0}'), 1.0)
+    crowd.settle()
 
 
 @pytest.mark.parametrize(
