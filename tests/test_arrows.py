@@ -103,6 +103,7 @@ OUTSIDE = {
                 "adapters.osc.socket", "adapters.osc.side", "adapters.osc.targets",
                 "adapters.osc.agenda", "adapters.oscquery.server", "adapters.oscquery.listeners",
                 "adapters.tempo.ableton_link", "adapters.http.doors", "adapters.http.guard",
+                "adapters.http.websocket_door",
                 "adapters.http.room",
                 "adapters.web.outbox", "adapters.web.websocket", "adapters.midi.side",
                 "stage.playout", "supervise", "serve.server", "serve.sides", "serve.signals",

@@ -6,7 +6,7 @@ ROOT = Path(__file__).parents[1]
 
 # Modules that are tried through the door behind which they stand: test file -> modules.
 THROUGH = {
-    "adapters/http/test_doors.py": "adapters/http: line reading room",
+    "adapters/http/test_doors.py": "adapters/http: line reading room websocket_door",
     "adapters/midi/test_input.py": "adapters/midi: keyboard turns",
     "adapters/midi/test_knobs.py": "adapters/midi: faders learning learnt pads",
     "adapters/osc/test_socket.py":

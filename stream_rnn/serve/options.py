@@ -58,6 +58,16 @@ class Served:
     models: dict[str, Model]
     folders: dict[str, Path]
 
+    def engine_options(self, options: ServeOptions, rollback: int) -> dict[str, object]:
+        """`EngineOptions` for these models, as JSON values."""
+        return {
+            "models": {name: str(folder) for name, folder in self.folders.items()},
+            "fingerprints": {n: model.card.fingerprint for n, model in self.models.items()},
+            "device": options.device,
+            "sessions": options.limits.sessions,
+            "rollback": rollback,
+        }
+
 
 def usable_models(options: ServeOptions) -> Served:
     """The models of the folder that can be used; logs what is wrong with the others.

@@ -68,13 +68,7 @@ async def _serve(
     )
     died = asyncio.Event()
     engine = ChildEngine(
-        {
-            "models": {name: str(folder) for name, folder in served.folders.items()},
-            "fingerprints": {n: model.card.fingerprint for n, model in served.models.items()},
-            "device": options.device,
-            "sessions": options.limits.sessions,
-            "rollback": ROLLBACK,
-        },
+        served.engine_options(options, ROLLBACK),
         lambda events: stage.engine_life.said(link, events, clock.now()),
         died.set,
         lambda: stage.tick(clock.now()),

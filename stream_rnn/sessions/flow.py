@@ -9,6 +9,7 @@ import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from msgspec import Struct
 
@@ -257,3 +258,15 @@ class Flow:
             self._timeline.cue(now, self._place, tempo)
         else:
             self._timeline.retime(now, self._place, rate=rate, tempo=tempo)
+
+    @property
+    def computed(self) -> int:
+        """How many symbols are computed and not committed."""
+        return len(self._computed)
+
+    def _packed(self, start: int, stop: int) -> bytes:
+        """The symbols from `start` to `stop`, packed; the last of them may be only computed."""
+        position, width = self.position, self.codec.width
+        computed = islice(self._computed, max(0, start - position), max(0, stop - position))
+        past = self.journal.packed(min(start, position), min(stop, position))
+        return past + b"".join(symbol.to_bytes(width, "little") for symbol in computed)

@@ -7,7 +7,6 @@ No I/O, and the time is passed in. A symbol is *computed* when the engine sends 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import islice
 from typing import Any
 
 from stream_rnn.engine.messages import Plan
@@ -233,13 +232,6 @@ class Session(Flow):
         injected = self._packed(start, stop)
         return Plan(self.key, self.generation, start, schedule, injected, state, before)
 
-    def _packed(self, start: int, stop: int) -> bytes:
-        """The symbols from `start` to `stop`, packed; the last of them may be only computed."""
-        position, width = self.position, self.codec.width
-        computed = islice(self._computed, max(0, start - position), max(0, stop - position))
-        past = self.journal.packed(min(start, position), min(stop, position))
-        return past + b"".join(symbol.to_bytes(width, "little") for symbol in computed)
-
     def check_past(self, position: int, name: str) -> None:
         """Checks that the session can go back to a position.
 
@@ -273,11 +265,6 @@ class Session(Flow):
             self._timeline.delay(now + self.timing.commit_ahead, self._place, self.tempo)
         self._computed.append(symbol)
         self.course.came(generation, position + 1)
-
-    @property
-    def computed(self) -> int:
-        """How many symbols are computed and not committed."""
-        return len(self._computed)
 
     def starves(self, now: float) -> bool:
         """Whether the next symbol is so late that notes of the last one may be left sounding."""

@@ -17,7 +17,7 @@ import pytest
 from talker import Talker, Witness
 from websockets.exceptions import InvalidStatus
 
-from stream_rnn.adapters.http.doors import REQUEST
+from stream_rnn.adapters.http.websocket_door import REQUEST
 from stream_rnn.bench.serve import children, running_server
 
 HALF = (

@@ -22,12 +22,14 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from stream_rnn.adapters.http import doors as module
+from stream_rnn.adapters.http import websocket_door
 from stream_rnn.adapters.http.attention import Attention
-from stream_rnn.adapters.http.doors import DoorConfig, HttpDoor, WebSocketDoor
+from stream_rnn.adapters.http.doors import DoorConfig, HttpDoor
 from stream_rnn.adapters.http.line import LINE
 from stream_rnn.adapters.http.reading import PIECE
 from stream_rnn.adapters.http.refusals import RefusalLog
 from stream_rnn.adapters.http.room import SPARE, Doors
+from stream_rnn.adapters.http.websocket_door import WebSocketDoor
 from stream_rnn.bench.crowd import cut
 from stream_rnn.wire.frames import text_frame
 
@@ -125,9 +127,10 @@ def run(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "REQUEST", 0.6)
     monkeypatch.setattr(module, "ANSWER", 0.6)
-    monkeypatch.setattr(module, "LINGER", 0.3)
+    for part in (module, websocket_door):
+        monkeypatch.setattr(part, "REQUEST", 0.6)
+        monkeypatch.setattr(part, "LINGER", 0.3)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +195,8 @@ def test_a_client_that_reads_nothing_is_let_go(run: Callable[[Any], Any]) -> Non
 def test_a_connection_that_is_used_is_kept(
     run: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "REQUEST", 2.0)
+    for part in (module, websocket_door):
+        monkeypatch.setattr(part, "REQUEST", 2.0)
 
     async def main() -> None:
         async with served(Doors(50, 50)) as there:
@@ -428,7 +432,7 @@ def remember(monkeypatch: pytest.MonkeyPatch, kind: type) -> list[Any]:
 def test_who_sends_pings_and_never_reads_takes_no_memory(
     run: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "UNREAD", 100_000)
+    monkeypatch.setattr(websocket_door, "UNREAD", 100_000)
     made = remember(monkeypatch, module.WebSocketDoor)
 
     stop = threading.Event()
