@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from stream_rnn.engine.kernels.emit import write
-from stream_rnn.engine.kernels.integer_fields import Fields, record
+from stream_rnn.engine.kernels.integer_fields import AHEAD, Fields, record
 from stream_rnn.engine.kernels.integer_packing import GATES, span_of
 from stream_rnn.engine.kernels.integer_products import States
 from stream_rnn.engine.numerics.cells import CELLED, UPDATES
@@ -43,10 +43,9 @@ def write_layer(module, path, cell, copy, product):
         width, units = fields.number("states_width"), fields.number("units")
         # In layers above the first, the state below is there already.
         start = code.where(number == 0, 0, fields.number("own_at"))
-        hidden, layers = fields.array("hidden"), fields.number("layers")
+        hidden, step = fields.array("hidden").at(number * units), fields.number("layers") * units
         with code.loop(rows) as m:
-            source = hidden.at((fields.array("at")[m] * layers + number) * units)
-            code.call(copy, source, states, width, m, start, units)
+            code.call(copy, hidden.at(fields.array("at")[m] * step), states, width, m, start, units)
 
         def multiply(which, span_index, first, sums):
             groups, block = here.number(f"{which}_groups"), span_index * span.blocks
@@ -108,7 +107,9 @@ def _write_update(module, path, cell, kind):
 
         def step(group, unit, mask):
             """Of `lanes` units, all rows."""
-            column = unit * len(gates)
+            column, here_unit = unit * len(gates), number * units + unit
+            hidden, memories = fields.array("hidden"), fields.array("memory")
+            of_place = fields.number("layers") * units
             scales = by_gate(here.array("own_scales", np.float32), column)
             if kind == "above":
                 bias = by_gate(here.array("bias", np.float32), column)
@@ -119,6 +120,12 @@ def _write_update(module, path, cell, kind):
                 by_gate(all_parameters, columns * p + column) for p in range(PARAMETERS[cell])
             ]
             with code.loop(rows) as m:
+                if cell in CELLED:  # a later row's lie anywhere, and come from afar
+                    later = fields.array("at")[m + AHEAD] * of_place
+                    code.prefetch(memories.at(later + here_unit), lanes)
+                if kind == "symbols":
+                    later = fields.array("symbols_before")[m + AHEAD] * columns
+                    code.prefetch(fields.array("table").at(later + column), lanes * len(gates))
                 start = m * fields.number("sums_width") + group * (len(gates) * lanes)
                 own = scaled(fields.array("sums"), start, scales)
                 if kind != "above":
@@ -133,17 +140,15 @@ def _write_update(module, path, cell, kind):
                     inputs = [x + y for x, y in zip(below, bias, strict=True)]
                 else:
                     inputs = bias
-                layers = fields.number("layers")
-                here_at, to = ((fields.array(place)[m] * layers + number) * units + unit
-                               for place in ("at", "after"))  # fmt: skip
-                before = None
+                before, place = None, fields.array("after")[m]
                 if cell in CELLED:
-                    before = fields.array("memory").vector(here_at, lanes, mask)
+                    source = fields.array("at")[m] * of_place
+                    before = memories.vector(source + here_unit, lanes, mask)
                 state, memory = UPDATES[cell](inputs, own, before, parameters)
                 if cell in CELLED:
-                    fields.array("memory").put(to, memory, mask)
+                    memories.put(place * of_place + here_unit, memory, mask)
                 small = eight_bits(state)
-                fields.array("hidden").put(to, small, mask)
+                hidden.put(place * of_place + here_unit, small, mask)
                 next_states.put(m, unit, small)
 
         with code.loop(span.groups) as group:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from stream_rnn.engine.numerics.states import SlotSettings, State
 
 STEP, OUTPUTS, DRAW = 1, 2, 4  # parts of a batch
+AHEAD = 2  # rows: so early is asked for what a row needs
 TOGETHER = 64  # rows for which a block of weights is read once: there is room for so many
 
 CELLS = ("lstm", "mi-lstm", "gru", "tanh")
@@ -41,7 +42,7 @@ SETTINGS = {
     "turns": None,  # whether a row of `may` is of the symbol before, and not of a slot
 }  # fmt: skip
 STATE = {"hidden": np.uint8, "memory": np.float32}  # memory: the cells'
-CALL = {  # what changes from call to call, `[TOGETHER]` or `[TOGETHER, given]`
+CALL = {  # what changes from call to call, a number or `given` of them a row
     "symbols_before": np.int64, "slots": np.int64, "positions": np.int64,
     "at": np.int64, "after": np.int64,  # places of the states before and after
     "made": np.int64,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rnn.engine.kernels.integer_fields import (
+    AHEAD,
     CALL,
     CELLS,
     HEADS,
@@ -163,14 +164,14 @@ def make_room(laid: Layout, path: Path) -> dict[str, Any]:
     units = path.padded(a.head_hidden or 0)
 
     def of_batch(width: int, kind: Any) -> NDArray[Any]:
-        return aligned(np.zeros((TOGETHER, width), kind))
+        return aligned(np.zeros((TOGETHER + AHEAD, width), kind))
 
     def of_row(width: int, kind: Any) -> NDArray[Any]:
         return aligned(np.zeros(width, kind))
 
     given = a.symbols if a.keys else 1
     call = {name: of_batch(given, kind) if name in ("symbols_before", "made") else
-            of_row(TOGETHER, kind) for name, kind in CALL.items()}  # fmt: skip
+            of_row(TOGETHER + AHEAD, kind) for name, kind in CALL.items()}  # fmt: skip
     return {
         **call,
         "states_0": of_batch(states_width, path.states),

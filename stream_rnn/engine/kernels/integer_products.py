@@ -15,7 +15,6 @@ from stream_rnn.engine.kernels.emit import Value, type_of, write
 from stream_rnn.engine.kernels.integer_packing import TILE
 
 _TILE_STATES = 4 * TILE  # of a row
-_LINE = 64  # bytes that come from memory together
 
 
 class States:
@@ -107,8 +106,8 @@ def _write_rows(module, path, rows, arguments, *, asks_ahead=False):
         inside = TILE if path.tiles else 1
         turn = lanes * group
         with code.loop(groups, step=max(chains, inside)) as k:
-            for line in range(vectors * turn // _LINE) if asks_ahead else ():
-                code.prefetch(weights.at((groups + k) * (vectors * turn) + line * _LINE))
+            if asks_ahead:
+                code.prefetch(weights.at((groups + k) * (vectors * turn)), vectors * turn)
             for g in range(max(chains, inside)):
                 here = (k * vectors + g * (1 if path.tiles else vectors)) * turn
                 given = [
