@@ -95,7 +95,7 @@ def plays(models: Path, name: str) -> None:
     logging.getLogger("stream_rnn").addHandler(errors)
     try:
         house = House(models)
-        assert f'"name":"{name}"' in hello(house.stage, 0.0).json
+        assert f'"name":"{name}"'.encode() in hello(house.stage, 0.0).json
         ear = house.join()
         house.say(ear, "open", model=name, session="a", seed=7, play=False)
         for prime in read_card(models / name).primes[:2]:

@@ -195,4 +195,4 @@ def test_streams_of_one_seed_and_log_are_one(model: str, others: list[str], sess
     stream = Stream(model, others, seed=1)
     streams = stream.play(sessions)
     assert len(streams) == 1
-    assert stream.restarts > 1 and stream.goings_back > 2 * sessions
+    assert stream.restarts > 0 and stream.goings_back > sessions

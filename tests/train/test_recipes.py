@@ -151,6 +151,7 @@ def shrunk(recipe: Recipe) -> Recipe:
             recipe.train,
             rows=4,
             steps=STEPS,
+            epochs=0,
             warmup=0,
             learning_rate=1e-2,
             evaluate_every=2,
