@@ -38,12 +38,12 @@ from stream_rnn.errors import EngineError, StreamRnnError
 
 log = logging.getLogger("stream_rnn.engine")
 
-# A session catches up when many injected symbols lie before it. It waits while other sessions
-# have steps to make, but no longer than PATIENCE.
+# Sessions that can wait (see `Credit.ready`) have every other step while no deadline is near;
+# else they wait, but no longer than PATIENCE.
 PATIENCE = 0.05  # seconds
-FEW = 8  # rows of a catch-up step that is made while another session is urgent
-SOME = 16  # rows of a catch-up step when the next urgent step is less than LONG away
-LONG = 0.01  # seconds
+ROW = 1e-4  # seconds a row, until it is measured
+LATELY = 8  # steps that a measurement is the mean of
+STINT = 0.002  # seconds that such a step takes at most: a session that becomes urgent is not late
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,9 @@ class Core:
         self._caught: dict[str, tuple[int, int]] = {}  # by model: its latest catch-up, last slot
         self._turns = 0  # catch-up steps so far
         self._caught_up = 0.0  # when the latest catch-up step was, or when none was needed
+        self._in_turn = False  # whether the latest step was none
+        self._latest: tuple[str, int] | None = None  # the model and rows of such a step
+        self._cost: dict[str, float] = {}  # by model: seconds a row of such steps, lately
 
     def _slots(self, kernel: Kernel, codec: Codec) -> Slots:
         o = self._options
@@ -201,31 +204,42 @@ class Core:
         wake = min((choice.wake for choice in choices.values()), default=np.inf)
         if not behind:
             self._caught_up = now
-        elif urgent is None or now - self._caught_up >= PATIENCE:
-            # Few enough rows that a session which becomes urgent meanwhile is not late.
-            rows = FEW if urgent is not None else SOME if wake < now + LONG else None
-            self._caught_up = now
-            return self._catch_up(behind, rows), now
+        elif urgent is None or self._has_turn(choices[urgent], now):
+            self._caught_up, self._in_turn = now, False
+            return self._catch_up(behind), now
         if urgent is None:
             return [], wake
+        self._in_turn = True
         self._served[urgent] = self._batches
         self._batches += 1
         if not choices[urgent].gathering:
             self._since.pop(urgent, None)
         return self._advance(self._models[urgent], choices[urgent].slots), now
 
-    def _catch_up(
-        self, behind: dict[str, NDArray[np.int64]], rows: int | None
-    ) -> list[EngineEvent]:
-        """Steps some of the sessions that catch up; models and slots take turns."""
+    def _has_turn(self, choice: Choice, now: float) -> bool:
+        """Whether sessions that can wait come before those that are chosen."""
+        near = choice.deadline < now + self._options.margin
+        return (self._in_turn and not near) or now - self._caught_up >= PATIENCE
+
+    def _catch_up(self, behind: dict[str, NDArray[np.int64]]) -> list[EngineEvent]:
+        """Steps some of the sessions that can wait; models and slots take turns."""
         name = min(behind, key=lambda name: self._caught.get(name, (-1, -1)))
         slots, (_, last) = self._models[name], self._caught.get(name, (-1, -1))
+        rows = int(STINT / self._cost.get(name, ROW))
         # Round robin: first the slots after the last one stepped, then those from the start.
         order = np.argsort(behind[name] <= last, kind="stable")
-        batch = behind[name][order[: min(rows or slots.batch, slots.batch)]]
+        batch = behind[name][order[: max(1, min(rows, slots.batch))]]
         self._turns += 1
         self._caught[name] = self._turns, int(batch[-1])
+        self._latest = name, len(batch)
         return self._advance(slots, batch)
+
+    def took(self, seconds: float) -> None:
+        """Notes how long the latest step took."""
+        if self._latest is not None:
+            (name, rows), self._latest = self._latest, None
+            cost = self._cost.get(name, ROW)
+            self._cost[name] = cost + (seconds / rows - cost) / LATELY
 
     def _advance(self, slots: Slots, batch: NDArray[np.int64]) -> list[EngineEvent]:
         """Steps a batch. A cautious engine says `Doing` before the step and after it."""

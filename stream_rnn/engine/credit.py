@@ -68,10 +68,11 @@ class Credit:
     def ready(
         self, now: float, margin: float
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-        """Slots with credit left; the deadline of each; and the slots that have to catch up.
+        """Slots with credit left; the deadline of each; and the slots that can wait.
 
-        A slot has to catch up while more than PROMPT injected symbols lie before it (RESTORED if
-        it plays), and has no deadline meanwhile. With fewer, its deadline is when the first symbol
+        A slot can wait if its symbols are wanted, but at no time: if they are due at minus
+        infinity, and while it has to catch up. It has to while more than PROMPT injected symbols
+        lie before it (RESTORED if it plays). With fewer, its deadline is when the first symbol
         after them is due. It may be past because the session was fed late; it must not overtake
         sessions that are late through no fault of their own.
 
@@ -86,6 +87,7 @@ class Credit:
         far = fed_end - positions > PROMPT
         if far.any():
             far &= np.isinf(due) | (fed_end - positions > RESTORED)
+        far |= np.isneginf(due)
         behind = slots[far]
         if len(behind):
             near = ~far

@@ -79,7 +79,8 @@ class Credits(Struct, frozen=True, tag=True, array_like=True):
     """Lets sessions be computed up to `until` (exclusive).
 
     The symbol at `position` is due at `due`, and each later one `interval` seconds after the one
-    before. All are arrays as bytes, one element per session: int64 (three), float64 (two).
+    before. Infinity: not before it is asked for. Minus infinity: at no time, but as soon as others
+    leave time. All are arrays as bytes, one element per session: int64 (three), float64 (two).
     """
 
     keys: bytes

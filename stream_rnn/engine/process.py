@@ -62,7 +62,9 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
                 failed = core.apply(decode_commands(body))
                 if failed:
                     say(failed)
-        events, wake = core.step(time.monotonic())
+        began = time.monotonic()
+        events, wake = core.step(began)
+        core.took(time.monotonic() - began)
         if events:
             say(events)
             # Linux tends to wake the reader on our processor, where it would wait for us to end.

@@ -25,6 +25,8 @@ from stream_rnn.sessions.tempo import Tempo
 from stream_rnn.sessions.timeline import Pace, Timeline
 
 USED = 3  # credit is renewed when the third part of it is used
+SOON = 0.02  # seconds: a few steps that are asked for come after what is due within so long
+STEPS = 8  # with more steps to make, a session makes them while there is time for them
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,8 @@ class Flow:
     def credit(self, now: float) -> Credit:
         """How far the engine may compute, and by when.
 
-        Pending steps are due now. A paused session has no deadline: others come first.
+        A few pending steps are due soon. Many have no deadline, but are wanted as soon as others
+        leave time. A paused session has no deadline: others come first.
         """
         position = self.journal.position
         interval = 1.0 / self.controls_at(position).rate
@@ -205,10 +208,11 @@ class Flow:
             interval *= steps / max(1, len(self._computed))
         due = self._timeline.next_due - self.timing.commit_ahead
         if not self.playing or self.catches_up:
-            due = now if at_once > 0 else math.inf
+            due = now + SOON if at_once > 0 else math.inf
+            due = -math.inf if at_once > STEPS else due
         ahead = min(ahead, self.rollback - 1)
         # Where symbols are not due one interval after another, each moves the deadline.
-        each = self._pace.own or at_once > 0
+        each = self._pace.own or 0 < at_once <= STEPS
         self._renewal = position + (1 if each else max(1, ahead // USED))
         until = position + ahead
         if self.course.untold is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -252,38 +252,77 @@ def feeds(client: Client, key: int, count: int, model: str = "verse") -> None:
     client.credit({key: count + 2}, due=math.inf)
 
 
+def steps(client: Client, key: int, count: int, model: str = "verse") -> None:
+    """A paused session that is asked for many steps; its credit is renewed by `walk`."""
+    client.open(key, model)
+
+
+def walk(client: Client, key: int) -> None:
+    stands = len(client.made[key])
+    arrays = np.array([key]), np.array([stands + 31]), np.array([stands])
+    due, interval = np.array([-math.inf]), np.array([0.05])
+    client.apply(m.Credits(*(array.tobytes() for array in (*arrays, due, interval))))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("feeders", ["verse", "roll"])
-def test_others_keep_their_look_ahead_while_many_have_long_pasts_to_come_through(
-    models: Path, feeders: str
+@pytest.mark.parametrize("what", [feeds, steps], ids=["feeds", "steps"])
+@pytest.mark.parametrize("model", ["verse", "roll"])
+@pytest.mark.parametrize(
+    ("each", "row"), [(0.0005, 0.0001), (0.0001, 0.000006)], ids=["slow", "fast"]
+)
+def test_others_keep_their_look_ahead_while_many_have_much_to_make(
+    models: Path, what: Callable[..., None], model: str, each: float, row: float
 ) -> None:
-    """On a clock that each step moves on by an amount that grows with the step's rows."""
+    """On a clock that each step moves on by `each`, and by `row` for each of its rows."""
     client, rate, now = Client(models), 30.0, 0.0
-    live = range(5)
+    live, others = range(5), range(10, 70)
     for key in live:
         client.open(key)
-    for key in range(10, 70):
-        feeds(client, key, 4096, feeders)
-    least, caught_up, rows = math.inf, 0, []
-    while now < 3.0:
+    for key in others:
+        what(client, key, 4096, model)
+    least, done, longest, turns = math.inf, 0, 0.0, 0
+    while now < 1.0:
+        turns += 1
         stands = int(now * rate)
         for key in live:
             keys, until = np.array([key], np.int64), np.array([stands + 12], np.int64)
             at, due = np.array([stands], np.int64), np.array([stands / rate])
             interval = np.array([1 / rate])
             client.apply(m.Credits(*(x.tobytes() for x in (keys, until, at, due, interval))))
+        for key in others if what is steps and turns % 16 == 1 else ():
+            walk(client, key)
         before = int(client.next_positions().sum())
         events, wake = client.core.step(now)
         client.take(events)
         stepped = int(client.next_positions().sum()) - before
-        rows.append(stepped)
-        now += 0.0005 + 0.0001 * stepped if stepped else min(max(wake - now, 0.0001), 0.002)
+        took = each + row * stepped if stepped else 0.0
+        client.core.took(took)
+        now += took or min(max(wake - now, 0.0001), 0.002)
         if now > 0.3:
             ahead = min(max(client.made[key]) for key in live) + 1 - now * rate
             least = min(least, ahead / rate)
-            caught_up += stepped
+            done, longest = done + stepped, max(longest, took)
     assert least > 0.3, "seconds that are computed ahead"
-    assert caught_up > 10_000, "the machine is not idle meanwhile"
+    assert longest < core.STINT + 2 * each, "nobody would wait for longer"
+    # 60 others have most of the time, in batches that grow to what a stint allows.
+    assert done > 0.6 * 0.7 * core.STINT / (core.STINT + each) / row, "the machine is not idle"
+
+
+@pytest.mark.parametrize("pending", [1, 1000])
+def test_steps_come_before_nothing_that_is_late_and_at_once_if_there_is_time(
+    models: Path, pending: int
+) -> None:
+    client = Client(models, batch=4)
+    for key in range(5):
+        client.open(key)
+    due = -math.inf if pending > 1 else 7.02
+    client.credit({0: min(pending, 31)}, due=due)
+    client.take(client.core.step(7.0)[0])
+    assert list(client.made[0]) == [0], "at once"
+    client.credit({key: 1 for key in range(1, 5)}, due=6.9)
+    client.credit({0: 31}, due=due)
+    client.take(client.core.step(7.0)[0])
+    assert all(len(client.made[key]) == 1 for key in range(1, 5)) and len(client.made[0]) == 1
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from stream_rnn.codecs.text import TextCodec
 from stream_rnn.errors import ProtocolError
 from stream_rnn.sessions.control_log import ControlLog
 from stream_rnn.sessions.controls import default_controls
-from stream_rnn.sessions.flow import Timing
+from stream_rnn.sessions.flow import SOON, Timing
 from stream_rnn.sessions.journal import Journal
 from stream_rnn.sessions.session import Session
 from stream_rnn.sessions.status import TRANSITIONS, Status
@@ -154,11 +154,11 @@ def test_fed_symbols_are_history_at_once_and_are_injected_into_the_engine() -> N
     assert s.feed([], now=8.0) == ([], None)
 
 
-def test_steps_that_are_owed_are_due_at_once_and_keep_no_time() -> None:
+def test_steps_that_are_owed_are_due_soon_and_keep_no_time() -> None:
     s = session(play=False)
     s.move("step")
     s.pending_steps += 2
-    assert s.credit(now=7.0).due == 7.0
+    assert s.credit(now=7.0).due == 7.0 + SOON
     compute(s, 5)
     assert [s.commit(when).due for when in (1.0, 4.0)] == [1.0, 4.0]
     assert (s.pending_steps, s.commit_time()) == (0, math.inf)
