@@ -36,9 +36,18 @@ class ProtocolError(StreamRnnError):
     Attributes:
         code: one of the protocol's error codes, such as `unknown_model`.
         field: the message field at fault, as a path (`controls.temperature`), if one is.
+        retry_after: seconds after which the same may be possible, if waiting helps.
     """
 
-    def __init__(self, code: str, message: str, *, field: str | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        field: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.field = field
+        self.retry_after = retry_after

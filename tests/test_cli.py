@@ -95,6 +95,7 @@ def test_each_command_has_help(run: Run, command: list[str]) -> None:
         (["serve", "--models", "none"], "none: no models in it"),
         (["serve", "--port", "99999"], "must be a port, 0 to 65535, not '99999'"),
         (["serve", "--port", "-1"], "must be a port"),
+        (["serve", "--max-busy", "nan"], "must be a number above 0, such as 0.75, not 'nan'"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_a_sentence(run: Run, arguments: list[str], said: str) -> None:

@@ -11,6 +11,8 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -107,3 +109,16 @@ def test_what_is_done_gently_has_the_lowest_priority_and_nothing_else_has() -> N
     assert mine() == before
     with pytest.raises(ZeroDivisionError):
         system.gently(lambda: 1 // 0)
+
+
+@pytest.mark.parametrize("linux", [True, False])
+def test_time_is_used_by_work_and_not_by_rest(linux: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not linux:
+        monkeypatch.setattr(system, "Path", lambda path: Path("nowhere") / path.lstrip("/"))
+    before, end = system.time_used(), time.thread_time() + 0.05
+    while time.thread_time() < end:
+        pass
+    assert system.time_used() - before > 0.04
+    before = system.time_used()
+    time.sleep(0.05)
+    assert linux or system.time_used() - before < 0.04

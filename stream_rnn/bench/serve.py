@@ -44,6 +44,7 @@ def running_server(
     """
     command = [sys.executable, "-m", "stream_rnn", "serve", "--port", "0", "--osc-port", "0"]
     command += ["--no-spare"] * (not spare)
+    command += ["--max-busy", "inf"]  # what is measured is what happens if nobody is refused
     process = subprocess.Popen(
         [*command, "--models", str(models), *options],
         stdout=subprocess.PIPE, stderr=said, text=True,

@@ -17,6 +17,7 @@ from stream_rnn.commands.arguments import (
     port,
     positive,
     print_json,
+    share,
 )
 from stream_rnn.errors import ConfigError
 from stream_rnn.paths import bundled
@@ -41,6 +42,8 @@ def add(command: AddCommand) -> None:
     sub.add_argument("--models", type=Path, default=bundled("models"), metavar="DIR")
     sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     sub.add_argument("--max-sessions", type=positive, default=256, metavar="N")
+    sub.add_argument("--max-busy", type=share, default=0.75, metavar="SHARE",
+                     help="of the time that all sessions may take (%(default)s)")  # fmt: skip
     sub.add_argument("--token", help="every client has to give it (or set STREAM_RNN_TOKEN)")
     sub.add_argument("--anyone", action="store_true", help="no token, on an open address")
     sub.add_argument("--origin", action="append", default=[], metavar="URL",
@@ -94,7 +97,7 @@ def _serve(options: argparse.Namespace) -> None:
 
     _log()
     config = _config(options)
-    limits = Limits(sessions=options.max_sessions, **asdict(config.limits))
+    limits = Limits(sessions=options.max_sessions, busy=options.max_busy, **asdict(config.limits))
     if options.never_idle:
         limits = replace(limits, idle_pause=float("inf"))
     serve(

@@ -30,6 +30,7 @@ from stream_rnn.engine.messages import (
     Open,
     Plan,
     Ready,
+    Worked,
 )
 from stream_rnn.engine.numerics import NUMERICS
 from stream_rnn.engine.schedule import Choice, choose
@@ -43,6 +44,7 @@ log = logging.getLogger("stream_rnn.engine")
 PATIENCE = 0.05  # seconds
 ROW = 1e-4  # seconds a row, until it is measured
 LATELY = 8  # steps that a measurement is the mean of
+TELL = 0.5  # seconds from one `Worked` to the next, at least
 STINT = 0.002  # seconds that such a step takes at most: a session that becomes urgent is not late
 
 
@@ -102,8 +104,10 @@ class Core:
         self._turns = 0  # catch-up steps so far
         self._caught_up = 0.0  # when the latest catch-up step was, or when none was needed
         self._in_turn = False  # whether the latest step was none
-        self._latest: tuple[str, int] | None = None  # the model and rows of such a step
+        self._latest = "", 0, False  # the model and rows of the latest step; if it could wait
         self._cost: dict[str, float] = {}  # by model: seconds a row of such steps, lately
+        self._told = 0.0  # when the engine last said how long it had worked
+        self._worked, self._symbols = 0.0, 0  # since then
 
     def _slots(self, kernel: Kernel, codec: Codec) -> Slots:
         o = self._options
@@ -214,6 +218,7 @@ class Core:
         self._batches += 1
         if not choices[urgent].gathering:
             self._since.pop(urgent, None)
+        self._latest = urgent, len(choices[urgent].slots), False
         return self._advance(self._models[urgent], choices[urgent].slots), now
 
     def _has_turn(self, choice: Choice, now: float) -> bool:
@@ -231,15 +236,27 @@ class Core:
         batch = behind[name][order[: max(1, min(rows, slots.batch))]]
         self._turns += 1
         self._caught[name] = self._turns, int(batch[-1])
-        self._latest = name, len(batch)
+        self._latest = name, len(batch), True
         return self._advance(slots, batch)
 
-    def took(self, seconds: float) -> None:
-        """Notes how long the latest step took."""
-        if self._latest is not None:
-            (name, rows), self._latest = self._latest, None
+    def took(self, seconds: float, now: float) -> list[EngineEvent]:
+        """Notes how long the latest turn took: commands, a step, and its events.
+
+        Returns:
+            Now and then, how long the engine has worked.
+        """
+        name, rows, could_wait = self._latest
+        self._latest = "", 0, False
+        if could_wait:
             cost = self._cost.get(name, ROW)
             self._cost[name] = cost + (seconds / rows - cost) / LATELY
+            return []
+        self._worked, self._symbols = self._worked + seconds, self._symbols + rows
+        if not self._symbols or now < self._told + TELL:
+            return []
+        told = Worked(self._worked, self._symbols)
+        self._told, self._worked, self._symbols = now, 0.0, 0
+        return [told]
 
     def _advance(self, slots: Slots, batch: NDArray[np.int64]) -> list[EngineEvent]:
         """Steps a batch. A cautious engine says `Doing` before the step and after it."""

@@ -161,13 +161,25 @@ class Failed(Struct, frozen=True, tag=True, array_like=True):
     generation: int = 0
 
 
+class Worked(Struct, frozen=True, tag=True, array_like=True):
+    """How long the engine has worked lately for sessions that play; now and then.
+
+    Attributes:
+        seconds: those in which it neither waited nor worked for sessions that can wait.
+        symbols: the steps that it made in them.
+    """
+
+    seconds: float
+    symbols: int
+
+
 class Doing(Struct, frozen=True, tag=True, array_like=True):
     """The sessions a cautious engine is about to compute: `keys` (int64). Empty: it is done."""
 
     keys: bytes = b""
 
 
-EngineEvent = Ready | Batch | Snapshot | Failed | Doing
+EngineEvent = Ready | Batch | Snapshot | Failed | Worked | Doing
 
 _encoder = msgspec.msgpack.Encoder()
 _commands = msgspec.msgpack.Decoder(tuple[Command, ...])

@@ -54,7 +54,9 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
     reader, wake = FrameReader(), math.inf
     is_spoken_to = waiter(connection)
     while True:
-        if is_spoken_to(max(0.0, wake - time.monotonic())):
+        spoken_to = is_spoken_to(max(0.0, wake - time.monotonic()))
+        woke = time.monotonic()
+        if spoken_to:
             data = connection.recv(1 << 18)
             if not data:
                 return
@@ -62,15 +64,17 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
                 failed = core.apply(decode_commands(body))
                 if failed:
                     say(failed)
-        began = time.monotonic()
-        events, wake = core.step(began)
-        core.took(time.monotonic() - began)
+        events, wake = core.step(time.monotonic())
         if events:
             say(events)
+        now = time.monotonic()
+        if worked := core.took(now - woke, now):
+            say(worked)
+        if events:
             # Linux tends to wake the reader on our processor, where it would wait for us to end.
             give_way()
         else:
-            core.tidy(time.monotonic())
+            core.tidy(now)
 
 
 def _make(options: dict[str, object]) -> Core:

@@ -27,7 +27,7 @@ from stream_rnn.stage.playout import play_out
 from stream_rnn.stage.resident import open_sessions
 from stream_rnn.stage.stage import Stage
 from stream_rnn.supervise import supervise
-from stream_rnn.system import run
+from stream_rnn.system import run, time_used
 
 log = logging.getLogger("stream_rnn")
 
@@ -76,6 +76,8 @@ async def _serve(
     link = stage.engines.add(engine)
     ward = EngineWard(engine, stage.engine_life, link, clock, died)
     attention = Attention(asyncio.get_running_loop())
+    # Requests can wait, and take turns: what they use is free for symbols.
+    stage.capacity.used = lambda: time_used() - attention.spent
     # Errors in the configuration are raised here, before anything has been started.
     sides = Sides.of(options, stage, clock, attention)
     recorders = [Recorder(Path(r.file), r.session, clock.now) for r in options.config.record]

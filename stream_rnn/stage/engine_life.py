@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stream_rnn.engine.messages import Batch, Doing, EngineEvent, Failed, Ready, Snapshot
+from stream_rnn.engine.messages import Batch, Doing, EngineEvent, Failed, Ready, Snapshot, Worked
 from stream_rnn.errors import ProtocolError
 from stream_rnn.sessions.session import Session
 from stream_rnn.sessions.status import Status
+from stream_rnn.stage.capacity import Capacity
 from stream_rnn.stage.catalogue import Catalogue
 from stream_rnn.stage.commits import Commits
 from stream_rnn.stage.engines import Engines
@@ -39,6 +40,7 @@ class EngineLife:
     _commits: Commits
     _failures: Failures
     _counters: Counters
+    _capacity: Capacity
     _starving: set[int] = field(default_factory=set)  # keys of sessions, at the last look
 
     # When an engine sends something
@@ -62,6 +64,8 @@ class EngineLife:
                             self._engines.credit(session)
                 case Ready():
                     self.met(link, event)
+                case Worked():
+                    self._capacity.worked(link, event)
                 case Failed(_, key):
                     self._failures.of_engine(event, self._session(link, key), now)
         self._commits.tick(now)

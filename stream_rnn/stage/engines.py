@@ -55,11 +55,11 @@ class Engines:
         link = self._of.get(session.key)
         if link is None or session.card.name in link.left_out:
             self._release(session)
-            link = self._of[session.key] = self._place(session.card.name)
+            link = self._of[session.key] = self.place(session.card.name)
             link.sessions += 1
         link.open(session)
 
-    def _place(self, model: str) -> EngineLink:
+    def place(self, model: str) -> EngineLink:
         """The best engine for a model: one that can load it, is up, and has the fewest sessions."""
         return min(
             self._links, key=lambda link: (model in link.left_out, not link.up, link.sessions)

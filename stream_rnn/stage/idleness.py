@@ -97,7 +97,7 @@ class Idleness:
         Raises:
             ProtocolError: `too_many_sessions`, or too little of its past is kept.
         """
-        self._roster.check_room()
+        self._roster.check_room(session.card.name, session.controls.rate, now)
         plan = session.restore_plan()
         session.move("bring_back")
         if session.idle_since is not None:

@@ -38,7 +38,7 @@ class Lifecycle:
         """
         new = self._openings.opened(message)
         name = message.session or self._roster.free_name(message.model)
-        session = self._roster.make(asker, name, new.model, new.log, new.journal)
+        session = self._roster.make(asker, name, new.model, new.log, new.journal, now)
         self._view(asker, session)
         self._begin(asker, session, message.id, play=message.play, prime=new.prime, now=now)
 
@@ -72,7 +72,7 @@ class Lifecycle:
         playing = parent.playing  # now, since it may give way to its fork
         parent.check_past(at, "at")
         log, journal = parent.log.copy(at), parent.journal.copy(at)
-        session = self._roster.make(asker, message.as_, model, log, journal)
+        session = self._roster.make(asker, message.as_, model, log, journal, now)
         session.silent = True  # it would double its parent's notes
         self._view(asker, session)
         self._begin(asker, session, message.id, play=playing, prime=[], now=now)

@@ -41,6 +41,8 @@ class Limits(LimitsConfig, frozen=True, kw_only=True):
 
     Attributes:
         sessions: how many may be open at once.
+        busy: the share of its time that the engine, and the gateway, may be foretold to use before
+            another session is refused; infinity never refuses one.
         sessions_per_viewer: how many one client may open.
         prime: symbols in a prime or a feed.
         idle_pause: seconds without a listener until a session pauses; infinity for never.
@@ -48,6 +50,7 @@ class Limits(LimitsConfig, frozen=True, kw_only=True):
     """
 
     sessions: int = 256
+    busy: float = 0.75
     sessions_per_viewer: int = 64
     prime: int = 4096
     idle_pause: float = 30.0

@@ -18,6 +18,8 @@ from stream_rnn.sessions.tempo import Tempi
 from stream_rnn.stage.limits import Limits, Model
 from stream_rnn.stage.subscribers import Asker, Audience
 
+LATER = 10.0  # seconds after which somebody may have left
+
 
 class Roster:
     """The sessions, by name and by the key that the engine knows them by.
@@ -36,6 +38,8 @@ class Roster:
         self._timing, self._tempi, self._rollback = timing, tempi, rollback
         self._numbers = itertools.count(1)
         self.give_way: Callable[[], bool] = lambda: False  # makes room, if it can
+        # Refuses a model's session of so many symbols a second, if there is no time for it.
+        self.admit: Callable[[str, float, float], None] = lambda model, rate, now: None
 
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self.by_name.values()))
@@ -60,8 +64,9 @@ class Roster:
         return next(name for n in self._numbers if (name := f"{stem}-{n}") not in self.by_name)
 
     def make(
-        self, asker: Asker | None, name: str, model: Model, controls: ControlLog, journal: Journal
-    ) -> Session:
+        self, asker: Asker | None, name: str, model: Model, controls: ControlLog,
+        journal: Journal, now: float,
+    ) -> Session:  # fmt: skip
         """Makes a session, which counts towards a client's limit.
 
         Raises:
@@ -78,7 +83,7 @@ class Roster:
                 "too_many_sessions",
                 f"one client may open {self._limits.sessions_per_viewer} sessions; close one",
             )
-        self.check_room()
+        self.check_room(model.card.name, controls.at(journal.position).rate, now)
         session = self._add(name, model, controls, journal)
         self._audience.add_session(name, asker)
         return session
@@ -110,18 +115,23 @@ class Roster:
         new.paused_by_idleness, new.silent = old.paused_by_idleness, old.silent
         return new
 
-    def check_room(self) -> None:
-        """Makes sure that there is room for one more active session; may evict another.
+    def check_room(self, model: str, rate: float, now: float) -> None:
+        """Makes sure that there is room and time for one session more; may evict another.
+
+        Args:
+            rate: its symbols a second.
 
         Raises:
             ProtocolError: `too_many_sessions`.
         """
+        self.admit(model, rate, now)
         active = sum(s.status is not Status.EVICTED for s in self.by_name.values())
         if active >= self._limits.sessions and not self.give_way():
             raise ProtocolError(
                 "too_many_sessions",
                 f"the server holds {self._limits.sessions} sessions, its limit, and somebody "
                 "listens to each; close one, or try again later",
+                retry_after=LATER,
             )
 
     def remove(self, session: Session) -> None:

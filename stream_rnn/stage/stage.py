@@ -18,6 +18,7 @@ from stream_rnn.sessions.session import Session
 from stream_rnn.sessions.status import Status
 from stream_rnn.sessions.store import Kept
 from stream_rnn.sessions.tempo import Tempi
+from stream_rnn.stage.capacity import Capacity
 from stream_rnn.stage.catalogue import Catalogue
 from stream_rnn.stage.commits import Commits
 from stream_rnn.stage.engine_life import EngineLife
@@ -51,6 +52,7 @@ class Stage:
         engines: compute the sessions; add one before any session is opened.
         engine_life: must be told what the engines send, and when they die and are back.
         times: when each session has something to commit next.
+        capacity: refuses sessions for which there is no time.
     """
 
     def __init__(
@@ -79,9 +81,11 @@ class Stage:
         self._idleness = Idleness(
             roster, self.limits, self.engines, self.times, self._lifecycle.close
         )
+        self.capacity = Capacity(roster, audience, self.engines, self.limits.busy)
+        roster.admit = self.capacity.admit
         self.engine_life = EngineLife(
             roster, audience, self.models, self.engines, self._commits, self._failures,
-            self.counters,
+            self.counters, self.capacity,
         )  # fmt: skip
         self._returning = Returning(
             roster, audience, self.models, self.limits, self.engines, self._commits, self.handle
@@ -278,6 +282,7 @@ class Stage:
 
     def sweep(self, now: float) -> None:
         """Looks after idle and starving sessions; to be called every second or so."""
+        self.capacity.sample(now)
         self.engine_life.look(now)
         self._idleness.sweep(now)
         self.engines.flush(now)

@@ -106,12 +106,17 @@ class Pong(Event, frozen=True):
 
 
 class Error(Event, frozen=True):
-    """A request failed: what was wrong, and where."""
+    """A request failed: what was wrong, and where.
+
+    Attributes:
+        retry_after: seconds after which it may be tried again, if waiting helps.
+    """
 
     code: str
     message: str
     field: str | None = None
     session: str | None = None
+    retry_after: float | None = None
 
 
 class Learned(Event, frozen=True):
@@ -298,4 +303,4 @@ Past = Symbol | Gap
 
 def error_event(error: ProtocolError, *, session: str | None = None, id: Id = None) -> Error:
     """The event that reports an error to a client."""
-    return Error(error.code, str(error), error.field, session, id=id)
+    return Error(error.code, str(error), error.field, session, error.retry_after, id=id)

@@ -20,9 +20,10 @@ MAX_ADDRESS = 200
 def answers(event: events.Event) -> list[Message]:
     """An event as addresses and arguments; not for symbols and touches."""
     match event:
-        case events.Error(code=code, message=reason, id=id):
+        case events.Error(code=code, message=reason, retry_after=seconds, id=id):
             reason, about = _short(reason, MAX_REASON), _short(str(id or ""), MAX_ADDRESS)
-            return [("/rnn/error", (code, reason, about))]
+            later = () if seconds is None else (float(seconds),)
+            return [("/rnn/error", (code, reason, about, *later))]
         case events.Pong(t0=t0):
             return [("/rnn/pong", (t0,))]
         case events.Learned():

@@ -296,7 +296,7 @@ def test_others_keep_their_look_ahead_while_many_have_much_to_make(
         client.take(events)
         stepped = int(client.next_positions().sum()) - before
         took = each + row * stepped if stepped else 0.0
-        client.core.took(took)
+        client.core.took(took, now)
         now += took or min(max(wake - now, 0.0001), 0.002)
         if now > 0.3:
             ahead = min(max(client.made[key]) for key in live) + 1 - now * rate
@@ -371,3 +371,26 @@ def test_a_batch_that_fails_is_stepped_singly_and_a_device_that_fails_ends_the_e
     with pytest.raises(EngineError, match="the device cpu has failed"):
         for _ in range(20):
             client.core.step(0.0)
+
+
+def test_now_and_then_an_engine_says_how_long_it_worked_for_those_who_play(models: Path) -> None:
+    client = Client(models, batch=8)
+    for key in range(3):
+        client.open(key)
+    assert client.core.took(0.1, 10.0) == [], "commands alone, and no symbol yet"
+    client.credit(dict.fromkeys(range(3), 40), due=0.0)
+    client.take(client.core.step(11.0)[0])
+    assert client.core.took(0.2, 11.0) == [m.Worked(pytest.approx(0.3), 3)]
+    for n in range(1, 5):
+        client.take(client.core.step(11.0)[0])
+        said = client.core.took(0.1, 11.0 + n * core.TELL / 4)
+        assert said == ([m.Worked(pytest.approx(0.4), 12)] if n == 4 else [])
+    feeds(client, 9, 400)
+    client.run(12.0)  # all have made what they may
+    feeds(client, 10, 400)
+    client.take(client.core.step(20.0)[0])
+    assert client.core.took(5.0, 20.0) == [], "of a session that can wait"
+    client.credit({0: 41}, due=0.0)
+    client.take(client.core.step(20.0)[0])
+    (said,) = client.core.took(0.1, 20.0)
+    assert isinstance(said, m.Worked) and said.seconds == pytest.approx(0.1)

@@ -190,6 +190,19 @@ def _when_idle(server: int) -> tuple[int, int]:
     raise TimeoutError("no engine waits")
 
 
+def test_a_machine_without_time_refuses_one_session_more(models: Path) -> None:
+    with running_server(models, "--max-busy", "1e-9") as (_, address), Talker(address) as talker:
+        talker.ask("open", "opened", model="verse", session="first")
+        talker.symbols(20)
+        refused = talker.ask("open", "opened", model="verse", session="second")
+        assert (refused["code"], refused["retry_after"]) == ("too_many_sessions", 2.0)
+        talker.symbols(20)
+        metrics = get(f"{address}/metrics")[1]
+        for process in ("engine", "gateway"):
+            found = re.search(rf'stream_rnn_busy{{process="{process}"}} (\S+)', metrics)
+            assert found is not None and 0 <= float(found[1]) < 20
+
+
 def test_sigterm_ends_everything_in_time(models: Path) -> None:
     with running_server(models) as (process, address), Talker(address) as talker:
         for _ in range(10):

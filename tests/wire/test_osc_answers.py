@@ -17,6 +17,8 @@ def test_answers_name_control_value_and_position() -> None:
     ]
     error = events.error_event(ProtocolError("bad_value", "no"), id="/rnn/main/x")
     assert answers(error) == [("/rnn/error", ("bad_value", "no", "/rnn/main/x"))]
+    full = events.error_event(ProtocolError("too_many_sessions", "no", retry_after=2.5), id="/x")
+    assert answers(full) == [("/rnn/error", ("too_many_sessions", "no", "/x", 2.5))]
     led = events.Led("main", position=8, player=0, gesture=3)
     assert answers(led) == [("/rnn/main/led", (0, 3, 8))]
     given_back = events.Led("main", position=8, player=2, gesture=None)

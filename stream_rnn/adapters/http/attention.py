@@ -30,10 +30,14 @@ class Attention:
 
     Args:
         loop: the event loop whose time it is.
+
+    Attributes:
+        spent: seconds that have been spent on all clients' requests.
     """
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
+        self.spent = 0.0
         self._left, self._at = STRETCH, loop.time()
         self._fair = 0.0  # seconds that each client has had which always wanted a turn
         self._waiting: list[tuple[float, int, Callable[[], None]]] = []
@@ -86,6 +90,7 @@ class Account:
     def charge(self, seconds: float) -> None:
         """Notes that something which was done for the client took so long."""
         everyone = self._all
+        everyone.spent += seconds
         self._used = self._standing + seconds
         everyone._left = max(-DEBT, everyone._refresh() - seconds)
         everyone._fair += seconds / (1 + len(everyone._waiting))

@@ -60,6 +60,14 @@ class _StageCollector(Collector):
         )
         failing.add_metric([], counters.store_failing)
         yield failing
+        busy = GaugeMetricFamily(
+            "stream_rnn_busy", "Share of its time that a process will use", labels=["process"]
+        )
+        capacity = self._stage.capacity
+        engines = [capacity.engine(link) for link in self._stage.engines]
+        busy.add_metric(["engine"], max(engines, default=0.0))
+        busy.add_metric(["gateway"], capacity.gateway())
+        yield busy
         worst = GaugeMetricFamily(
             "stream_rnn_midi_worst_lateness_seconds", "Worst lateness in the last MIDI report"
         )
