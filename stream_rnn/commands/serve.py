@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,8 +43,9 @@ def add(command: AddCommand) -> None:
     sub.add_argument("--models", type=Path, default=bundled("models"), metavar="DIR")
     sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     sub.add_argument("--max-sessions", type=positive, default=256, metavar="N")
-    sub.add_argument("--max-busy", type=share, default=0.75, metavar="SHARE",
-                     help="of the time that all sessions may take (%(default)s)")  # fmt: skip
+    sub.add_argument("--max-busy", type=share, default=math.inf, metavar="SHARE",
+                     help="of their time that engine and gateway may be foretold to use, such as "
+                     "0.75, before nobody more is let in (no limit)")  # fmt: skip
     sub.add_argument("--token", help="every client has to give it (or set STREAM_RNN_TOKEN)")
     sub.add_argument("--anyone", action="store_true", help="no token, on an open address")
     sub.add_argument("--origin", action="append", default=[], metavar="URL",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -50,7 +51,7 @@ class Limits(LimitsConfig, frozen=True, kw_only=True):
     """
 
     sessions: int = 256
-    busy: float = 0.75
+    busy: float = math.inf
     sessions_per_viewer: int = 64
     prime: int = 4096
     idle_pause: float = 30.0

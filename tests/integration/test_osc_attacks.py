@@ -48,9 +48,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             port = re.search(r"OSC on udp://127.0.0.1:(\d+)", log.read_text())
             assert port, log.read_text()
             with Talker(address) as talker:
-                for n in range(SESSIONS):
-                    name = f"past{n}" if n % 2 else f"{'a' * 62}{n:02d}"
+                names = [f"past{n}" if n % 2 else f"{'a' * 62}{n:02d}" for n in range(SESSIONS)]
+                for name in names:
                     talker.ask("open", "opened", model="verse", session=name, play=False)
+                for name in names:
                     talker.say("step", session=name, count=PAST)
                 talker.symbols(SESSIONS * PAST)
             yield process, address, int(port[1])

@@ -77,7 +77,7 @@ class Machine:
 
 @pytest.fixture
 def machine(models: Path) -> Machine:
-    return Machine(House(models, limits=Limits(sessions=500)))
+    return Machine(House(models, limits=Limits(busy=0.75, sessions=500)))
 
 
 SLOW = [{"symbol": 1e-3, "handing": 1e-6}, {"symbol": 1e-6, "handing": 1e-3}]
