@@ -207,12 +207,14 @@ class Flow:
             steps = sum(self._pace.steps(symbol) for symbol in self._computed)
             interval *= steps / max(1, len(self._computed))
         due = self._timeline.next_due - self.timing.commit_ahead
-        if not self.playing or self.catches_up:
+        if self.catches_up:
+            due = now
+        elif not self.playing:
             due = now + SOON if at_once > 0 else math.inf
             due = -math.inf if at_once > STEPS else due
         ahead = min(ahead, self.rollback - 1)
         # Where symbols are not due one interval after another, each moves the deadline.
-        each = self._pace.own or 0 < at_once <= STEPS
+        each = self._pace.own or self.catches_up or 0 < at_once <= STEPS
         self._renewal = position + (1 if each else max(1, ahead // USED))
         until = position + ahead
         if self.course.untold is not None:
