@@ -112,9 +112,8 @@ OUTSIDE = {
                "system", "handover", "interfaces", "midi.process", "engine.process", "serve.server",
                "serve.web", "bench.crowd", "bench.osc", "bench.ears"},
     # osc: a timetag is in the time of day, which only the wall clock has.
-    "time": {"clock", "system", "midi.process", "midi.rack", "engine.process", "train.loop",
-             "train.counting",
-             "adapters.osc.agenda", "bench.restart",
+    "time": {"clock", "midi.process", "midi.rack", "engine.process", "train.loop", "train.counting",
+             "adapters.osc.agenda", "bench.restart", "system",
              "bench.serve", "bench.crowd", "bench.osc", "bench.train", "bench.midi",
              "bench.jack_listener", "bench.ears", "bench.engine", "bench.chords"},
     # IMPSY's data sets are pickles: see there how no more than arrays come of one.

@@ -240,7 +240,9 @@ class Core:
         return self._advance(slots, batch)
 
     def took(self, seconds: float, now: float) -> list[EngineEvent]:
-        """Notes how long the latest turn took: commands, a step, and its events.
+        """Notes how long the latest step took, and to tell of it.
+
+        Commands are left out: one that opens a session may load a model.
 
         Returns:
             Now and then, how long the engine has worked.
@@ -251,8 +253,10 @@ class Core:
             cost = self._cost.get(name, ROW)
             self._cost[name] = cost + (seconds / rows - cost) / LATELY
             return []
+        if not rows:
+            return []
         self._worked, self._symbols = self._worked + seconds, self._symbols + rows
-        if not self._symbols or now < self._told + TELL:
+        if now < self._told + TELL:
             return []
         told = Worked(self._worked, self._symbols)
         self._told, self._worked, self._symbols = now, 0.0, 0

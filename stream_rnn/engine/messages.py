@@ -165,8 +165,8 @@ class Worked(Struct, frozen=True, tag=True, array_like=True):
     """How long the engine has worked lately for sessions that play; now and then.
 
     Attributes:
-        seconds: those in which it neither waited nor worked for sessions that can wait.
-        symbols: the steps that it made in them.
+        seconds: those in which it made steps, but for sessions that can wait.
+        symbols: how many steps.
     """
 
     seconds: float

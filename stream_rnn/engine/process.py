@@ -54,9 +54,7 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
     reader, wake = FrameReader(), math.inf
     is_spoken_to = waiter(connection)
     while True:
-        spoken_to = is_spoken_to(max(0.0, wake - time.monotonic()))
-        woke = time.monotonic()
-        if spoken_to:
+        if is_spoken_to(max(0.0, wake - time.monotonic())):
             data = connection.recv(1 << 18)
             if not data:
                 return
@@ -64,11 +62,12 @@ def serve(connection: socket.socket, options: dict[str, object]) -> None:
                 failed = core.apply(decode_commands(body))
                 if failed:
                     say(failed)
-        events, wake = core.step(time.monotonic())
+        began = time.monotonic()
+        events, wake = core.step(began)
         if events:
             say(events)
         now = time.monotonic()
-        if worked := core.took(now - woke, now):
+        if worked := core.took(now - began, now):
             say(worked)
         if events:
             # Linux tends to wake the reader on our processor, where it would wait for us to end.

@@ -23,11 +23,13 @@ log = logging.getLogger("stream_rnn.stage")
 
 EASED = 0.05  # of the time: once a session was refused, so much more must be free for the next
 UNKNOWN = 1e-4  # seconds that an engine takes for a symbol, before it has said so
+ENOUGH = 60  # symbols; where it has told of fewer, those that are missing count as `UNKNOWN`
 VIEWER = 5e-6  # seconds that the gateway takes for each viewer of a symbol, at least
 SYMBOL = 3.0  # what a symbol takes of the gateway without any viewer, in viewers
 ENGINE_MEAN = 4  # reports of an engine over which its cost is a mean
 GATEWAY_MEAN = 2  # samples of the gateway over which its share is a mean
-SAMPLES = 16  # of the gateway, of which the cheapest tells what a viewer takes
+SAMPLES = 16  # of the gateway, of which the cheapest tells what a viewer takes,
+FEW = 4  # and so few do not: who connects and opens for the first time takes much more
 FRESH = 0.25  # seconds for which a look at all sessions holds
 AGAIN = 2.0  # seconds after which one who is refused may try again,
 EACH = 0.1  # more for each who was refused before,
@@ -109,12 +111,13 @@ class Capacity:
 
     def engine(self, link: EngineLink, more: float = 0.0) -> float:
         """The share of its time that an engine will use, with so many symbols a second more."""
-        seconds, symbols = self._costs.get(link, (UNKNOWN, 1.0))
-        return (self._rates.get(link, 0.0) + more) * seconds / symbols
+        seconds, symbols = self._costs.get(link, (0.0, 0.0))
+        cost = (seconds + UNKNOWN * max(0.0, ENOUGH - symbols)) / max(ENOUGH, symbols)
+        return (self._rates.get(link, 0.0) + more) * cost
 
     def gateway(self, more: float = 0.0) -> float:
         """The share of its time that the gateway will use, with so much more to hand out."""
-        unit = max(VIEWER, min(self._units, default=0.0))
+        unit = max(VIEWER, min(self._units)) if len(self._units) >= FEW else VIEWER
         return max(0.0, self._share + unit * (self._viewers + more - self._viewers_then))
 
     def admit(self, model: str, rate: float, now: float) -> None:
