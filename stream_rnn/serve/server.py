@@ -14,14 +14,13 @@ from stream_rnn.adapters.midi.recording import Recorder
 from stream_rnn.adapters.web.websocket import Clients
 from stream_rnn.clock import MonotonicClock
 from stream_rnn.engine.client import ChildEngine
-from stream_rnn.interfaces import own_addresses, reached_by
 from stream_rnn.serve.engine_ward import EngineWard
 from stream_rnn.serve.options import Served, ServeOptions, usable_models
 from stream_rnn.serve.sides import Sides
 from stream_rnn.serve.signals import Signals
 from stream_rnn.serve.spare import keep_spare
 from stream_rnn.serve.store import Store
-from stream_rnn.serve.web import listen, make_web_server
+from stream_rnn.serve.web import addresses, listen, make_web_server
 from stream_rnn.sessions.tempo import Tempi
 from stream_rnn.stage.playout import play_out
 from stream_rnn.stage.resident import open_sessions
@@ -116,9 +115,7 @@ async def _serve(
             tasks.append(asyncio.create_task(keep_spare(engine)))
         for task in tasks:
             task.add_done_callback(watch)
-        bound, port = listener.getsockname()[:2]
-        hosts = reached_by(bound, own_addresses())
-        server.when_started = lambda: announce([f"http://{host}:{port}" for host in hosts])
+        server.when_started = lambda: announce(addresses(listener))
         if options.token is not None:
             log.info("clients need the token: browsers open the address with /?token=TOKEN")
 

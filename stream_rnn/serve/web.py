@@ -14,6 +14,7 @@ from stream_rnn.adapters.web.websocket import Clients
 from stream_rnn.clock import Clock
 from stream_rnn.descriptors import allow
 from stream_rnn.errors import ConfigError
+from stream_rnn.interfaces import own_addresses, reached_by
 from stream_rnn.serve.options import ServeOptions
 from stream_rnn.stage.stage import Stage
 from stream_rnn.wire.access import Access, is_loopback
@@ -56,3 +57,9 @@ def make_web_server(
     doors = Doors(room, options.per_address)
     config = DoorConfig(app, doors, clients.attention, refusals, ws_max_size=MAX_MESSAGE)
     return HttpServer(config, GRACE)
+
+
+def addresses(listener: socket.socket) -> list[str]:
+    """The addresses at which a server is reached, those that others can use first."""
+    bound, port = listener.getsockname()[:2]
+    return [f"http://{host}:{port}" for host in reached_by(bound, own_addresses())]
