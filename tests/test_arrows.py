@@ -88,7 +88,6 @@ TENSOR_BENCHES = {
     "bench.engine",
     "bench.onnx_peer",
     "bench.steppers",
-    "bench.chords",
     "bench.primes",
     "bench.band",
 }  # they measure networks
@@ -115,7 +114,7 @@ OUTSIDE = {
     "time": {"clock", "midi.process", "midi.rack", "engine.process", "train.loop", "train.counting",
              "adapters.osc.agenda", "bench.restart", "system",
              "bench.serve", "bench.crowd", "bench.osc", "bench.train", "bench.midi",
-             "bench.jack_listener", "bench.ears", "bench.engine", "bench.chords"},
+             "bench.jack_listener", "bench.ears", "bench.engine"},
     # IMPSY's data sets are pickles: see there how no more than arrays come of one.
     "pickle": {"train.touches"},
 }  # fmt: skip

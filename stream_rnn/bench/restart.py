@@ -18,7 +18,7 @@ import msgspec
 
 from stream_rnn.bench.crowd import TEXT, Client, Crowd, check_room, cut, tally
 from stream_rnn.bench.processes import busy, children
-from stream_rnn.bench.serve import OPENING, pick_model, running_server
+from stream_rnn.bench.serve import open_sessions, running_server
 from stream_rnn.checkpoint import read_card
 from stream_rnn.engine.kernels import prepare
 from stream_rnn.engine.library import load_kernel
@@ -90,12 +90,7 @@ def bench_restart(*, models: Path, model: str | None, sessions: int, rate: float
         running_server(models, *options, spare=True) as (process, address),
         contextlib.closing(Listeners(address)) as crowd,
     ):
-        for _ in range(sessions):
-            _, hello = crowd.join()
-        name = pick_model([m["name"] for m in hello["models"]], model, "be played")
-        for number, client in enumerate(crowd.clients):
-            client.say(type="open", model=name, seed=number, controls={"rate": rate})
-            crowd.listen(time.monotonic() + max(1.0 / rate / sessions, OPENING))
+        name = open_sessions(crowd, model, sessions, rate)
         silences = [
             _silence(crowd, process.pid, rate, kill=number > 0) for number in range(1 + KILLS)
         ]

@@ -95,13 +95,7 @@ def _load(
     process: int, address: str, model: str | None, sessions: int, rate: float, seconds: float
 ) -> dict[str, Any]:
     with contextlib.closing(Crowd(address)) as crowd:
-        for _ in range(sessions):
-            _, hello = crowd.join()
-        name = pick_model([m["name"] for m in hello["models"]], model, "be played")
-        for number, client in enumerate(crowd.clients):
-            client.say(type="open", model=name, seed=number, controls={"rate": rate})
-            # Like performers, sessions do not all start in the same millisecond.
-            crowd.listen(time.monotonic() + max(1.0 / rate / sessions, OPENING))
+        name = open_sessions(crowd, model, sessions, rate)
         measured = measure(crowd, process, seconds)
     counts = [client.counted for client in crowd.clients]
     return {
@@ -119,6 +113,18 @@ def _load(
         "engine_us_per_symbol": microseconds(measured["engine"] * seconds, sum(counts)),
         "busy": {name: round(share, 3) for name, share in measured.items()},
     }
+
+
+def open_sessions(crowd: Crowd, model: str | None, sessions: int, rate: float) -> str:
+    """Clients join, and each opens a session whose seed is its number; returns the model's name."""
+    for _ in range(sessions):
+        _, hello = crowd.join()
+    name = pick_model([m["name"] for m in hello["models"]], model, "be played")
+    for number, client in enumerate(crowd.clients):
+        client.say(type="open", model=name, seed=number, controls={"rate": rate})
+        # Like performers, sessions do not all start in the same millisecond.
+        crowd.listen(time.monotonic() + max(1.0 / rate / sessions, OPENING))
+    return name
 
 
 def measure(crowd: Crowd, process: int, seconds: float) -> dict[str, float]:
